@@ -18,7 +18,7 @@ POLL = 0.02
 """Seconds between two looks at something awaited."""
 
 _children: list[subprocess.Popen[bytes]] = []
-"""Daemons started by this Python process: kept so that one that dies early is reaped instead of left a zombie."""
+"""Daemons started by this Python process: kept so that one that dies early is reaped, not left a zombie."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Process:
 
     def last_lines(self, count: int = 20) -> str:
         """The end of the log, for error messages."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:]) if self.log.exists() else ""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-count:])
 
 
 def spawn(layout: Layout, name: str, argv: Sequence[str], env: Mapping[str, str]) -> Process:
@@ -94,6 +95,15 @@ def stop(process: Process, grace: float) -> None:
     raise SandboxError(f"{process.name} (process {process.pid}) does not end", f"kill -9 {process.pid}")
 
 
+def kill_all(arguments: Sequence[str]) -> None:
+    """SIGKILL to every process whose command line has these arguments side by side."""
+    wanted = "\0".join(("", *arguments, "")).encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if wanted in (entry / "cmdline").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
 @contextlib.contextmanager
 def locked(layout: Layout, name: str) -> Iterator[None]:
     """Hold the checkout's lock of that name; waits for whoever holds it. The kernel frees it if we die."""
@@ -103,13 +113,16 @@ def locked(layout: Layout, name: str) -> Iterator[None]:
         yield
 
 
-def run(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: float = 60) -> str:
+def run(
+    argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: float = 60, cwd: Path | None = None
+) -> str:
     """The output of a short command.
 
     Args:
         argv: program and arguments.
         env: its whole environment; ours when None.
         timeout: seconds after which it is killed.
+        cwd: where it runs; where we are when None.
 
     Raises:
         SandboxError: it cannot be executed, fails, or is too slow; with the last lines it wrote.
@@ -117,7 +130,12 @@ def run(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: floa
     command = " ".join(argv[:3])
     try:
         done = subprocess.run(
-            argv, env=None if env is None else dict(env), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout
+            argv,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
         )
     except OSError as error:
         raise SandboxError(f"cannot run {command}: {error.strerror}") from error
@@ -138,7 +156,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def _birth(pid: int) -> str:
-    """When the process began: boot id and clock ticks since boot (proc(5), field 22); "" when dead or a zombie."""
+    """When it began: boot id and clock ticks since boot (proc(5), field 22); "" when dead or a zombie."""
     for child in _children:
         child.poll()
     try:

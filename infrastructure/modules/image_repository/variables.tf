@@ -1,0 +1,23 @@
+variable "name" {
+  description = "Repository name, e.g. preprod-sse-streaming-lambda."
+  type        = string
+  nullable    = false
+}
+
+variable "account" {
+  description = "AWS account (12 digits) whose functions may run these images."
+  type        = string
+  nullable    = false
+}
+
+variable "region" {
+  description = "AWS region of those functions."
+  type        = string
+  nullable    = false
+}
+
+variable "keep_images" {
+  description = "How many of the newest images to keep besides those a release tag names."
+  type        = number
+  nullable    = false
+}

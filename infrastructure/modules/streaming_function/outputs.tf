@@ -1,0 +1,24 @@
+output "function_name" {
+  description = "Function name."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "version" {
+  description = "The version published last; it serves once the alias points to it."
+  value       = aws_lambda_function.this.version
+}
+
+output "alias" {
+  description = "Name of the alias that serves."
+  value       = aws_lambda_alias.live.name
+}
+
+output "url" {
+  description = "Function URL of the alias."
+  value       = aws_lambda_function_url.live.function_url
+}
+
+output "image_uri" {
+  description = "The image of that version, repository@sha256:…"
+  value       = aws_lambda_function.this.image_uri
+}

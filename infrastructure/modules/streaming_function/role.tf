@@ -1,0 +1,42 @@
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+
+    # Confused deputy: Lambda may take this role for functions of this account only.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name               = var.name
+  description        = "What ${var.name} may do: write its own log."
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+
+# Not AWSLambdaBasicExecutionRole: that one may create log groups and write to any of them.
+data "aws_iam_policy_document" "write_log" {
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this.arn}:log-stream:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "write_log" {
+  name   = "write-log"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.write_log.json
+}

@@ -1,0 +1,23 @@
+# One block for each image that runs as a function, and its line in local.functions.
+module "sse_streaming" {
+  source = "../modules/streaming_function"
+
+  name      = "${var.environment}-sse-streaming"
+  image_uri = var.images["sse-streaming"]
+
+  account                = var.account
+  architecture           = var.architecture
+  commit                 = var.commit
+  memory_mb              = var.memory_mb
+  timeout_seconds        = var.timeout_seconds
+  heartbeat_seconds      = var.heartbeat_seconds
+  function_url_auth_type = var.function_url_auth_type
+  log_retention_days     = var.log_retention_days
+  alarm_actions          = var.alarm_actions
+}
+
+locals {
+  functions = {
+    "sse-streaming" = module.sse_streaming
+  }
+}

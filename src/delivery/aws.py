@@ -1,0 +1,120 @@
+"""AWS: the only module that imports boto3. Clients come from the normal credential chain.
+
+What botocore raises is explained in one table here; every call is made inside `explained(...)`.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore import exceptions
+from botocore.config import Config
+
+from delivery.errors import CloudError, ConfigurationError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html: throttling, 5xx and connection errors
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
+
+
+class Aws:
+    """Clients for one environment. `variables` win over the process environment, as they do for every tool."""
+
+    def __init__(self, region: str, variables: Mapping[str, str]) -> None:
+        self._region = region
+        self._variables = variables
+        self._clients: dict[str, Any] = {}
+
+    def account(self) -> str:
+        """The 12 digits of the account the credentials belong to. Raises CloudError."""
+        with explained("read which account the credentials belong to"):
+            return str(self._client("sts").get_caller_identity()["Account"])
+
+    @property
+    def ecr(self) -> "ECRClient":
+        """Elastic Container Registry."""
+        client: ECRClient = self._client("ecr")
+        return client
+
+    @property
+    def functions(self) -> "LambdaClient":
+        """Lambda."""
+        client: LambdaClient = self._client("lambda")
+        return client
+
+    @property
+    def s3(self) -> "S3Client":
+        """S3, for the state bucket."""
+        client: S3Client = self._client("s3")
+        return client
+
+    def streaming(self, silence: float) -> "LambdaClient":
+        """A Lambda client for one stream: never retried, given up after `silence` seconds without a byte."""
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=silence)
+        client: LambdaClient = self._make("lambda", config)
+        return client
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._make(service, _CONFIG)
+        return self._clients[service]
+
+    def _make(self, service: str, config: Config) -> Any:
+        with explained("find AWS credentials"):
+            session = boto3.Session(
+                region_name=self._region,
+                profile_name=self._variables.get("AWS_PROFILE"),
+                aws_access_key_id=self._variables.get("AWS_ACCESS_KEY_ID"),
+                aws_secret_access_key=self._variables.get("AWS_SECRET_ACCESS_KEY"),
+                aws_session_token=self._variables.get("AWS_SESSION_TOKEN"),
+            )
+            client: Any = session.client  # the stubs want a literal service name
+            return client(service, config=config, endpoint_url=self._variables.get("AWS_ENDPOINT_URL"))
+
+
+@contextlib.contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn what botocore raises into a CloudError that says what could not be done, why, and what to type."""
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise _refused(doing, error) from error
+    except exceptions.ProfileNotFound as error:
+        raise ConfigurationError(str(error), hint="aws configure list-profiles") from error
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
+        raise CloudError(
+            f"Could not {doing}: there are no AWS credentials.",
+            str(error),
+            "`aws sso login`, or set AWS_PROFILE, then run the same command again",
+        ) from error
+    except (exceptions.EndpointConnectionError, exceptions.HTTPClientError) as error:
+        hint = "check the network and AWS_ENDPOINT_URL, then `invoke doctor --env ...`"
+        raise CloudError(f"Could not {doing}: AWS cannot be reached.", str(error), hint) from error
+    except exceptions.BotoCoreError as error:
+        raise CloudError(f"Could not {doing}.", str(error), "invoke doctor --env ...") from error
+
+
+def code(error: exceptions.ClientError) -> str:
+    """The error code AWS answered, such as ResourceNotFoundException."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _refused(doing: str, error: exceptions.ClientError) -> CloudError:
+    name = code(error)
+    if name.startswith(("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidSignature")):
+        hint = "`aws sso login` (or renew the credentials), then run the same command again"
+    elif "AccessDenied" in name or "Unauthorized" in name:
+        hint = "ask for the permission that the line above names"
+    elif "Throttl" in name or name == "TooManyRequestsException":
+        hint = "wait a minute, then run the same command again; it continues where it stopped"
+    else:
+        hint = "invoke doctor --env ..."
+    return CloudError(f"Could not {doing}: AWS refused ({name}).", str(error), hint)
+
+
+ClientError = exceptions.ClientError

@@ -1,0 +1,14 @@
+"""The one place that reads the time."""
+
+import time
+from datetime import UTC, datetime
+
+
+def monotonic() -> float:
+    """Seconds on a clock that never goes back."""
+    return time.monotonic()
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)

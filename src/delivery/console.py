@@ -1,0 +1,80 @@
+"""Our `@task`: a failure becomes a message and an exit code here, and nowhere else."""
+
+import contextlib
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import invoke.tasks
+from invoke.context import Context
+from invoke.exceptions import Exit
+from rich.console import Console
+
+from delivery.errors import INTERRUPTED, RefusedError
+from delivery.progress import Progress
+from delivery.shell import Shell
+from delivery.workbench import Request, Workbench, open_bench
+
+ENV = {"env": "the environment, one of those in invoke.yaml"}
+
+
+def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
+    """`invoke.task`, with errors told in words; `--debug` shows the traceback too.
+
+    Any exception that carries an `exit_code` is a message for the person at the keyboard.
+    """
+
+    def decorate(body: Callable[..., None]) -> Any:
+        @functools.wraps(body)
+        def told(context: Context, *args: Any, **kwargs: Any) -> None:
+            environment = kwargs.get("env") or ""
+            try:
+                body(context, *args, **kwargs)
+            except KeyboardInterrupt:
+                _end("Interrupted; nothing is left running.", INTERRUPTED, context)
+            except Exception as error:
+                if not hasattr(error, "exit_code"):
+                    raise
+                _end(str(error).replace("--env ...", f"--env {environment}"), error.exit_code, context)
+
+        return invoke.tasks.task(**options)(told)
+
+    return decorate
+
+
+@contextlib.contextmanager
+def bench(context: Context, env: str | None) -> Iterator[Workbench]:
+    """The workbench of one environment, with progress shown and signals forwarded while it is open."""
+    shell = Shell(os.environ)
+    progress = Progress(Console(highlight=False))
+    request = Request(Path.cwd(), env, dict(context.config), os.environ)
+    with shell.forwarding(), progress.showing():
+        yield open_bench(request, shell, progress)
+
+
+def confirmed(bench: Workbench, yes: bool, question: str) -> None:
+    """Ask before a protected environment changes. Raises RefusedError without a yes."""
+    if yes or not bench.settings.environment.protected:
+        return
+    if not sys.stdin.isatty():
+        raise RefusedError(f"{bench.settings.environment.name} is protected.", "", "the same command with --yes")
+    with bench.progress.asking():
+        answer = input(f"{question} [y/N] ")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise RefusedError("Not confirmed; nothing was changed.")
+
+
+def say(text: str) -> None:
+    """A line for the person, outside any stage."""
+    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+
+
+def _end(message: str, code: int, context: Context) -> NoReturn:
+    if context.config.get("debug"):
+        traceback.print_exc()
+    Console(stderr=True, highlight=False).print(message, style="red", markup=False, soft_wrap=True)
+    raise Exit(code=code)

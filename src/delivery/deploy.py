@@ -1,0 +1,184 @@
+"""The story of a deploy.
+
+    guards --+-- docker.publish ---> PublishedImage --+
+             +-- terraform.init ---> Stack -----------+--> Plan --> apply --> new version
+                                                                                  |
+             Release <-- URL open <-- alias `live` moves <-- its stream verified <+
+                                                             | fails: the alias stays, the old version serves
+
+What is applied is the digest that was published; tags are for people. Terraform owns the function and publishes the
+version; the alias's target belongs to this story, so nothing serves before it was verified. Every step looks at what
+exists first, so a deploy that was cut off anywhere is continued by the next one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from delivery import bootstrap, clock, docker, function, parallel, registry, terraform, verify
+from delivery.errors import RefusedError, UnhealthyError
+from delivery.function import Function
+from delivery.image import Image, PublishedImage
+from delivery.terraform import Plan, Stack
+from delivery.workbench import Workbench, require_docker
+
+STACK = "service"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version that was verified and made live."""
+
+    environment: str
+    image: str
+    version: str
+    url: str
+    verified_at: datetime
+
+
+def guard(bench: Workbench) -> tuple[Image, ...]:
+    """Everything that can be refused before anything changes; returns the images we intend.
+
+    Raises MissingToolError, RefusedError, ConfigurationError or CloudError.
+    """
+    with bench.progress.stage("guards") as stage:
+        versions = require_docker(bench)
+        if bench.settings.environment.protected and bench.source.dirty:
+            raise RefusedError(
+                f"{bench.settings.environment.name} is protected, and the work tree has changes.",
+                "What runs there must be a commit.",
+                "git commit, then deploy again",
+            )
+        names = docker.targets(bench.settings, bench.shell)
+        stage.done(f"{versions}, commit {bench.source.short}")
+    if bench.settings.bootstraps and bootstrap.needed(bench, names):
+        bootstrap.bootstrap(bench, names)
+    images = docker.images(bench.settings, names, bench.source)
+    registry.require_repositories(bench.aws, images)
+    return images
+
+
+def build(bench: Workbench, images: tuple[Image, ...]) -> str:
+    """Build into the local engine, without pushing; returns the counts of steps in words."""
+    with bench.progress.stage("build") as stage:
+        _, counts = _bake(bench, images, push=False, stage_say=stage.say)
+        stage.done(counts)
+    return counts
+
+
+def publish(bench: Workbench, images: tuple[Image, ...]) -> tuple[PublishedImage, ...]:
+    """Build and push what the registry does not have yet, and check every image it has.
+
+    Raises BuildError or CloudError.
+    """
+    with bench.progress.stage("publish") as stage:
+        found = [registry.find(bench.aws, image, bench.source.tag) for image in images]
+        known = tuple(image for image in found if image is not None)
+        if len(known) == len(images) and not bench.source.dirty:
+            result, how = known, "already in the registry"
+        else:
+            digests, how = _bake(bench, images, push=True, stage_say=stage.say)
+            result = docker.published(images, digests)
+        access = registry.login(bench.aws)
+        sizes = [registry.check(bench.aws, image, bench.settings.platform, access) for image in result]
+        stage.done(f"{', '.join(f'{image.name} {image.short}' for image in result)} ({how}; {sizes[0]})")
+    return result
+
+
+def plan(bench: Workbench, images: tuple[Image, ...]) -> Plan:
+    """Publish while Terraform initialises, then plan on the digests."""
+    published, stack = parallel.both(bench.shell, lambda: publish(bench, images), lambda: initialise(bench))
+    with bench.progress.stage("plan") as stage:
+        values = {"images": {image.name: image.uri for image in published}, "commit": bench.source.tag}
+        saved = terraform.plan(stack, values, bench.shell, stage.say)
+        stage.done(saved.words()[-1])
+    for words in saved.words()[:-1]:
+        bench.progress.line(f"    {words}")
+    if saved.deletes and bench.settings.environment.protected:
+        raise RefusedError(
+            f"The plan destroys {len(saved.deletes)} in {bench.settings.environment.name}, which is protected.",
+            "\n".join(saved.deletes),
+            "keep them in infrastructure/service, or destroy them by hand first",
+        )
+    return saved
+
+
+def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:
+    """Apply exactly that plan; returns the functions with their new versions."""
+    with bench.progress.stage("apply") as stage:
+        outputs: dict[str, Any]
+        if saved.empty:
+            outputs = terraform.outputs(saved.stack, bench.shell)
+            stage.done("nothing to do")
+        else:
+            outputs = terraform.apply(saved, bench.shell, stage.say)
+            stage.done(saved.words()[-1].replace("to ", "").replace("create", "created"))
+    return function.deployed(outputs)
+
+
+def check(bench: Workbench, target: Function) -> None:
+    """Verify the newest version's stream. Raises UnhealthyError; the alias has not moved then."""
+    with bench.progress.stage("verify") as stage:
+        stage.say(f"waiting for version {target.version}")
+        function.wait_active(bench.aws, target)
+        stage.say(f"opening the stream of version {target.version}")
+        health = verify.verify(bench.aws, target, bench.source.tag)
+        stage.done(f"{target.image} version {target.version}: {health.words()}")
+
+
+def release(bench: Workbench, target: Function) -> Release:
+    """Move the alias to a version that was just verified, open the URL, and tag the image."""
+    with bench.progress.stage("release") as stage:
+        seen = function.alias(bench.aws, target)
+        if seen.version != target.version:
+            function.move(bench.aws, target, seen)
+        callers = function.open_url(bench.aws, target)
+        repository, _, digest = target.image_uri.partition("@")
+        registry.tag_release(bench.aws, PublishedImage(target.image, repository, digest), target.version)
+        moved = f"{seen.version} -> {target.version}" if seen.version != target.version else target.version
+        stage.done(f"alias {target.alias}: version {moved}, open to {callers}")
+    where = bench.settings.environment.name
+    return Release(where, target.image, target.version, target.stream_url, clock.now())
+
+
+def deliver(bench: Workbench, saved: Plan) -> tuple[Release, ...]:
+    """Apply a plan, verify every function's new version, and only then make them live."""
+    targets = apply(bench, saved)
+    for target in targets:
+        check(bench, target)
+    return tuple(release(bench, target) for target in targets)
+
+
+def words(released: Release) -> str:
+    """A release in one line: what to type to see it."""
+    return f"{released.image} version {released.version} streams at: curl -N {released.url}"
+
+
+def initialise(bench: Workbench) -> Stack:
+    """The service's Terraform, ready to plan."""
+    with bench.progress.stage("init") as stage:
+        stack = terraform.init(bench.settings, STACK, bench.shell, stage.say)
+        stage.done("terraform is ready")
+    return stack
+
+
+def current(bench: Workbench) -> tuple[Function, ...]:
+    """The functions as they are deployed. Raises UnhealthyError when there are none."""
+    outputs = terraform.outputs(initialise(bench), bench.shell)
+    if "functions" not in outputs:
+        raise UnhealthyError("Nothing is deployed yet.", "", "invoke deploy --env ...")
+    return function.deployed(outputs)
+
+
+def _bake(
+    bench: Workbench, images: tuple[Image, ...], push: bool, stage_say: terraform.Say
+) -> tuple[dict[str, str], str]:
+    settings = bench.settings
+    folder = settings.root / ".deploy" / settings.environment.name
+    variables = docker.variables(settings, bench.source, bench.shell.variables)
+    metadata = folder / "build.json"
+    bake = docker.Bake(tuple(image.name for image in images), variables, metadata, push)
+    access = registry.login(bench.aws)
+    host = settings.environment.registry
+    with docker.logged_in(folder, host, access.password, bench.shell) as shell:
+        return docker.build(bake, settings.root, shell, stage_say)

@@ -1,0 +1,72 @@
+"""What Terraform says with `-json`: progress for people, and errors as our own.
+
+https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from delivery.errors import TerraformError
+
+_PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
+# The lock's fields as Terraform prints them; statemgr.LockInfo in hashicorp/terraform.
+_LOCK = re.compile(r"^\s*(ID|Who|Operation|Created):\s*(.+?)\s*$", re.MULTILINE)
+_NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
+
+
+@dataclass
+class Diagnostics:
+    """Collects the lines of one run; `say` gets what is happening now."""
+
+    say: Callable[[str], None]
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+
+    def feed(self, line: str) -> None:
+        """Take one line of Terraform's output."""
+        try:
+            message = json.loads(line)
+        except ValueError:
+            self.other.append(line)
+            return
+        if message.get("type") == "diagnostic" and message["diagnostic"]["severity"] == "error":
+            self.errors.append(message["diagnostic"])
+        elif message.get("type") in _PROGRESS:
+            self.say(message["@message"])
+
+    @property
+    def providers_unreachable(self) -> bool:
+        """Whether the run failed because no provider could be fetched."""
+        return any(error["summary"] in _NO_PROVIDER for error in self.errors)
+
+    def error(self, doing: str) -> TerraformError:
+        """The failure in our words, where it is a known one."""
+        text = "\n".join(_text(error) for error in self.errors) or "\n".join(self.other[-5:])
+        if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
+            return _locked(text)
+        if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):
+            return TerraformError("The state bucket does not exist.", text, "invoke bootstrap --env ...")
+        if self.providers_unreachable:
+            hint = "check the network, or unpack the provider below a folder named registry.terraform.io"
+            return TerraformError("Terraform's provider cannot be fetched, and no local mirror has it.", text, hint)
+        return TerraformError(f"Terraform could not {doing}.", text, "correct what it names, run the same again")
+
+
+def _text(error: dict[str, Any]) -> str:
+    where = f" ({error['address']})" if error.get("address") else ""
+    detail = error.get("detail", "").strip()
+    return f"{error['summary']}{where}" + (f": {detail}" if detail else "")
+
+
+def _locked(text: str) -> TerraformError:
+    lock = dict(_LOCK.findall(text))
+    who, since = lock.get("Who", "somebody"), lock.get("Created", "an unknown time")
+    operation = lock.get("Operation", "an operation").removeprefix("OperationType")
+    return TerraformError(
+        f"The state is locked by {who} since {since} ({operation.lower()}).",
+        "Two runs at once would overwrite each other.",
+        f"wait for that run; if it is dead: invoke tf-unlock --env ... --lock {lock.get('ID', 'ID')}",
+    )

@@ -1,0 +1,173 @@
+"""Docker: build with bake, push, and say what was pushed."""
+
+import base64
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from delivery.buildlog import BuildLog
+from delivery.errors import BuildError, CloudError, ConfigurationError
+from delivery.image import Image, PublishedImage
+from delivery.settings import Settings
+from delivery.shell import Command, Shell
+from delivery.source import Source
+
+FILE = "docker-bake.hcl"
+# Read by buildx's gha cache; absent in `run:` steps, where buildx then drops the cache without a word.
+# https://docs.docker.com/build/cache/backends/gha/#authentication
+_GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
+
+
+@dataclass(frozen=True)
+class Bake:
+    """One `docker buildx bake`, as data: which targets, with which variables, pushed or only built."""
+
+    targets: tuple[str, ...]
+    variables: Mapping[str, str]
+    metadata: Path
+    push: bool
+
+    def command(self, root: Path, entitlements: bool) -> Command:
+        """The argv. buildx asks since 0.20 for what the file uses beyond its own folder."""
+        argv = ["docker", "buildx", "bake", "--file", FILE, "--progress", "plain"]
+        if entitlements and self.variables["BUILD_NETWORK"] == "host":
+            argv += ["--allow", "network.host"]
+        if entitlements and self.variables["CA_BUNDLE"]:
+            argv += ["--allow", f"fs.read={self.variables['CA_BUNDLE']}"]
+        argv += ["--metadata-file", str(self.metadata), *self.targets]
+        variables = {**self.variables, "PUSH": "true" if self.push else "false"}
+        return Command(tuple(argv), cwd=root, variables=variables)
+
+
+def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
+    """The names of the images that docker-bake.hcl builds by default. Raises ConfigurationError."""
+    argv = ("docker", "buildx", "bake", "--file", FILE, "--print")
+    result = shell.run(Command(argv, cwd=settings.root))
+    if result.code:
+        raise ConfigurationError(f"{FILE} cannot be read.", result.stderr.strip(), f"correct {FILE}")
+    names: dict[str, object] = json.loads(result.stdout)["target"]
+    return tuple(sorted(names))
+
+
+def images(settings: Settings, names: tuple[str, ...], source: Source) -> tuple[Image, ...]:
+    """The images we intend: `{registry}/{environment}-{name}-lambda`, tagged `latest` and with the commit."""
+    where = settings.environment
+    return tuple(Image(name, f"{where.registry}/{where.name}-{name}-lambda", ("latest", source.tag)) for name in names)
+
+
+def variables(settings: Settings, source: Source, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What docker-bake.hcl asks for. `inherited`: the environment of the tools, for what only it can know.
+
+    Raises ConfigurationError when the selected cache cannot work.
+    """
+    if settings.cache == "gha" and (missing := [name for name in _GHA if not inherited.get(name)]):
+        raise ConfigurationError(
+            "build.cache is `gha`, and its credentials are missing: nothing would be cached.",
+            f"Not set: {', '.join(missing)}",
+            "export the runtime variables in a step before this one, or INVOKE_BUILD_CACHE=registry",
+        )
+    return {
+        "REGISTRY": settings.environment.registry,
+        "ENVIRONMENT": settings.environment.name,
+        "COMMIT": source.tag,
+        "PLATFORM": settings.platform,
+        "CACHE": settings.cache,
+        "CACHE_DIR": str(settings.root / ".deploy" / "cache"),
+        "SOURCE_DATE_EPOCH": str(source.committed_at),
+        "BUILD_NETWORK": inherited.get("BUILD_NETWORK") or "default",
+        "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
+    }
+
+
+def build(bake: Bake, root: Path, shell: Shell, say: Callable[[str], None]) -> tuple[dict[str, str], str]:
+    """Build (and push) all targets; returns each one's digest and the counts of steps in words.
+
+    Raises BuildError with the failing step and its last 20 lines, CloudError when the registry refused.
+    """
+    log = BuildLog()
+
+    def on_line(line: str) -> None:
+        if step := log.feed(line):
+            say(step)
+
+    entitled = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
+    result = shell.run(bake.command(root, entitled), on_line)
+    if result.code:
+        raise _failure(log, result.stderr)
+    metadata = json.loads(bake.metadata.read_text())
+    return {name: metadata[name].get("containerimage.digest", "") for name in bake.targets}, log.counts()
+
+
+def published(images: tuple[Image, ...], digests: Mapping[str, str]) -> tuple[PublishedImage, ...]:
+    """What exists now, from buildx's own record. Raises BuildError when it names no digest."""
+    try:
+        return tuple(PublishedImage(image.name, image.repository, digests[image.name]) for image in images)
+    except ValueError as error:
+        raise BuildError("buildx pushed, but reports no digest.", str(error), "update buildx") from error
+
+
+@contextlib.contextmanager
+def logged_in(folder: Path, registry: str, password: str, shell: Shell) -> Iterator[Shell]:
+    """A shell whose docker is logged in, through a private DOCKER_CONFIG that is gone afterwards.
+
+    `docker login` would leave the password in ~/.docker/config.json. The password goes in over stdin only.
+    Raises CloudError when the registry refuses it.
+    """
+    config = folder / "docker"
+    config.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private = {**client_variables(config, shell), "DOCKER_CONFIG": str(config)}
+    argv = ("docker", "login", "--username", "AWS", "--password-stdin", registry)
+    try:
+        result = shell.run(Command(argv, stdin=password, variables=private))
+        if result.code:
+            raise CloudError(
+                f"The registry {registry} refused the login.", _last(result.stderr), "invoke doctor --env ..."
+            )
+        yield shell.with_variables(private)
+    finally:
+        (config / "config.json").unlink(missing_ok=True)
+
+
+def client_variables(config: Path, shell: Shell) -> dict[str, str]:
+    """Where the user's docker finds its engine, plugins and builders, once DOCKER_CONFIG points elsewhere.
+
+    A private DOCKER_CONFIG hides the current context, cli-plugins and buildx's builders.
+    """
+    home = Path(shell.variables.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    user = json.loads((home / "config.json").read_text()) if (home / "config.json").exists() else {}
+    plugins = [*user.get("cliPluginsExtraDirs", []), str(home / "cli-plugins")]
+    (config / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": plugins}))
+    found = {"BUILDX_CONFIG": shell.variables.get("BUILDX_CONFIG") or str(home / "buildx")}
+    if not shell.variables.get("DOCKER_HOST"):
+        argv = ("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        found["DOCKER_HOST"] = shell.run(Command(argv)).stdout.strip()
+    return {key: value for key, value in found.items() if value}
+
+
+def password(token: str) -> str:
+    """The password in an ECR authorization token: base64 of `AWS:password`."""
+    return base64.b64decode(token).decode().partition(":")[2]
+
+
+def _failure(log: BuildLog, stderr: str) -> Exception:
+    step, why = log.failure()
+    text = f"{log.error} {stderr}"
+    if "failed to push" in text or "exporting" in step:
+        return _refused(why or _last(stderr))
+    if "pull access denied" in text or "failed to resolve source metadata" in text:
+        return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
+    if step:
+        return BuildError(f"The image does not build: {step}", why, "correct the Dockerfile, `invoke build-image`")
+    return BuildError("The image does not build.", why or _last(stderr), "invoke doctor --env ...")
+
+
+def _refused(why: str) -> CloudError:
+    if "does not exist" in why or "404" in why or "name unknown" in why.lower():
+        return CloudError("The repository does not exist.", why, "invoke bootstrap --env ...")
+    return CloudError("The registry refused the push.", why, "invoke doctor --env ...")
+
+
+def _last(text: str, lines: int = 5) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])

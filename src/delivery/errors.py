@@ -1,0 +1,77 @@
+"""What can go wrong, one exit code a class.
+
+    DeliveryError            never raised itself
+    +-- ConfigurationError   2  a missing or wrong setting, an unknown environment
+    +-- MissingToolError     3  docker, buildx, terraform or git absent or too old
+    +-- RefusedError         4  possible but unsafe
+    +-- BuildError           5  no usable image: build, push, media type, platform, size
+    +-- TerraformError       6  infrastructure did not change as asked; lock held
+    +-- UnhealthyError       7  deployed, does not stream; the old version still serves
+    +-- CloudError           8  AWS or the registry refused or is unreachable
+
+An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
+"""
+
+INTERRUPTED = 130
+
+
+class DeliveryError(Exception):
+    """One failure, in words: what happened, why, and what to type next."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, why: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.why:
+            parts += [f"  {line}" for line in self.why.splitlines()]
+        if self.hint:
+            parts += [f"  try: {self.hint}"]
+        return "\n".join(parts)
+
+
+class ConfigurationError(DeliveryError):
+    """A setting is missing or wrong, or the environment is unknown."""
+
+    exit_code = 2
+
+
+class MissingToolError(DeliveryError):
+    """A tool the task needs is absent or too old."""
+
+    exit_code = 3
+
+
+class RefusedError(DeliveryError):
+    """What was asked is possible but unsafe, so nothing was changed."""
+
+    exit_code = 4
+
+
+class BuildError(DeliveryError):
+    """There is no image that Lambda would take."""
+
+    exit_code = 5
+
+
+class TerraformError(DeliveryError):
+    """The infrastructure did not change as asked."""
+
+    exit_code = 6
+
+
+class UnhealthyError(DeliveryError):
+    """A version was deployed and does not stream; the alias did not move."""
+
+    exit_code = 7
+
+
+class CloudError(DeliveryError):
+    """AWS or the registry refused, or cannot be reached."""
+
+    exit_code = 8

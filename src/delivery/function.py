@@ -1,0 +1,169 @@
+"""Lambda: what is live, who may open the URL, move the alias, and one version's stream."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from delivery.aws import Aws, ClientError, code, explained
+from delivery.errors import RefusedError, UnhealthyError
+
+_STREAM = "/api/v2/stream"
+
+
+@dataclass(frozen=True)
+class Function:
+    """A deployed function as Terraform's output describes it; `version` is the newest published one."""
+
+    image: str
+    name: str
+    version: str
+    alias: str
+    url: str
+    image_uri: str
+
+    @property
+    def digest(self) -> str:
+        """The digest of the image that `version` runs."""
+        return self.image_uri.partition("@")[2]
+
+    @property
+    def stream_url(self) -> str:
+        """The address of the live event stream."""
+        return self.url.rstrip("/") + _STREAM
+
+
+@dataclass(frozen=True)
+class Alias:
+    """What an alias names now; `revision` guards a move against a second person's."""
+
+    version: str
+    revision: str
+
+
+def deployed(outputs: dict[str, Any]) -> tuple[Function, ...]:
+    """The functions in Terraform's outputs."""
+    return tuple(
+        Function(
+            image=image,
+            name=found["function_name"],
+            version=found["version"],
+            alias=found["alias"],
+            url=found["url"],
+            image_uri=found["image_uri"],
+        )
+        for image, found in sorted(outputs["functions"].items())
+    )
+
+
+def alias(aws: Aws, function: Function) -> Alias:
+    """What the function's alias names. Raises CloudError."""
+    with explained(f"read the alias {function.alias} of {function.name}"):
+        answer = aws.functions.get_alias(FunctionName=function.name, Name=function.alias)
+    return Alias(answer["FunctionVersion"], answer["RevisionId"])
+
+
+def wait_active(aws: Aws, function: Function) -> None:
+    """Until Lambda has made the published version ready. Raises CloudError when it does not get there."""
+    with explained(f"wait for version {function.version} of {function.name} to become active"):
+        waiter = aws.functions.get_waiter("published_version_active")
+        waiter.wait(
+            FunctionName=function.name,
+            Qualifier=function.version,
+            WaiterConfig={"Delay": 1, "MaxAttempts": 120},
+        )
+
+
+def move(aws: Aws, function: Function, seen: Alias) -> None:
+    """Point the alias at the function's version, if it still names what was `seen`.
+
+    Raises RefusedError when somebody else moved it meanwhile, CloudError when AWS refuses.
+    """
+    with explained(f"move the alias {function.alias} of {function.name}"):
+        try:
+            aws.functions.update_alias(
+                FunctionName=function.name,
+                Name=function.alias,
+                FunctionVersion=function.version,
+                RevisionId=seen.revision,
+            )
+        except ClientError as error:
+            if code(error) != "PreconditionFailedException":
+                raise
+            raise RefusedError(
+                f"The alias {function.alias} was moved by somebody else meanwhile.",
+                f"It named version {seen.version} when this deploy began to verify version {function.version}.",
+                "invoke releases --env ..., then deploy again if that is what you want",
+            ) from error
+
+
+def open_url(aws: Aws, function: Function) -> str:
+    """Let the public in, where the URL is public; returns who may call it, in words.
+
+    AWS wants two statements since October 2025, and provider 5.100.0 cannot say the second:
+    https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html. Idempotent. Raises CloudError.
+    """
+    with explained(f"read the URL of {function.name}"):
+        config = aws.functions.get_function_url_config(FunctionName=function.name, Qualifier=function.alias)
+    if config["AuthType"] != "NONE":
+        return "signed requests (AWS_IAM)"
+    with explained(f"open the URL of {function.name}"):
+        _permit(aws, function, "PublicUrl", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
+        _permit(aws, function, "PublicUrlInvoke", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
+    return "everyone"
+
+
+def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], silence: float) -> Iterator[bytes]:
+    """The bytes of one response as they come, from `qualifier` (a version or an alias).
+
+    `silence`: seconds without a byte before giving up. Raises UnhealthyError when the function fails, CloudError
+    when Lambda does not answer.
+    """
+    event = _event(query)
+    with explained(f"open the stream of {function.name}:{qualifier}"):
+        answer = aws.streaming(silence).invoke_with_response_stream(
+            FunctionName=function.name, Qualifier=qualifier, Payload=json.dumps(event)
+        )
+        for item in answer["EventStream"]:
+            if "PayloadChunk" in item:
+                yield item["PayloadChunk"]["Payload"]
+            elif "InvokeComplete" in item and item["InvokeComplete"].get("ErrorCode"):
+                complete = item["InvokeComplete"]
+                raise UnhealthyError(
+                    f"Version {qualifier} of {function.name} failed: {complete['ErrorCode']}",
+                    complete.get("ErrorDetails", ""),
+                    "read its log, correct the function, then deploy again",
+                )
+
+
+def _permit(aws: Aws, function: Function, statement: str, **grant: Any) -> None:
+    try:
+        aws.functions.add_permission(
+            FunctionName=function.name,
+            Qualifier=function.alias,
+            StatementId=statement,
+            Principal="*",
+            **grant,
+        )
+    except ClientError as error:
+        if code(error) != "ResourceConflictException":  # the statement is there already
+            raise
+
+
+def _event(query: dict[str, str]) -> dict[str, Any]:
+    """A Function URL event, payload format 2.0: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html."""
+    text = "&".join(f"{name}={value}" for name, value in query.items())
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": _STREAM,
+        "rawQueryString": text,
+        "headers": {"accept": "text/event-stream", "host": "verify"},
+        "queryStringParameters": query,
+        "requestContext": {
+            "http": {"method": "GET", "path": _STREAM, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+            "domainName": "verify",
+            "stage": "$default",
+        },
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,156 @@
+"""ECR: log in, does this digest exist, is it an image Lambda takes, release tags."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from delivery.aws import Aws, ClientError, code, explained
+from delivery.docker import password
+from delivery.errors import BuildError, CloudError
+from delivery.image import Image, PublishedImage
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+
+# https://docs.aws.amazon.com/lambda/latest/dg/images-create.html: these two, one architecture, no index
+MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
+LARGEST = 10 * 1024**3  # bytes, ibid.: "maximum uncompressed image size of 10 GB, including all layers"
+_RELEASE = "release-"
+
+
+@dataclass(frozen=True)
+class Login:
+    """A registry's address with scheme, and the password for user AWS; valid for 12 hours."""
+
+    endpoint: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.endpoint})"
+
+
+def login(aws: Aws) -> Login:
+    """An ECR authorization. Raises CloudError."""
+    with explained("log in to the registry"):
+        data = aws.ecr.get_authorization_token()["authorizationData"][0]
+    return Login(data["proxyEndpoint"], password(data["authorizationToken"]))
+
+
+def missing_repositories(aws: Aws, images: tuple[Image, ...]) -> tuple[str, ...]:
+    """Which images' repositories do not exist. Raises CloudError."""
+    return tuple(image.repository_name for image in images if not _exists(aws.ecr, image.repository_name))
+
+
+def require_repositories(aws: Aws, images: tuple[Image, ...]) -> None:
+    """Raises CloudError naming the repositories that do not exist."""
+    if missing := missing_repositories(aws, images):
+        raise CloudError(f"The repository does not exist: {', '.join(missing)}", "", "invoke bootstrap --env ...")
+
+
+def find(aws: Aws, image: Image, tag: str) -> PublishedImage | None:
+    """The image that carries `tag`, if there is one. Raises CloudError."""
+    with explained(f"look up {image.repository_name}:{tag}"):
+        answer = aws.ecr.batch_get_image(
+            repositoryName=image.repository_name,
+            imageIds=[{"imageTag": tag}],
+            acceptedMediaTypes=[*MANIFESTS],
+        )
+    if not answer["images"]:
+        return None
+    return PublishedImage(image.name, image.repository, answer["images"][0]["imageId"]["imageDigest"])
+
+
+def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
+    """Is it one manifest, for one platform, small enough? Returns its size in words.
+
+    Read back from the registry, not from what the build says of itself. Raises BuildError or CloudError.
+    """
+    document = _manifest(aws.ecr, image)
+    media_type = document.get("mediaType", MANIFESTS[1])
+    if media_type not in MANIFESTS:
+        why = "Lambda takes one manifest: no index, no attestations."
+        raise BuildError(f"{image.uri} is a {media_type}.", why, "keep `attest = []` in docker-bake.hcl")
+    config = _blob(access, image, document["config"]["digest"])
+    found = f"{config.get('os')}/{config.get('architecture')}"
+    if found != platform:
+        why = f"build.platform in invoke.yaml is {platform}."
+        raise BuildError(f"{image.uri} was built for {found}.", why, "correct build.platform, deploy again")
+    size = sum(layer["size"] for layer in document["layers"])
+    if size > LARGEST:
+        raise BuildError(
+            f"{image.uri} has {size / 1024**3:.1f} GiB of compressed layers.",
+            "Lambda takes at most 10 GB, uncompressed.",
+            "remove what the function does not need from the Dockerfile",
+        )
+    return f"{size / 1e6:.1f} MB compressed, {len(document['layers'])} layers"
+
+
+def tag_release(aws: Aws, image: PublishedImage, version: str) -> str:
+    """Tag a released image `release-<version>`, which retention never expires. Raises CloudError."""
+    tag = f"{_RELEASE}{version}"
+    with explained(f"tag {image.repository_name} as {tag}"):
+        manifest = _manifest_text(aws.ecr, image)
+        try:
+            aws.ecr.put_image(repositoryName=image.repository_name, imageManifest=manifest, imageTag=tag)
+        except ClientError as error:
+            if code(error) != "ImageAlreadyExistsException":
+                raise
+    return tag
+
+
+def release_tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
+    """Version to digest, for each release tag in the repository. Raises CloudError."""
+    found: dict[str, str] = {}
+    with explained(f"list the images of {repository_name}"):
+        for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
+            for detail in page["imageDetails"]:
+                for tag in detail.get("imageTags", []):
+                    if tag.startswith(_RELEASE):
+                        found[tag.removeprefix(_RELEASE)] = detail["imageDigest"]
+    return found
+
+
+def _exists(ecr: "ECRClient", repository_name: str) -> bool:
+    with explained(f"look up the repository {repository_name}"):
+        try:
+            ecr.describe_repositories(repositoryNames=[repository_name])
+        except ClientError as error:
+            if code(error) == "RepositoryNotFoundException":
+                return False
+            raise
+    return True
+
+
+def _manifest_text(ecr: "ECRClient", image: PublishedImage) -> str:
+    with explained(f"read the manifest of {image.uri}"):
+        answer = ecr.batch_get_image(repositoryName=image.repository_name, imageIds=[{"imageDigest": image.digest}])
+    if not answer["images"]:
+        raise BuildError(
+            f"{image.uri} does not exist.", "The registry has no such digest.", "invoke push-image --env ..."
+        )
+    return answer["images"][0]["imageManifest"]
+
+
+def _manifest(ecr: "ECRClient", image: PublishedImage) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(_manifest_text(ecr, image))
+    return document
+
+
+def _blob(access: Login, image: PublishedImage, digest: str) -> dict[str, Any]:
+    """A small JSON blob. OCI distribution spec, "Pulling blobs"; ECR answers with a redirect to S3."""
+    url = f"{access.endpoint}/v2/{image.repository_name}/blobs/{digest}"
+    headers = urllib3.make_headers(basic_auth=f"AWS:{access.password}")
+    try:
+        answer = urllib3.request("GET", url, headers=headers, timeout=urllib3.Timeout(connect=5, read=30))
+    except urllib3.exceptions.HTTPError as error:
+        raise CloudError("The registry cannot be reached.", str(error), "invoke doctor --env ...") from error
+    if answer.status != 200:
+        raise CloudError(f"The registry answered {answer.status} for {digest}.", "", "invoke doctor --env ...")
+    document: dict[str, Any] = answer.json()
+    return document

@@ -1,0 +1,132 @@
+"""The settings of one environment, checked before anything else looks at them.
+
+They come from Invoke's own configuration (`invoke.yaml`, overridden by INVOKE_* variables), so every message
+names the key and the file.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from delivery.errors import ConfigurationError
+
+FILE = "invoke.yaml"
+CACHES = ("registry", "gha", "local", "none")
+PLATFORMS = ("linux/amd64", "linux/arm64")  # Lambda: "Architectures", one for a function
+_KEYS = {"account", "region", "registry", "protected", "bootstraps", "started_by", "variables"}
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where a deploy goes. `registry` is the registry's host, `account` its 12 digits."""
+
+    name: str
+    account: str
+    region: str
+    registry: str
+    protected: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a story needs to know of its environment; `variables` go to every tool it runs."""
+
+    root: Path
+    environment: Environment
+    platform: str = "linux/amd64"
+    cache: str = "registry"
+    bootstraps: bool = False
+    started_by: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
+    """The settings of environment `name`, from Invoke's merged configuration.
+
+    Raises ConfigurationError for an unknown environment and for a key that is missing, unknown or malformed.
+    """
+    raw = _environment(name, config)
+    prefix = f"environments.{name}"
+    account = _text(raw, prefix, "account", r"\d{12}", '12 digits in quotes, such as "123456789012"')
+    region = _text(raw, prefix, "region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, such as eu-west-1")
+    default = f"{account}.dkr.ecr.{region}.amazonaws.com"
+    registry = _text(raw, prefix, "registry", r"[\w.-]+(:\d+)?", "a registry host", default)
+    variables = raw.get("variables") or {}
+    if not isinstance(variables, Mapping):
+        raise _malformed(f"{prefix}.variables", variables, "a map of names to values")
+    build = config.get("build") or {}
+    return Settings(
+        root=root,
+        environment=Environment(str(name), account, region, registry, _flag(raw, prefix, "protected")),
+        platform=_choice(build, "platform", PLATFORMS),
+        cache=_choice(build, "cache", CACHES),
+        bootstraps=_flag(raw, prefix, "bootstraps"),
+        started_by=_text(raw, prefix, "started_by", r"[\w.]+:\w+", "module:function", "-").strip("-"),
+        variables={str(key): str(value) for key, value in variables.items()},
+    )
+
+
+def started(config: Mapping[str, Any], name: str, more: Mapping[str, object]) -> dict[str, Any]:
+    """The configuration with `more` laid over environment `name`: what its `started_by` returned."""
+    environments = dict(config["environments"])
+    environments[name] = {**environments[name], **more}
+    return {**config, "environments": environments}
+
+
+def _environment(name: str | None, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    environments = config.get("environments")
+    if not isinstance(environments, Mapping) or not environments:
+        raise ConfigurationError(f"{FILE} names no environments.", hint=f"restore `environments:` in {FILE}")
+    known = ", ".join(environments)
+    if not name:
+        raise ConfigurationError("No environment was named.", hint=f"--env with one of: {known}")
+    if name not in environments:
+        raise ConfigurationError(
+            f"Unknown environment: {name}", f"{FILE} has: {known}", hint=f"--env {next(iter(environments))}"
+        )
+    raw = environments[name]
+    if not isinstance(raw, Mapping):
+        raise _malformed(f"environments.{name}", raw, "a map of settings")
+    if unknown := sorted(set(raw) - _KEYS):
+        raise ConfigurationError(
+            f"Unknown setting environments.{name}.{unknown[0]} in {FILE}.",
+            f"Known are: {', '.join(sorted(_KEYS))}",
+            f"correct or remove it in {FILE}",
+        )
+    return raw
+
+
+def _text(raw: Mapping[str, Any], prefix: str, key: str, pattern: str, *meaning: str) -> str:
+    expected, *default = meaning
+    value = raw.get(key, *default)
+    if value is None:
+        raise ConfigurationError(
+            f"Missing setting {prefix}.{key} in {FILE}.", f"It is {expected}.", f"add `{key}:` in {FILE}"
+        )
+    if value in default:
+        return default[0]
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise _malformed(f"{prefix}.{key}", value, expected)
+    return value
+
+
+def _flag(raw: Mapping[str, Any], prefix: str, key: str) -> bool:
+    value = raw.get(key, False)
+    if not isinstance(value, bool):
+        raise _malformed(f"{prefix}.{key}", value, "true or false")
+    return value
+
+
+def _choice(build: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
+    value = build.get(key, choices[0])
+    if value not in choices:
+        raise _malformed(f"build.{key}", value, f"one of {', '.join(choices)}")
+    return str(value)
+
+
+def _malformed(key: str, value: object, expected: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Malformed setting {key} in {FILE}: {value!r}", f"It must be {expected}.", f"correct it in {FILE}"
+    )

@@ -1,0 +1,36 @@
+"""The commit that is being delivered."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from delivery.errors import ConfigurationError
+from delivery.shell import Command, Shell
+
+
+@dataclass(frozen=True)
+class Source:
+    """A git commit (40 hex digits); dirty when the work tree differs from it."""
+
+    commit: str
+    dirty: bool
+    committed_at: int
+
+    @property
+    def tag(self) -> str:
+        """The image tag: the commit, marked when it does not tell the whole truth."""
+        return f"{self.commit}-dirty" if self.dirty else self.commit
+
+    @property
+    def short(self) -> str:
+        """The tag as people read it."""
+        return f"{self.commit[:12]}-dirty" if self.dirty else self.commit[:12]
+
+
+def read(root: Path, shell: Shell) -> Source:
+    """The commit checked out at `root`. Raises ConfigurationError outside a git checkout or before a commit."""
+    log = shell.run(Command(("git", "log", "-1", "--format=%H %ct"), cwd=root))
+    if log.code:
+        raise ConfigurationError("The commit could not be read.", log.stderr.strip(), "git log -1")
+    commit, seconds = log.stdout.split()
+    status = shell.run(Command(("git", "status", "--porcelain"), cwd=root))
+    return Source(commit, dirty=bool(status.stdout.strip()), committed_at=int(seconds))

@@ -1,0 +1,81 @@
+"""Read a streamed Lambda response as it comes: the prelude, then Server-Sent Events."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+# https://docs.aws.amazon.com/lambda/latest/dg/response-streaming-tutorial.html, HTTP integration responses:
+# a JSON prelude, eight NUL bytes, then the body.
+_SEPARATOR = b"\0" * 8
+
+
+@dataclass(frozen=True)
+class Prelude:
+    """The status and headers (lower-case names) a response begins with."""
+
+    status: int
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event; `data` has its lines joined. A block without data and without a name is no event."""
+
+    name: str
+    data: str
+
+
+@dataclass
+class Parser:
+    """Takes bytes in any cut and gives back what they complete.
+
+    Event stream interpretation: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    """
+
+    prelude: Prelude | None = None
+    _rest: bytes = field(default=b"")
+
+    def feed(self, chunk: bytes) -> Iterator[Prelude | Event]:
+        """The prelude, once, and each event that is now complete. Raises ValueError for a malformed prelude."""
+        self._rest += chunk
+        if self.prelude is None:
+            head, found, rest = self._rest.partition(_SEPARATOR)
+            if not found:
+                return
+            self._rest = rest
+            self.prelude = _prelude(head)
+            yield self.prelude
+        *blocks, self._rest = self._rest.replace(b"\r\n", b"\n").split(b"\n\n")
+        for block in blocks:
+            if event := _event(block.decode("utf-8", errors="replace")):
+                yield event
+
+    @property
+    def unfinished(self) -> bytes:
+        """What came after the last complete event; empty after a clean end."""
+        return self._rest.strip()
+
+
+def events(chunks: Iterable[bytes]) -> Iterator[Event]:
+    """The events in a response, as they come."""
+    parser = Parser()
+    for chunk in chunks:
+        for item in parser.feed(chunk):
+            if isinstance(item, Event):
+                yield item
+
+
+def _prelude(head: bytes) -> Prelude:
+    document = json.loads(head)
+    headers = {name.lower(): str(value) for name, value in document.get("headers", {}).items()}
+    return Prelude(int(document["statusCode"]), headers)
+
+
+def _event(block: str) -> Event | None:
+    fields: dict[str, list[str]] = {}
+    for line in block.split("\n"):
+        name, _, value = line.partition(":")
+        fields.setdefault(name, []).append(value.removeprefix(" "))
+    if "data" not in fields:
+        return None
+    return Event(fields.get("event", ["message"])[-1], "\n".join(fields["data"]))

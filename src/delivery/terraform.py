@@ -1,0 +1,150 @@
+"""Terraform: `init -> Stack -> plan -> Plan -> apply -> outputs`. Only a Stack can plan, only a Plan is applied."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from delivery import mirror
+from delivery.diagnostics import Diagnostics
+from delivery.errors import TerraformError
+from delivery.settings import Settings
+from delivery.shell import Command, Shell
+
+_GRACE = 120.0  # seconds: an interrupted apply finishes the calls it has begun, then writes the state
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A root module, initialised for one environment. `data`: its TF_DATA_DIR, kept between runs."""
+
+    name: str
+    folder: Path
+    data: Path
+    environment: str
+
+    def command(self, *arguments: str) -> Command:
+        """A terraform command in this root module, as data."""
+        variables = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        return Command(("terraform", f"-chdir={self.folder}", *arguments), variables=variables, grace=_GRACE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A saved plan and what it will do: addresses, with the changed attributes for updates."""
+
+    stack: Stack
+    file: Path
+    creates: tuple[str, ...]
+    updates: tuple[str, ...]
+    deletes: tuple[str, ...]
+    imports: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether applying it would change nothing, the state included."""
+        return not (self.creates or self.updates or self.deletes or self.imports)
+
+    def words(self) -> tuple[str, ...]:
+        """One line a change, the summary last."""
+        if self.empty:
+            return ("no changes: the infrastructure is as described",)
+        signs = (
+            ("= adopt", self.imports),
+            ("+ create", self.creates),
+            ("~ update", self.updates),
+            ("- delete", self.deletes),
+        )
+        lines = [f"{sign} {address}" for sign, addresses in signs for address in addresses]
+        counts = f"{len(self.creates)} to create, {len(self.updates)} to update, {len(self.deletes)} to delete"
+        return (*lines, counts)
+
+
+def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
+    """Initialise `infrastructure/<name>`: its backend and its providers.
+
+    Providers come from the registry; when that cannot be reached, from a local mirror. Raises TerraformError.
+    """
+    environment = settings.environment.name
+    folder = settings.root / "infrastructure" / name
+    stack = Stack(name, folder, settings.root / ".deploy" / environment / name, environment)
+    flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
+    arguments = ("init", *flags, f"-backend-config={environment}.backend.hcl")
+    log = _run(stack, arguments, shell, say)
+    if log.providers_unreachable and (found := mirror.find(shell.variables)):
+        say(f"the provider registry cannot be reached; using {found}")
+        log = _run(stack, (*arguments, f"-plugin-dir={found}"), shell, say)
+    if log.errors:
+        raise log.error(f"initialise {name}")
+    return stack
+
+
+def plan(stack: Stack, variables: Mapping[str, object], shell: Shell, say: Say) -> Plan:
+    """Save a plan and read back what it will do. Raises TerraformError."""
+    values = stack.data / "values.tfvars.json"
+    values.write_text(json.dumps(variables))
+    file = stack.data / "saved.tfplan"
+    arguments = ("plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars")
+    log = _run(stack, (*arguments, f"-var-file={values}"), shell, say)
+    if log.errors:
+        raise log.error(f"plan {stack.name}")
+    shown = shell.run(stack.command("show", "-json", str(file)))
+    return _read(stack, file, json.loads(shown.stdout))
+
+
+def apply(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
+    """Apply exactly what was planned; returns the outputs. The plan file is gone afterwards. Raises TerraformError."""
+    try:
+        log = _run(saved.stack, ("apply", "-json", "-input=false", str(saved.file)), shell, say)
+    finally:
+        saved.file.unlink(missing_ok=True)
+    if log.errors:
+        raise log.error(f"apply {saved.stack.name}")
+    return outputs(saved.stack, shell)
+
+
+def outputs(stack: Stack, shell: Shell) -> dict[str, Any]:
+    """The outputs in the state, by name. Raises TerraformError."""
+    result = shell.run(stack.command("output", "-json"))
+    if result.code:
+        raise TerraformError(f"The outputs of {stack.name} cannot be read.", result.stderr.strip())
+    return {name: output["value"] for name, output in json.loads(result.stdout).items()}
+
+
+def unlock(stack: Stack, lock: str, shell: Shell) -> None:
+    """Remove a lock that a dead run left. Raises TerraformError when there is no such lock."""
+    result = shell.run(stack.command("force-unlock", "-force", lock))
+    if result.code:
+        why = result.stderr.strip()
+        raise TerraformError(f"The lock {lock} was not removed.", why, "invoke tf-plan --env ...")
+
+
+def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Diagnostics:
+    stack.data.mkdir(parents=True, exist_ok=True)
+    log = Diagnostics(say)
+    result = shell.run(stack.command(*arguments), log.feed)
+    if result.code and not log.errors:
+        last = "\n".join(log.other[-5:])
+        log.errors.append({"summary": f"terraform ended with {result.code}", "detail": last})
+    return log
+
+
+def _read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
+    creates, updates, deletes = [], [], []
+    for resource in document.get("resource_changes", []):
+        actions, address = resource["change"]["actions"], resource["address"]
+        if "create" in actions:
+            creates.append(address)
+        if "delete" in actions:
+            deletes.append(address)
+        if actions == ["update"]:
+            updates.append(f"{address} ({', '.join(_changed(resource['change']))})")
+    imports = [found["address"] for found in document.get("resource_changes", []) if "importing" in found["change"]]
+    return Plan(stack, file, tuple(creates), tuple(updates), tuple(deletes), tuple(imports))
+
+
+def _changed(change: dict[str, Any]) -> list[str]:
+    before, after = change["before"] or {}, change["after"] or {}
+    return sorted(key for key, value in after.items() if before.get(key) != value)

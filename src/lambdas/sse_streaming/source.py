@@ -1,0 +1,23 @@
+"""Where a stream's events come from: today a greeting and a heartbeat."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import count
+
+from sse_streaming.settings import Identity
+from sse_streaming.sse import Event
+
+
+async def events(identity: Identity, interval: float) -> AsyncIterator[Event]:
+    """Yield `hello`, then a `heartbeat` every `interval` seconds, without end.
+
+    Neither carries an id: they are not part of any history, so a client must not resume from one.
+    """
+    yield Event("hello", json.dumps(asdict(identity)))
+    for sequence in count(1):
+        await asyncio.sleep(interval)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        yield Event("heartbeat", json.dumps({"sequence": sequence, "time": now}))

@@ -1,0 +1,70 @@
+"""The Docker engine of the sandbox: the user's own if it is good for the job, else a private one."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from sandbox import engine_own, engine_private, packages, processes
+from sandbox.engine_client import Engine
+from sandbox.errors import SandboxError
+from sandbox.layout import Layout
+
+__all__ = ["Engine", "start", "status", "stop"]
+
+Say = Callable[[str], None]
+
+
+def start(layout: Layout, say: Say, environment: Mapping[str, str] | None = None) -> Engine:
+    """An engine that answers; at once when it already does.
+
+    Args:
+        layout: the checkout's sandbox.
+        say: told in one line what is done and how long it took.
+        environment: where the user's own engine is looked for; ours when None.
+
+    Raises:
+        SandboxError: there is no engine, and a private one cannot be made here.
+    """
+    with processes.locked(layout, "engine"):
+        if engine := engine_private.running(layout):
+            return engine
+        if engine := engine_own.connect(layout, os.environ if environment is None else environment):
+            say(f"engine   {engine.description}")
+            return engine
+        _require_root_on_debian()
+        say("engine   no Docker with buildx answers; starting a private one")
+        began = time.monotonic()
+        engine = engine_private.start(layout)
+        say(f"engine   ready in {time.monotonic() - began:.1f} s: {engine.description}")
+        return engine
+
+
+def stop(layout: Layout, say: Say) -> None:
+    """End the private engine, if there is one, and leave nothing of it outside the checkout's folder."""
+    with processes.locked(layout, "engine"):
+        if engine_private.status(layout) == "down":
+            return
+        engine_private.stop(layout)
+        say("engine   stopped")
+
+
+def status(layout: Layout, environment: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """(``up``, ``down`` or ``broken``; detail) of the engine `start` would return."""
+    state = engine_private.status(layout)
+    if state == "up":
+        return state, "private"
+    if own := engine_own.connect(layout, os.environ if environment is None else environment):
+        return "up", own.description
+    return state, "private; it does not answer" if state == "broken" else ""
+
+
+def _require_root_on_debian() -> None:
+    """Raises SandboxError, in two lines, where no private engine can be made."""
+    missing = "no Docker engine with buildx answers, and a private one"
+    install = "install Docker with buildx and start it (https://docs.docker.com/engine/install/)"
+    try:
+        packages.machine()
+    except SandboxError as error:
+        raise SandboxError(f"{missing} cannot be made: {error.message}", install) from error
+    if os.geteuid():
+        raise SandboxError(f"{missing} needs root; you are user {os.geteuid()}", f"run as root, or {install}")

@@ -1,0 +1,129 @@
+"""The private engine's programs and how dockerd is started: files, configuration, command, environment."""
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from sandbox import packages
+from sandbox.layout import Layout
+
+PACKAGES = packages.Wanted(
+    name="engine",
+    packages=("containerd", "docker-buildx", "docker-cli", "docker.io", "runc", "tini"),
+    dependencies=False,
+)
+
+_ENTER = """
+set -e
+top="$1"; shift
+mkdir -p "$top"
+mount -t tmpfs -o mode=755 sandbox "$top"
+for entry in /run/*/; do
+    entry="${entry%/}"
+    [ "$entry" = /run/containerd ] && continue
+    [ -L "$entry" ] && continue
+    mkdir "$top/${entry##*/}"
+    mount --bind "$entry" "$top/${entry##*/}"
+done
+mount --move "$top" /run
+exec "$@"
+"""
+"""Gives the namespace a /run of its own: containerd puts its shims' sockets into /run/containerd, whatever it
+is told. Our own socket stays visible outside, since its folder is the machine's, like all the others."""
+
+
+def install(layout: Layout) -> None:
+    """Unpack the programs once; whole or not at all."""
+    programs = programs(layout)
+    if not programs.exists():
+        fresh = programs.with_suffix(".part")
+        shutil.rmtree(fresh, ignore_errors=True)
+        packages.unpack(packages.fetch(layout, PACKAGES), fresh)
+        fresh.rename(programs)
+    # Only the client goes on everyone's PATH, not the daemons beside it.
+    client = layout.engine / "bin" / "docker"
+    client.parent.mkdir(parents=True, exist_ok=True)
+    client.unlink(missing_ok=True)
+    client.symlink_to(programs / "usr/bin/docker")
+
+
+def configure(layout: Layout) -> Path:
+    """Write dockerd's configuration and remove what a killed dockerd trips over; the configuration's path."""
+    for stale in (layout.run, layout.engine / "data/network"):
+        shutil.rmtree(stale, ignore_errors=True)
+    for folder in (layout.run, layout.engine / "top"):
+        folder.mkdir(parents=True, exist_ok=True)
+    layout.run.chmod(0o700)
+    settings = {
+        "features": {"containerd-snapshotter": True},
+        "hosts": [socket(layout)],
+        "data-root": str(layout.engine / "data"),
+        "exec-root": str(layout.run / "exec"),
+        "pidfile": str(layout.run / "docker.pid"),
+        # Never "none": dockerd would then delete another engine's docker0.
+        "bridge": layout.bridge,
+        "ip": "127.0.0.1",
+        # Firewall and forwarding are the machine's; published ports go through the proxy.
+        "iptables": False,
+        "ip6tables": False,
+        "ip-forward": False,
+        "ip-masq": False,
+        "userland-proxy-path": str(programs(layout) / "usr/sbin/docker-proxy"),
+        "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        "cgroup-parent": f"/{layout.bridge}",
+        # What is left in the log is what an error message may quote.
+        "log-level": "warn",
+    }
+    configuration(layout).write_text(json.dumps(settings, indent=2))
+    return configuration(layout)
+
+
+def command(layout: Layout, configuration: Path) -> list[str]:
+    programs = programs(layout)
+    namespace = [
+        "unshare",
+        "--mount",
+        "--propagation",
+        "slave",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ]
+    own_run = ["sh", "-c", _ENTER, "sh", str(layout.engine / "top")]
+    init = [str(programs / "usr/bin/tini-static"), "--"]
+    daemon = [str(programs / "usr/sbin/dockerd"), "--config-file", str(configuration)]
+    return [*namespace, "--", *own_run, *init, *daemon]
+
+
+def environment(layout: Layout) -> dict[str, str]:
+    """Ours (proxies, certificates), without what is meant for docker's client; its own programs first."""
+    programs = programs(layout)
+    path = f"{programs}/usr/sbin:{programs}/usr/bin:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))
+    }
+    return {**inherited, "PATH": path}
+
+
+def remove_cgroups(layout: Layout) -> None:
+    """Remove the empty cgroups dockerd leaves: one tree (version 2), or one per controller (version 1)."""
+    hierarchies = Path("/sys/fs/cgroup")
+    for top in (hierarchies / layout.bridge, *hierarchies.glob(f"*/{layout.bridge}")):
+        for folder in sorted((entry for entry in (top, *top.rglob("*")) if entry.is_dir()), reverse=True):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def programs(layout: Layout) -> Path:
+    return layout.engine / "programs"
+
+
+def configuration(layout: Layout) -> Path:
+    return layout.engine / "daemon.json"
+
+
+def socket(layout: Layout) -> str:
+    return f"unix://{layout.run}/docker.sock"

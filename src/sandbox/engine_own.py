@@ -1,0 +1,43 @@
+"""The Docker engine the user already has."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox import network, processes
+from sandbox.engine_client import Engine, variables
+from sandbox.errors import SandboxError
+from sandbox.layout import Layout
+
+ANSWER_SECONDS = 5.0
+"""How long a working engine may take to answer."""
+
+
+def connect(layout: Layout, environment: Mapping[str, str]) -> Engine | None:
+    """The engine the user's DOCKER_HOST or context names, if it answers and its client has buildx."""
+    if not shutil.which("docker", path=environment.get("PATH")):
+        return None
+
+    def docker(*arguments: str) -> str:
+        return processes.run(["docker", *arguments], environment, ANSWER_SECONDS).strip()
+
+    try:
+        # Listing images asks containerd too; a mere ping is answered while containerd is dead.
+        docker("image", "ls", "--quiet", "--filter", "dangling=true")
+        buildx = docker("buildx", "version").split()[1]
+        version = docker("version", "--format", "{{.Server.Version}}")
+        host = environment.get("DOCKER_HOST") or docker(
+            "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"
+        )
+        gateway = docker(
+            "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
+        )
+    except (SandboxError, IndexError):
+        return None
+    own = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
+    return Engine(
+        variables=variables(layout, host, [own]) | {"BUILD_NETWORK": "default"},
+        description=f"your Docker {version}, buildx {buildx}, at {host}",
+        private=False,
+        gateway=next((address for address in gateway.split() if network.bindable(address)), ""),
+    )

@@ -1,0 +1,96 @@
+"""A Docker engine of the sandbox's own, from Debian packages, installed nowhere.
+
+It lives in its own mount and PID namespace: whatever part of it dies, however it dies, the kernel takes the
+containers, shims and mounts with it. What the namespace does not hold (bridge, sockets, cgroups) is named
+after the checkout, so that `stop`, or the next `start`, finds and removes it.
+"""
+
+import os
+import shutil
+
+from sandbox import engine_daemon, network, processes
+from sandbox.engine_client import Engine, variables
+from sandbox.errors import SandboxError
+from sandbox.layout import Layout
+
+NAME = "engine"
+READY_SECONDS = 60.0
+GRACE_SECONDS = 15.0
+
+
+
+def running(layout: Layout) -> Engine | None:
+    """The private engine, if it answers."""
+    if not processes.find(layout, NAME):
+        return None
+    gateway = network.address(layout.bridge)
+    engine = _engine(layout, gateway)
+    return engine if gateway and _answers(engine) else None
+
+
+def start(layout: Layout) -> Engine:
+    """Make the private engine answer, from whatever state the last one was left in.
+
+    Raises:
+        SandboxError: packages cannot be fetched, or dockerd ends or is late; with its last lines.
+    """
+    stop(layout)
+    engine_daemon.install(layout)
+    gateway = network.ensure_bridge(layout.bridge, seed=int(layout.id, 16))
+    configuration = engine_daemon.configure(layout)
+    daemon = processes.spawn(layout, NAME, engine_daemon.command(layout, configuration), engine_daemon.environment(layout))
+    engine = _engine(layout, gateway)
+    processes.wait_until(lambda: not daemon.alive or _answers(engine), READY_SECONDS)
+    if not daemon.alive or not _answers(engine):
+        lines = daemon.last_lines()
+        stop(layout)
+        raise SandboxError(f"the private Docker engine does not start:\n{lines}", f"look at {daemon.log}")
+    # Containers of an engine that was killed; their processes are gone.
+    engine.docker("container", "prune", "--force")
+    return engine
+
+
+def stop(layout: Layout) -> None:
+    """End the private engine and remove all it has outside the checkout."""
+    if engine := running(layout):
+        containers = engine.docker("container", "ls", "--all", "--quiet").split()
+        if containers:
+            engine.docker("container", "rm", "--force", "--volumes", *containers)
+    if process := processes.find(layout, NAME):
+        processes.stop(process, GRACE_SECONDS)
+    # One that was started but never written down, because we were killed just then.
+    processes.kill_all(["--config-file", str(engine_daemon.configuration(layout))])
+    if layout.run.exists() or network.exists(layout.bridge):
+        network.delete_bridge(layout.bridge)
+        shutil.rmtree(layout.run, ignore_errors=True)
+        engine_daemon.remove_cgroups(layout)
+
+
+def status(layout: Layout) -> str:
+    """``up``, ``down``, or ``broken``: it runs, or left something behind, but does not answer."""
+    if running(layout):
+        return "up"
+    left = processes.find(layout, NAME) or layout.run.exists() or network.exists(layout.bridge)
+    return "broken" if left else "down"
+
+
+def _engine(layout: Layout, gateway: str) -> Engine:
+    plugins = engine_daemon.programs(layout) / "usr/libexec/docker/cli-plugins"
+    path = f"{layout.engine / 'bin'}:{os.environ.get('PATH', os.defpath)}"
+    # Containers on the bridge have no internet; a build step gets it from the machine's own network.
+    extra = {"PATH": path, "BUILD_NETWORK": "host"}
+    return Engine(
+        variables=variables(layout, engine_daemon.socket(layout), [plugins]) | extra,
+        description="a private Docker engine from Debian packages",
+        private=True,
+        gateway=gateway,
+    )
+
+
+def _answers(engine: Engine) -> bool:
+    """Listing images asks containerd too; a mere ping is answered while containerd is dead."""
+    try:
+        engine.docker("image", "ls", "--quiet", "--filter", "dangling=true", timeout=5)
+    except SandboxError:
+        return False
+    return True

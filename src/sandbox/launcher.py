@@ -1,0 +1,60 @@
+"""Runs the emulator, mended and live, in this process: `python -m sandbox.launcher HOME HOST:PORT …`.
+
+Started by `sandbox.cloud`, which sets the emulator's environment; ends on SIGTERM. HOME only says whose it is.
+"""
+
+import asyncio
+import importlib
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from sandbox import live, mends, mends_lambda
+
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Any, Send], Awaitable[None]]
+
+ANSWER_DELAY = 0.005
+"""Seconds a changing request is answered late, see `unhurried`."""
+
+
+def unhurried(app: App) -> App:
+    """Answers to changes of the control plane come 5 ms late.
+
+    Answered within a millisecond, about one create in a hundred was sent twice by Terraform's AWS provider
+    and failed with "already exists"; with this delay none in 195 runs. Reads, images and streams do not wait.
+    """
+
+    async def serve_one(scope: Any, receive: Any, send: Send) -> None:
+        changing = scope["type"] == "http" and scope["method"] in {"POST", "PUT", "PATCH"}
+        delayed = changing and not scope["path"].startswith(("/v2/", "/_"))
+
+        async def later(message: Any) -> None:
+            if delayed and message["type"] == "http.response.start":
+                await asyncio.sleep(ANSWER_DELAY)
+            await send(message)
+
+        await app(scope, receive, later)
+
+    return serve_one
+
+
+def main(binds: Sequence[str]) -> None:
+    """Serve at `binds`; the first is the endpoint that answers name."""
+    endpoint = f"http://{binds[0]}"
+    for mend in (*mends.mends(endpoint), *mends_lambda.mends(endpoint)):
+        mend.apply()
+    live.install()
+    config = Config()
+    config.bind = list(binds)
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    app = unhurried(importlib.import_module("ministack.app").app)
+    asyncio.run(serve(app, config))  # type: ignore[arg-type]  # hypercorn's own ASGI types name TypedDicts
+
+
+if __name__ == "__main__":
+    main(sys.argv[2:])

@@ -1,0 +1,19 @@
+"""Streams that stream. The emulator collects a function's answer before it passes on the first byte;
+here its two ways into a function are replaced for image functions, everything else stays as it is.
+
+    client ── Function URL (live_url) ────────────┐
+                                                  ├── relay ── Run ── POST :8080 ── container of the pool
+    client ── InvokeWithResponseStream ───────────┘   bytes as they come, bounded by the function's Timeout
+              (live_invoke, frames by eventstream)
+"""
+
+import importlib
+
+from sandbox import live_invoke, live_url
+
+
+def install() -> None:
+    """Put both in place; call once, before the emulator serves."""
+    svc = importlib.import_module("ministack.services.lambda_svc")
+    svc.handle_function_url_request = live_url.live(svc, svc.handle_function_url_request)
+    svc._invoke_with_response_stream = live_invoke.live(svc, svc._invoke_with_response_stream)

@@ -1,0 +1,117 @@
+"""Function URLs, live: the request becomes Lambda's event, the answer's prelude its status, headers and cookies.
+
+https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html; who may call: …/urls-auth.html
+"""
+
+import importlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from sandbox.live_pool import FunctionError, ThrottledError
+from sandbox.live_relay import relay, streaming
+from sandbox.live_run import Run
+
+Answer = tuple[int, dict[str, Any], Any]
+Handler = Callable[..., Awaitable[Answer]]
+
+_PRELUDE_LIMIT = 1 << 20
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
+_PUBLIC = (
+    ("lambda:InvokeFunctionUrl", {"lambda:functionurlauthtype": "NONE"}),
+    ("lambda:InvokeFunction", {"lambda:invokedviafunctionurl": "true"}),
+)
+"""What a URL without authorization needs since October 2025: both actions, each in its own context."""
+_HELP = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+
+
+def live(svc: Any, upstream: Handler) -> Handler:
+    """The emulator's `handle_function_url_request`, streaming for image functions whose URL streams."""
+
+    async def handle(
+        url_id: str, method: str, path: str, headers: dict[str, str], body: bytes, query: Any, **known: Any
+    ) -> Answer:
+        known["resolved"] = found = known.get("resolved") or svc.resolve_function_url(url_id)
+        record = _streaming_function(svc, found)
+        preflight = method == "OPTIONS" and found and found[4].get("Cors")
+        unsigned = found and found[4]["AuthType"] == "AWS_IAM" and not svc._function_url_is_signed(headers, query)
+        if record is None or preflight or unsigned:
+            return await upstream(url_id, method, path, headers, body, query, **known)
+        account, region, name, qualifier, config = found
+        if config["AuthType"] == "NONE" and not _public(svc, account, region, name, qualifier):
+            return _error(403, {"Message": f"Forbidden. For troubleshooting Function URL authorization issues, see: {_HELP}"})
+        event = svc._build_function_url_event(
+            url_id, account, region, method, path, headers, body, query,
+            source_ip=known.get("source_ip") or "127.0.0.1", anonymous=config["AuthType"] == "NONE",
+        )
+        return await _answer(svc, record, event, svc._function_url_cors_headers(config, headers))
+
+    return handle
+
+
+def _streaming_function(svc: Any, found: Any) -> dict[str, Any] | None:
+    """The version the URL's alias points to at this moment, if it is an image and the URL streams."""
+    if found is None or found[4].get("InvokeMode") != "RESPONSE_STREAM":
+        return None
+    account, region, name, qualifier, _ = found
+    reference = f"{name}:{qualifier}" if qualifier else name
+    record, config, _ = svc._get_func_record_for_ref_in_scope(reference, account_id=account, region=region)
+    if config is None or config.get("PackageType") != "Image":
+        return None
+    return dict(svc._execution_record_for_config(record, config))
+
+
+def _public(svc: Any, account: str, region: str, name: str, qualifier: str | None) -> bool:
+    """Whether the resource policy of the URL's function or alias lets everybody in."""
+    iam = importlib.import_module("ministack.core.iam_evaluator")
+    record, _, _ = svc._get_func_record_for_ref_in_scope(name, account_id=account, region=region)
+    arn = ":".join(filter(None, (f"arn:aws:lambda:{region}:{account}:function:{name}", qualifier)))
+
+    def allowed(action: str, context: dict[str, str]) -> bool:
+        anybody = iam.EvalContext("anonymous", "Anonymous", "anonymous", action, arn, region, service_context=context)
+        return bool(iam.evaluate_resource_policy(record["policy"], anybody).decision == "Allow")
+
+    return all(allowed(action, context) for action, context in _PUBLIC)
+
+
+async def _answer(svc: Any, record: dict[str, Any], event: Any, cors: dict[str, str]) -> Answer:
+    run = None
+    try:
+        run = await Run.begin(record, event)
+        chunks = run.chunks()
+        head = await _until_prelude(svc, chunks)
+    except ThrottledError as error:
+        return _error(429, {"Reason": error.reason, "Type": "User", "message": "Rate Exceeded."})
+    except FunctionError as error:
+        status = 504 if error.kind == "Sandbox.Timedout" else 502
+        told = {"Message": "Internal Server Error", "errorType": error.kind, "errorMessage": error.message}
+        return _error(status, told)
+    except BaseException:
+        if run is not None:
+            run.close(failed=True)
+        raise
+    status, headers, first = svc._function_url_stream_response({"body": head}, cors)
+    prelude, _ = svc._split_stream_prelude(head)
+    headers = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+    if prelude and prelude.get("cookies"):
+        headers["Set-Cookie"] = list(prelude["cookies"])
+    headers["x-amzn-RequestId"] = event["requestContext"]["requestId"]
+    # A body that ends early must look so to the client: no last chunk after a failure.
+    return status, headers, streaming(relay(run, first, chunks, bytes, lambda error: None if error else b""))
+
+
+async def _until_prelude(svc: Any, chunks: AsyncIterator[bytes]) -> bytes:
+    """The start of the answer, up to and with the end of its prelude if it has one."""
+    head = b""
+    async for chunk in chunks:
+        head += chunk
+        if svc._STREAM_PRELUDE_SEPARATOR in head or not head.startswith(b"{") or len(head) > _PRELUDE_LIMIT:
+            break
+    return head
+
+
+def _error(status: int, told: dict[str, str]) -> Answer:
+    headers = {"Content-Type": "application/json"}
+    if status == 403:
+        headers["x-amzn-ErrorType"] = "AccessDeniedException"
+    return status, headers, json.dumps(told).encode()

@@ -1,0 +1,122 @@
+"""Signed Debian packages, fetched by a private apt and unpacked; nothing is installed or changed on the system."""
+
+import hashlib
+import os
+import platform
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import apt, processes
+from sandbox.errors import SandboxError
+from sandbox.layout import Layout
+
+INDEX_SECONDS = 3600
+"""How long a downloaded package index is good for."""
+
+_MINUTES = 600
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A set of packages: exactly those named, or with everything they depend on."""
+
+    name: str
+    packages: tuple[str, ...]
+    dependencies: bool
+
+
+def machine() -> apt.Machine:
+    """The machine we are on.
+
+    Raises:
+        SandboxError: it is neither Debian nor Ubuntu.
+    """
+    try:
+        name, codename = apt.distribution(Path("/etc/os-release").read_text())
+    except FileNotFoundError:
+        name, codename = platform.system(), ""
+    if name not in apt.KEYRINGS or not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise SandboxError(f"packages can be fetched on Debian and Ubuntu only, with apt-get; this is {name}")
+    architecture = processes.run(["dpkg", "--print-architecture"]).strip()
+    glibc = tuple(int(part) for part in os.confstr("CS_GNU_LIBC_VERSION").split()[1].split("."))  # type: ignore[union-attr]  # None only without glibc
+    return apt.Machine(name, codename, architecture, glibc)
+
+
+def fetch(layout: Layout, wanted: Wanted) -> tuple[Path, ...]:
+    """The .deb files of the set, sorted by name; from the cache when the whole set was fetched before.
+
+    Raises:
+        SandboxError: no network, a wrong signature, or no such package; apt's own last lines.
+    """
+    host = machine()
+    key = hashlib.sha256(repr((host, wanted)).encode()).hexdigest()[:8]
+    folder = layout.cache / "debs" / f"{wanted.name}-{key}"
+    with processes.locked(layout, "apt"):
+        if not folder.exists():
+            private = layout.cache / "apt"
+            environment = os.environ | {"APT_CONFIG": str(_prepare(host, private)), "LC_ALL": "C"}
+            _update(private, environment)
+            fresh = folder.with_suffix(".part")
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            _download(wanted, fresh, environment)
+            fresh.rename(folder)
+    return tuple(sorted(folder.glob("*.deb")))
+
+
+def unpack(debs: Sequence[Path], target: Path) -> None:
+    """The files of the packages, in `target`; no maintainer script runs."""
+    target.mkdir(parents=True, exist_ok=True)
+
+    def extract(deb: Path) -> None:
+        processes.run(["dpkg-deb", "--extract", str(deb), str(target)], timeout=_MINUTES)
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(extract, debs))
+
+
+def _prepare(host: apt.Machine, folder: Path) -> Path:
+    """Write the private apt's configuration; its path."""
+    for part in ("state/lists/partial", "cache/archives/partial"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    # An empty list of installed packages, so that every dependency counts as missing.
+    (folder / "state/status").touch()
+    listing = processes.run(["apt-get", "update", "--print-uris"])
+    text = "".join(source.lines for source in apt.sources(host, listing))
+    (folder / "sources.list").write_text(text)
+    (folder / "preferences").write_text(apt.preferences(host))
+    configuration = folder / "apt.conf"
+    configuration.write_text(apt.configuration(folder, processes.run(["apt-config", "dump"]).splitlines()))
+    return configuration
+
+
+def _update(folder: Path, environment: dict[str, str]) -> None:
+    """Fetch the signed package index, unless the one we have is fresh and of the same sources."""
+    done = folder / "updated"
+    sources = (folder / "sources.list").read_text()
+    if done.exists() and done.read_text() == sources and time.time() - done.stat().st_mtime < INDEX_SECONDS:
+        return
+    done.unlink(missing_ok=True)
+    try:
+        processes.run(["apt-get", "update", "--quiet=2"], environment, timeout=_MINUTES)
+    except SandboxError as error:
+        raise SandboxError(
+            f"the package index cannot be fetched: {error.message}",
+            "check that `apt-get update` works here and that debian-archive-keyring is up to date",
+        ) from error
+    done.write_text(sources)
+
+
+def _download(wanted: Wanted, folder: Path, environment: dict[str, str]) -> None:
+    """Let apt download into `folder`; apt checks sizes and hashes against the signed index."""
+    if wanted.dependencies:
+        options = ["--yes", "--quiet=2", "--download-only", f"--option=Dir::Cache::archives={folder}"]
+        command = ["apt-get", "install", *options, *wanted.packages]
+        (folder / "partial").mkdir()
+        processes.run(command, environment, timeout=_MINUTES)
+        return
+    processes.run(["apt-get", "download", "--quiet=2", *wanted.packages], environment, _MINUTES, cwd=folder)

@@ -1,0 +1,137 @@
+"""What `invoke` can do. Each task chains what it needs; each alone works. nox asks, invoke changes."""
+
+import os
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+
+from delivery import bootstrap as foundation
+from delivery import deploy as story
+from delivery import docker, function, sse, terraform
+from delivery import doctor as check_up
+from delivery import releases as history
+from delivery.console import ENV, bench, confirmed, say, task
+from delivery.shell import Shell
+from sandbox import lifecycle
+
+ROOT = Path(__file__).parent
+YES = {**ENV, "yes": "do not ask before a protected environment changes"}
+
+
+@task(help={"env": f"{ENV['env']}; without it, only the tools are looked at"})
+def doctor(c: Context, env: str | None = None) -> None:
+    """Look at the tools, the credentials and what a deploy needs; change nothing."""
+    if env is None:
+        check_up.tell(check_up.look(check_up.of_tools(Shell(os.environ))), say)
+        return
+    with bench(c, env) as b:
+        check_up.tell(check_up.look(check_up.of_environment(b)), say)
+
+
+@task(help=YES)
+def bootstrap(c: Context, env: str | None = None, yes: bool = False) -> None:
+    """Make the state bucket and the image repositories; once for an environment, harmless again."""
+    with bench(c, env) as b:
+        confirmed(b, yes, f"Make what is missing in {env}?")
+        for line in foundation.bootstrap(b, docker.targets(b.settings, b.shell)):
+            say(f"  {line}")
+
+
+@task(help=ENV)
+def build_image(c: Context, env: str | None = None) -> None:
+    """Build the images into the local engine, without pushing."""
+    with bench(c, env) as b:
+        story.build(b, story.guard(b))
+
+
+@task(help=ENV)
+def push_image(c: Context, env: str | None = None) -> None:
+    """Build and push the images as :latest and :<commit>; prints repository@digest."""
+    with bench(c, env) as b:
+        published = story.publish(b, story.guard(b))
+    for image in published:
+        say(image.uri)
+
+
+@task(help=ENV)
+def tf_plan(c: Context, env: str | None = None) -> None:
+    """Say what a deploy would change in the infrastructure."""
+    with bench(c, env) as b:
+        story.plan(b, story.guard(b))
+
+
+@task(help=YES)
+def tf_apply(c: Context, env: str | None = None, yes: bool = False) -> None:
+    """Plan and apply: publishes a new version, and leaves the alias `live` where it is."""
+    with bench(c, env) as b:
+        saved = story.plan(b, story.guard(b))
+        confirmed(b, yes, f"Apply this to {env}?")
+        story.apply(b, saved)
+
+
+@task(help={**ENV, "lock": "the ID in the message that said the state is locked"})
+def tf_unlock(c: Context, lock: str, env: str | None = None) -> None:
+    """Remove a state lock that a dead run left behind."""
+    with bench(c, env) as b:
+        terraform.unlock(story.initialise(b), lock, b.shell)
+
+
+@task(help=ENV)
+def verify(c: Context, env: str | None = None) -> None:
+    """Open the stream of the newest version and say whether it streams."""
+    with bench(c, env) as b:
+        for target in story.current(b):
+            story.check(b, target)
+
+
+@task(help=YES)
+def deploy(c: Context, env: str | None = None, yes: bool = False) -> None:
+    """Build, push, plan, apply, verify the new version's stream, then make it live."""
+    with bench(c, env) as b:
+        saved = story.plan(b, story.guard(b))
+        confirmed(b, yes, f"Apply this to {env}?")
+        released = story.deliver(b, saved)
+    b.progress.summary(f"{env}: commit {b.source.short} is live", tuple(map(story.words, released)))
+
+
+@task(help=ENV)
+def releases(c: Context, env: str | None = None) -> None:
+    """List the versions: when, commit, image, verified, live."""
+    with bench(c, env) as b:
+        for target in story.current(b):
+            for line in history.table(history.history(b.aws, target)):
+                say(line)
+
+
+@task(help={**ENV, "events": "how many events to print before it ends"})
+def stream(c: Context, env: str | None = None, events: int = 10) -> None:
+    """Print the live stream's events as they come."""
+    with bench(c, env) as b:
+        target = story.current(b)[0]
+    query = {"events": str(events), "interval": "1"}
+    for event in sse.events(function.stream(b.aws, target, target.alias, query, silence=60)):
+        say(f"{event.name:<10} {event.data}")
+        sys.stdout.flush()
+
+
+@task()
+def sandbox_up(c: Context) -> None:
+    """Start the cloud on this machine: a Docker engine, an AWS emulator, the base image."""
+    del c
+    lifecycle.start(ROOT, say)
+
+
+@task()
+def sandbox_down(c: Context) -> None:
+    """Stop the cloud on this machine and forget what was deployed to it."""
+    del c
+    lifecycle.stop(ROOT, say)
+
+
+@task()
+def sandbox_status(c: Context) -> None:
+    """Say what of the cloud on this machine is running."""
+    del c
+    for part, state, detail in lifecycle.status(ROOT):
+        say(f"{part:<10} {state:<8} {detail}")

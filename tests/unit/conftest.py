@@ -1,0 +1,21 @@
+"""Unit tests start no process, open no socket and make no AWS client: each of the three raises here."""
+
+import socket
+import subprocess
+
+import boto3
+import pytest
+
+
+def _refuse(what):
+    def refused(*args, **kwargs):
+        raise AssertionError(f"a unit test may not {what}: {args[:2]}")
+
+    return refused
+
+
+@pytest.fixture(autouse=True)
+def _no_effects(monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", _refuse("start a process"))
+    monkeypatch.setattr(socket.socket, "connect", _refuse("open a socket"))
+    monkeypatch.setattr(boto3, "Session", _refuse("make an AWS client"))
