@@ -9,8 +9,7 @@ variable "PUSH" { default = false }
 # registry, gha, local or none
 variable "CACHE" { default = "none" }
 variable "CACHE_DIR" { default = ".deploy/cache" }
-# Behind a private mirror or a TLS-inspecting proxy: the network of RUN steps, and a CA bundle for them.
-variable "BUILD_NETWORK" { default = "default" }
+# Behind a private mirror or a TLS-inspecting proxy: a CA bundle for the RUN steps.
 variable "CA_BUNDLE" { default = "" }
 variable "SOURCE_DATE_EPOCH" { default = "0" }
 
@@ -28,15 +27,14 @@ target "sse-streaming" {
 
 target "_common" {
   platforms = [PLATFORM]
-  # An attestation turns the push into an index, which Lambda refuses.
-  attest  = []
-  network = BUILD_NETWORK
+  # An attestation turns the push into an index, which Lambda refuses; provenance is on unless it is disabled.
+  attest  = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
   secret  = CA_BUNDLE == "" ? [] : ["id=ca,src=${CA_BUNDLE}"]
   args = {
     COMMIT            = COMMIT
     SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH
   }
-  output = [PUSH ? "type=image,push=true,rewrite-timestamp=true" : "type=docker"]
+  output = [PUSH ? "type=image,push=true" : "type=docker"]
 }
 
 function "repository" {

@@ -71,7 +71,7 @@ def tf_apply(c: Context, env: str | None = None, yes: bool = False) -> None:
 
 
 @task(help={**ENV, "lock": "the ID in the message that said the state is locked"})
-def tf_unlock(c: Context, lock: str, env: str | None = None) -> None:
+def tf_unlock(c: Context, env: str | None = None, lock: str = "") -> None:
     """Remove a state lock that a dead run left behind."""
     with bench(c, env) as b:
         terraform.unlock(story.initialise(b), lock, b.shell)

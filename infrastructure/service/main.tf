@@ -5,7 +5,6 @@ module "sse_streaming" {
   name      = "${var.environment}-sse-streaming"
   image_uri = var.images["sse-streaming"]
 
-  account                = var.account
   architecture           = var.architecture
   commit                 = var.commit
   memory_mb              = var.memory_mb

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import invoke.tasks
+from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
 from rich.console import Console
@@ -35,11 +36,11 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
             try:
                 body(context, *args, **kwargs)
             except KeyboardInterrupt:
-                _end("Interrupted; nothing is left running.", INTERRUPTED, context)
+                _end("Interrupted; nothing is left running.", INTERRUPTED)
             except Exception as error:
                 if not hasattr(error, "exit_code"):
                     raise
-                _end(str(error).replace("--env ...", f"--env {environment}"), error.exit_code, context)
+                _end(str(error).replace("--env ...", f"--env {environment}"), error.exit_code)
 
         return invoke.tasks.task(**options)(told)
 
@@ -51,7 +52,7 @@ def bench(context: Context, env: str | None) -> Iterator[Workbench]:
     """The workbench of one environment, with progress shown and signals forwarded while it is open."""
     shell = Shell(os.environ)
     progress = Progress(Console(highlight=False))
-    request = Request(Path.cwd(), env, dict(context.config), os.environ)
+    request = Request(Path.cwd(), env, _plain(context.config), os.environ)
     with shell.forwarding(), progress.showing():
         yield open_bench(request, shell, progress)
 
@@ -73,8 +74,13 @@ def say(text: str) -> None:
     Console(highlight=False).print(text, markup=False, soft_wrap=True)
 
 
-def _end(message: str, code: int, context: Context) -> NoReturn:
-    if context.config.get("debug"):
+def _plain(value: Any) -> Any:
+    """Invoke's configuration as ordinary dicts: its proxies are no Mapping."""
+    return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, DataProxy) else value
+
+
+def _end(message: str, code: int) -> NoReturn:
+    if "--debug" in sys.argv:  # invoke takes it before and after the task's name, and keeps it to itself
         traceback.print_exc()
     Console(stderr=True, highlight=False).print(message, style="red", markup=False, soft_wrap=True)
     raise Exit(code=code)

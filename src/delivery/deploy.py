@@ -23,6 +23,7 @@ from delivery.terraform import Plan, Stack
 from delivery.workbench import Workbench, require_docker
 
 STACK = "service"
+_ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}  # OCI's name to Lambda's
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,11 @@ def plan(bench: Workbench, images: tuple[Image, ...]) -> Plan:
     """Publish while Terraform initialises, then plan on the digests."""
     published, stack = parallel.both(bench.shell, lambda: publish(bench, images), lambda: initialise(bench))
     with bench.progress.stage("plan") as stage:
-        values = {"images": {image.name: image.uri for image in published}, "commit": bench.source.tag}
+        values = {
+            "images": {image.name: image.uri for image in published},
+            "commit": bench.source.tag,
+            "architecture": _ARCHITECTURES[bench.settings.platform],
+        }
         saved = terraform.plan(stack, values, bench.shell, stage.say)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
@@ -112,7 +117,7 @@ def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:
             stage.done("nothing to do")
         else:
             outputs = terraform.apply(saved, bench.shell, stage.say)
-            stage.done(saved.words()[-1].replace("to ", "").replace("create", "created"))
+            stage.done(saved.done())
     return function.deployed(outputs)
 
 
@@ -122,7 +127,7 @@ def check(bench: Workbench, target: Function) -> None:
         stage.say(f"waiting for version {target.version}")
         function.wait_active(bench.aws, target)
         stage.say(f"opening the stream of version {target.version}")
-        health = verify.verify(bench.aws, target, bench.source.tag)
+        health = verify.verify(bench.aws, target, bench.source.tag, bench.settings.deadlines)
         stage.done(f"{target.image} version {target.version}: {health.words()}")
 
 
@@ -130,11 +135,12 @@ def release(bench: Workbench, target: Function) -> Release:
     """Move the alias to a version that was just verified, open the URL, and tag the image."""
     with bench.progress.stage("release") as stage:
         seen = function.alias(bench.aws, target)
-        if seen.version != target.version:
-            function.move(bench.aws, target, seen)
-        callers = function.open_url(bench.aws, target)
+        # Before the move: retention protects what a release tag names, so it must never lag behind what serves.
         repository, _, digest = target.image_uri.partition("@")
         registry.tag_release(bench.aws, PublishedImage(target.image, repository, digest), target.version)
+        if seen.version != target.version:
+            function.move(bench.aws, target, seen)
+        callers = function.settle_url(bench.aws, target)
         moved = f"{seen.version} -> {target.version}" if seen.version != target.version else target.version
         stage.done(f"alias {target.alias}: version {moved}, open to {callers}")
     where = bench.settings.environment.name
@@ -176,8 +182,7 @@ def _bake(
     settings = bench.settings
     folder = settings.root / ".deploy" / settings.environment.name
     variables = docker.variables(settings, bench.source, bench.shell.variables)
-    metadata = folder / "build.json"
-    bake = docker.Bake(tuple(image.name for image in images), variables, metadata, push)
+    bake = docker.Bake(tuple(image.name for image in images), variables, folder, push)
     access = registry.login(bench.aws)
     host = settings.environment.registry
     with docker.logged_in(folder, host, access.password, bench.shell) as shell:

@@ -26,12 +26,27 @@ class Bake:
 
     targets: tuple[str, ...]
     variables: Mapping[str, str]
-    metadata: Path
+    folder: Path
     push: bool
+
+    @property
+    def metadata(self) -> Path:
+        """Where buildx records what it built."""
+        return self.folder / "build.json"
+
+    @property
+    def network(self) -> Path:
+        """A Compose file that says the network of RUN steps: buildx 0.13 ignores that attribute in HCL."""
+        return self.folder / "network.compose.yaml"
+
+    def networks(self) -> str:
+        """The text of that file."""
+        build = {"context": ".", "network": self.variables["BUILD_NETWORK"]}
+        return json.dumps({"services": {name: {"build": build} for name in self.targets}})
 
     def command(self, root: Path, entitlements: bool) -> Command:
         """The argv. buildx asks since 0.20 for what the file uses beyond its own folder."""
-        argv = ["docker", "buildx", "bake", "--file", FILE, "--progress", "plain"]
+        argv = ["docker", "buildx", "bake", "--file", str(self.network), "--file", FILE, "--progress", "plain"]
         if entitlements and self.variables["BUILD_NETWORK"] == "host":
             argv += ["--allow", "network.host"]
         if entitlements and self.variables["CA_BUNDLE"]:
@@ -92,6 +107,7 @@ def build(bake: Bake, root: Path, shell: Shell, say: Callable[[str], None]) -> t
         if step := log.feed(line):
             say(step)
 
+    bake.network.write_text(bake.networks())
     entitled = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
     result = shell.run(bake.command(root, entitled), on_line)
     if result.code:

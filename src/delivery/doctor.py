@@ -28,9 +28,9 @@ def tell(findings: tuple[Finding, ...], say: Callable[[str], None]) -> None:
     for finding in findings:
         mark = "✗" if finding.failure else "✓"
         say(f"{mark} {finding.name:<14} {finding.failure or finding.found}")
-    for finding in findings:
-        if finding.failure:
-            raise finding.failure
+    failures = [finding.failure for finding in findings if finding.failure]
+    if failures:
+        raise type(failures[0])(f"{len(failures)} of {len(findings)} checks failed.", "", failures[0].hint)
 
 
 def of_tools(shell: Shell) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -9,6 +9,8 @@ from delivery.aws import Aws, ClientError, code, explained
 from delivery.errors import RefusedError, UnhealthyError
 
 _STREAM = "/api/v2/stream"
+# Ours, and the one that Terraform's provider adds by itself when it makes a public URL.
+_PUBLIC = ("PublicUrl", "PublicUrlInvoke", "FunctionURLAllowPublicAccess")
 
 
 @dataclass(frozen=True)
@@ -97,17 +99,19 @@ def move(aws: Aws, function: Function, seen: Alias) -> None:
             ) from error
 
 
-def open_url(aws: Aws, function: Function) -> str:
-    """Let the public in, where the URL is public; returns who may call it, in words.
+def settle_url(aws: Aws, function: Function) -> str:
+    """Let the public in where the URL is public, and nobody else where it is not; returns who may call, in words.
 
     AWS wants two statements since October 2025, and provider 5.100.0 cannot say the second:
     https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html. Idempotent. Raises CloudError.
     """
     with explained(f"read the URL of {function.name}"):
         config = aws.functions.get_function_url_config(FunctionName=function.name, Qualifier=function.alias)
-    if config["AuthType"] != "NONE":
-        return "signed requests (AWS_IAM)"
-    with explained(f"open the URL of {function.name}"):
+    with explained(f"set who may call the URL of {function.name}"):
+        if config["AuthType"] != "NONE":
+            for statement in _PUBLIC:
+                _revoke(aws, function, statement)
+            return "signed requests (AWS_IAM)"
         _permit(aws, function, "PublicUrl", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
         _permit(aws, function, "PublicUrlInvoke", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
     return "everyone"
@@ -147,6 +151,14 @@ def _permit(aws: Aws, function: Function, statement: str, **grant: Any) -> None:
         )
     except ClientError as error:
         if code(error) != "ResourceConflictException":  # the statement is there already
+            raise
+
+
+def _revoke(aws: Aws, function: Function, statement: str) -> None:
+    try:
+        aws.functions.remove_permission(FunctionName=function.name, Qualifier=function.alias, StatementId=statement)
+    except ClientError as error:
+        if code(error) != "ResourceNotFoundException":
             raise
 
 

@@ -75,7 +75,7 @@ def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
     media_type = document.get("mediaType", MANIFESTS[1])
     if media_type not in MANIFESTS:
         why = "Lambda takes one manifest: no index, no attestations."
-        raise BuildError(f"{image.uri} is a {media_type}.", why, "keep `attest = []` in docker-bake.hcl")
+        raise BuildError(f"{image.uri} is a {media_type}.", why, "keep provenance and sbom disabled in docker-bake.hcl")
     config = _blob(access, image, document["config"]["digest"])
     found = f"{config.get('os')}/{config.get('architecture')}"
     if found != platform:

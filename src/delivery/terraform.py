@@ -8,7 +8,7 @@ from typing import Any
 
 from delivery import mirror
 from delivery.diagnostics import Diagnostics
-from delivery.errors import TerraformError
+from delivery.errors import ConfigurationError, TerraformError
 from delivery.settings import Settings
 from delivery.shell import Command, Shell
 
@@ -115,6 +115,8 @@ def outputs(stack: Stack, shell: Shell) -> dict[str, Any]:
 
 def unlock(stack: Stack, lock: str, shell: Shell) -> None:
     """Remove a lock that a dead run left. Raises TerraformError when there is no such lock."""
+    if not lock:
+        raise ConfigurationError("No lock was named.", "", "--lock with the ID that the refused task printed")
     result = shell.run(stack.command("force-unlock", "-force", lock))
     if result.code:
         why = result.stderr.strip()

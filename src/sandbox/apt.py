@@ -1,7 +1,7 @@
 """What a private apt is told: pure text, made from what the machine's own apt says. Runs nothing."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,33 +67,35 @@ def sources(machine: Machine, listing: str) -> tuple[Source, ...]:
         SandboxError: the machine's apt names no archive of its own distribution.
     """
     indexes = [(found["uri"], found["suite"]) for found in map(_INDEX.match, listing.splitlines()) if found]
-    keyring = KEYRINGS[machine.distribution]
-    own = {machine.codename} | (_ROLLING if machine.distribution == "debian" else frozenset())
-    updated = {uri for uri, suite in indexes if suite.endswith("-updates")}
-    # Other archives (Docker's) use the codename as a suite too; only the distribution itself has "-updates".
-    archives = sorted((uri for uri, suite in indexes if suite in own), key=lambda uri: uri not in updated)
-    if not archives:
+    found = _ubuntu(machine, indexes) if machine.distribution == "ubuntu" else _debian(machine, indexes)
+    if not found:
         raise SandboxError(
             f"this machine's apt sources name no {machine.distribution} archive ({machine.codename})",
             "look at /etc/apt/sources.list and /etc/apt/sources.list.d",
         )
-    main = archives[0]
-    if machine.distribution == "ubuntu":
-        suites = [f"{machine.codename}{part}" for part in ("", "-updates", "-security")]
-        return tuple(
-            Source(uri, (suite,), "main universe", keyring)
-            for suite in suites
-            for uri in [next((uri for uri, known in indexes if known == suite), "")]
-            if uri
-        )
-    security = next((uri for uri, suite in indexes if suite.endswith("-security")), "")
-    suites_of_security = [f"{DEBIAN_RELEASE}-security"]
-    if takes_host_runc(machine):
-        suites_of_security.append(f"{machine.codename}-security")
-    found = [Source(main, (DEBIAN_RELEASE,), "main", keyring)]
-    if security:
-        found.append(Source(security, tuple(suites_of_security), "main", keyring))
-    return tuple(found)
+    return found
+
+
+def _debian(machine: Machine, indexes: Sequence[tuple[str, str]]) -> tuple[Source, ...]:
+    updated = {uri for uri, suite in indexes if suite.endswith("-updates")}
+    # Other archives (Docker's) use the codename as a suite too; only the distribution itself has "-updates".
+    own = sorted(
+        (uri for uri, suite in indexes if suite in {machine.codename, *_ROLLING}), key=lambda uri: uri not in updated
+    )
+    security = [uri for uri, suite in indexes if suite.endswith("-security")]
+    secured = [DEBIAN_RELEASE, machine.codename] if takes_host_runc(machine) else [DEBIAN_RELEASE]
+    keyring = KEYRINGS["debian"]
+    return (
+        *(Source(uri, (DEBIAN_RELEASE,), "main", keyring) for uri in own[:1]),
+        *(Source(uri, tuple(f"{name}-security" for name in secured), "main", keyring) for uri in security[:1] if own),
+    )
+
+
+def _ubuntu(machine: Machine, indexes: Sequence[tuple[str, str]]) -> tuple[Source, ...]:
+    suites = [f"{machine.codename}{part}" for part in ("", "-updates", "-security")]
+    places = {suite: uri for uri, suite in reversed(indexes)}
+    known = [suite for suite in suites if suite in places]
+    return tuple(Source(places[suite], (suite,), "main universe", KEYRINGS["ubuntu"]) for suite in known)
 
 
 def takes_host_runc(machine: Machine) -> bool:

@@ -1,5 +1,6 @@
 """The images our Dockerfiles start from: pulled where a registry answers, else made here under that name."""
 
+import os
 import re
 import shutil
 import string
@@ -72,9 +73,9 @@ def ensure(layout: Layout, engine: Engine, reference: str, say: Say) -> None:
         return
     began = time.monotonic()
     try:
-        engine.docker("manifest", "inspect", reference, timeout=REGISTRY_SECONDS)
+        _from_registry(engine, "manifest", "inspect", reference, timeout=REGISTRY_SECONDS)
         say(f"base     pulling {reference}")
-        engine.docker("pull", "--quiet", reference, timeout=_PULL_SECONDS)
+        _from_registry(engine, "pull", "--quiet", reference, timeout=_PULL_SECONDS)
     except SandboxError as error:
         if not _MADE_HERE.fullmatch(reference):
             raise SandboxError(
@@ -117,6 +118,12 @@ def _configuration() -> oci.Configuration:
         command=("python3",),
         comment=f"{MAKEABLE} made from Debian packages by the sandbox",
     )
+
+
+def _from_registry(engine: Engine, *arguments: str, timeout: float) -> None:
+    """Run a docker command with the user's own logins, which our private client configuration does not have."""
+    chosen = {name: value for name, value in engine.variables.items() if name != "DOCKER_CONFIG"}
+    processes.run(["docker", *arguments], {**os.environ, **chosen}, timeout)
 
 
 def _present(engine: Engine, reference: str) -> bool:

@@ -83,9 +83,7 @@ def _python(root: Path) -> None:
     """Make /usr/local a virtual environment: paths as in the official image, and pip may install there."""
     local = root / "usr/local"
     (local / "bin").mkdir(parents=True, exist_ok=True)
-    (local / "pyvenv.cfg").write_text(
-        f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {VERSION}\n"
-    )
+    (local / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {VERSION}\n")
     for name in ("python", "python3", f"python{VERSION}"):
         (local / "bin" / name).symlink_to(f"/usr/bin/python{VERSION}")
     site = local / f"lib/python{VERSION}/site-packages"

@@ -5,36 +5,26 @@ It forgets everything when it stops; only its port is remembered, so that addres
 
 import contextlib
 import http.client
-import importlib.metadata
-import json
-import os
 import shutil
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import docker
 from docker.errors import DockerException
 
-from sandbox import processes
+from sandbox import cloud_settings, processes
+from sandbox.cloud_settings import ACCOUNT, PORT, REGION, Settings
 from sandbox.engine_client import Engine
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
-NAME = "cloud"
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
-PORT = 4566
-"""What emulators of AWS are usually found at; another one if it is taken."""
+__all__ = ["ACCOUNT", "NAME", "REGION", "Cloud", "start", "status", "stop"]
 
+NAME = "cloud"
 READY_SECONDS = 60.0
 GRACE_SECONDS = 15.0
-
-_FUNCTION_FLAGS = "--read-only --tmpfs /tmp"
-"""What Lambda gives a function: nothing to write to but /tmp."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +42,6 @@ class Cloud:
     description: str
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """What an emulator was started with; another engine or version needs another emulator."""
-
-    port: int
-    docker_host: str
-    gateway: str
-    version: str
-
-
 def start(layout: Layout, engine: Engine, say: Callable[[str], None]) -> Cloud:
     """An emulator that answers and runs functions on `engine`; at once when it already does.
 
@@ -74,18 +54,17 @@ def start(layout: Layout, engine: Engine, say: Callable[[str], None]) -> Cloud:
         SandboxError: it ends by itself or is not ready in time; with its last lines.
     """
     with processes.locked(layout, NAME):
-        found = _remembered(layout)
-        if found and found == _choice(engine, found.port) and processes.find(layout, NAME) and _healthy(found.port):
-            return _cloud(found)
+        last = cloud_settings.remembered(layout)
+        if last and last == Settings.of(engine, last.port) and _answers(layout, last):
+            return _cloud(last)
         _stop(layout)
         began = time.monotonic()
-        hosts = [host for host in ("127.0.0.1", engine.gateway) if host]
-        for port in _free_ports(hosts, found.port if found else PORT):
-            choice = _choice(engine, port)
-            if _started(layout, engine, choice, hosts):
+        for port in cloud_settings.free_ports(engine.gateway, last.port if last else PORT):
+            settings = Settings.of(engine, port)
+            if _started(layout, engine, settings):
                 break
-        say(f"cloud    ready in {time.monotonic() - began:.1f} s: {_cloud(choice).description}")
-        return _cloud(choice)
+        say(f"cloud    ready in {time.monotonic() - began:.1f} s: {_cloud(settings).description}")
+        return _cloud(settings)
 
 
 def stop(layout: Layout) -> None:
@@ -96,21 +75,20 @@ def stop(layout: Layout) -> None:
 
 def status(layout: Layout) -> tuple[str, str]:
     """(``up``, ``down`` or ``broken``; detail)."""
-    choice = _remembered(layout)
-    if choice is None or not processes.find(layout, NAME):
+    settings = cloud_settings.remembered(layout)
+    if settings is None or not processes.find(layout, NAME):
         return "down", ""
-    return ("up", _cloud(choice).description) if _healthy(choice.port) else ("broken", "it does not answer")
+    return ("up", _cloud(settings).description) if _healthy(settings.port) else ("broken", "it does not answer")
 
 
-def _started(layout: Layout, engine: Engine, choice: _Choice, hosts: list[str]) -> bool:
+def _started(layout: Layout, engine: Engine, settings: Settings) -> bool:
     """Whether the emulator came up at that port; False when somebody else took the port meanwhile."""
-    _folder(layout).mkdir(parents=True, exist_ok=True)
-    _state(layout).write_text(json.dumps(vars(choice)))
-    binds = [f"{host}:{choice.port}" for host in hosts]
-    argv = [sys.executable, "-m", "sandbox.launcher", str(layout.home), *binds]
-    daemon = processes.spawn(layout, NAME, argv, _environment(layout, engine, choice))
-    processes.wait_until(lambda: not daemon.alive or _healthy(choice.port), READY_SECONDS)
-    if daemon.alive and _healthy(choice.port):
+    cloud_settings.folder(layout).mkdir(parents=True, exist_ok=True)
+    cloud_settings.remember(layout, settings)
+    argv = [sys.executable, "-m", "sandbox.launcher", str(layout.home), *settings.binds]
+    daemon = processes.spawn(layout, NAME, argv, cloud_settings.environment(layout, engine, settings))
+    processes.wait_until(lambda: not daemon.alive or _healthy(settings.port), READY_SECONDS)
+    if _answers(layout, settings):
         return True
     lines = daemon.last_lines()
     _stop(layout)
@@ -124,43 +102,23 @@ def _stop(layout: Layout) -> None:
         processes.stop(process, GRACE_SECONDS)
     # One that was started but never written down, because we were killed just then.
     processes.kill_all(["sandbox.launcher", str(layout.home)])
-    if (choice := _remembered(layout)) and _folder(layout).exists():
-        _remove_functions(layout, choice)
-    shutil.rmtree(_folder(layout), ignore_errors=True)
+    if (settings := cloud_settings.remembered(layout)) and cloud_settings.folder(layout).exists():
+        _remove_functions(layout, settings)
+    shutil.rmtree(cloud_settings.folder(layout), ignore_errors=True)
 
 
-def _remove_functions(layout: Layout, choice: _Choice) -> None:
+def _remove_functions(layout: Layout, settings: Settings) -> None:
     """Containers that an emulator that was killed could not take along; none if the engine is gone too."""
     with contextlib.suppress(DockerException, OSError):
-        client = docker.DockerClient(base_url=choice.docker_host or None, timeout=10)
-        mine = {"label": f"ministack.instance={_instance(layout)}:{choice.port}"}
+        client = docker.DockerClient(base_url=settings.docker_host or None, timeout=10)
+        mine = {"label": cloud_settings.label(layout, settings)}
         for container in client.containers.list(all=True, sparse=True, filters=mine):
             with contextlib.suppress(DockerException):
                 container.remove(force=True, v=True)
 
 
-def _environment(layout: Layout, engine: Engine, choice: _Choice) -> dict[str, str]:
-    """The emulator's settings. Nothing else of ours: AWS settings of the user's shell are not for it."""
-    folder = _folder(layout)
-    kept = {name: os.environ[name] for name in ("HOME", "LANG", "PATH") if name in os.environ}
-    return {
-        **kept,
-        **engine.variables,
-        "PYTHONPATH": str(Path(__file__).parents[1]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TMPDIR": str(folder),
-        "STATE_DIR": str(folder / "state"),
-        "S3_DATA_DIR": str(folder / "s3"),
-        "GATEWAY_PORT": str(choice.port),
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": REGION,
-        "MINISTACK_HOSTNAME": _instance(layout),
-        "LAMBDA_EXECUTOR": "docker",
-        "LAMBDA_DOCKER_FLAGS": _FUNCTION_FLAGS,
-        # Listeners of services nobody here uses; they would be open to the network.
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-    }
+def _answers(layout: Layout, settings: Settings) -> bool:
+    return processes.find(layout, NAME) is not None and _healthy(settings.port)
 
 
 def _healthy(port: int) -> bool:
@@ -174,47 +132,6 @@ def _healthy(port: int) -> bool:
         connection.close()
 
 
-def _free_ports(hosts: list[str], preferred: int) -> Iterator[int]:
-    """The preferred port if it is free, then others; endless, as each may be taken before it is used."""
-    if all(_free(host, preferred) for host in hosts):
-        yield preferred
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = int(server.getsockname()[1])
-        if all(_free(host, port) for host in hosts):
-            yield port
-
-
-def _free(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_server((host, port)):
-        return True
-    return False
-
-
-def _remembered(layout: Layout) -> _Choice | None:
-    try:
-        return _Choice(**json.loads(_state(layout).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _choice(engine: Engine, port: int) -> _Choice:
-    version = importlib.metadata.version("ministack")
-    return _Choice(port, engine.variables.get("DOCKER_HOST", ""), engine.gateway, version)
-
-
-def _cloud(choice: _Choice) -> Cloud:
-    registry = f"127.0.0.1:{choice.port}"
-    return Cloud(f"http://{registry}", registry, f"MiniStack {choice.version} at http://{registry}")
-
-
-def _instance(layout: Layout) -> str:
-    return f"sbx-{layout.id}"
-
-
-def _folder(layout: Layout) -> Path:
-    return layout.home / NAME
-
-
-def _state(layout: Layout) -> Path:
-    return layout.state / f"{NAME}.json"
+def _cloud(settings: Settings) -> Cloud:
+    description = f"MiniStack {settings.version} at http://{settings.registry}"
+    return Cloud(f"http://{settings.registry}", settings.registry, description)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sandbox import engine_own, engine_private, packages, processes
+from sandbox.apt import KEYRINGS
 from sandbox.engine_client import Engine
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
@@ -31,7 +32,8 @@ def start(layout: Layout, say: Say, environment: Mapping[str, str] | None = None
         if engine := engine_own.connect(layout, os.environ if environment is None else environment):
             say(f"engine   {engine.description}")
             return engine
-        _require_root_on_debian()
+        if error := refusal(packages.system(), os.geteuid()):
+            raise error
         say("engine   no Docker with buildx answers; starting a private one")
         began = time.monotonic()
         engine = engine_private.start(layout)
@@ -58,13 +60,12 @@ def status(layout: Layout, environment: Mapping[str, str] | None = None) -> tupl
     return state, "private; it does not answer" if state == "broken" else ""
 
 
-def _require_root_on_debian() -> None:
-    """Raises SandboxError, in two lines, where no private engine can be made."""
-    missing = "no Docker engine with buildx answers, and a private one"
+def refusal(system: str, user: int) -> SandboxError | None:
+    """Why no private engine can be made by that user (id) of that system; None when one can."""
+    missing = "no Docker engine with buildx answers on this machine, and a private one"
     install = "install Docker with buildx and start it (https://docs.docker.com/engine/install/)"
-    try:
-        packages.machine()
-    except SandboxError as error:
-        raise SandboxError(f"{missing} cannot be made: {error.message}", install) from error
-    if os.geteuid():
-        raise SandboxError(f"{missing} needs root; you are user {os.geteuid()}", f"run as root, or {install}")
+    if system not in KEYRINGS:
+        return SandboxError(f"{missing} can be made on Debian and Ubuntu only; this is {system}", install)
+    if user:
+        return SandboxError(f"{missing} can be made by root only; you are user {user}", f"run as root, or {install}")
+    return None

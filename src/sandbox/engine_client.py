@@ -11,7 +11,7 @@ from sandbox import processes
 from sandbox.layout import Layout
 
 NEUTRAL = {"DOCKER_CONTEXT": "", "DOCKER_TLS_VERIFY": "", "BUILDX_BUILDER": ""}
-"""Settings of a user's shell that would lead a tool to another engine; empty is unset to docker and buildx."""
+"""What in a user's shell would lead a tool to another engine; empty is unset to docker and buildx."""
 
 
 @dataclass(frozen=True)

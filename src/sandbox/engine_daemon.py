@@ -36,21 +36,21 @@ is told. Our own socket stays visible outside, since its folder is the machine's
 
 def install(layout: Layout) -> None:
     """Unpack the programs once; whole or not at all."""
-    programs = programs(layout)
-    if not programs.exists():
-        fresh = programs.with_suffix(".part")
+    folder = programs(layout)
+    if not folder.exists():
+        fresh = folder.with_suffix(".part")
         shutil.rmtree(fresh, ignore_errors=True)
         packages.unpack(packages.fetch(layout, PACKAGES), fresh)
-        fresh.rename(programs)
+        fresh.rename(folder)
     # Only the client goes on everyone's PATH, not the daemons beside it.
     client = layout.engine / "bin" / "docker"
     client.parent.mkdir(parents=True, exist_ok=True)
     client.unlink(missing_ok=True)
-    client.symlink_to(programs / "usr/bin/docker")
+    client.symlink_to(folder / "usr/bin/docker")
 
 
-def configure(layout: Layout) -> Path:
-    """Write dockerd's configuration and remove what a killed dockerd trips over; the configuration's path."""
+def configure(layout: Layout) -> None:
+    """Write dockerd's configuration and remove what a killed dockerd trips over."""
     for stale in (layout.run, layout.engine / "data/network"):
         shutil.rmtree(stale, ignore_errors=True)
     for folder in (layout.run, layout.engine / "top"):
@@ -76,35 +76,23 @@ def configure(layout: Layout) -> Path:
         # What is left in the log is what an error message may quote.
         "log-level": "warn",
     }
-    configuration(layout).write_text(json.dumps(settings, indent=2))
-    return configuration(layout)
+    Path(marker(layout)[1]).write_text(json.dumps(settings, indent=2))
 
 
-def command(layout: Layout, configuration: Path) -> list[str]:
-    programs = programs(layout)
-    namespace = [
-        "unshare",
-        "--mount",
-        "--propagation",
-        "slave",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-    ]
+def command(layout: Layout) -> list[str]:
+    """The argv of dockerd below an init, in namespaces of their own that the kernel ends with any of the three."""
+    separate = ["--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc"]
     own_run = ["sh", "-c", _ENTER, "sh", str(layout.engine / "top")]
-    init = [str(programs / "usr/bin/tini-static"), "--"]
-    daemon = [str(programs / "usr/sbin/dockerd"), "--config-file", str(configuration)]
-    return [*namespace, "--", *own_run, *init, *daemon]
+    init = [str(programs(layout) / "usr/bin/tini-static"), "--"]
+    daemon = [str(programs(layout) / "usr/sbin/dockerd"), *marker(layout)]
+    return ["unshare", *separate, "--", *own_run, *init, *daemon]
 
 
 def environment(layout: Layout) -> dict[str, str]:
     """Ours (proxies, certificates), without what is meant for docker's client; its own programs first."""
-    programs = programs(layout)
-    path = f"{programs}/usr/sbin:{programs}/usr/bin:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))
-    }
+    folder = programs(layout)
+    path = f"{folder}/usr/sbin:{folder}/usr/bin:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))}
     return {**inherited, "PATH": path}
 
 
@@ -118,12 +106,15 @@ def remove_cgroups(layout: Layout) -> None:
 
 
 def programs(layout: Layout) -> Path:
+    """Where the packages are unpacked."""
     return layout.engine / "programs"
 
 
-def configuration(layout: Layout) -> Path:
-    return layout.engine / "daemon.json"
-
-
 def socket(layout: Layout) -> str:
+    """Where dockerd listens, as DOCKER_HOST says it."""
     return f"unix://{layout.run}/docker.sock"
+
+
+def marker(layout: Layout) -> list[str]:
+    """The arguments that tell this checkout's dockerd, and what started it, from all other processes."""
+    return ["--config-file", str(layout.engine / "daemon.json")]

@@ -1,5 +1,6 @@
 """The Docker engine the user already has."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,10 @@ ANSWER_SECONDS = 5.0
 
 
 def connect(layout: Layout, environment: Mapping[str, str]) -> Engine | None:
-    """The engine the user's DOCKER_HOST or context names, if it answers and its client has buildx."""
+    """The engine the user's DOCKER_HOST or context names, if it answers, has buildx and is on this machine.
+
+    One on another machine could not reach the local cloud's registry.
+    """
     if not shutil.which("docker", path=environment.get("PATH")):
         return None
 
@@ -26,18 +30,25 @@ def connect(layout: Layout, environment: Mapping[str, str]) -> Engine | None:
         docker("image", "ls", "--quiet", "--filter", "dangling=true")
         buildx = docker("buildx", "version").split()[1]
         version = docker("version", "--format", "{{.Server.Version}}")
-        host = environment.get("DOCKER_HOST") or docker(
-            "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"
-        )
-        gateway = docker(
-            "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
-        )
+        host = environment.get("DOCKER_HOST") or docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        gateway = docker("network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}")
     except (SandboxError, IndexError):
         return None
-    own = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
+    if not host.startswith("unix://"):
+        return None
     return Engine(
-        variables=variables(layout, host, [own]) | {"BUILD_NETWORK": "default"},
+        variables=variables(layout, host, _plugin_folders(environment)) | {"BUILD_NETWORK": "default"},
         description=f"your Docker {version}, buildx {buildx}, at {host}",
         private=False,
         gateway=next((address for address in gateway.split() if network.bindable(address)), ""),
     )
+
+
+def _plugin_folders(environment: Mapping[str, str]) -> list[Path]:
+    """Where the user's buildx may be, besides the system's folders (config.json, cliPluginsExtraDirs)."""
+    folder = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        extra = json.loads((folder / "config.json").read_text()).get("cliPluginsExtraDirs", [])
+    except (OSError, ValueError, AttributeError):
+        extra = []
+    return [folder / "cli-plugins", *map(Path, extra)]

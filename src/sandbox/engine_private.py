@@ -18,7 +18,6 @@ READY_SECONDS = 60.0
 GRACE_SECONDS = 15.0
 
 
-
 def running(layout: Layout) -> Engine | None:
     """The private engine, if it answers."""
     if not processes.find(layout, NAME):
@@ -37,8 +36,8 @@ def start(layout: Layout) -> Engine:
     stop(layout)
     engine_daemon.install(layout)
     gateway = network.ensure_bridge(layout.bridge, seed=int(layout.id, 16))
-    configuration = engine_daemon.configure(layout)
-    daemon = processes.spawn(layout, NAME, engine_daemon.command(layout, configuration), engine_daemon.environment(layout))
+    engine_daemon.configure(layout)
+    daemon = processes.spawn(layout, NAME, engine_daemon.command(layout), engine_daemon.environment(layout))
     engine = _engine(layout, gateway)
     processes.wait_until(lambda: not daemon.alive or _answers(engine), READY_SECONDS)
     if not daemon.alive or not _answers(engine):
@@ -52,14 +51,17 @@ def start(layout: Layout) -> Engine:
 
 def stop(layout: Layout) -> None:
     """End the private engine and remove all it has outside the checkout."""
+    grace = 0.0
     if engine := running(layout):
+        grace = GRACE_SECONDS
         containers = engine.docker("container", "ls", "--all", "--quiet").split()
         if containers:
             engine.docker("container", "rm", "--force", "--volumes", *containers)
     if process := processes.find(layout, NAME):
-        processes.stop(process, GRACE_SECONDS)
+        # One that does not answer would spend its grace waiting for containers it cannot reach.
+        processes.stop(process, grace)
     # One that was started but never written down, because we were killed just then.
-    processes.kill_all(["--config-file", str(engine_daemon.configuration(layout))])
+    processes.kill_all(engine_daemon.marker(layout))
     if layout.run.exists() or network.exists(layout.bridge):
         network.delete_bridge(layout.bridge)
         shutil.rmtree(layout.run, ignore_errors=True)

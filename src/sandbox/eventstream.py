@@ -23,5 +23,5 @@ def invoke_complete(error: tuple[str, str] | None = None) -> bytes:
 
 def _event(kind: str, content_type: str, payload: bytes) -> bytes:
     headers = {":message-type": "event", ":event-type": kind, ":content-type": content_type}
-    encoded: bytes = importlib.import_module("ministack.services.lambda_svc")._es_encode_message(headers, payload)
-    return encoded
+    svc = importlib.import_module("ministack.services.lambda_svc")
+    return bytes(svc._es_encode_message(headers, payload))

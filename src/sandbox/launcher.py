@@ -1,6 +1,6 @@
 """Runs the emulator, mended and live, in this process: `python -m sandbox.launcher HOME HOST:PORT …`.
 
-Started by `sandbox.cloud`, which sets the emulator's environment; ends on SIGTERM. HOME only says whose it is.
+Started by `sandbox.cloud`, which sets the environment; ends on SIGTERM. HOME only says whose it is.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ def main(binds: Sequence[str]) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     app = unhurried(importlib.import_module("ministack.app").app)
-    asyncio.run(serve(app, config))  # type: ignore[arg-type]  # hypercorn's own ASGI types name TypedDicts
+    asyncio.run(serve(app, config))
 
 
 if __name__ == "__main__":

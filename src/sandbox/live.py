@@ -8,12 +8,13 @@ here its two ways into a function are replaced for image functions, everything e
 """
 
 import importlib
+from typing import Any
 
 from sandbox import live_invoke, live_url
 
 
 def install() -> None:
     """Put both in place; call once, before the emulator serves."""
-    svc = importlib.import_module("ministack.services.lambda_svc")
+    svc: Any = importlib.import_module("ministack.services.lambda_svc")
     svc.handle_function_url_request = live_url.live(svc, svc.handle_function_url_request)
     svc._invoke_with_response_stream = live_invoke.live(svc, svc._invoke_with_response_stream)

@@ -53,7 +53,7 @@ class Answer:
 
 
 async def post(address: tuple[str, int], target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    """POST `body` to `target` at `address`; returns when the head of the answer is there. Raises BrokenError."""
+    """POST to `target` at `address`; returns when the head of the answer is there. Raises BrokenError."""
     try:
         answer = Answer(*await asyncio.open_connection(*address))
     except OSError as error:

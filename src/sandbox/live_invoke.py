@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
 """
 
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -33,9 +34,10 @@ def live(svc: Any, upstream: Handler) -> Handler:
 
 
 async def _answer(record: dict[str, Any], event: Any) -> Answer:
-    headers = {"Content-Type": eventstream.CONTENT_TYPE, "X-Amz-Executed-Version": record["config"]["Version"]}
+    version = record["config"]["Version"]
+    headers = {"Content-Type": eventstream.CONTENT_TYPE, "X-Amz-Executed-Version": version}
     try:
-        run = await Run.begin(record, event)
+        run = await Run.begin(record, event, str(uuid.uuid4()))
     except ThrottledError as error:
         told = {"Reason": error.reason, "Type": "User", "message": "Rate Exceeded."}
         refusal = {"Content-Type": "application/json", "x-amzn-ErrorType": "TooManyRequestsException"}

@@ -116,7 +116,8 @@ def take(record: dict[str, Any]) -> Lease:
         return Lease(record, slot, svc._pool_register(key, container, folder), fresh=True)
     except Exception as error:
         svc._release_execution_slot(slot)
-        raise FunctionError("Sandbox.NoContainer", f"No container for {config['ImageUri']}: {error}") from error
+        message = f"No container for {config['ImageUri']}: {error}"
+        raise FunctionError("Sandbox.NoContainer", message) from error
 
 
 def in_scope_of(record: dict[str, Any], call: Any, *args: Any) -> Any:

@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import json
 import time
-import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -24,8 +23,8 @@ _background: set[asyncio.Task[None]] = set()
 class Run:
     """An invocation under way. The function's Timeout bounds it from its first to its last byte."""
 
-    def __init__(self, lease: live_pool.Lease) -> None:
-        self.request_id = str(uuid.uuid4())
+    def __init__(self, lease: live_pool.Lease, request_id: str) -> None:
+        self._request_id = request_id
         self._lease = lease
         self._timeout = int(lease.record["config"].get("Timeout", 3))
         self._began = asyncio.get_running_loop().time()
@@ -33,14 +32,14 @@ class Run:
         self._closed = False
 
     @classmethod
-    async def begin(cls, record: dict[str, Any], event: Any) -> "Run":
+    async def begin(cls, record: dict[str, Any], event: Any, request_id: str) -> "Run":
         """Have a container start on `event`; returns once its answer begins.
 
         Raises:
             ThrottledError: see `live_pool.take`.
             FunctionError: no container, died, timed out, or answered with an error.
         """
-        run = cls(await _thread(live_pool.in_scope_of, record, live_pool.take, record))
+        run = cls(await _thread(live_pool.in_scope_of, record, live_pool.take, record), request_id)
         try:
             run._answer = await run._start(json.dumps(event).encode())
             if run._answer.status != 200:
@@ -92,10 +91,10 @@ class Run:
         log = self._lease.log()
         if failed:
             self._lease.discard()
-        live_pool.in_scope_of(self._lease.record, self._lease.report, self.request_id, seconds, log, failed)
+        live_pool.in_scope_of(self._lease.record, self._lease.report, self._request_id, seconds, log, failed)
 
     async def _start(self, event: bytes) -> live_http.Answer:
-        headers = {"Content-Type": "application/json", "X-Amzn-RequestId": self.request_id}
+        headers = {"Content-Type": "application/json", "X-Amzn-RequestId": self._request_id}
         given_up = time.monotonic() + INIT_SECONDS
         while (address := await _thread(self._lease.address)) is not None:
             self._began = asyncio.get_running_loop().time()
@@ -125,5 +124,5 @@ class Run:
 
 
 async def _thread(call: Any, *args: Any) -> Any:
-    """In a thread of its own: the container may call back into the emulator, so no pool of threads will do."""
+    """In a thread of its own: the work may call back into the emulator, so no pool of threads will do."""
     return await importlib.import_module("ministack.core.concurrency").run_reentrant(call, *args)

@@ -1,4 +1,4 @@
-"""Function URLs, live: the request becomes Lambda's event, the answer's prelude its status, headers and cookies.
+"""Function URLs, live: the request becomes Lambda's event, the answer's prelude its status and headers.
 
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html; who may call: …/urls-auth.html
 """
@@ -22,7 +22,10 @@ _PUBLIC = (
     ("lambda:InvokeFunction", {"lambda:invokedviafunctionurl": "true"}),
 )
 """What a URL without authorization needs since October 2025: both actions, each in its own context."""
-_HELP = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+_FORBIDDEN = (
+    "Forbidden. For troubleshooting Function URL authorization issues, "
+    "see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+)
 
 
 def live(svc: Any, upstream: Handler) -> Handler:
@@ -33,17 +36,16 @@ def live(svc: Any, upstream: Handler) -> Handler:
     ) -> Answer:
         known["resolved"] = found = known.get("resolved") or svc.resolve_function_url(url_id)
         record = _streaming_function(svc, found)
-        preflight = method == "OPTIONS" and found and found[4].get("Cors")
-        unsigned = found and found[4]["AuthType"] == "AWS_IAM" and not svc._function_url_is_signed(headers, query)
-        if record is None or preflight or unsigned:
+        account, region, name, qualifier, config = found or ("", "", "", None, dict[str, Any]())
+        open_to_all = config.get("AuthType") == "NONE"
+        preflight = method == "OPTIONS" and config.get("Cors")
+        if record is None or preflight or not (open_to_all or svc._function_url_is_signed(headers, query)):
             return await upstream(url_id, method, path, headers, body, query, **known)
-        account, region, name, qualifier, config = found
-        if config["AuthType"] == "NONE" and not _public(svc, account, region, name, qualifier):
-            return _error(403, {"Message": f"Forbidden. For troubleshooting Function URL authorization issues, see: {_HELP}"})
-        event = svc._build_function_url_event(
-            url_id, account, region, method, path, headers, body, query,
-            source_ip=known.get("source_ip") or "127.0.0.1", anonymous=config["AuthType"] == "NONE",
-        )
+        if open_to_all and not _public(svc, account, region, name, qualifier):
+            return _error(403, {"Message": _FORBIDDEN})
+        request = (url_id, account, region, method, path, headers, body, query)
+        source = {"source_ip": known.get("source_ip") or "127.0.0.1", "anonymous": open_to_all}
+        event = svc._build_function_url_event(*request, **source)
         return await _answer(svc, record, event, svc._function_url_cors_headers(config, headers))
 
     return handle
@@ -68,16 +70,17 @@ def _public(svc: Any, account: str, region: str, name: str, qualifier: str | Non
     arn = ":".join(filter(None, (f"arn:aws:lambda:{region}:{account}:function:{name}", qualifier)))
 
     def allowed(action: str, context: dict[str, str]) -> bool:
-        anybody = iam.EvalContext("anonymous", "Anonymous", "anonymous", action, arn, region, service_context=context)
-        return bool(iam.evaluate_resource_policy(record["policy"], anybody).decision == "Allow")
+        who = ("anonymous", "Anonymous", "anonymous")
+        request = iam.EvalContext(*who, action, arn, region, service_context=context)
+        return bool(iam.evaluate_resource_policy(record["policy"], request).decision == "Allow")
 
     return all(allowed(action, context) for action, context in _PUBLIC)
 
 
 async def _answer(svc: Any, record: dict[str, Any], event: Any, cors: dict[str, str]) -> Answer:
-    run = None
+    run, request_id = None, event["requestContext"]["requestId"]
     try:
-        run = await Run.begin(record, event)
+        run = await Run.begin(record, event, request_id)
         chunks = run.chunks()
         head = await _until_prelude(svc, chunks)
     except ThrottledError as error:
@@ -95,7 +98,7 @@ async def _answer(svc: Any, record: dict[str, Any], event: Any, cors: dict[str, 
     headers = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
     if prelude and prelude.get("cookies"):
         headers["Set-Cookie"] = list(prelude["cookies"])
-    headers["x-amzn-RequestId"] = event["requestContext"]["requestId"]
+    headers["x-amzn-RequestId"] = request_id
     # A body that ends early must look so to the client: no last chunk after a failure.
     return status, headers, streaming(relay(run, first, chunks, bytes, lambda error: None if error else b""))
 

@@ -37,24 +37,27 @@ class Mend:
 
 
 def alarms_in_full(cloudwatch: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
-    """DescribeAlarms in XML leaves out period, dimensions, statistic …: Terraform would replan every alarm."""
+    """DescribeAlarms in XML leaves out period, dimensions …: Terraform would replan every alarm."""
 
     def in_full(listed: re.Match[str]) -> str:
         names = map(unescape, re.findall("<AlarmName>([^<]*)", listed[0]))
-        return "".join(f"<member>{_xml(cloudwatch._alarms[name])}</member>" for name in names)
+        alarms = (cloudwatch._alarms[name] for name in names)
+        # One or the other; upstream fills in the plain one beside the percentile that was asked for.
+        shown = ({**alarm, "Statistic": None} if alarm.get("ExtendedStatistic") else alarm for alarm in alarms)
+        return "".join(f"<member>{_xml(alarm)}</member>" for alarm in shown)
 
     def describe(params: Any, cbor: Any, is_cbor: bool, is_json: bool = False) -> Answer:
         status, headers, body = upstream(params, cbor, is_cbor, is_json)
         if is_cbor or is_json or status != 200:
             return status, headers, body
-        text = re.sub("(?<=<MetricAlarms>).*(?=</MetricAlarms>)", in_full, bytes(body).decode(), flags=re.DOTALL)
+        text = re.sub(r"(?<=<MetricAlarms>).*(?=</MetricAlarms>)", in_full, body.decode(), flags=re.DOTALL)
         return status, headers, text.encode()
 
     return describe
 
 
 def _xml(members: Mapping[str, Any]) -> str:
-    """The members of an alarm as AWS's Query protocol writes them; times are left out, nobody plans by them."""
+    """An alarm as AWS's Query protocol writes it; without its times, which nobody plans by."""
     return "".join(
         f"<{name}>{_xml_value(value)}</{name}>"
         for name, value in members.items()
@@ -112,7 +115,8 @@ def image_sizes_of_layers(ecr: ModuleType, upstream: Callable[..., Answer]) -> C
             for detail in document["imageDetails"]:
                 image = ecr._find_image(data["repositoryName"], {"imageDigest": detail["imageDigest"]})
                 layers = json.loads(image.get("imageManifest") or "{}").get("layers", [])
-                detail["imageSizeInBytes"] = sum(layer["size"] for layer in layers) or detail["imageSizeInBytes"]
+                if layers:
+                    detail["imageSizeInBytes"] = sum(layer["size"] for layer in layers)
 
         return rewritten(upstream(data), measured)
 

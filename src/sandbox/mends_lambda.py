@@ -28,7 +28,7 @@ def image_code_sha_at_create(_: ModuleType, upstream: Callable[..., Any]) -> Cal
 
 
 def image_code_sha_at_update(svc: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
-    """As above, for UpdateFunctionCode. Set before, as the answer and a published version are copies of it."""
+    """As above, for UpdateFunctionCode. Set before: the answer and a published version are copies."""
 
     def update(name: str, data: Any) -> Answer:
         config = svc._functions[name]["config"] if name in svc._functions else {}
@@ -65,7 +65,7 @@ def nothing_published_twice(svc: ModuleType, upstream: Callable[..., Answer]) ->
     """
 
     def publish(name: str, data: Any) -> Answer:
-        function = svc._functions[name] if name in svc._functions else {"versions": {}}
+        function = svc._functions.get(name, {"versions": {}})
         latest = max(function["versions"], key=int, default=None)
         if latest and _lasting(function["versions"][latest]["config"]) == _lasting(function["config"]):
             function["versions"][latest]["function_revision"] = function["config"].get("RevisionId")
@@ -132,7 +132,7 @@ def urls_that_work(endpoint: str) -> Callable[[ModuleType, Callable[..., Answer]
 
 def mends(endpoint: str) -> tuple[Mend, ...]:
     """The mends of Lambda, for an emulator at `endpoint` (http://host:port)."""
-    urls = [f"_{verb}_function_url_config" for verb in ("create", "get", "update")] + ["_list_function_url_configs"]
+    about_urls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
         Mend("lambda_svc", "_build_config", image_code_sha_at_create),
         Mend("lambda_svc", "_update_code", image_code_sha_at_update),
@@ -141,5 +141,6 @@ def mends(endpoint: str) -> tuple[Mend, ...]:
         Mend("lambda_svc", "_publish_version", nothing_published_twice),
         Mend("lambda_svc", "_warm_pool_key", containers_by_version),
         Mend("lambda_svc", "_pool_kill_function", updates_spare_versions),
-        *(Mend("lambda_svc", function, urls_that_work(endpoint)) for function in urls),
+        *(Mend("lambda_svc", f"_{name}", urls_that_work(endpoint)) for name in about_urls),
+        Mend("lambda_svc", "_list_function_url_configs", urls_that_work(endpoint)),
     )

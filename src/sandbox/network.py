@@ -44,9 +44,7 @@ def ensure_bridge(name: str, seed: int) -> str:
             fcntl.ioctl(control, _ADD_BRIDGE, name.encode() + b"\0")
             # A fixed hardware address: a bridge without one changes it whenever a container comes or goes.
             mac = b"\x02\x42" + network[1].packed
-            fcntl.ioctl(
-                control, _SET_HARDWARE_ADDRESS, struct.pack("16sH6s8x", name.encode(), _ETHERNET, mac)
-            )
+            fcntl.ioctl(control, _SET_HARDWARE_ADDRESS, struct.pack("16sH6s8x", name.encode(), _ETHERNET, mac))
             fcntl.ioctl(control, _SET_ADDRESS, _request(name, network[1]))
             fcntl.ioctl(control, _SET_NETMASK, _request(name, network.netmask))
             fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sH14x", name.encode(), _UP))
@@ -74,9 +72,7 @@ def exists(name: str) -> bool:
 def address(name: str) -> str:
     """The interface's IPv4 address; "" when there is no such interface or it has none or is down."""
     with _socket() as control, contextlib.suppress(OSError):
-        flags = struct.unpack(
-            "16sH14x", fcntl.ioctl(control, _GET_FLAGS, struct.pack("16s16x", name.encode()))
-        )[1]
+        flags = struct.unpack("16sH14x", fcntl.ioctl(control, _GET_FLAGS, struct.pack("16s16x", name.encode())))[1]
         answer = fcntl.ioctl(control, _GET_ADDRESS, struct.pack("16s24x", name.encode()))
         return socket.inet_ntoa(answer[20:24]) if flags & _UP else ""
     return ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 EPOCH = 1_735_689_600
-"""2025-01-01, the age of every file in a layer; not 0, since zip archives (wheels) know no year before 1980."""
+"""2025-01-01, the age of every file in a layer; not 0, since zip archives know no year before 1980."""
 
 _CREATED = "2025-01-01T00:00:00Z"
 _CHUNK = 1 << 20

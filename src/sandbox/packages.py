@@ -1,4 +1,4 @@
-"""Signed Debian packages, fetched by a private apt and unpacked; nothing is installed or changed on the system."""
+"""Signed Debian packages, fetched by a private apt and unpacked; nothing on the system is changed."""
 
 import hashlib
 import os
@@ -29,20 +29,25 @@ class Wanted:
     dependencies: bool
 
 
+def system() -> str:
+    """``debian``, ``ubuntu``, or the name of what this machine is instead."""
+    release = Path("/etc/os-release")
+    name = apt.distribution(release.read_text())[0] if release.exists() else platform.system()
+    return name if shutil.which("apt-get") and shutil.which("dpkg-deb") else f"{name} without apt-get"
+
+
 def machine() -> apt.Machine:
     """The machine we are on.
 
     Raises:
         SandboxError: it is neither Debian nor Ubuntu.
     """
-    try:
-        name, codename = apt.distribution(Path("/etc/os-release").read_text())
-    except FileNotFoundError:
-        name, codename = platform.system(), ""
-    if name not in apt.KEYRINGS or not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        raise SandboxError(f"packages can be fetched on Debian and Ubuntu only, with apt-get; this is {name}")
+    name = system()
+    if name not in apt.KEYRINGS:
+        raise SandboxError(f"packages can be fetched on Debian and Ubuntu only; this is {name}")
+    codename = apt.distribution(Path("/etc/os-release").read_text())[1]
     architecture = processes.run(["dpkg", "--print-architecture"]).strip()
-    glibc = tuple(int(part) for part in os.confstr("CS_GNU_LIBC_VERSION").split()[1].split("."))  # type: ignore[union-attr]  # None only without glibc
+    glibc = tuple(int(part) for part in platform.libc_ver()[1].split("."))
     return apt.Machine(name, codename, architecture, glibc)
 
 

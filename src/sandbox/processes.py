@@ -17,6 +17,9 @@ from sandbox.layout import Layout
 POLL = 0.02
 """Seconds between two looks at something awaited."""
 
+_LAST_SECONDS = 5.0
+"""How long a killed process may take to go: the kernel may have to write for it."""
+
 _children: list[subprocess.Popen[bytes]] = []
 """Daemons started by this Python process: kept so that one that dies early is reaped, not left a zombie."""
 
@@ -85,7 +88,7 @@ def find(layout: Layout, name: str) -> Process | None:
 
 def stop(process: Process, grace: float) -> None:
     """SIGTERM to the daemon's process group, SIGKILL after `grace` seconds; returns when it is gone."""
-    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _LAST_SECONDS)):
         if not process.alive:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -96,12 +99,20 @@ def stop(process: Process, grace: float) -> None:
 
 
 def kill_all(arguments: Sequence[str]) -> None:
-    """SIGKILL to every process whose command line has these arguments side by side."""
+    """SIGKILL to every process with these arguments side by side; returns when they are gone."""
+    if not wait_until(lambda: not _kill_each(arguments), _LAST_SECONDS):
+        raise SandboxError(f"processes with {' '.join(arguments)} do not end")
+
+
+def _kill_each(arguments: Sequence[str]) -> int:
     wanted = "\0".join(("", *arguments, "")).encode()
+    found = 0
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if wanted in (entry / "cmdline").read_bytes():
                 os.kill(int(entry.name), signal.SIGKILL)
+                found += 1
+    return found
 
 
 @contextlib.contextmanager
@@ -113,9 +124,7 @@ def locked(layout: Layout, name: str) -> Iterator[None]:
         yield
 
 
-def run(
-    argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: float = 60, cwd: Path | None = None
-) -> str:
+def run(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: float = 60, cwd: Path | None = None) -> str:
     """The output of a short command.
 
     Args:

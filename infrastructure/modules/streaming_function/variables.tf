@@ -26,12 +26,6 @@ variable "commit" {
   nullable    = false
 }
 
-variable "account" {
-  description = "AWS account (12 digits) the function lives in."
-  type        = string
-  nullable    = false
-}
-
 variable "architecture" {
   description = "Instruction set of the image: x86_64 or arm64."
   type        = string

@@ -21,9 +21,10 @@ PRELUDE_MEDIA_TYPE = "application/vnd.awslambda.http-integration-response"
 
 _PRELUDE_END = b"\0" * 8
 
-# Lambda frames the body itself: what describes one connection (RFC 9110, section 7.6.1) or one framing would lie.
+# Lambda frames the body itself: what describes a connection (RFC 9110, section 7.6.1) or a framing would lie.
 _CONNECTION_HEADERS = {
-    "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"),
+    *("content-length", "transfer-encoding"),
 }
 
 
@@ -76,7 +77,7 @@ def _scope(event: dict[str, Any], deadline: float) -> Scope:
     path: str = event["rawPath"]
     scope: Scope = {
         "type": "http",
-        # 2.3: the app watches receive() and so learns at once that nobody reads any more, not at its next send.
+        # 2.3: the app watches receive(), and so stops as soon as nobody reads, not at its next send.
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": context["http"]["method"].upper(),

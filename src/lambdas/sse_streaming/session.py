@@ -7,6 +7,7 @@ bounds that. Jitter keeps clients that arrived together from coming back togethe
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from sse_streaming.sse import Event, encode, encode_retry
 
@@ -23,22 +24,20 @@ def life_seconds(until_deadline: float) -> float:
     return max(0.0, min(chosen, until_deadline - DEADLINE_MARGIN))
 
 
-async def stream(events: AsyncGenerator[Event], at_most: int | None, life: float) -> AsyncIterator[bytes]:
+async def stream(events: AsyncGenerator[Event, None], at_most: int | None, life: float) -> AsyncIterator[bytes]:
     """Yield encoded events until `at_most` were sent or `life` seconds passed, then `retry:`.
 
     The first event is always sent, however short the life: a client must learn who answered.
     """
     ends_at = asyncio.get_running_loop().time() + life
     sent = 0
-    try:
+    async with aclosing(events):
         event: Event | None = await anext(events)
         while event is not None:
             yield encode(event)
             sent += 1
             event = None if sent == at_most else await _next_before(ends_at, events)
         yield encode_retry(RETRY_MILLISECONDS)
-    finally:
-        await events.aclose()
 
 
 async def _next_before(ends_at: float, events: AsyncIterator[Event]) -> Event | None:

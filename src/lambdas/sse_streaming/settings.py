@@ -17,7 +17,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Identity:
-    """Which code answers: the function's version, the git commit, the image digest; "unknown" where not told."""
+    """Which code answers: function version, git commit, image digest; "unknown" where not told."""
 
     version: str
     commit: str

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import count
@@ -11,7 +11,7 @@ from sse_streaming.settings import Identity
 from sse_streaming.sse import Event
 
 
-async def events(identity: Identity, interval: float) -> AsyncIterator[Event]:
+async def events(identity: Identity, interval: float) -> AsyncGenerator[Event, None]:
     """Yield `hello`, then a `heartbeat` every `interval` seconds, without end.
 
     Neither carries an id: they are not part of any history, so a client must not resume from one.

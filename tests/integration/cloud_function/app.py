@@ -38,9 +38,9 @@ class Invocations(BaseHTTPRequestHandler):
         self.chunk(b"")
         return None
 
-    def go_on(self, path: str, event: dict[str, object]) -> None:
+    def go_on(self, path: str, event: dict[str, dict[str, str]]) -> None:
         if path == "/wait":
-            wait_for(f"{os.environ['AWS_ENDPOINT_URL']}/{event.get('rawQueryString', 'signals/go')}")
+            wait_for(f"{os.environ['AWS_ENDPOINT_URL']}/signals/{event['queryStringParameters']['key']}")
         elif path == "/exit":
             os._exit(3)
         elif path == "/stall":

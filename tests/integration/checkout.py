@@ -1,0 +1,146 @@
+"""A clone of the project in a folder of its own, with a sandbox of its own: what a person has, and types."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+
+from sandbox import lifecycle
+
+PROJECT = Path(__file__).parents[2]
+FUNCTION = "sandbox-sse-streaming"
+REPOSITORY = "sandbox-sse-streaming-lambda"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, as a person saw it: exit code and everything printed."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The clone. `variables` are those of the process that types the commands."""
+
+    root: Path
+
+    @classmethod
+    def make(cls, root: Path) -> "Checkout":
+        """Clone the work tree as it is now, uncommitted changes included, and commit it there."""
+        listed = _git(PROJECT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+        for name in filter(None, listed):
+            if (PROJECT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(PROJECT / name, root / name)
+        cache = PROJECT / ".sandbox" / "cache"
+        if cache.is_dir():
+            shutil.copytree(cache, root / ".sandbox" / "cache")
+        _git(root, "init", "--quiet", "--initial-branch=main")
+        made = cls(root)
+        made.commit("the project as it is")
+        return made
+
+    def invoke(self, *words: str, timeout: float = 240, **variables: str) -> Outcome:
+        """Type `./dev invoke ...` and wait for its end."""
+        child = self.start(*words, **variables)
+        try:
+            text, _ = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)
+            text, _ = child.communicate(timeout=60)
+            raise AssertionError(f"{words} did not end within {timeout} s:\n{text}") from None
+        return Outcome(child.returncode, text)
+
+    def start(self, *words: str, **variables: str) -> subprocess.Popen[str]:
+        """Type a command and do not wait."""
+        environ = {**os.environ, "PYTHONPATH": str(self.root / "src"), "NO_COLOR": "1", "COLUMNS": "200", **variables}
+        return subprocess.Popen(
+            [sys.executable, "-m", "invoke", *words],
+            cwd=self.root,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change one place in a file."""
+        path = self.root / name
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        path.write_text(text.replace(old, new))
+
+    def commit(self, message: str) -> str:
+        """Commit everything; returns the commit."""
+        _git(self.root, "add", "--all")
+        who = ("-c", "user.name=tester", "-c", "user.email=tester@example.com")
+        _git(self.root, *who, "commit", "--quiet", "--message", message)
+        return _git(self.root, "rev-parse", "HEAD").strip()
+
+    def restore(self, commit: str) -> None:
+        """Go back to a commit, forgetting everything since."""
+        _git(self.root, "reset", "--hard", "--quiet", commit)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the sandbox tells the tasks: its registry and variables."""
+        return lifecycle.start(self.root, lambda line: None)
+
+    def client(self, service: str):
+        """A boto3 client of the sandbox: the outside view the assertions take."""
+        variables = self.settings["variables"]
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=variables["AWS_ENDPOINT_URL"],
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def live(self) -> str:
+        """The version that the alias names."""
+        return self.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"]
+
+    def versions(self) -> list[str]:
+        """Every published version."""
+        found = self.client("lambda").list_versions_by_function(FunctionName=FUNCTION)["Versions"]
+        return [version["Version"] for version in found if version["Version"] != "$LATEST"]
+
+    def tags(self) -> dict[str, str]:
+        """Tag to digest, of the function's repository."""
+        details = self.client("ecr").describe_images(repositoryName=REPOSITORY)["imageDetails"]
+        return {tag: detail["imageDigest"] for detail in details for tag in detail.get("imageTags", [])}
+
+    def locked(self) -> bool:
+        """Whether a Terraform lock lies in the state bucket."""
+        listed = self.client("s3").list_objects_v2(Bucket="sse-streaming-tfstate-sandbox-000000000000")
+        return any(item["Key"].endswith(".tflock") for item in listed.get("Contents", []))
+
+
+def until(condition, seconds: float, what: str):
+    """Poll until `condition()` is true; fail with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.05)
+    return found
+
+
+def hello(lines) -> dict[str, str]:
+    """The data of the first event of a stream given as text lines."""
+    data = next(line for line in lines if line.startswith("data:"))
+    return json.loads(data.removeprefix("data:"))
+
+
+def _git(root: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout

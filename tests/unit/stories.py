@@ -1,0 +1,136 @@
+"""A workbench made of fakes: one environment, one image, a project folder that is empty but for the backend's file."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from fake_lambda import FakeAws, FakeLambda, FakeS3, healthy
+from fakes import ACCOUNT, FakeEcr, FakeShell, manifest
+from rich.console import Console
+from transcripts import BUILT, change, shown
+
+from delivery import clock
+from delivery.function import Function
+from delivery.image import Image, PublishedImage
+from delivery.progress import Progress
+from delivery.settings import Environment, Settings
+from delivery.source import Source
+from delivery.workbench import Workbench
+
+COMMIT = "c" * 40
+DIGEST = "sha256:" + "d" * 64
+NAME = "sandbox-sse-streaming-lambda"
+REPOSITORY = f"registry.test:5000/{NAME}"
+URI = f"{REPOSITORY}@{DIGEST}"
+IMAGE = Image("sse-streaming", REPOSITORY, ("latest", COMMIT))
+PUBLISHED = PublishedImage("sse-streaming", REPOSITORY, DIGEST)
+FUNCTION = Function("sse-streaming", "fn", "2", "live", "https://x.lambda-url.test/", URI)
+BAKED = json.dumps({"sse-streaming": {"containerimage.digest": DIGEST}})
+UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})
+
+
+@dataclass(frozen=True)
+class World:
+    """A workbench and the fakes below it; `out` is what a person would see."""
+
+    bench: Workbench
+    shell: FakeShell
+    aws: FakeAws
+    out: io.StringIO
+
+    def stages(self):
+        """The names of the stages, in the order they ended."""
+        return [stage.name for stage in self.bench.progress.stages]
+
+
+class Clock:
+    """A clock that is set by hand; `tick` is what passes each time it is read."""
+
+    def __init__(self, tick=0.0):
+        self.time, self.tick = 0.0, tick
+
+    def __call__(self):
+        self.time += self.tick
+        return self.time
+
+    def install(self, monkeypatch):
+        """Make it the clock that delivery reads."""
+        monkeypatch.setattr(clock, "monotonic", self)
+        return self
+
+
+def settings(root, protected=False, **changes):
+    """Settings of the environment `sandbox`."""
+    environment = Environment("sandbox", ACCOUNT, "us-east-1", "registry.test:5000", protected)
+    return Settings(**{"root": root, "environment": environment, "cache": "none", **changes})
+
+
+def outputs(version="2", uri=URI):
+    """What `terraform output -json` prints."""
+    found = {"function_name": "fn", "version": version, "alias": "live", "url": FUNCTION.url, "image_uri": uri}
+    return json.dumps({"functions": {"value": {"sse-streaming": found}}})
+
+
+def answers(*changes, **more):
+    """A shell where every tool is there and works; the plan has `changes`."""
+    return {
+        "git log": f"{COMMIT} 1700000000\n",
+        "git status": "",
+        "terraform version": json.dumps({"terraform_version": "1.11.4"}),
+        "git --version": "git version 2.39.5",
+        "docker version": "26.1.5+dfsg1\n",
+        "docker buildx version": "github.com/docker/buildx 0.13.1",
+        "docker buildx bake --file docker-bake.hcl --print": json.dumps({"target": {"sse-streaming": {}}}),
+        "docker buildx bake --help": "  --file\n  --print\n",
+        "docker context inspect": "unix:///run/docker.sock\n",
+        "docker login": "Login Succeeded\n",
+        "docker buildx bake": _bake,
+        "terraform init": "",
+        "terraform plan": "",
+        "terraform show": shown(*changes),
+        "terraform apply": "",
+        "terraform output": outputs(),
+        **more,
+    }
+
+
+def world(root, shell=None, protected=False, dirty=False, **changes):
+    """A project at `root`, its bucket and repository there, the image not pushed yet, version 1 live."""
+    folder = root / "infrastructure" / "registry"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sandbox.backend.hcl").write_text('bucket = "state"\nregion = "us-east-1"\n')
+    out = io.StringIO()
+    fake = FakeShell(answers(UPDATE) if shell is None else shell, {"DOCKER_CONFIG": str(root / "home")})
+    functions = FakeLambda()
+    functions.responses["2"] = healthy(commit=f"{COMMIT}-dirty" if dirty else COMMIT)
+    aws = FakeAws(FakeEcr({NAME: {DIGEST: manifest()}}), functions, FakeS3("state"))
+    progress = Progress(Console(file=out, width=200))
+    bench = Workbench(settings(root, protected, **changes), Source(COMMIT, dirty, 1_700_000_000), fake, aws, progress)
+    return World(bench, fake, aws, out)
+
+
+def blobs(monkeypatch, status=200, **config):
+    """The registry serves one config blob; returns the requests it got. urllib3 has no seam of its own here."""
+    asked = []
+
+    class Answer:
+        def __init__(self):
+            self.status = status
+
+        def json(self):
+            return {"os": "linux", "architecture": "amd64", **config}
+
+    def request(method, url, headers, timeout):
+        del timeout
+        asked.append((method, url, headers))
+        return Answer()
+
+    monkeypatch.setattr("delivery.registry.urllib3.request", request)
+    return asked
+
+
+def _bake(command):
+    # buildx writes its record where it is told to
+    Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(BAKED)
+    return BUILT

@@ -1,0 +1,71 @@
+"""Two lanes at once: both results, or the first failure with the other lane stopped."""
+
+import threading
+
+import pytest
+
+from delivery.errors import BuildError
+from delivery.parallel import both
+
+
+class Stoppable:
+    """A shell whose `stop` can be waited for."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+
+    def stop(self):
+        self.asked.set()
+
+    def work(self):
+        """A lane that ends only when it is stopped, as a command does."""
+        assert self.asked.wait(10), "the other lane was never stopped"
+        raise KeyboardInterrupt
+
+
+def fail():
+    raise BuildError("no image")
+
+
+@pytest.fixture
+def shell():
+    return Stoppable()
+
+
+def test_both_results_come_back_in_order_and_nothing_is_stopped(shell):
+    met = threading.Barrier(2)
+    assert both(shell, lambda: met.wait(10) is not None, lambda: met.wait(10) is None) == (True, False)
+    assert not shell.asked.is_set()
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_failing_lane_stops_the_other_and_its_failure_is_the_one_that_is_told(shell, failing):
+    lanes = [shell.work, shell.work]
+    lanes[failing] = fail
+    with pytest.raises(BuildError, match="no image"):
+        both(shell, *lanes)
+    assert shell.asked.is_set()
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_nothing_is_told_before_the_other_lane_has_ended(shell, failing):
+    ended = threading.Event()
+
+    def slow():
+        shell.asked.wait(10)
+        ended.set()
+
+    lanes = [slow, slow]
+    lanes[failing] = fail
+    with pytest.raises(BuildError):
+        both(shell, *lanes)
+    assert ended.is_set()
+
+
+def test_an_interrupt_in_a_lane_is_an_interrupt_of_both(shell):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        both(shell, interrupted, shell.work)
+    assert shell.asked.is_set()

@@ -1,0 +1,105 @@
+"""Which archives packages come from, and what the private apt takes over from the machine's."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox import apt
+from sandbox.errors import SandboxError
+
+BOOKWORM = apt.Machine("debian", "bookworm", "amd64", (2, 36))
+TRIXIE = apt.Machine("debian", "trixie", "amd64", (2, 41))
+NOBLE = apt.Machine("ubuntu", "noble", "amd64", (2, 39))
+
+DEBIAN = """'http://other.test/docker/dists/bookworm/InRelease' other 0
+'http://mirror.test/debian/dists/bookworm/InRelease' a 0
+'http://mirror.test/debian/dists/bookworm-updates/InRelease' b 0
+'http://mirror.test/debian/dists/bookworm/main/binary-amd64/Packages.xz' c 0
+'http://mirror.test/debian-security/dists/bookworm-security/InRelease' d 0
+"""
+UBUNTU = """'http://mirror.test/ubuntu/dists/noble/InRelease' a 0
+'http://mirror.test/ubuntu/dists/noble-updates/InRelease' b 0
+'http://safe.test/ubuntu/dists/noble-security/InRelease' c 0
+"""
+
+
+def wanted(machine, listing):
+    return "".join(source.lines for source in apt.sources(machine, listing)).splitlines()
+
+
+def test_debian_packages_come_from_the_machines_own_mirror_and_are_signed():
+    lines = wanted(TRIXIE, DEBIAN.replace("bookworm", "trixie"))
+    key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+    assert lines == [
+        f"deb {key} http://mirror.test/debian trixie main",
+        f"deb {key} http://mirror.test/debian-security trixie-security main",
+    ]
+
+
+def test_an_older_debian_takes_the_same_release_and_only_runc_from_its_own():
+    lines = wanted(BOOKWORM, DEBIAN)
+    assert any(line.endswith("/debian trixie main") for line in lines)
+    assert any(line.endswith("/debian-security bookworm-security main") for line in lines)
+    pins = apt.preferences(BOOKWORM).split("\n\n")
+    assert pins[0].splitlines() == ["Package: runc", "Pin: release n=bookworm-security", "Pin-Priority: 1001"]
+    assert pins[1].splitlines() == ["Package: *", "Pin: release n=bookworm-security", "Pin-Priority: -1"]
+
+
+def test_a_machine_new_enough_pins_nothing():
+    assert apt.preferences(TRIXIE) == ""
+    assert apt.preferences(NOBLE) == ""
+
+
+def test_a_debian_without_a_security_archive_does_without():
+    listing = "\n".join(line for line in DEBIAN.splitlines() if "security" not in line)
+    assert [line.split()[-2] for line in wanted(TRIXIE, listing.replace("bookworm", "trixie"))] == ["trixie"]
+
+
+def test_ubuntu_takes_its_own_release_with_universe():
+    key = "[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg]"
+    assert wanted(NOBLE, UBUNTU) == [
+        f"deb {key} http://mirror.test/ubuntu noble main universe",
+        f"deb {key} http://mirror.test/ubuntu noble-updates main universe",
+        f"deb {key} http://safe.test/ubuntu noble-security main universe",
+    ]
+
+
+@pytest.mark.parametrize("suite", ["stable", "sid"])
+def test_a_debian_that_names_its_suite_by_role_is_understood(suite):
+    listing = f"'http://mirror.test/debian/dists/{suite}/InRelease' a 0\n"
+    assert wanted(TRIXIE, listing)[0].endswith("http://mirror.test/debian trixie main")
+
+
+def test_a_machine_without_an_archive_of_its_own_is_told_where_to_look():
+    with pytest.raises(SandboxError, match=r"(?s)no debian archive.*try: look at /etc/apt/sources\.list"):
+        apt.sources(BOOKWORM, "'http://other.test/dists/nodistro/InRelease' a 0\n")
+
+
+def test_the_private_apt_keeps_to_its_folder_and_takes_over_only_how_to_reach_the_network():
+    dump = (
+        'Acquire::http::Proxy "http://proxy.test:3128";',
+        'Acquire::Check-Valid-Until "false";',
+        'Acquire::AllowInsecureRepositories "1";',
+        'Acquire::GzipIndexes "true";',
+        'Dir::State "/var/lib/apt";',
+        'DPkg::Post-Invoke:: "rm -rf /";',
+    )
+    text = apt.configuration(Path("/home/apt"), dump)
+    assert text.startswith("\n".join(dump[:2]))
+    for refused in dump[2:]:
+        assert refused not in text
+    assert 'Dir::State "/home/apt/state";' in text
+    assert 'Acquire::AllowInsecureRepositories "false";' in text
+    assert 'Dir::Etc::trusted "/dev/null";' in text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('ID=debian\nVERSION_CODENAME=trixie\nPRETTY_NAME="Debian"\n', ("debian", "trixie")),
+        ('NAME="Fedora"\nID="fedora"\nID_LIKE="debian"\n', ("fedora", "")),
+        ("", ("unknown", "")),
+    ],
+)
+def test_the_distribution_is_what_os_release_calls_it(text, found):
+    assert apt.distribution(text) == found

@@ -1,0 +1,171 @@
+"""Terraform's commands as data, and what its plan says in words."""
+
+import json
+
+import pytest
+from fakes import FakeShell
+from stories import settings
+from transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, progress, shown
+
+from delivery import terraform
+from delivery.errors import ConfigurationError, TerraformError
+from delivery.shell import Result
+from delivery.terraform import Plan, Stack
+
+INIT = ("init", "-json", "-input=false", "-reconfigure", "-lockfile=readonly", "-backend-config=sandbox.backend.hcl")
+
+
+@pytest.fixture
+def stack(tmp_path):
+    (tmp_path / "data").mkdir()
+    return Stack("service", tmp_path / "service", tmp_path / "data", "sandbox")
+
+
+def planned(stack, *changes, **more):
+    fake = FakeShell({"terraform plan": "", "terraform show": shown(*changes, **more)})
+    return terraform.plan(stack, {}, fake, print)
+
+
+def mirror(root):
+    folder = root / "mirror"
+    (folder / "registry.terraform.io" / "hashicorp" / "aws" / "5.100.0").mkdir(parents=True)
+    return folder
+
+
+def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path):
+    fake, said = FakeShell({"terraform init": progress("Initializing the backend...", "init_output")}), []
+    stack = terraform.init(settings(tmp_path), "service", fake, said.append)
+    (command,) = fake.ran
+    assert command.argv == ("terraform", f"-chdir={tmp_path}/infrastructure/service", *INIT)
+    assert command.variables["TF_DATA_DIR"] == str(tmp_path / ".deploy" / "sandbox" / "service")
+    assert command.grace >= 120, "an interrupted terraform needs time to write its state and release its lock"
+    assert (stack.name, stack.environment, said) == ("service", "sandbox", ["Initializing the backend..."])
+
+
+def test_a_local_mirror_is_used_when_the_registry_cannot_be_reached(tmp_path):
+    folder = mirror(tmp_path)
+    fake = FakeShell({"terraform init": [Result(1, NO_PROVIDER, ""), ""]}, {"TF_PLUGIN_CACHE_DIR": str(folder)})
+    said = []
+    terraform.init(settings(tmp_path), "service", fake, said.append)
+    first, second = fake.ran
+    assert second.argv == (*first.argv, f"-plugin-dir={folder}")
+    assert said == [f"the provider registry cannot be reached; using {folder}"]
+
+
+def test_a_mirror_without_the_provider_is_told(tmp_path):
+    answers = [Result(1, NO_PROVIDER, ""), Result(1, NOT_IN_MIRROR, "")]
+    fake = FakeShell({"terraform init": answers}, {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))})
+    with pytest.raises(TerraformError, match="provider cannot be fetched, and no local mirror has it"):
+        terraform.init(settings(tmp_path), "service", fake, print)
+    assert len(fake.ran) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [(NO_BUCKET, "The state bucket does not exist."), (diagnostic("Bad", "x"), "Terraform could not initialise service.")],
+)
+def test_an_init_that_fails_gives_no_stack_and_is_not_tried_again(tmp_path, line, what):
+    fake = FakeShell({"terraform init": Result(1, line, "")}, {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))})
+    with pytest.raises(TerraformError) as caught:
+        terraform.init(settings(tmp_path), "service", fake, print)
+    assert (caught.value.what, len(fake.ran)) == (what, 1)
+
+
+def test_a_plan_is_saved_with_its_values_in_a_file(stack):
+    fake = FakeShell({"terraform plan": "", "terraform show": shown()})
+    terraform.plan(stack, {"images": {"a": "r@sha256:d"}, "commit": "c"}, fake, print)
+    plan, show = fake.ran
+    saved, values = stack.data / "saved.tfplan", stack.data / "values.tfvars.json"
+    assert plan.argv[2:] == (
+        "plan",
+        "-json",
+        "-input=false",
+        f"-out={saved}",
+        "-var-file=sandbox.tfvars",
+        f"-var-file={values}",
+    )
+    assert show.argv[2:] == ("show", "-json", str(saved))
+    assert json.loads(values.read_text()) == {"images": {"a": "r@sha256:d"}, "commit": "c"}
+
+
+def test_each_kind_of_change_has_its_words(stack):
+    saved = planned(
+        stack,
+        change("aws_s3_bucket.state", "no-op", importing={"id": "state"}),
+        change("aws_iam_role.this", "create", after={}),
+        change("aws_lambda_function.this", "update", before={"a": 1, "b": 1, "c": 1}, after={"a": 2, "b": 1, "c": 3}),
+        change("aws_cloudwatch_log_group.old", "delete", before={}),
+        change("aws_lambda_alias.live", "no-op", before={}, after={}),
+        change("data.aws_region.this", "read", after={}),
+    )
+    assert saved.words() == (
+        "= adopt aws_s3_bucket.state",
+        "+ create aws_iam_role.this",
+        "~ update aws_lambda_function.this (a, c)",
+        "- delete aws_cloudwatch_log_group.old",
+        "1 to create, 1 to update, 1 to delete",
+    )
+    assert not saved.empty
+
+
+@pytest.mark.parametrize("actions", [("delete", "create"), ("create", "delete")])
+def test_a_replacement_is_a_delete_too(stack, actions):
+    saved = planned(stack, change("aws_ecr_repository.this", *actions, before={}, after={}))
+    assert (saved.creates, saved.deletes) == (("aws_ecr_repository.this",), ("aws_ecr_repository.this",))
+
+
+@pytest.mark.parametrize("document", [shown(), shown(change("a.b", "no-op", before={}, after={})), '{"errored": false}'])
+def test_nothing_to_change_is_an_empty_plan(stack, document):
+    fake = FakeShell({"terraform plan": "", "terraform show": document})
+    saved = terraform.plan(stack, {}, fake, print)
+    assert saved.empty
+    assert saved.words() == ("no changes: the infrastructure is as described",)
+
+
+def test_a_plan_that_fails_is_not_read(stack):
+    fake = FakeShell({"terraform plan": Result(1, LOCKED, "")})
+    with pytest.raises(TerraformError, match="locked by ada@laptop"):
+        terraform.plan(stack, {}, fake, print)
+
+
+def saved_plan(stack):
+    (stack.data / "saved.tfplan").write_text("a plan")
+    return Plan(stack, stack.data / "saved.tfplan", ("a.b",), (), ())
+
+
+def test_what_was_planned_is_what_is_applied_and_the_plan_is_gone_afterwards(stack):
+    fake = FakeShell({"terraform apply": progress("a.b: Creating..."), "terraform output": '{"x": {"value": 1}}'})
+    said = []
+    assert terraform.apply(saved_plan(stack), fake, said.append) == {"x": 1}
+    assert fake.ran[0].argv[2:] == ("apply", "-json", "-input=false", str(stack.data / "saved.tfplan"))
+    assert said == ["a.b: Creating..."]
+    assert not (stack.data / "saved.tfplan").exists()
+
+
+@pytest.mark.parametrize("answer", [Result(1, diagnostic("No", address="a.b"), ""), KeyboardInterrupt()])
+def test_the_plan_is_gone_after_an_apply_that_fails_too(stack, answer):
+    with pytest.raises((TerraformError, KeyboardInterrupt)):
+        terraform.apply(saved_plan(stack), FakeShell({"terraform apply": answer}), print)
+    assert not (stack.data / "saved.tfplan").exists()
+
+
+def test_outputs_that_cannot_be_read_are_told(stack):
+    with pytest.raises(TerraformError, match="outputs of service cannot be read") as caught:
+        terraform.outputs(stack, FakeShell({"terraform output": Result(1, "", "Error: Backend initialization")}))
+    assert caught.value.why == "Error: Backend initialization"
+
+
+def test_a_lock_is_removed_by_its_id(stack):
+    fake = FakeShell({"terraform force-unlock": ""})
+    terraform.unlock(stack, "a3f0", fake)
+    assert fake.ran[0].argv[2:] == ("force-unlock", "-force", "a3f0")
+
+
+def test_a_lock_that_is_not_there_is_told(stack):
+    with pytest.raises(TerraformError, match="The lock a3f0 was not removed"):
+        terraform.unlock(stack, "a3f0", FakeShell({"terraform force-unlock": Result(1, "", "Failed to unlock state")}))
+
+
+def test_no_lock_is_removed_without_its_id(stack):
+    with pytest.raises(ConfigurationError, match="--lock with the ID"):
+        terraform.unlock(stack, "", FakeShell())
