@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import urllib3
 from botocore import exceptions
 from botocore.config import Config
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/boto3/latest/guide/retries.html: throttling, 5xx and connection errors
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
+_NO_CREDENTIALS = (
+    exceptions.NoCredentialsError,
+    exceptions.PartialCredentialsError,
+    exceptions.CredentialRetrievalError,
+    exceptions.SSOError,
+    exceptions.TokenRetrievalError,
+)
 
 
 class Aws:
@@ -86,13 +94,10 @@ def explained(doing: str) -> Iterator[None]:
         raise _refused(doing, error) from error
     except exceptions.ProfileNotFound as error:
         raise ConfigurationError(str(error), hint="aws configure list-profiles") from error
-    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
-        raise CloudError(
-            f"Could not {doing}: there are no AWS credentials.",
-            str(error),
-            "`aws sso login`, or set AWS_PROFILE, then run the same command again",
-        ) from error
-    except (exceptions.EndpointConnectionError, exceptions.HTTPClientError) as error:
+    except _NO_CREDENTIALS as error:
+        hint = "`aws sso login`, or set AWS_PROFILE, then run the same command again"
+        raise CloudError(f"Could not {doing}: there are no valid AWS credentials.", str(error), hint) from error
+    except (exceptions.ConnectionError, exceptions.HTTPClientError, urllib3.exceptions.HTTPError) as error:
         hint = "check the network and AWS_ENDPOINT_URL, then `invoke doctor --env ...`"
         raise CloudError(f"Could not {doing}: AWS cannot be reached.", str(error), hint) from error
     except exceptions.BotoCoreError as error:

@@ -26,7 +26,7 @@ class BuildLog:
         """Take one line; return the name of the step it opens, or nothing."""
         match = _LINE.fullmatch(line.rstrip())
         if not match:
-            if line.startswith("ERROR: "):
+            if line.startswith("ERROR: ") and not self.error:
                 self.error = line.removeprefix("ERROR: ")
             return ""
         number, text = match.groups()

@@ -17,7 +17,7 @@ from typing import Any
 
 from delivery import bootstrap, clock, docker, function, parallel, registry, terraform, verify
 from delivery.errors import RefusedError, UnhealthyError
-from delivery.function import Function
+from delivery.function import Alias, Function
 from delivery.image import Image, PublishedImage
 from delivery.terraform import Plan, Stack
 from delivery.workbench import Workbench, require_docker
@@ -122,19 +122,22 @@ def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:
 
 
 def check(bench: Workbench, target: Function) -> None:
-    """Verify the newest version's stream. Raises UnhealthyError; the alias has not moved then."""
+    """Verify the newest version's stream: it has to name the commit it was deployed as.
+
+    Raises UnhealthyError; the alias has not moved then.
+    """
     with bench.progress.stage("verify") as stage:
         stage.say(f"waiting for version {target.version}")
         function.wait_active(bench.aws, target)
         stage.say(f"opening the stream of version {target.version}")
-        health = verify.verify(bench.aws, target, bench.source.tag, bench.settings.deadlines)
+        commit = function.commit(bench.aws, target)
+        health = verify.verify(bench.aws, target, commit, bench.settings.deadlines)
         stage.done(f"{target.image} version {target.version}: {health.words()}")
 
 
-def release(bench: Workbench, target: Function) -> Release:
-    """Move the alias to a version that was just verified, open the URL, and tag the image."""
+def release(bench: Workbench, target: Function, seen: Alias) -> Release:
+    """Move the alias, if it still names what was `seen` before the verification; open the URL, tag the image."""
     with bench.progress.stage("release") as stage:
-        seen = function.alias(bench.aws, target)
         # Before the move: retention protects what a release tag names, so it must never lag behind what serves.
         repository, _, digest = target.image_uri.partition("@")
         registry.tag_release(bench.aws, PublishedImage(target.image, repository, digest), target.version)
@@ -150,9 +153,10 @@ def release(bench: Workbench, target: Function) -> Release:
 def deliver(bench: Workbench, saved: Plan) -> tuple[Release, ...]:
     """Apply a plan, verify every function's new version, and only then make them live."""
     targets = apply(bench, saved)
+    seen = [function.alias(bench.aws, target) for target in targets]
     for target in targets:
         check(bench, target)
-    return tuple(release(bench, target) for target in targets)
+    return tuple(release(bench, target, alias) for target, alias in zip(targets, seen, strict=True))
 
 
 def words(released: Release) -> str:

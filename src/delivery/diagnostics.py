@@ -13,7 +13,7 @@ from delivery.errors import TerraformError
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
 # The lock's fields as Terraform prints them; statemgr.LockInfo in hashicorp/terraform.
-_LOCK = re.compile(r"^\s*(ID|Who|Operation|Created):\s*(.+?)\s*$", re.MULTILINE)
+_LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
 
 
@@ -30,6 +30,8 @@ class Diagnostics:
         try:
             message = json.loads(line)
         except ValueError:
+            message = None
+        if not isinstance(message, dict):
             self.other.append(line)
             return
         if message.get("type") == "diagnostic" and message["diagnostic"]["severity"] == "error":

@@ -3,9 +3,11 @@
 import base64
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from delivery.buildlog import BuildLog
 from delivery.errors import BuildError, CloudError, ConfigurationError
@@ -152,7 +154,7 @@ def client_variables(config: Path, shell: Shell) -> dict[str, str]:
     A private DOCKER_CONFIG hides the current context, cli-plugins and buildx's builders.
     """
     home = Path(shell.variables.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    user = json.loads((home / "config.json").read_text()) if (home / "config.json").exists() else {}
+    user = _user_config(home / "config.json")
     plugins = [*user.get("cliPluginsExtraDirs", []), str(home / "cli-plugins")]
     (config / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": plugins}))
     found = {"BUILDX_CONFIG": shell.variables.get("BUILDX_CONFIG") or str(home / "buildx")}
@@ -162,6 +164,14 @@ def client_variables(config: Path, shell: Shell) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
+def _user_config(file: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    except ValueError as error:
+        raise ConfigurationError(f"{file} is not JSON.", str(error), f"correct {file}") from error
+    return found
+
+
 def password(token: str) -> str:
     """The password in an ECR authorization token: base64 of `AWS:password`."""
     return base64.b64decode(token).decode().partition(":")[2]
@@ -169,18 +179,19 @@ def password(token: str) -> str:
 
 def _failure(log: BuildLog, stderr: str) -> Exception:
     step, why = log.failure()
-    text = f"{log.error} {stderr}"
-    if "failed to push" in text or "exporting" in step:
-        return _refused(why or _last(stderr))
-    if "pull access denied" in text or "failed to resolve source metadata" in text:
+    why = why or _last(stderr)
+    correct = "correct the Dockerfile, then `invoke build-image --env ...`"
+    if step.startswith("[internal] load metadata for"):
         return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
     if step:
-        return BuildError(f"The image does not build: {step}", why, "correct the Dockerfile, `invoke build-image`")
-    return BuildError("The image does not build.", why or _last(stderr), "invoke doctor --env ...")
+        return BuildError(f"The image does not build: {step}", why, correct)
+    if "failed to push" in why or "failed to authorize" in why:
+        return _refused(why)
+    return BuildError("The image does not build.", why, correct)
 
 
 def _refused(why: str) -> CloudError:
-    if "does not exist" in why or "404" in why or "name unknown" in why.lower():
+    if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
         return CloudError("The repository does not exist.", why, "invoke bootstrap --env ...")
     return CloudError("The registry refused the push.", why, "invoke doctor --env ...")
 

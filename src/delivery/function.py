@@ -65,6 +65,13 @@ def alias(aws: Aws, function: Function) -> Alias:
     return Alias(answer["FunctionVersion"], answer["RevisionId"])
 
 
+def commit(aws: Aws, function: Function) -> str:
+    """The commit a version was deployed as: Terraform writes it into the description. Raises CloudError."""
+    with explained(f"read version {function.version} of {function.name}"):
+        answer = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
+    return answer.get("Description", "").removeprefix("commit ")
+
+
 def wait_active(aws: Aws, function: Function) -> None:
     """Until Lambda has made the published version ready. Raises CloudError when it does not get there."""
     with explained(f"wait for version {function.version} of {function.name} to become active"):
@@ -123,7 +130,7 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
     `silence`: seconds without a byte before giving up. Raises UnhealthyError when the function fails, CloudError
     when Lambda does not answer.
     """
-    event = _event(query)
+    event = stream_event(query)
     with explained(f"open the stream of {function.name}:{qualifier}"):
         answer = aws.streaming(silence).invoke_with_response_stream(
             FunctionName=function.name, Qualifier=qualifier, Payload=json.dumps(event)
@@ -162,8 +169,8 @@ def _revoke(aws: Aws, function: Function, statement: str) -> None:
             raise
 
 
-def _event(query: dict[str, str]) -> dict[str, Any]:
-    """A Function URL event, payload format 2.0: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html."""
+def stream_event(query: dict[str, str]) -> dict[str, Any]:
+    """What asks for the stream: a Function URL event, payload format 2.0: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html."""
     text = "&".join(f"{name}={value}" for name, value in query.items())
     return {
         "version": "2.0",

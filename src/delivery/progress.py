@@ -14,6 +14,7 @@ from delivery import clock
 
 _QUIET = 2.0  # seconds between two lines of one stage where nothing can be redrawn (CI logs)
 _WIDTH = 10  # of a stage's name
+_LONGEST = 100  # characters of what a stage says it is doing
 _BAR = 20  # characters for the longest stage in the summary
 
 
@@ -31,7 +32,7 @@ class Stage:
 
     def say(self, text: str) -> None:
         """Show what is happening now; shown at most every two seconds where lines stay."""
-        self.now = text.strip()
+        self.now = " ".join(text.split())[:_LONGEST]
         if not self.progress.redraws and clock.monotonic() - self._said > _QUIET:
             self._said = clock.monotonic()
             self.progress.line(f"  {self.name:<{_WIDTH}} {self.now}", "dim")

@@ -72,8 +72,8 @@ def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
     Read back from the registry, not from what the build says of itself. Raises BuildError or CloudError.
     """
     document = _manifest(aws.ecr, image)
-    media_type = document.get("mediaType", MANIFESTS[1])
-    if media_type not in MANIFESTS:
+    media_type = document.get("mediaType") or ("manifest" if "config" in document else "index")
+    if media_type not in (*MANIFESTS, "manifest"):
         why = "Lambda takes one manifest: no index, no attestations."
         raise BuildError(f"{image.uri} is a {media_type}.", why, "keep provenance and sbom disabled in docker-bake.hcl")
     config = _blob(access, image, document["config"]["digest"])

@@ -30,6 +30,15 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class Deadlines:
+    """Seconds that verify waits: for the first event (a cold start), between two events, and for the end."""
+
+    first_event: float = 60.0
+    between: float = 10.0
+    end: float = 15.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything a story needs to know of its environment; `variables` go to every tool it runs."""
 
@@ -39,7 +48,8 @@ class Settings:
     cache: str = "registry"
     bootstraps: bool = False
     started_by: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
@@ -53,10 +63,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
     region = _text(raw, prefix, "region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, such as eu-west-1")
     default = f"{account}.dkr.ecr.{region}.amazonaws.com"
     registry = _text(raw, prefix, "registry", r"[\w.-]+(:\d+)?", "a registry host", default)
-    variables = raw.get("variables") or {}
-    if not isinstance(variables, Mapping):
-        raise _malformed(f"{prefix}.variables", variables, "a map of names to values")
-    build = config.get("build") or {}
+    build = _section(config, "build", ("platform", "cache"))
     return Settings(
         root=root,
         environment=Environment(str(name), account, region, registry, _flag(raw, prefix, "protected")),
@@ -64,7 +71,8 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
         cache=_choice(build, "cache", CACHES),
         bootstraps=_flag(raw, prefix, "bootstraps"),
         started_by=_text(raw, prefix, "started_by", r"[\w.]+:\w+", "module:function", "-").strip("-"),
-        variables={str(key): str(value) for key, value in variables.items()},
+        variables=_variables(raw.get("variables") or {}, f"{prefix}.variables"),
+        deadlines=_deadlines(_section(config, "verify", tuple(vars(Deadlines())))),
     )
 
 
@@ -124,6 +132,33 @@ def _choice(build: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str
     if value not in choices:
         raise _malformed(f"build.{key}", value, f"one of {', '.join(choices)}")
     return str(value)
+
+
+def _section(config: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
+    section = config.get(name) or {}
+    if not isinstance(section, Mapping):
+        raise _malformed(name, section, f"a map of {', '.join(known)}")
+    for key, value in section.items():
+        if key not in known:
+            raise _malformed(f"{name}.{key}", value, f"left out: {name} has {', '.join(known)}")
+    return section
+
+
+def _variables(raw: object, prefix: str) -> dict[str, str]:
+    if not isinstance(raw, Mapping):
+        raise _malformed(prefix, raw, "a map of names to values")
+    for key, value in raw.items():
+        if value is None:
+            raise _malformed(f"{prefix}.{key}", value, 'a value; "" for an empty one')
+    return {str(key): str(value) for key, value in raw.items()}
+
+
+def _deadlines(raw: Mapping[str, Any]) -> Deadlines:
+    values = {**vars(Deadlines()), **raw}
+    for key, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise _malformed(f"verify.{key}", value, "a number of seconds above 0")
+    return Deadlines(**values)
 
 
 def _malformed(key: str, value: object, expected: str) -> ConfigurationError:

@@ -126,6 +126,8 @@ class Shell:
                     _interrupt(child)
             return child
         except FileNotFoundError as error:
+            if command.cwd and not command.cwd.is_dir():
+                raise
             name = Path(command.argv[0]).name
             raise MissingToolError(f"{name} was not found.", str(error), "invoke doctor") from error
         finally:

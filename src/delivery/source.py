@@ -33,4 +33,6 @@ def read(root: Path, shell: Shell) -> Source:
         raise ConfigurationError("The commit could not be read.", log.stderr.strip(), "git log -1")
     commit, seconds = log.stdout.split()
     status = shell.run(Command(("git", "status", "--porcelain"), cwd=root))
+    if status.code:
+        raise ConfigurationError("The work tree could not be compared.", status.stderr.strip(), "git status")
     return Source(commit, dirty=bool(status.stdout.strip()), committed_at=int(seconds))

@@ -1,12 +1,14 @@
 """Read a streamed Lambda response as it comes: the prelude, then Server-Sent Events."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 # https://docs.aws.amazon.com/lambda/latest/dg/response-streaming-tutorial.html, HTTP integration responses:
 # a JSON prelude, eight NUL bytes, then the body.
 _SEPARATOR = b"\0" * 8
+_BLANK = re.compile(rb"\r\n|\r")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Parser:
             self._rest = rest
             self.prelude = _prelude(head)
             yield self.prelude
-        *blocks, self._rest = self._rest.replace(b"\r\n", b"\n").split(b"\n\n")
+        held = self._rest.endswith(b"\r")  # the LF of its pair may still come
+        *blocks, self._rest = _BLANK.sub(b"\n", self._rest[: len(self._rest) - held]).split(b"\n\n")
+        self._rest += b"\r" * held
         for block in blocks:
             if event := _event(block.decode("utf-8", errors="replace")):
                 yield event
@@ -67,8 +71,11 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
 
 def _prelude(head: bytes) -> Prelude:
     document = json.loads(head)
-    headers = {name.lower(): str(value) for name, value in document.get("headers", {}).items()}
-    return Prelude(int(document["statusCode"]), headers)
+    try:
+        headers = {name.lower(): str(value) for name, value in document.get("headers", {}).items()}
+        return Prelude(int(document["statusCode"]), headers)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"no prelude: {head[:200]!r}") from error
 
 
 def _event(block: str) -> Event | None:
@@ -78,4 +85,4 @@ def _event(block: str) -> Event | None:
         fields.setdefault(name, []).append(value.removeprefix(" "))
     if "data" not in fields:
         return None
-    return Event(fields.get("event", ["message"])[-1], "\n".join(fields["data"]))
+    return Event(fields.get("event", [""])[-1] or "message", "\n".join(fields["data"]))

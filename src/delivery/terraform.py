@@ -41,11 +41,9 @@ class Plan:
     updates: tuple[str, ...]
     deletes: tuple[str, ...]
     imports: tuple[str, ...] = ()
-
-    @property
-    def empty(self) -> bool:
-        """Whether applying it would change nothing, the state included."""
-        return not (self.creates or self.updates or self.deletes or self.imports)
+    forgets: tuple[str, ...] = ()
+    empty: bool = False
+    """Whether applying it would change nothing, neither resources nor state nor outputs; Terraform's own word."""
 
     def words(self) -> tuple[str, ...]:
         """One line a change, the summary last."""
@@ -56,10 +54,15 @@ class Plan:
             ("+ create", self.creates),
             ("~ update", self.updates),
             ("- delete", self.deletes),
+            ("? forget", self.forgets),
         )
         lines = [f"{sign} {address}" for sign, addresses in signs for address in addresses]
         counts = f"{len(self.creates)} to create, {len(self.updates)} to update, {len(self.deletes)} to delete"
         return (*lines, counts)
+
+    def done(self) -> str:
+        """What applying it did."""
+        return f"{len(self.creates)} created, {len(self.updates)} updated, {len(self.deletes)} deleted"
 
 
 def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
@@ -91,6 +94,8 @@ def plan(stack: Stack, variables: Mapping[str, object], shell: Shell, say: Say) 
     if log.errors:
         raise log.error(f"plan {stack.name}")
     shown = shell.run(stack.command("show", "-json", str(file)))
+    if shown.code:
+        raise TerraformError(f"The plan of {stack.name} cannot be read back.", shown.stderr.strip())
     return _read(stack, file, json.loads(shown.stdout))
 
 
@@ -134,19 +139,29 @@ def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Di
 
 
 def _read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
-    creates, updates, deletes = [], [], []
-    for resource in document.get("resource_changes", []):
-        actions, address = resource["change"]["actions"], resource["address"]
-        if "create" in actions:
-            creates.append(address)
-        if "delete" in actions:
-            deletes.append(address)
-        if actions == ["update"]:
-            updates.append(f"{address} ({', '.join(_changed(resource['change']))})")
-    imports = [found["address"] for found in document.get("resource_changes", []) if "importing" in found["change"]]
-    return Plan(stack, file, tuple(creates), tuple(updates), tuple(deletes), tuple(imports))
+    """https://developer.hashicorp.com/terraform/internals/json-format#plan-representation."""
+    resources = [(found["address"], found["change"]) for found in document.get("resource_changes", [])]
+
+    def having(action: str) -> tuple[str, ...]:
+        return tuple(address for address, change in resources if action in change["actions"])
+
+    return Plan(
+        stack,
+        file,
+        creates=having("create"),
+        updates=tuple(f"{at} ({', '.join(_changed(change))})" for at, change in resources if _updates(change)),
+        deletes=having("delete"),
+        imports=tuple(address for address, change in resources if "importing" in change),
+        forgets=having("forget"),
+        empty=not document["applyable"],
+    )
+
+
+def _updates(change: dict[str, Any]) -> bool:
+    return bool(change["actions"] == ["update"])
 
 
 def _changed(change: dict[str, Any]) -> list[str]:
     before, after = change["before"] or {}, change["after"] or {}
-    return sorted(key for key, value in after.items() if before.get(key) != value)
+    later = [key for key, unknown in (change.get("after_unknown") or {}).items() if unknown]
+    return sorted({*later, *(key for key, value in after.items() if before.get(key) != value)})

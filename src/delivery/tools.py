@@ -38,7 +38,10 @@ ALL = (GIT, TERRAFORM, DOCKER, BUILDX)
 
 def check(tool: Tool, shell: Shell) -> str:
     """The tool's version. Raises MissingToolError when it is absent, too old or does not answer."""
-    result = shell.run(Command(tool.version))
+    try:
+        result = shell.run(Command(tool.version))
+    except MissingToolError as error:
+        raise MissingToolError(error.what, error.why, tool.get) from error
     found = re.search(r"\d+\.\d+(\.\d+)?", _text(result.stdout)) if result.code == 0 else None
     if not found:
         why = (result.stderr or result.stdout).strip().splitlines()

@@ -14,19 +14,11 @@ from delivery import clock, function
 from delivery.aws import Aws
 from delivery.errors import UnhealthyError
 from delivery.function import Function
+from delivery.settings import Deadlines
 from delivery.sse import Event, Parser, Prelude
 
 INTERVAL = 0.3  # seconds between two events of the stream we ask for
 EVENTS = 4
-
-
-@dataclass(frozen=True)
-class Deadlines:
-    """Seconds to wait: for the first event (a cold start of a new image), between two events, and for the end."""
-
-    first: float = 60.0
-    between: float = 10.0
-    end: float = 15.0
 
 
 @dataclass(frozen=True)
@@ -50,14 +42,13 @@ class Expected:
     digest: str
 
 
-def verify(aws: Aws, target: Function, commit: str, deadlines: Deadlines | None = None) -> Health:
+def verify(aws: Aws, target: Function, commit: str, deadlines: Deadlines) -> Health:
     """Open the stream of the published version, not of the alias. Raises UnhealthyError or CloudError."""
-    limits = deadlines or Deadlines()
     query = {"events": str(EVENTS), "interval": str(INTERVAL)}
-    chunks = function.stream(aws, target, target.version, query, silence=limits.first)
+    chunks = function.stream(aws, target, target.version, query, silence=deadlines.first_event)
     expected = Expected(target.version, commit, target.digest)
     try:
-        return examine(_Reader(chunks).take, expected, limits)
+        return examine(_Reader(chunks).take, expected, deadlines)
     except UnhealthyError as error:
         error.what = f"Version {target.version} of {target.name} does not stream: {error.what}"
         error.why = f"{error.why}\nThe alias {target.alias} was not moved.".strip()
@@ -94,21 +85,27 @@ def examine(take: Callable[[float], bytes | None], expected: Expected, deadlines
 def _items(
     take: Callable[[float], bytes | None], parser: Parser, deadlines: Deadlines, arrived: list[float]
 ) -> Iterator[Prelude | Event]:
+    limit, due = deadlines.first_event, clock.monotonic() + deadlines.first_event
+    seen = 0
     while True:
-        limit = deadlines.first if not arrived else deadlines.between
-        if len(arrived) >= EVENTS:
-            limit = deadlines.end
+        if len(arrived) > seen:  # a deadline is for the next event: comments do not put it off
+            limit = deadlines.between if len(arrived) < EVENTS else deadlines.end
+            due = clock.monotonic() + limit if seen < EVENTS else due
+            seen = len(arrived)
         try:
-            chunk = take(limit)
+            chunk = take(max(0.0, due - clock.monotonic()))
         except TimeoutError:
-            waited = "a clean end" if len(arrived) >= EVENTS else f"event {len(arrived) + 1}"
-            raise UnhealthyError(f"{waited} did not come within {limit:g} s.") from None
+            raise UnhealthyError(f"{_waited_for(seen)} did not come within {limit:g} s.") from None
         if chunk is None:
             return
         try:
             yield from parser.feed(chunk)
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             raise UnhealthyError("the response's prelude is malformed.", str(error)) from error
+
+
+def _waited_for(seen: int) -> str:
+    return "a clean end" if seen >= EVENTS else f"event {seen + 1}"
 
 
 def _check_prelude(prelude: Prelude) -> None:
@@ -123,9 +120,9 @@ def _check_hello(event: Event, expected: Expected) -> None:
     if event.name != "hello":
         raise UnhealthyError(f"its first event is `{event.name}`, not `hello`.")
     try:
-        data = json.loads(event.data)
-    except ValueError as error:
-        raise UnhealthyError("the data of `hello` is not JSON.", event.data[:200]) from error
+        data = dict(json.loads(event.data))
+    except (ValueError, TypeError) as error:
+        raise UnhealthyError("the data of `hello` is no JSON object.", event.data[:200]) from error
     for name, value in vars(expected).items():
         if data.get(name) != value:
             raise UnhealthyError(f"`hello` names the {name} {data.get(name)}, not {value}.")

@@ -9,11 +9,7 @@ from pathlib import Path
 from sandbox import packages
 from sandbox.layout import Layout
 
-PACKAGES = packages.Wanted(
-    name="engine",
-    packages=("containerd", "docker-buildx", "docker-cli", "docker.io", "runc", "tini"),
-    dependencies=False,
-)
+_PACKAGES = ("containerd", "docker-buildx", "docker.io", "runc", "tini")
 
 _ENTER = """
 set -e
@@ -40,13 +36,19 @@ def install(layout: Layout) -> None:
     if not folder.exists():
         fresh = folder.with_suffix(".part")
         shutil.rmtree(fresh, ignore_errors=True)
-        packages.unpack(packages.fetch(layout, PACKAGES), fresh)
+        packages.unpack(packages.fetch(layout, _wanted(packages.system())), fresh)
         fresh.rename(folder)
     # Only the client goes on everyone's PATH, not the daemons beside it.
     client = layout.engine / "bin" / "docker"
     client.parent.mkdir(parents=True, exist_ok=True)
     client.unlink(missing_ok=True)
     client.symlink_to(folder / "usr/bin/docker")
+
+
+def _wanted(system: str) -> packages.Wanted:
+    """The engine's packages; Debian has the client in one of its own, Ubuntu in docker.io."""
+    client = ("docker-cli",) if system == "debian" else ()
+    return packages.Wanted("engine", (*_PACKAGES, *client), dependencies=False)
 
 
 def configure(layout: Layout) -> None:
@@ -70,7 +72,7 @@ def configure(layout: Layout) -> None:
         "ip6tables": False,
         "ip-forward": False,
         "ip-masq": False,
-        "userland-proxy-path": str(programs(layout) / "usr/sbin/docker-proxy"),
+        "userland-proxy-path": _program(layout, "docker-proxy"),
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
         "cgroup-parent": f"/{layout.bridge}",
         # What is left in the log is what an error message may quote.
@@ -83,15 +85,14 @@ def command(layout: Layout) -> list[str]:
     """The argv of dockerd below an init, in namespaces of their own that the kernel ends with any of the three."""
     separate = ["--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc"]
     own_run = ["sh", "-c", _ENTER, "sh", str(layout.engine / "top")]
-    init = [str(programs(layout) / "usr/bin/tini-static"), "--"]
-    daemon = [str(programs(layout) / "usr/sbin/dockerd"), *marker(layout)]
+    init = [_program(layout, "tini-static"), "--"]
+    daemon = [_program(layout, "dockerd"), *marker(layout)]
     return ["unshare", *separate, "--", *own_run, *init, *daemon]
 
 
 def environment(layout: Layout) -> dict[str, str]:
     """Ours (proxies, certificates), without what is meant for docker's client; its own programs first."""
-    folder = programs(layout)
-    path = f"{folder}/usr/sbin:{folder}/usr/bin:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    path = f"{_path(layout)}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))}
     return {**inherited, "PATH": path}
 
@@ -113,6 +114,15 @@ def programs(layout: Layout) -> Path:
 def socket(layout: Layout) -> str:
     """Where dockerd listens, as DOCKER_HOST says it."""
     return f"unix://{layout.run}/docker.sock"
+
+
+def _path(layout: Layout) -> str:
+    return f"{programs(layout)}/usr/sbin:{programs(layout)}/usr/bin"
+
+
+def _program(layout: Layout, name: str) -> str:
+    """Where the package has it: Debian keeps dockerd in /usr/sbin, Ubuntu in /usr/bin."""
+    return shutil.which(name, path=_path(layout)) or name
 
 
 def marker(layout: Layout) -> list[str]:

@@ -51,14 +51,9 @@ def start(layout: Layout) -> Engine:
 
 def stop(layout: Layout) -> None:
     """End the private engine and remove all it has outside the checkout."""
-    grace = 0.0
-    if engine := running(layout):
-        grace = GRACE_SECONDS
-        containers = engine.docker("container", "ls", "--all", "--quiet").split()
-        if containers:
-            engine.docker("container", "rm", "--force", "--volumes", *containers)
+    # One that does not answer would spend its grace waiting for containers it cannot reach.
+    grace = GRACE_SECONDS if _emptied(layout) else 0
     if process := processes.find(layout, NAME):
-        # One that does not answer would spend its grace waiting for containers it cannot reach.
         processes.stop(process, grace)
     # One that was started but never written down, because we were killed just then.
     processes.kill_all(engine_daemon.marker(layout))
@@ -87,6 +82,17 @@ def _engine(layout: Layout, gateway: str) -> Engine:
         private=True,
         gateway=gateway,
     )
+
+
+def _emptied(layout: Layout) -> bool:
+    """Remove all containers; False when there is no engine that can."""
+    engine = running(layout)
+    try:
+        if engine and (containers := engine.docker("container", "ls", "--all", "--quiet").split()):
+            engine.docker("container", "rm", "--force", "--volumes", *containers)
+    except SandboxError:
+        return False
+    return engine is not None
 
 
 def _answers(engine: Engine) -> bool:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +93,7 @@ class Checkout:
     @property
     def settings(self) -> dict[str, object]:
         """What the sandbox tells the tasks: its registry and variables."""
-        return lifecycle.start(self.root, lambda line: None)
+        return lifecycle.start(self.root, str)
 
     def client(self, service: str):
         """A boto3 client of the sandbox: the outside view the assertions take."""
@@ -125,15 +124,6 @@ class Checkout:
         """Whether a Terraform lock lies in the state bucket."""
         listed = self.client("s3").list_objects_v2(Bucket="sse-streaming-tfstate-sandbox-000000000000")
         return any(item["Key"].endswith(".tflock") for item in listed.get("Contents", []))
-
-
-def until(condition, seconds: float, what: str):
-    """Poll until `condition()` is true; fail with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-        time.sleep(0.05)
-    return found
 
 
 def hello(lines) -> dict[str, str]:

@@ -79,7 +79,7 @@ def test_an_uncommitted_change_of_one_line_makes_exactly_one_new_version_and_mov
 
 
 def test_verify_accepts_the_newest_version_again(first):
-    checkout, _, head = first
+    checkout, _, _ = first
     # The newest version was built from a dirty tree; going back to the commit makes one of the commit again.
     assert checkout.invoke("deploy", "--env", "sandbox").code == 0
     again = checkout.invoke("verify", "--env", "sandbox")

@@ -1,6 +1,7 @@
 """The function's tests: no cloud, no container; real HTTP on loopback."""
 
 import asyncio
+import socket
 import sys
 import threading
 from contextlib import asynccontextmanager
@@ -63,9 +64,9 @@ def serving(api):
 def local_port(function):
     """The port of a local server, in a thread, that serves the function and its invoke route."""
     served = local.with_invoke_route(function, timeout_seconds=60)
-    config = uvicorn.Config(served, host="127.0.0.1", port=0, lifespan="off", ws="none", log_level="critical")
+    config = uvicorn.Config(served, lifespan="off", ws="none", log_level="critical")
     server = uvicorn.Server(config)
-    listener = config.bind_socket()
+    listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     yield listener.getsockname()[1]

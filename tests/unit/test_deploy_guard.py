@@ -76,7 +76,10 @@ def test_a_missing_repository_is_told_before_anything_is_built(tmp_path):
 def test_a_missing_repository_is_made_where_the_environment_bootstraps(tmp_path):
     made = world(tmp_path, answers(**{"terraform apply": ""}), bootstraps=True)
     made.aws.ecr.repositories.clear()
-    registry_plan = {"address": "aws_ecr_repository.this", "change": {"actions": ["create"], "before": None, "after": {}}}
+    registry_plan = {
+        "address": "aws_ecr_repository.this",
+        "change": {"actions": ["create"], "before": None, "after": {}},
+    }
     made.shell.answers["terraform show"] = json.dumps({"resource_changes": [registry_plan]})
     made.shell.answers["terraform apply"] = lambda _: made.aws.ecr.repositories.update({NAME: {}}) or ""
     assert deploy.guard(made.bench) == (IMAGE,)

@@ -16,7 +16,9 @@ def read(*lines):
 
 @pytest.mark.parametrize("kind", ["apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output"])
 def test_progress_is_said(kind):
-    assert read(progress("aws_lambda_function.this: Modifying...", kind))[1] == ["aws_lambda_function.this: Modifying..."]
+    assert read(progress("aws_lambda_function.this: Modifying...", kind))[1] == [
+        "aws_lambda_function.this: Modifying..."
+    ]
 
 
 @pytest.mark.parametrize("kind", ["version", "planned_change", "change_summary", "outputs", "resource_drift"])

@@ -123,7 +123,9 @@ def test_a_dockerfile_that_cannot_be_parsed_is_quoted(tmp_path):
     assert "unknown instruction: COPI" in failure(tmp_path, SYNTAX).why
 
 
-@pytest.mark.xfail(reason="bug: `404` anywhere, as in a digest, commit or port, passes for a missing repository", raises=AssertionError)
+@pytest.mark.xfail(
+    reason="bug: `404` anywhere, as in a digest, commit or port, passes for a missing repository", raises=AssertionError
+)
 def test_a_digest_with_404_in_it_is_no_missing_repository(tmp_path):
     text = push_failed('failed to do request: Head "https://x/v2/y/blobs/sha256:ab404": connection refused')
     assert failure(tmp_path, text).what == "The registry refused the push."
@@ -136,7 +138,9 @@ def test_what_a_failing_step_prints_is_not_taken_for_the_reason(tmp_path, noise)
     assert failure(tmp_path, text).what.startswith("The image does not build: [dependencies 2/3]")
 
 
-@pytest.mark.xfail(reason="bug: the hint for a Dockerfile that cannot be parsed is `invoke doctor`", raises=AssertionError)
+@pytest.mark.xfail(
+    reason="bug: the hint for a Dockerfile that cannot be parsed is `invoke doctor`", raises=AssertionError
+)
 def test_a_dockerfile_that_cannot_be_parsed_is_to_be_corrected(tmp_path):
     assert "Dockerfile" in failure(tmp_path, SYNTAX).hint
 
@@ -155,7 +159,7 @@ def test_a_bake_file_that_cannot_be_read_is_quoted(tmp_path):
 
 def test_images_go_to_their_environment_s_repository_as_latest_and_as_the_commit(tmp_path):
     assert docker.images(settings(tmp_path), ("sse-streaming",), SOURCE) == (IMAGE,)
-    assert IMAGE == Image("sse-streaming", REPOSITORY, ("latest", COMMIT))
+    assert Image("sse-streaming", REPOSITORY, ("latest", COMMIT)) == IMAGE
 
 
 def test_what_was_published_is_named_by_digest():

@@ -76,13 +76,18 @@ def test_our_own_failures_pass_through():
         raise ConfigurationError("mine")
 
 
-@pytest.mark.xfail(reason="bug: only HTTPClientError and EndpointConnectionError are told as a network failure", raises=AssertionError)
+@pytest.mark.xfail(
+    reason="bug: only HTTPClientError and EndpointConnectionError are told as a network failure", raises=AssertionError
+)
 @pytest.mark.parametrize("kind", [exceptions.ConnectTimeoutError, exceptions.SSLError, exceptions.ProxyConnectionError])
 def test_a_network_failure_before_the_first_byte_is_told_as_one(kind):
     assert "AWS cannot be reached" in told(kind(endpoint_url=URL, proxy_url=URL, error="x")).what
 
 
-@pytest.mark.xfail(reason="bug: the commonest failure at a desk, an expired SSO session, says only `invoke doctor`", raises=AssertionError)
+@pytest.mark.xfail(
+    reason="bug: the commonest failure at a desk, an expired SSO session, says only `invoke doctor`",
+    raises=AssertionError,
+)
 @pytest.mark.parametrize(
     "error",
     [

@@ -48,9 +48,7 @@ def test_a_packed_provider_is_found_too(tmp_path):
     assert find(tmp_path) == folder
 
 
-@pytest.mark.parametrize(
-    ("variable", "below"), [("TF_PLUGIN_CACHE_DIR", ""), ("XDG_DATA_HOME", "terraform/plugins")]
-)
+@pytest.mark.parametrize(("variable", "below"), [("TF_PLUGIN_CACHE_DIR", ""), ("XDG_DATA_HOME", "terraform/plugins")])
 def test_the_user_s_own_folders_come_first(tmp_path, variable, below):
     put(tmp_path / "opt" / "providers")
     own = put(tmp_path / "own" / below)

@@ -62,7 +62,10 @@ def test_a_mirror_without_the_provider_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "what"),
-    [(NO_BUCKET, "The state bucket does not exist."), (diagnostic("Bad", "x"), "Terraform could not initialise service.")],
+    [
+        (NO_BUCKET, "The state bucket does not exist."),
+        (diagnostic("Bad", "x"), "Terraform could not initialise service."),
+    ],
 )
 def test_an_init_that_fails_gives_no_stack_and_is_not_tried_again(tmp_path, line, what):
     fake = FakeShell({"terraform init": Result(1, line, "")}, {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))})
@@ -114,7 +117,9 @@ def test_a_replacement_is_a_delete_too(stack, actions):
     assert (saved.creates, saved.deletes) == (("aws_ecr_repository.this",), ("aws_ecr_repository.this",))
 
 
-@pytest.mark.parametrize("document", [shown(), shown(change("a.b", "no-op", before={}, after={})), '{"errored": false}'])
+@pytest.mark.parametrize(
+    "document", [shown(), shown(change("a.b", "no-op", before={}, after={})), '{"errored": false}']
+)
 def test_nothing_to_change_is_an_empty_plan(stack, document):
     fake = FakeShell({"terraform plan": "", "terraform show": document})
     saved = terraform.plan(stack, {}, fake, print)

@@ -5,10 +5,11 @@ from fake_lambda import END, NULS, heartbeat, hello, prelude
 from stories import COMMIT, DIGEST, Clock
 
 from delivery.errors import UnhealthyError
-from delivery.verify import Deadlines, Expected, Health, examine
+from delivery.settings import Deadlines
+from delivery.verify import Expected, Health, examine
 
 EXPECTED = Expected("2", COMMIT, DIGEST)
-DEADLINES = Deadlines(first=60, between=10, end=15)
+DEADLINES = Deadlines(first_event=60, between=10, end=15)
 HEAD, HELLO, BEATS = prelude(), hello(), [heartbeat(1), heartbeat(2), heartbeat(3)]
 
 

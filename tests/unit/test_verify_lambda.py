@@ -11,7 +11,10 @@ from stories import COMMIT, FUNCTION, Clock
 
 from delivery.errors import CloudError, DeliveryError, UnhealthyError
 from delivery.function import Function
-from delivery.verify import Deadlines, verify
+from delivery.settings import Deadlines
+from delivery.verify import verify
+
+DEADLINES = Deadlines()
 
 
 def aws(response):
@@ -20,7 +23,7 @@ def aws(response):
     return FakeAws(functions=functions)
 
 
-def refused(response, kind=UnhealthyError, deadlines=None):
+def refused(response, kind=UnhealthyError, deadlines=DEADLINES):
     with pytest.raises(kind) as caught:
         verify(aws(response), FUNCTION, COMMIT, deadlines)
     return caught.value
@@ -29,7 +32,7 @@ def refused(response, kind=UnhealthyError, deadlines=None):
 def test_the_published_version_is_opened_and_not_the_alias(monkeypatch):
     Clock(tick=0.3).install(monkeypatch)
     fake = aws(healthy())
-    assert verify(fake, FUNCTION, COMMIT).events == 4
+    assert verify(fake, FUNCTION, COMMIT, Deadlines(first_event=9)).events == 4
     ((name, given),) = fake.functions.calls
     assert (name, given["FunctionName"], given["Qualifier"]) == ("invoke_with_response_stream", "fn", "2")
 
@@ -37,13 +40,13 @@ def test_the_published_version_is_opened_and_not_the_alias(monkeypatch):
 def test_a_short_finite_stream_is_asked_for_as_a_function_url_would(monkeypatch):
     Clock(tick=0.3).install(monkeypatch)
     fake = aws(healthy())
-    verify(fake, FUNCTION, COMMIT)
+    verify(fake, FUNCTION, COMMIT, Deadlines(first_event=9))
     event = json.loads(fake.functions.calls[0][1]["Payload"])
     assert (event["version"], event["rawPath"]) == ("2.0", "/api/v2/stream")
     assert event["requestContext"]["http"]["method"] == "GET"
     assert event["queryStringParameters"] == {"events": "4", "interval": "0.3"}
     assert event["rawQueryString"] == "events=4&interval=0.3"
-    assert fake.silences == [60.0], "seconds without a byte before the client gives up"
+    assert fake.silences == [9], "seconds without a byte before the client gives up"
 
 
 def test_a_refusal_names_the_version_and_says_that_the_alias_did_not_move():
@@ -71,7 +74,7 @@ def test_a_refusal_of_lambda_itself_is_no_verdict_on_the_version():
     fake = aws([])
     fake.functions.refuses["invoke_with_response_stream"] = refusal("TooManyRequestsException")
     with pytest.raises(CloudError, match="open the stream of fn:2"):
-        verify(fake, FUNCTION, COMMIT)
+        verify(fake, FUNCTION, COMMIT, Deadlines(first_event=9))
 
 
 def test_the_deadline_holds_while_a_read_blocks():
@@ -82,7 +85,7 @@ def test_the_deadline_holds_while_a_read_blocks():
         yield chunk(prelude())
 
     try:
-        error = refused(blocked(), deadlines=Deadlines(first=0.02))
+        error = refused(blocked(), deadlines=Deadlines(first_event=0.02))
     finally:
         release.set()
     assert "event 1 did not come within 0.02 s." in error.what

@@ -66,20 +66,20 @@ class _Response:
         self._api = api
         self._invocation = invocation
         self._upload: Upload | None = None
+        self._closed = asyncio.Event()
 
     async def receive(self) -> Message:
         if self.request_body is not None:
             body, self.request_body = self.request_body, None
             return {"type": "http.request", "body": body, "more_body": False}
         # To an app, "disconnect" means: stop. So it is told only when it is true.
-        if self._upload is not None and not self.complete:
-            await self._upload.gone()
-            return {"type": "http.disconnect"}
-        return await _never()
+        await self._closed.wait()
+        return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._upload = await self._api.respond(self._invocation)
+            self._upload.when_closed(self._closed.set)
             await self._upload.send(event.prelude(message["status"], message.get("headers", [])))
         elif message["type"] == "http.response.body" and self._upload is not None:
             await self._upload.send(message.get("body", b""))
@@ -96,8 +96,3 @@ class _Response:
                 await self._upload.end(describe(error))
         except RuntimeApiError:
             _log.exception("The Runtime API did not take the error")
-
-
-async def _never() -> NoReturn:
-    await asyncio.Event().wait()
-    raise AssertionError("nobody sets this event")

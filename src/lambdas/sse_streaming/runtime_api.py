@@ -5,6 +5,7 @@ streaming in a custom runtime".
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import h11
@@ -47,9 +48,9 @@ class Upload:
         if data:
             await self._exchange.send(h11.Data(data))
 
-    async def gone(self) -> None:
-        """Return when nobody reads the response any more."""
-        await asyncio.wait([self._reply])
+    def when_closed(self, call: Callable[[], None]) -> None:
+        """Have `call` called once the API reads no further, be it that it has all or that it has left."""
+        self._reply.add_done_callback(lambda _: call())
 
     async def end(self, failure: Failure | None = None) -> None:
         """Terminate the body, with trailers if it failed, and return once the API has accepted it.

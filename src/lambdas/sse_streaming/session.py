@@ -41,6 +41,9 @@ async def stream(events: AsyncGenerator[Event, None], at_most: int | None, life:
 
 
 async def _next_before(ends_at: float, events: AsyncIterator[Event]) -> Event | None:
+    # A timeout only fires where its task waits, and a source that has events ready never does.
+    if asyncio.get_running_loop().time() >= ends_at:
+        return None
     try:
         async with asyncio.timeout_at(ends_at):
             return await anext(events, None)
