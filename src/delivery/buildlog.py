@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, field
 
 _LINE = re.compile(r"#(\d+) (.*)")
-_STEP = re.compile(r"\[(?:[\w.-]+ )*(?:[\w.-]+ )?\d+/\d+\] (.*)")
+_STEP = re.compile(r"\[([\w.-]+ )*\d+/\d+\] ")
+_BASE = re.compile(r"\[([\w.-]+ )?internal\] load metadata for ")
 _LOG = re.compile(r"\d+\.\d+ (.*)")
 
 
@@ -18,6 +19,7 @@ class BuildLog:
 
     steps: dict[str, str] = field(default_factory=dict)
     cached: set[str] = field(default_factory=set)
+    optional: set[str] = field(default_factory=set)
     output: dict[str, list[str]] = field(default_factory=dict)
     failed: str = ""
     error: str = ""
@@ -31,12 +33,15 @@ class BuildLog:
             return ""
         number, text = match.groups()
         if text.startswith("["):
+            # With several targets each step carries its target's name; then exports come in brackets too.
             opened = number not in self.steps
             self.steps[number] = text
             return text if opened else ""
         if text == "CACHED":
             self.cached.add(number)
-        elif text.startswith("ERROR: "):
+        elif text.startswith("importing cache"):
+            self.optional.add(number)
+        elif text.startswith("ERROR: ") and number not in self.optional:
             self.failed = number
             self.error = text.removeprefix("ERROR: ")
         elif log := _LOG.fullmatch(text):
@@ -47,6 +52,12 @@ class BuildLog:
         """How many Dockerfile steps there were and how many came from the cache, in words."""
         steps = {number for number, text in self.steps.items() if _STEP.match(text)}
         return f"{len(steps)} steps, {len(steps & self.cached)} cached"
+
+    @property
+    def failed_in(self) -> str:
+        """Where the build failed: `step` of a Dockerfile, `base` image, or `` for anything else."""
+        text = self.steps.get(self.failed, "")
+        return "step" if _STEP.match(text) else "base" if _BASE.match(text) else ""
 
     def failure(self, lines: int = 20) -> tuple[str, str]:
         """The step that failed and the last `lines` lines it printed, with BuildKit's own reason last."""

@@ -99,12 +99,7 @@ def plan(bench: Workbench, images: tuple[Image, ...]) -> Plan:
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.line(f"    {words}")
-    if saved.deletes and bench.settings.environment.protected:
-        raise RefusedError(
-            f"The plan destroys {len(saved.deletes)} in {bench.settings.environment.name}, which is protected.",
-            "\n".join(saved.deletes),
-            "keep them in infrastructure/service, or destroy them by hand first",
-        )
+    saved.require_harmless(bench.settings.environment)
     return saved
 
 

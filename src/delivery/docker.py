@@ -17,6 +17,7 @@ from delivery.shell import Command, Shell
 from delivery.source import Source
 
 FILE = "docker-bake.hcl"
+_DOCTOR = "invoke doctor --env ..."
 # Read by buildx's gha cache; absent in `run:` steps, where buildx then drops the cache without a word.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
 _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
@@ -140,9 +141,7 @@ def logged_in(folder: Path, registry: str, password: str, shell: Shell) -> Itera
     try:
         result = shell.run(Command(argv, stdin=password, variables=private))
         if result.code:
-            raise CloudError(
-                f"The registry {registry} refused the login.", _last(result.stderr), "invoke doctor --env ..."
-            )
+            raise CloudError(f"The registry {registry} refused the login.", _last(result.stderr), _DOCTOR)
         yield shell.with_variables(private)
     finally:
         (config / "config.json").unlink(missing_ok=True)
@@ -181,19 +180,19 @@ def _failure(log: BuildLog, stderr: str) -> Exception:
     step, why = log.failure()
     why = why or _last(stderr)
     correct = "correct the Dockerfile, then `invoke build-image --env ...`"
-    if step.startswith("[internal] load metadata for"):
+    if log.failed_in == "base":
         return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
-    if step:
+    if log.failed_in == "step":
         return BuildError(f"The image does not build: {step}", why, correct)
     if "failed to push" in why or "failed to authorize" in why:
         return _refused(why)
-    return BuildError("The image does not build.", why, correct)
+    return BuildError("The image does not build.", why, correct if "dockerfile" in why.lower() else _DOCTOR)
 
 
 def _refused(why: str) -> CloudError:
     if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
         return CloudError("The repository does not exist.", why, "invoke bootstrap --env ...")
-    return CloudError("The registry refused the push.", why, "invoke doctor --env ...")
+    return CloudError("The registry refused the push.", why, _DOCTOR)
 
 
 def _last(text: str, lines: int = 5) -> str:

@@ -24,11 +24,11 @@ class Stage:
 
     name: str
     progress: "Progress"
-    started: float = field(default_factory=clock.monotonic)
+    started: float = field(default_factory=lambda: clock.monotonic())
     now: str = ""
     result: str = ""
     seconds: float = 0.0
-    _said: float = field(default_factory=clock.monotonic)
+    _said: float = field(default_factory=lambda: clock.monotonic())
 
     def say(self, text: str) -> None:
         """Show what is happening now; shown at most every two seconds where lines stay."""
@@ -95,9 +95,10 @@ class Progress:
 
     def line(self, text: str, style: str = "", right: str = "") -> None:
         """A line that stays."""
-        line = Text(text, style=style if style == "dim" else "")
-        if style != "dim" and style:
-            line.stylize(style, 0, 1)
+        whole = style in ("dim", "bold")
+        line = Text(text, style=style if whole else "")
+        if style and not whole:
+            line.stylize(style, 0, 1)  # the mark
         if right:
             line.pad_right(max(1, 72 - len(line)))
             line.append(f" {right}", style="dim")

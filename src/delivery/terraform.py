@@ -8,8 +8,8 @@ from typing import Any
 
 from delivery import mirror
 from delivery.diagnostics import Diagnostics
-from delivery.errors import ConfigurationError, TerraformError
-from delivery.settings import Settings
+from delivery.errors import ConfigurationError, RefusedError, TerraformError
+from delivery.settings import Environment, Settings
 from delivery.shell import Command, Shell
 
 _GRACE = 120.0  # seconds: an interrupted apply finishes the calls it has begun, then writes the state
@@ -44,6 +44,15 @@ class Plan:
     forgets: tuple[str, ...] = ()
     empty: bool = False
     """Whether applying it would change nothing, neither resources nor state nor outputs; Terraform's own word."""
+
+    def require_harmless(self, environment: Environment) -> None:
+        """Raises RefusedError when it destroys anything in a protected environment."""
+        if self.deletes and environment.protected:
+            raise RefusedError(
+                f"The plan destroys {len(self.deletes)} in {environment.name}, which is protected.",
+                "\n".join(self.deletes),
+                f"keep them in infrastructure/{self.stack.name}, or destroy them by hand first",
+            )
 
     def words(self) -> tuple[str, ...]:
         """One line a change, the summary last."""
@@ -163,5 +172,6 @@ def _updates(change: dict[str, Any]) -> bool:
 
 def _changed(change: dict[str, Any]) -> list[str]:
     before, after = change["before"] or {}, change["after"] or {}
-    later = [key for key, unknown in (change.get("after_unknown") or {}).items() if unknown]
-    return sorted({*later, *(key for key, value in after.items() if before.get(key) != value)})
+    known = [key for key, value in after.items() if before.get(key) != value]
+    later = [key for key, unknown in (change.get("after_unknown") or {}).items() if unknown is True]
+    return sorted(known or later)  # what follows from the change is no news beside it

@@ -93,7 +93,7 @@ def _items(
             due = clock.monotonic() + limit if seen < EVENTS else due
             seen = len(arrived)
         try:
-            chunk = take(max(0.0, due - clock.monotonic()))
+            chunk = _taken(take, due)
         except TimeoutError:
             raise UnhealthyError(f"{_waited_for(seen)} did not come within {limit:g} s.") from None
         if chunk is None:
@@ -102,6 +102,12 @@ def _items(
             yield from parser.feed(chunk)
         except ValueError as error:
             raise UnhealthyError("the response's prelude is malformed.", str(error)) from error
+
+
+def _taken(take: Callable[[float], bytes | None], due: float) -> bytes | None:
+    if (left := due - clock.monotonic()) <= 0:
+        raise TimeoutError
+    return take(left)
 
 
 def _waited_for(seen: int) -> str:

@@ -10,7 +10,7 @@ from delivery import settings as settings_module
 from delivery import source as source_module
 from delivery import tools
 from delivery.aws import Aws
-from delivery.errors import RefusedError
+from delivery.errors import ConfigurationError, RefusedError
 from delivery.progress import Progress
 from delivery.settings import Settings
 from delivery.shell import Shell
@@ -64,7 +64,12 @@ def require_docker(bench: Workbench) -> str:
 
 def _started(settings: Settings, request: Request, progress: Progress) -> Settings:
     module, _, function = settings.started_by.partition(":")
-    start: Callable[..., Mapping[str, object]] = getattr(importlib.import_module(module), function)
+    try:
+        start: Callable[..., Mapping[str, object]] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        key = f"environments.{settings.environment.name}.started_by"
+        hint = f"correct it in {settings_module.FILE}"
+        raise ConfigurationError(f"Wrong setting {key} in {settings_module.FILE}.", str(error), hint) from error
     name = settings.environment.name
     with progress.stage(name) as stage:
         more = start(request.root, stage.say)

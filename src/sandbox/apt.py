@@ -98,6 +98,23 @@ def _ubuntu(machine: Machine, indexes: Sequence[tuple[str, str]]) -> tuple[Sourc
     return tuple(Source(places[suite], (suite,), "main universe", KEYRINGS["ubuntu"]) for suite in known)
 
 
+def debian_elsewhere(debootstrap: str, keyrings: Path) -> tuple[Source, ...]:
+    """Debian's archive where the machine's own sources do not name it; security updates stand beside it.
+
+    Args:
+        debootstrap: the text of debootstrap(8), which knows the archive's address.
+        keyrings: where debian-archive-keyring is unpacked.
+    """
+    found = re.search(r'^DEF_MIRROR="(\S+)"$', debootstrap, re.M)
+    if not found:
+        raise SandboxError("this machine's debootstrap does not say where Debian's archive is")
+    keyring = f"{keyrings}{KEYRINGS['debian']}"
+    return (
+        Source(found[1], (DEBIAN_RELEASE,), "main", keyring),
+        Source(f"{found[1]}-security", (f"{DEBIAN_RELEASE}-security",), "main", keyring),
+    )
+
+
 def takes_host_runc(machine: Machine) -> bool:
     """Whether runc must come from the machine's own release."""
     return machine.distribution == "debian" and machine.glibc < RUNC_FROM_HOST_BELOW

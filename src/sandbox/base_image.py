@@ -14,7 +14,7 @@ from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
 MAKEABLE = "python:3.13-slim"
-REGISTRY_SECONDS = 10.0
+REGISTRY_SECONDS = 6.0
 """How long a registry may take to say whether it has the image."""
 
 _PULL_SECONDS = 900

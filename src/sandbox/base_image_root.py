@@ -26,6 +26,7 @@ PACKAGES = packages.Wanted(
         "sed",
     ),
     dependencies=True,
+    debian=True,
 )
 """libstdc++6 because compiled wheels (numpy) want it, as they find it in the official image."""
 

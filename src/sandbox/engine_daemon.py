@@ -10,24 +10,30 @@ from sandbox import packages
 from sandbox.layout import Layout
 
 _PACKAGES = ("containerd", "docker-buildx", "docker.io", "runc", "tini")
+_BESIDE = {
+    "debian": ("docker-cli",),
+    "ubuntu": ("libgmp10", "libjansson4", "libmnl0", "libnftables1", "libnftnl11", "libxtables12"),
+}
+"""Debian has the client in a package of its own; Ubuntu's dockerd wants a library a small system does not have."""
 
 _ENTER = """
 set -e
 top="$1"; shift
 mkdir -p "$top"
-mount -t tmpfs -o mode=755 sandbox "$top"
+mount -n -t tmpfs -o mode=755 sandbox "$top"
 for entry in /run/*/; do
     entry="${entry%/}"
     [ "$entry" = /run/containerd ] && continue
     [ -L "$entry" ] && continue
     mkdir "$top/${entry##*/}"
-    mount --bind "$entry" "$top/${entry##*/}"
+    mount -n --bind "$entry" "$top/${entry##*/}"
 done
-mount --move "$top" /run
+mount -n --move "$top" /run
 exec "$@"
 """
 """Gives the namespace a /run of its own: containerd puts its shims' sockets into /run/containerd, whatever it
-is told. Our own socket stays visible outside, since its folder is the machine's, like all the others."""
+is told. Our own socket stays visible outside, since its folder is the machine's, like all the others.
+-n, or mount(8) keeps notes in the machine's /run/mount."""
 
 
 def install(layout: Layout) -> None:
@@ -36,19 +42,14 @@ def install(layout: Layout) -> None:
     if not folder.exists():
         fresh = folder.with_suffix(".part")
         shutil.rmtree(fresh, ignore_errors=True)
-        packages.unpack(packages.fetch(layout, _wanted(packages.system())), fresh)
+        wanted = packages.Wanted("engine", (*_PACKAGES, *_BESIDE[packages.system()]))
+        packages.unpack(packages.fetch(layout, wanted), fresh)
         fresh.rename(folder)
     # Only the client goes on everyone's PATH, not the daemons beside it.
     client = layout.engine / "bin" / "docker"
     client.parent.mkdir(parents=True, exist_ok=True)
     client.unlink(missing_ok=True)
     client.symlink_to(folder / "usr/bin/docker")
-
-
-def _wanted(system: str) -> packages.Wanted:
-    """The engine's packages; Debian has the client in one of its own, Ubuntu in docker.io."""
-    client = ("docker-cli",) if system == "debian" else ()
-    return packages.Wanted("engine", (*_PACKAGES, *client), dependencies=False)
 
 
 def configure(layout: Layout) -> None:
@@ -94,7 +95,8 @@ def environment(layout: Layout) -> dict[str, str]:
     """Ours (proxies, certificates), without what is meant for docker's client; its own programs first."""
     path = f"{_path(layout)}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))}
-    return {**inherited, "PATH": path}
+    libraries = [str(folder) for folder in programs(layout).glob("usr/lib/*-linux-gnu*")]
+    return {**inherited, "PATH": path, **({"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {})}
 
 
 def remove_cgroups(layout: Layout) -> None:

@@ -1,4 +1,4 @@
-"""A Docker engine of the sandbox's own, from Debian packages, installed nowhere.
+"""A Docker engine of the sandbox's own, from the distribution's packages, installed nowhere.
 
 It lives in its own mount and PID namespace: whatever part of it dies, however it dies, the kernel takes the
 containers, shims and mounts with it. What the namespace does not hold (bridge, sockets, cgroups) is named
@@ -78,7 +78,7 @@ def _engine(layout: Layout, gateway: str) -> Engine:
     extra = {"PATH": path, "BUILD_NETWORK": "host"}
     return Engine(
         variables=variables(layout, engine_daemon.socket(layout), [plugins]) | extra,
-        description="a private Docker engine from Debian packages",
+        description="a private Docker engine, from signed packages",
         private=True,
         gateway=gateway,
     )

@@ -31,21 +31,19 @@ _FORBIDDEN = (
 def live(svc: Any, upstream: Handler) -> Handler:
     """The emulator's `handle_function_url_request`, streaming for image functions whose URL streams."""
 
-    async def handle(
-        url_id: str, method: str, path: str, headers: dict[str, str], body: bytes, query: Any, **known: Any
-    ) -> Answer:
+    async def handle(url_id: str, *request: Any, **known: Any) -> Answer:
+        method, _, headers, _, query = request
         known["resolved"] = found = known.get("resolved") or svc.resolve_function_url(url_id)
         record = _streaming_function(svc, found)
         account, region, name, qualifier, config = found or ("", "", "", None, dict[str, Any]())
         open_to_all = config.get("AuthType") == "NONE"
         preflight = method == "OPTIONS" and config.get("Cors")
         if record is None or preflight or not (open_to_all or svc._function_url_is_signed(headers, query)):
-            return await upstream(url_id, method, path, headers, body, query, **known)
+            return await upstream(url_id, *request, **known)
         if open_to_all and not _public(svc, account, region, name, qualifier):
             return _error(403, {"Message": _FORBIDDEN})
-        request = (url_id, account, region, method, path, headers, body, query)
         source = {"source_ip": known.get("source_ip") or "127.0.0.1", "anonymous": open_to_all}
-        event = svc._build_function_url_event(*request, **source)
+        event = svc._build_function_url_event(url_id, account, region, *request, **source)
         return await _answer(svc, record, event, svc._function_url_cors_headers(config, headers))
 
     return handle

@@ -22,11 +22,16 @@ _MINUTES = 600
 
 @dataclass(frozen=True)
 class Wanted:
-    """A set of packages: exactly those named, or with everything they depend on."""
+    """A set of packages: exactly those named, or with everything they depend on; the machine's, or always Debian's."""
 
     name: str
     packages: tuple[str, ...]
-    dependencies: bool
+    dependencies: bool = False
+    debian: bool = False
+
+
+_BOOTSTRAP = Wanted("debian", ("debootstrap", "debian-archive-keyring"))
+"""How Ubuntu's own signed packages say where Debian's archive is and who signs it."""
 
 
 def system() -> str:
@@ -60,15 +65,20 @@ def fetch(layout: Layout, wanted: Wanted) -> tuple[Path, ...]:
     host = machine()
     key = hashlib.sha256(repr((host, wanted)).encode()).hexdigest()[:8]
     folder = layout.cache / "debs" / f"{wanted.name}-{key}"
-    with processes.locked(layout, "apt"):
-        if not folder.exists():
-            private = layout.cache / "apt"
-            environment = os.environ | {"APT_CONFIG": str(_prepare(host, private)), "LC_ALL": "C"}
+    if not folder.exists():
+        foreign = wanted.debian and host.distribution != "debian"
+        private = layout.cache / ("apt-debian" if foreign else "apt")
+        sources = (
+            _debian(layout) if foreign else apt.sources(host, processes.run(["apt-get", "update", "--print-uris"]))
+        )
+        with processes.locked(layout, "apt"):
+            environment = _prepare(private, sources, "" if foreign else apt.preferences(host))
             _update(private, environment)
             fresh = folder.with_suffix(".part")
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             _download(wanted, fresh, environment)
+            shutil.rmtree(folder, ignore_errors=True)
             fresh.rename(folder)
     return tuple(sorted(folder.glob("*.deb")))
 
@@ -84,19 +94,24 @@ def unpack(debs: Sequence[Path], target: Path) -> None:
         list(pool.map(extract, debs))
 
 
-def _prepare(host: apt.Machine, folder: Path) -> Path:
-    """Write the private apt's configuration; its path."""
+def _debian(layout: Layout) -> tuple[apt.Source, ...]:
+    """Debian's archive, on a machine that is not Debian."""
+    folder = layout.cache / "debian"
+    unpack(fetch(layout, _BOOTSTRAP), folder)
+    return apt.debian_elsewhere((folder / "usr/sbin/debootstrap").read_text(), folder)
+
+
+def _prepare(folder: Path, sources: Sequence[apt.Source], preferences: str) -> dict[str, str]:
+    """Write the private apt's configuration; the environment that makes apt use it."""
     for part in ("state/lists/partial", "cache/archives/partial"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     # An empty list of installed packages, so that every dependency counts as missing.
     (folder / "state/status").touch()
-    listing = processes.run(["apt-get", "update", "--print-uris"])
-    text = "".join(source.lines for source in apt.sources(host, listing))
-    (folder / "sources.list").write_text(text)
-    (folder / "preferences").write_text(apt.preferences(host))
+    (folder / "sources.list").write_text("".join(source.lines for source in sources))
+    (folder / "preferences").write_text(preferences)
     configuration = folder / "apt.conf"
     configuration.write_text(apt.configuration(folder, processes.run(["apt-config", "dump"]).splitlines()))
-    return configuration
+    return {**os.environ, "APT_CONFIG": str(configuration), "LC_ALL": "C"}
 
 
 def _update(folder: Path, environment: dict[str, str]) -> None:

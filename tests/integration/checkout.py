@@ -95,14 +95,24 @@ class Checkout:
         """What the sandbox tells the tasks: its registry and variables."""
         return lifecycle.start(self.root, str)
 
-    def client(self, service: str):
+    def terraform(self, *words: str) -> Outcome:
+        """Type terraform in the service's folder, as somebody who goes around the tasks."""
+        data = self.root / ".deploy" / "sandbox" / "service"
+        environ = {**os.environ, **self.settings["variables"], "TF_DATA_DIR": str(data), "TF_IN_AUTOMATION": "1"}
+        argv = ["terraform", f"-chdir={self.root / 'infrastructure' / 'service'}", *words, "-no-color"]
+        result = subprocess.run(
+            argv, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        return Outcome(result.returncode, " ".join(f"{result.stdout}{result.stderr}".split()))
+
+    def client(self, service: str, account: str = "000000000000"):
         """A boto3 client of the sandbox: the outside view the assertions take."""
         variables = self.settings["variables"]
         return boto3.client(
             service,
             region_name="us-east-1",
             endpoint_url=variables["AWS_ENDPOINT_URL"],
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_access_key_id=account,
             aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import h11
@@ -64,19 +65,15 @@ class FakeRuntimeApi:
 
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
-        self.address = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_):
-        self.close()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        assert not self._refused
-
-    def close(self):
-        """Be gone, as when Lambda ends the environment."""
         self._server.close()
         for task in self._connections:
             task.cancel()
+        await asyncio.gather(*self._connections)
+        assert not self._refused
 
     def invoke(self, payload, seconds=60.0, **behaviour):
         """Have the runtime's next `/next` answered with this event, whose deadline is `seconds` away."""
@@ -89,13 +86,11 @@ class FakeRuntimeApi:
     async def _connection(self, reader, writer):
         task = asyncio.current_task()
         self._connections.add(task)
-        try:
+        # asyncio would report a connection's task that ends cancelled, which is how leaving ends it.
+        with suppress(ConnectionError, asyncio.CancelledError):
             await _Conversation(self, reader, writer).hold()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-            self._connections.discard(task)
+        writer.close()
+        self._connections.discard(task)
 
     async def route(self, conversation, request):
         method, path = request.method.decode(), request.target.decode()
@@ -104,7 +99,9 @@ class FakeRuntimeApi:
         if (method, path) == ("GET", f"{_PREFIX}/invocation/next"):
             await conversation.give(await self._waiting.get())
         elif (method, path) == ("POST", f"{_PREFIX}/init/error"):
-            self.init_error = (headers, json.loads((await conversation.rest())[0]))
+            told = bytearray()
+            await conversation.rest(told.extend)
+            self.init_error = (headers, json.loads(told))
             await conversation.reply(202)
         elif method == "POST" and name in self._calls and verb in ("response", "error"):
             await self._take(conversation, self._calls[name], verb, headers)
@@ -121,7 +118,7 @@ class FakeRuntimeApi:
         if call.answer_early:
             await conversation.reply(call.answer_early)
         elif not call.hang_up:
-            sent, call.trailers = await conversation.rest(call.receive)
+            call.trailers = await conversation.rest(call.receive)
             if set(call.trailers) - set(headers.get("trailer", "").lower().split(", ")):
                 self._refused.append("trailers that were not declared")
             call.end()
@@ -160,14 +157,13 @@ class _Conversation:
         parts = [h11.Data(half) for half in halves if half]
         await self._send(h11.Response(status_code=200, headers=headers), *parts, h11.EndOfMessage())
 
-    async def rest(self, receive=lambda data: None):
-        body = b""
+    async def rest(self, receive):
+        """Pass on what is left of the body as it comes; returns the trailers."""
         while not isinstance(event := await self._event(), h11.EndOfMessage):
             if isinstance(event, h11.ConnectionClosed):
                 raise ConnectionResetError("the runtime left without ending its request")
-            body += bytes(event.data)
             receive(bytes(event.data))
-        return body, {name.decode(): value.decode() for name, value in event.headers}
+        return {name.decode(): value.decode() for name, value in event.headers}
 
     async def first(self, receive):
         receive(bytes((await self._event()).data))

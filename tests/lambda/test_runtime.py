@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 from base64 import b64decode
 
 import broken_apps
@@ -10,13 +11,14 @@ import function_url
 import pytest
 
 from sse_streaming import runtime, runtime_api
+from sse_streaming.exchange import RuntimeApiError
 from sse_streaming.settings import SettingsError
 
 pytestmark = pytest.mark.anyio
 START = broken_apps.START
 
 
-async def answers_next(api, function):
+async def answers_next(api):
     """The runtime is still serving: the next invocation gets its answer."""
     call = await api.invoke(function_url.event(path="/api/v2/stream/status")).ended()
     assert function_url.answer(call.body).status == 200
@@ -102,7 +104,7 @@ async def test_an_event_of_unknown_shape_goes_to_error_and_the_next_is_served(ap
         call = await api.invoke({"Records": []}).ended()
         assert call.kind == "error"
         assert json.loads(call.body)["errorType"] == "Function.UnknownEventError"
-        assert await answers_next(api, function)
+        assert await answers_next(api)
 
 
 async def test_a_failure_after_the_response_is_not_reported_to_lambda(api, serving):
@@ -116,7 +118,7 @@ async def test_a_failure_that_the_app_answers_with_500_is_not_reported_twice(api
     monkeypatch.setattr("sse_streaming.source.events", lambda *_: 1 / 0)
     async with serving(function):
         call = await api.invoke(function_url.event()).ended()
-        assert await answers_next(api, function)
+        assert await answers_next(api)
     answer = function_url.answer(call.body)
     assert (answer.status, json.loads(answer.body)) == (500, {"error": "Internal Server Error"})
 
@@ -143,7 +145,7 @@ async def test_a_stream_ends_by_itself_before_the_deadline(api, serving, functio
 async def test_an_app_is_stopped_when_nobody_reads_its_response(api, serving, function, behaviour):
     async with serving(function):
         await api.invoke(function_url.event(query="interval=60"), **behaviour).ended()
-        assert await answers_next(api, function)
+        assert await answers_next(api)
 
 
 async def test_send_fails_when_nobody_reads_the_response(api, serving):
@@ -154,9 +156,8 @@ async def test_send_fails_when_nobody_reads_the_response(api, serving):
         try:
             while True:
                 await send({"type": "http.response.body", "body": b"x", "more_body": True})
-                await asyncio.sleep(0); print("s", end="", flush=True)
+                await asyncio.sleep(0)
         except OSError as error:
-            print("GOT", repr(error))
             failed.set_result(error)
 
     async with serving(app):
@@ -168,7 +169,7 @@ async def test_an_api_that_never_confirms_a_response_does_not_hold_the_runtime(a
     monkeypatch.setattr(runtime_api, "REPLY_SECONDS", 0.1)
     async with serving(function):
         await api.invoke(function_url.event(path="/api/v2/stream/status"), silent=True).ended()
-        assert await answers_next(api, function)
+        assert await answers_next(api)
 
 
 async def test_a_function_that_cannot_start_says_why(api):
@@ -180,6 +181,13 @@ async def test_a_function_that_cannot_start_says_why(api):
     headers, told = api.init_error
     assert headers["lambda-runtime-function-error-type"] == "Function.SettingsError"
     assert told["errorMessage"] == "HEARTBEAT_SECONDS must be a number"
+
+
+async def test_a_runtime_whose_api_is_gone_ends():
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    with pytest.raises(RuntimeApiError, match="no connection"):
+        await runtime.run(address, lambda: broken_apps.forgets_to_answer)
 
 
 async def test_failures_are_in_the_log_with_their_traceback(api, serving, caplog):

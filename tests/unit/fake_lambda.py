@@ -19,6 +19,7 @@ class FakeLambda(_Fake):
         self.statements: dict[str, dict] = {}
         self.responses: dict[str, object] = {}
         self.versions: list[dict] = []
+        self.commits: dict[str, str] = {}
         self.waited: list[dict] = []
 
     @operation
@@ -36,6 +37,11 @@ class FakeLambda(_Fake):
     def moved_to(self, version):
         """The alias moves, by us or by somebody else."""
         self.live, self.revision = version, self.revision + 1
+
+    @operation
+    def get_function_configuration(self, FunctionName, Qualifier):
+        assert FunctionName == "fn"
+        return {"Version": Qualifier, "Description": f"commit {self.commits[Qualifier]}"}
 
     @operation
     def get_function_url_config(self, FunctionName, Qualifier):

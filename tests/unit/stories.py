@@ -103,7 +103,8 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     out = io.StringIO()
     fake = FakeShell(answers(UPDATE) if shell is None else shell, {"DOCKER_CONFIG": str(root / "home")})
     functions = FakeLambda()
-    functions.responses["2"] = healthy(commit=f"{COMMIT}-dirty" if dirty else COMMIT)
+    functions.commits["2"] = f"{COMMIT}-dirty" if dirty else COMMIT
+    functions.responses["2"] = healthy(commit=functions.commits["2"])
     aws = FakeAws(FakeEcr({NAME: {DIGEST: manifest()}}), functions, FakeS3("state"))
     progress = Progress(Console(file=out, width=200))
     bench = Workbench(settings(root, protected, **changes), Source(COMMIT, dirty, 1_700_000_000), fake, aws, progress)

@@ -78,7 +78,7 @@ def test_a_defect_of_ours_is_not_dressed_up_as_a_message():
 
 
 def test_a_task_that_works_just_returns():
-    assert console.task()(lambda c: None).body(Context()) is None
+    assert console.task()(lambda _: None).body(Context()) is None
 
 
 def test_a_task_keeps_its_name_and_help():

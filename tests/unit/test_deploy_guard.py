@@ -80,7 +80,7 @@ def test_a_missing_repository_is_made_where_the_environment_bootstraps(tmp_path)
         "address": "aws_ecr_repository.this",
         "change": {"actions": ["create"], "before": None, "after": {}},
     }
-    made.shell.answers["terraform show"] = json.dumps({"resource_changes": [registry_plan]})
+    made.shell.answers["terraform show"] = json.dumps({"resource_changes": [registry_plan], "applyable": True})
     made.shell.answers["terraform apply"] = lambda _: made.aws.ecr.repositories.update({NAME: {}}) or ""
     assert deploy.guard(made.bench) == (IMAGE,)
     assert made.stages() == ["guards", "bootstrap"]

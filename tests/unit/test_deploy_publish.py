@@ -52,7 +52,7 @@ def test_an_image_that_lambda_would_not_take_is_refused_even_when_it_is_there_al
     made = world(tmp_path)
     made.aws.ecr.repositories[NAME][DIGEST] = manifest(mediaType="application/vnd.oci.image.index.v1+json")
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
-    with pytest.raises(BuildError, match="image.index"):
+    with pytest.raises(BuildError, match=r"image\.index"):
         deploy.publish(made.bench, (IMAGE,))
 
 

@@ -73,11 +73,9 @@ def test_lines_that_are_no_json_are_kept_for_a_failure_without_a_diagnostic():
 
 
 @pytest.mark.parametrize("line", ["1", "null", "[]", '"x"', "true"])
-@pytest.mark.xfail(reason="bug: JSON that is no object kills the thread that reads the output", raises=AttributeError)
 def test_json_that_is_no_object_is_only_a_line(line):
     assert read(line)[0].other == [line]
 
 
-@pytest.mark.xfail(reason="bug: an empty field takes the next line: Who becomes `Version:   1.11.4`")
 def test_a_lock_without_an_owner_is_held_by_somebody():
     assert "locked by somebody since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan service").what

@@ -77,6 +77,7 @@ def test_the_password_goes_over_stdin_only(tmp_path, home):
     assert (login.argv, login.stdin) == (LOGIN, "hush")
     assert login.variables["DOCKER_CONFIG"] == str(tmp_path / "work" / "docker")
     assert not any("hush" in repr(command) for command in fake.ran)
+    assert not (tmp_path / "work" / "docker" / "config.json").exists()
 
 
 def test_the_private_config_keeps_the_user_s_plugins_builders_and_engine(tmp_path, home):
@@ -108,15 +109,15 @@ def test_a_user_without_a_config_is_no_obstacle(tmp_path):
     assert written == {"cliPluginsExtraDirs": [str(tmp_path / "nobody" / "cli-plugins")]}
 
 
-@pytest.mark.parametrize("error", [None, KeyboardInterrupt(), RuntimeError("x")])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_the_private_config_is_gone_afterwards_however_it_ends(tmp_path, home, error):
-    try:
+    def work():
         with docker.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(home)):
             assert (tmp_path / "work" / "docker" / "config.json").exists()
-            if error:
-                raise error
-    except (KeyboardInterrupt, RuntimeError) as caught:
-        assert caught is error
+            raise error
+
+    with pytest.raises(error):
+        work()
     assert not (tmp_path / "work" / "docker" / "config.json").exists()
     assert (home / "config.json").exists(), "the user's own is left alone"
 
@@ -137,11 +138,10 @@ def test_the_password_is_read_out_of_ecr_s_token():
     assert docker.password("QVdTOmh1c2g6eA==") == "hush:x"
 
 
-@pytest.mark.xfail(reason="bug: a broken ~/.docker/config.json ends in a JSONDecodeError", raises=json.JSONDecodeError)
 def test_a_broken_config_of_the_user_is_named(tmp_path, home):
     (home / "config.json").write_text("{")
     with (
-        pytest.raises(ConfigurationError, match="config.json"),
+        pytest.raises(ConfigurationError, match=r"config\.json"),
         docker.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(home)),
     ):
         pass

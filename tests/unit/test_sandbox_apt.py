@@ -103,3 +103,14 @@ def test_the_private_apt_keeps_to_its_folder_and_takes_over_only_how_to_reach_th
 )
 def test_the_distribution_is_what_os_release_calls_it(text, found):
     assert apt.distribution(text) == found
+
+
+def test_elsewhere_debian_is_where_debootstrap_says_and_signed_by_its_own_keys():
+    sources = apt.debian_elsewhere('x=1\nDEF_MIRROR="http://mirror.test/debian"\n', Path("/cache"))
+    key = "[signed-by=/cache/usr/share/keyrings/debian-archive-keyring.gpg]"
+    assert "".join(source.lines for source in sources).splitlines() == [
+        f"deb {key} http://mirror.test/debian trixie main",
+        f"deb {key} http://mirror.test/debian-security trixie-security main",
+    ]
+    with pytest.raises(SandboxError, match="does not say where"):
+        apt.debian_elsewhere("", Path("/cache"))

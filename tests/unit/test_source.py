@@ -41,10 +41,6 @@ def test_outside_a_checkout_git_is_quoted(tmp_path):
     )
 
 
-@pytest.mark.xfail(
-    reason="bug: the exit code of `git status` is not looked at, so a failure passes for a clean tree",
-    raises=pytest.fail.Exception,
-)
 def test_a_tree_that_git_cannot_compare_does_not_pass_for_a_clean_one(tmp_path):
     with pytest.raises(ConfigurationError, match="index"):
         source.read(tmp_path, shell(status=Result(128, "", "fatal: index file corrupt\n")))

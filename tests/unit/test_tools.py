@@ -53,7 +53,6 @@ def test_a_tool_that_does_not_answer_is_named_with_how_to_get_it(tool, answer):
 
 
 @pytest.mark.parametrize("tool", tools.ALL, ids=lambda tool: tool.name)
-@pytest.mark.xfail(reason="bug: an absent tool says only `invoke doctor`, and so does doctor", raises=AssertionError)
 def test_an_absent_tool_says_how_to_get_it(tool):
     absent = MissingToolError(f"{tool.name} was not found.", "", "invoke doctor")  # what the shell raises
     with pytest.raises(MissingToolError) as caught:

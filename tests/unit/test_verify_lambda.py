@@ -102,10 +102,6 @@ def test_a_function_is_described_by_terraform_s_output():
     assert Function("", "", "", "", "https://x", "").stream_url == "https://x/api/v2/stream"
 
 
-@pytest.mark.xfail(
-    reason="bug: urllib3's own errors in the middle of a stream are not explained and end in a traceback",
-    raises=urllib3.exceptions.ProtocolError,
-)
 def test_a_connection_that_breaks_in_the_middle_is_told_in_words():
     def broken():
         yield chunk(prelude())

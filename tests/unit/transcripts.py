@@ -133,7 +133,8 @@ LOCKED = diagnostic(
 )
 NO_BUCKET = diagnostic(
     'Failed to get existing workspaces: S3 bucket "state" does not exist.\n\nThe referenced S3 bucket must have been '
-    "previously created.\n\nError: operation error S3: ListObjectsV2, https response error StatusCode: 404, NoSuchBucket: "
+    "previously created.\n\nError: operation error S3: ListObjectsV2, https response error StatusCode: 404, "
+    "NoSuchBucket: "
 )
 NO_PROVIDER = diagnostic(
     "Failed to query available provider packages",
@@ -154,4 +155,7 @@ def change(address, *actions, before=None, after=None, **more):
 
 def shown(*changes, **more):
     """What `terraform show -json` prints of a plan."""
-    return json.dumps({"format_version": "1.2", "resource_changes": list(changes), "errored": False, **more})
+    idle = all(found["change"]["actions"] in (["no-op"], ["read"]) for found in changes)
+    adopts = any("importing" in found["change"] for found in changes)
+    document = {"format_version": "1.2", "applyable": adopts or not idle, "errored": False}
+    return json.dumps({**document, **({"resource_changes": list(changes)} if changes else {}), **more})

@@ -64,11 +64,13 @@ def _status(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
 
     async def endpoint(_request: Request) -> Response:
         uptime = round(time.monotonic() - started, 3)
-        return JSONResponse({
-            **asdict(settings.identity),
-            "uptime_seconds": uptime,
-            "heartbeat_seconds": settings.heartbeat_seconds,
-        })
+        return JSONResponse(
+            {
+                **asdict(settings.identity),
+                "uptime_seconds": uptime,
+                "heartbeat_seconds": settings.heartbeat_seconds,
+            }
+        )
 
     return endpoint
 

@@ -94,5 +94,5 @@ class _Response:
                 await self._api.error(self._invocation, describe(error))
             elif not self.complete:
                 await self._upload.end(describe(error))
-        except RuntimeApiError:
-            _log.exception("The Runtime API did not take the error")
+        except RuntimeApiError as refused:
+            _log.error("The end of the invocation did not reach Lambda: %s", refused)

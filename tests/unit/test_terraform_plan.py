@@ -1,6 +1,5 @@
-"""What terraform.py does not do yet; each test is a defect that was found, and fails when it is mended."""
+"""What counts as a plan that changes something, and a plan that cannot be read."""
 
-import json
 
 import pytest
 from fakes import FakeShell
@@ -21,24 +20,20 @@ def planned(stack, document):
     return terraform.plan(stack, {}, FakeShell({"terraform plan": "", "terraform show": document}), print)
 
 
-@pytest.mark.xfail(reason="bug: `terraform show` may fail, and its empty answer is parsed", raises=json.JSONDecodeError)
 def test_a_plan_that_cannot_be_read_back_is_told(stack):
     with pytest.raises(TerraformError, match="plugin"):
         planned(stack, Result(1, "", "Error: Failed to load plugin schemas"))
 
 
-@pytest.mark.xfail(reason="bug: a plan that changes only outputs counts as empty and is never applied")
 def test_a_plan_that_changes_only_outputs_is_not_empty(stack):
     outputs = {"functions": {"actions": ["create"], "before": None, "after": {}}}
     assert not planned(stack, shown(output_changes=outputs, applyable=True)).empty
 
 
-@pytest.mark.xfail(reason="bug: `removed` blocks only forget, which counts as an empty plan")
 def test_a_plan_that_forgets_a_resource_is_not_empty(stack):
     assert not planned(stack, shown(change("a.b", "forget", before={}), applyable=True)).empty
 
 
-@pytest.mark.xfail(reason="bug: attributes known only after apply are not named: `~ update a.b ()`")
 def test_an_update_names_what_is_known_only_after_it(stack):
     known_later = change("a.b", "update", before={"x": 1}, after={}, after_unknown={"x": True})
     assert planned(stack, shown(known_later)).updates == ("a.b (x)",)

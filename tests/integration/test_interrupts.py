@@ -1,0 +1,86 @@
+"""Ctrl-C at any point: exit code 130, no process, no lock, and the next deploy needs no help."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from waiting import until
+
+SOURCE = "src/lambdas/sse_streaming/app.py"
+DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
+TOOLS = ("terraform", "docker", "docker-buildx")
+
+
+@pytest.fixture
+def changed(deployed):
+    """A deployed clone with a change that gives every stage something to do."""
+    checkout, _ = deployed
+    path = checkout.root / SOURCE
+    before = path.read_text()
+    path.write_text(f"{before}\n# changed\n")
+    yield checkout
+    path.write_text(before)
+
+
+def commands():
+    """Every process's argv."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield entry.read_bytes().decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            continue
+
+
+def left_behind(checkout):
+    """Tools that still run for this clone."""
+    root = str(checkout.root)
+    return [
+        argv
+        for argv in commands()
+        if argv and (Path(argv[0]).name in TOOLS or "terraform-provider" in argv[0]) and root in " ".join(argv)
+    ]
+
+
+def interrupted(child, marker):
+    """Read until `marker` is printed, interrupt, and return the exit code and everything printed."""
+    text = ""
+    while marker not in text:
+        line = child.stdout.readline()
+        assert line, f"ended before {marker!r}:\n{text}"
+        text += line
+    child.send_signal(signal.SIGINT)
+    rest, _ = child.communicate(timeout=150)
+    return child.returncode, text + rest
+
+
+@pytest.mark.parametrize("marker", ["✓ sandbox", "✓ guards", "✓ init", "✓ publish", "✓ plan", "✓ apply"])
+def test_an_interrupt_leaves_no_process_no_lock_and_the_alias_where_it_was(changed, marker):
+    live = changed.live()
+    code, text = interrupted(changed.start("deploy", "--env", "sandbox"), marker)
+    assert code == 130, text
+    assert "Interrupted" in text
+    assert "Traceback" not in text
+    assert left_behind(changed) == []
+    assert not changed.locked()
+    assert changed.live() == live
+    assert list((changed.root / ".deploy").rglob("*.tfplan")) == []
+    assert list((changed.root / ".deploy").rglob("config.json")) == []
+
+
+def test_an_interrupt_ends_the_build_step_that_is_running(changed):
+    path = changed.root / DOCKERFILE
+    before = path.read_text()
+    path.write_text(before.replace("USER ", "RUN sleep 271\nUSER ", 1))
+    try:
+        code, text = interrupted(changed.start("push-image", "--env", "sandbox", COLUMNS="300"), "✓ guards")
+        assert code == 130, text
+        until(lambda: ["sleep", "271"] not in commands(), 20, "the end of the build step")
+    finally:
+        path.write_text(before)
+    assert left_behind(changed) == []
+
+
+def test_after_the_interrupts_a_deploy_converges_with_nothing_special_to_do(changed):
+    again = changed.invoke("deploy", "--env", "sandbox")
+    assert again.code == 0, again.text
+    assert changed.live() == changed.versions()[-1]

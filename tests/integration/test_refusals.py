@@ -1,0 +1,158 @@
+"""Bad input and a bad world: each ends with its exit code, one clear message, what to type, and nothing changed."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from checkout import REPOSITORY
+
+DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
+BUCKET = "sse-streaming-tfstate-sandbox-000000000000"
+
+
+@pytest.fixture
+def clone(deployed):
+    """The deployed clone; its files are put back and its alias must not have moved."""
+    checkout, _ = deployed
+    kept = {name: (checkout.root / name).read_text() for name in (DOCKERFILE, "invoke.yaml")}
+    live, versions = checkout.live(), checkout.versions()
+    yield checkout
+    for name, text in kept.items():
+        (checkout.root / name).write_text(text)
+    assert (checkout.live(), checkout.versions()) == (live, versions)
+
+
+def refused(outcome, code, *said):
+    """The exit code, the words, what to type; and no traceback."""
+    assert outcome.code == code, outcome.text
+    for words in said:
+        assert words in outcome.text, outcome.text
+    assert re.search(r"^  try: \S", outcome.text, re.MULTILINE), outcome.text
+    assert "Traceback" not in outcome.text
+
+
+def elsewhere(clone, **settings):
+    """Add an environment `elsewhere`: another account of the same emulator, reached by plain settings."""
+    document = yaml.safe_load((clone.root / "invoke.yaml").read_text())
+    variables = {**clone.settings["variables"], "AWS_ACCESS_KEY_ID": "333333333333"}
+    document["environments"]["elsewhere"] = {
+        "account": "333333333333",
+        "region": "us-east-1",
+        "registry": clone.settings["registry"],
+        "variables": variables,
+        **settings,
+    }
+    (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
+
+
+def test_an_unknown_environment_names_the_known_ones(clone):
+    refused(clone.invoke("deploy", "--env", "prdo"), 2, "Unknown environment: prdo", "sandbox, preprod, prod")
+
+
+def test_a_malformed_setting_names_its_key_and_file(clone):
+    clone.edit("invoke.yaml", 'account: "111111111111"', "account: 1111")
+    refused(clone.invoke("deploy", "--env", "preprod"), 2, "environments.preprod.account", "invoke.yaml")
+
+
+def test_a_terraform_that_is_too_old_is_named_with_its_version(clone, tmp_path):
+    fake = tmp_path / "terraform"
+    fake.write_text('#!/bin/sh\necho \'{"terraform_version": "1.9.8"}\'\n')
+    fake.chmod(0o755)
+    path = f"{tmp_path}:{Path(shutil.which('git')).parent}:/usr/bin:/bin"
+    refused(clone.invoke("deploy", "--env", "sandbox", PATH=path), 3, "terraform 1.9.8 is too old; 1.11")
+
+
+def test_without_terraform_it_says_how_to_get_it(clone, tmp_path):
+    for name in ("git", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    refused(clone.invoke("deploy", "--env", "sandbox", PATH=str(tmp_path)), 3, "terraform was not found", "install")
+
+
+def test_credentials_of_another_account_are_refused_before_anything_is_read(clone):
+    elsewhere(clone, account="444444444444")
+    refused(clone.invoke("deploy", "--env", "elsewhere"), 4, "belong to account 333333333333", "444444444444")
+
+
+def test_an_aws_that_cannot_be_reached_is_said_to_be_unreachable(clone):
+    variables = {**clone.settings["variables"], "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    elsewhere(clone, variables=variables)
+    refused(clone.invoke("deploy", "--env", "elsewhere"), 8, "cannot be reached", "127.0.0.1:9")
+
+
+def test_a_missing_repository_says_bootstrap(clone):
+    elsewhere(clone)
+    said = "The repository does not exist: elsewhere-sse-streaming-lambda"
+    refused(clone.invoke("deploy", "--env", "elsewhere"), 8, said, "invoke bootstrap --env elsewhere")
+
+
+def test_a_base_image_that_nobody_has_is_named(clone):
+    clone.edit(DOCKERFILE, "FROM python:3.13-slim AS base", "FROM nobody/has-this:1 AS base")
+    refused(clone.invoke("deploy", "--env", "sandbox"), 5, "nobody/has-this:1")
+
+
+def test_a_dockerfile_that_does_not_build_names_the_step_and_shows_its_last_twenty_lines(clone):
+    clone.edit(DOCKERFILE, "USER 65532:65532", "RUN seq 1 50 && exit 3\nUSER 65532:65532")
+    outcome = clone.invoke("deploy", "--env", "sandbox")
+    refused(outcome, 5, "RUN seq 1 50 && exit 3", "exit code: 3")
+    shown = re.findall(r"^  (\d+)$", outcome.text, re.MULTILINE)
+    assert shown == [str(number) for number in range(31, 51)]
+    assert "plan" not in outcome.text
+
+
+def test_a_registry_that_is_down_is_named(clone):
+    clone.client("ecr")  # the sandbox is up
+    elsewhere(clone, registry="127.0.0.1:9")
+    other = clone.client("ecr", account="333333333333")
+    other.create_repository(repositoryName="elsewhere-sse-streaming-lambda")
+    try:
+        refused(clone.invoke("push-image", "--env", "elsewhere"), 8, "The registry 127.0.0.1:9 refused the login")
+    finally:
+        other.delete_repository(repositoryName="elsewhere-sse-streaming-lambda", force=True)
+
+
+def test_a_missing_state_bucket_says_bootstrap(clone):
+    s3 = clone.client("s3")
+    backend = clone.root / "infrastructure/service/sandbox.backend.hcl"
+    before = backend.read_text()
+    backend.write_text(before.replace(BUCKET, "nobody-made-this"))
+    try:
+        outcome = clone.invoke("tf-plan", "--env", "sandbox")
+    finally:
+        backend.write_text(before)
+    assert s3.head_bucket(Bucket=BUCKET)
+    refused(outcome, 6, "The state bucket does not exist", "invoke bootstrap --env sandbox")
+
+
+def test_a_held_lock_names_its_holder_since_when_and_how_to_release_it(clone):
+    lock = {
+        "ID": "0b3d1f6e-5d4b-4f0e-9f0a-3c2b1a000001",
+        "Operation": "OperationTypeApply",
+        "Who": "ada@laptop",
+        "Version": "1.11.4",
+        "Created": "2026-11-23T06:00:00Z",
+        "Info": "",
+        "Path": f"{BUCKET}/service.tfstate",
+    }
+    clone.client("s3").put_object(Bucket=BUCKET, Key="service.tfstate.tflock", Body=json.dumps(lock))
+    outcome = clone.invoke("deploy", "--env", "sandbox")
+    refused(outcome, 6, "locked by ada@laptop since 2026-11-23", f"invoke tf-unlock --env sandbox --lock {lock['ID']}")
+    released = clone.invoke("tf-unlock", "--env", "sandbox", "--lock", lock["ID"])
+    assert released.code == 0, released.text
+    assert not clone.locked()
+
+
+def test_a_tag_is_no_image_uri_for_terraform(clone):
+    edited = clone.root / "infrastructure/service/sandbox.tfvars"
+    before = edited.read_text()
+    registry = clone.settings["registry"]
+    edited.write_text(f'{before}\nimages = {{ "sse-streaming" = "{registry}/{REPOSITORY}:latest" }}\n')
+    try:
+        # Delivery's own value, a digest, comes last and wins; so ask Terraform itself.
+        outcome = clone.terraform("plan", "-var-file=sandbox.tfvars", "-var=commit=x", "-input=false")
+    finally:
+        edited.write_text(before)
+    assert outcome.code == 1
+    assert "a tag can move" in outcome.text

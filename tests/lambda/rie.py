@@ -1,0 +1,100 @@
+"""AWS's genuine Runtime Interface Emulator as a local process, with our function as the runtime it starts."""
+
+import hashlib
+import http.client
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+LOCK = HERE / "rie.txt"
+INVOKE_PATH = "/2015-03-31/functions/function/invocations"
+
+
+def binary():
+    """The emulator's program, fetched once for each state of the lock file."""
+    machine = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+    lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    program = ROOT / ".cache" / f"aws-lambda-rie-{machine}-{lock}"
+    if not program.exists():
+        program.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=program.parent) as folder:
+            download = ["download", "--quiet", "--no-deps", "--require-hashes", "--requirement", LOCK, "--dest", folder]
+            subprocess.run([sys.executable, "-m", "pip", *download], check=True)
+            (wheel,) = Path(folder).glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                member = Path(archive.extract(f"samcli/local/rapid/aws-lambda-rie-{machine}", folder))
+            member.chmod(0o755)
+            # Renamed last: an interrupted download leaves nothing that looks complete.
+            member.rename(program)
+    return program
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def free_address():
+    return f"127.0.0.1:{free_port()}"
+
+
+class Emulator:
+    """A running emulator; `log` is what it and the function wrote."""
+
+    def __init__(self, port, log):
+        self._port = port
+        self._log = log
+
+    @property
+    def log(self):
+        return self._log.read_text()
+
+    def invoke(self, event):
+        """Invoke the function; returns the emulator's status, headers and whole answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        connection.request("POST", INVOKE_PATH, json.dumps(event))
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+
+
+@contextmanager
+def emulator(log, *app, runtime_api=None, **environment):
+    """Run the emulator with the function, or with one of the broken apps, as its runtime."""
+    port, runtime_api = free_port(), runtime_api or free_address()
+    command = [
+        *(binary(), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
+        *("--runtime-api-address", runtime_api, sys.executable, HERE / "bootstrap.py", *app),
+    ]
+    paths = os.pathsep.join([str(ROOT / "src/lambdas"), str(HERE)])
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env=os.environ | {"PYTHONPATH": paths} | environment
+        )
+    try:
+        _wait_until_it_listens(port, process)
+        yield Emulator(port, log)
+    finally:
+        # SIGTERM, not SIGKILL: the emulator then ends the runtime it started.
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_until_it_listens(port, process, patience=10.0):
+    deadline = time.monotonic() + patience
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+    raise AssertionError("the emulator does not listen")
