@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sandbox import base_image_root, oci, packages, processes
 from sandbox.engine_client import Engine
-from sandbox.errors import SandboxError
+from sandbox.errors import BaseImageError, SandboxError
 from sandbox.layout import Layout
 
 MAKEABLE = "python:3.13-slim"
@@ -50,7 +50,7 @@ def ensure_all(layout: Layout, engine: Engine, say: Say) -> None:
     """Have every image that a function's Dockerfile starts from.
 
     Raises:
-        SandboxError: one can be neither pulled nor made; names it and its Dockerfile.
+        BaseImageError: one can be neither pulled nor made; names it and its Dockerfile.
     """
     for dockerfile in sorted((layout.root / "src/lambdas").glob("*/Dockerfile")):
         for reference in references(dockerfile.read_text()):
@@ -58,7 +58,7 @@ def ensure_all(layout: Layout, engine: Engine, say: Say) -> None:
                 ensure(layout, engine, reference, say)
             except SandboxError as error:
                 place = dockerfile.relative_to(layout.root)
-                raise SandboxError(f"{place}: {error.message}", error.hint) from error
+                raise type(error)(f"{place}: {error.message}", error.hint) from error
 
 
 def ensure(layout: Layout, engine: Engine, reference: str, say: Say) -> None:
@@ -68,7 +68,7 @@ def ensure(layout: Layout, engine: Engine, reference: str, say: Say) -> None:
         SandboxError: none of the three is possible.
     """
     if "$" in reference:
-        raise SandboxError(f"base image {reference} is not known before the build", "give its ARG a default")
+        raise BaseImageError(f"base image {reference} is not known before the build", "give its ARG a default")
     if _present(engine, reference):
         return
     began = time.monotonic()
@@ -78,7 +78,7 @@ def ensure(layout: Layout, engine: Engine, reference: str, say: Say) -> None:
         _from_registry(engine, "pull", "--quiet", reference, timeout=_PULL_SECONDS)
     except SandboxError as error:
         if not _MADE_HERE.fullmatch(reference):
-            raise SandboxError(
+            raise BaseImageError(
                 f"base image {reference} cannot be pulled and is not one the sandbox can make ({MAKEABLE})\n"
                 f"{error.message}",
                 f"use {MAKEABLE}, or log in to the registry, or `docker load` the image",

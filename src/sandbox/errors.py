@@ -1,4 +1,8 @@
-"""The one way the sandbox fails."""
+"""How the sandbox fails.
+
+SandboxError            3  a tool, a package or a part of the machine is missing
++-- BaseImageError      5  the Dockerfile's base image is not to be had
+"""
 
 
 class SandboxError(Exception):
@@ -17,4 +21,11 @@ class SandboxError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\ntry: {self.hint}" if self.hint else self.message
+        told = self.message.replace("\n", "\n  ")
+        return f"{told}\n  try: {self.hint}" if self.hint else told
+
+
+class BaseImageError(SandboxError):
+    """An image that a Dockerfile starts from can be neither pulled nor made: nothing usable will be built."""
+
+    exit_code = 5

@@ -117,6 +117,8 @@ class FakeRuntimeApi:
         call.kind, call.headers = verb, headers
         if call.answer_early:
             await conversation.reply(call.answer_early)
+            call.end()
+            await conversation.rest(call.receive)
         elif not call.hang_up:
             call.trailers = await conversation.rest(call.receive)
             if set(call.trailers) - set(headers.get("trailer", "").lower().split(", ")):

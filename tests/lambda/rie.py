@@ -16,6 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+SOURCES = ROOT / "src/lambdas"
 LOCK = HERE / "rie.txt"
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 
@@ -75,7 +76,7 @@ def emulator(log, *app, runtime_api=None, **environment):
         *(binary(), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
         *("--runtime-api-address", runtime_api, sys.executable, HERE / "bootstrap.py", *app),
     ]
-    paths = os.pathsep.join([str(ROOT / "src/lambdas"), str(HERE)])
+    paths = os.pathsep.join([str(SOURCES), str(HERE)])
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=output, env=os.environ | {"PYTHONPATH": paths} | environment

@@ -48,12 +48,6 @@ def test_the_interval_is_the_callers_to_choose(local_port):
     assert time.monotonic() - began >= 0.4
 
 
-def test_asking_for_the_head_alone_opens_no_stream(local_port):
-    response, body = get(local_port, "/api/v2/stream", method="HEAD")
-    assert (response.status, body) == (200, b"")
-    assert response.headers["content-type"] == "text/event-stream"
-
-
 @pytest.mark.parametrize(
     "query", ["events=0", "events=1001", "events=-1", "events=x", "events=", "events=1.5", "events=%D9%A3"]
 )

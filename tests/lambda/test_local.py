@@ -9,13 +9,11 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import function_url
+from rie import SOURCES
 
 from sse_streaming import local
-
-SOURCES = Path(local.__file__).parents[1]
 
 
 def invoke(port, event):
@@ -45,6 +43,11 @@ def test_a_status_other_than_200_travels_in_the_prelude(local_port):
     response = invoke(local_port, function_url.event(path="/nowhere"))
     assert response.status == 200
     assert function_url.answer(response.read()).status == 404
+
+
+def test_asking_for_the_head_alone_opens_no_stream(local_port):
+    answer = function_url.answer(invoke(local_port, function_url.event(method="HEAD")).read())
+    assert (answer.status, answer.headers["content-type"], answer.body) == (200, "text/event-stream", b"")
 
 
 def test_an_event_of_unknown_shape_is_a_function_error(local_port):

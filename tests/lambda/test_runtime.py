@@ -148,7 +148,8 @@ async def test_an_app_is_stopped_when_nobody_reads_its_response(api, serving, fu
         assert await answers_next(api)
 
 
-async def test_send_fails_when_nobody_reads_the_response(api, serving):
+@pytest.mark.parametrize("behaviour", [{"hang_up": True}, {"answer_early": 413}, {"answer_early": 202}])
+async def test_send_fails_when_nobody_reads_the_response(api, serving, behaviour):
     failed = asyncio.get_running_loop().create_future()
 
     async def app(_scope, _receive, send):
@@ -161,7 +162,7 @@ async def test_send_fails_when_nobody_reads_the_response(api, serving):
             failed.set_result(error)
 
     async with serving(app):
-        await api.invoke(function_url.event(), hang_up=True).ended()
+        await api.invoke(function_url.event(), **behaviour).ended()
         assert isinstance(await asyncio.wait_for(failed, 5), OSError)
 
 
@@ -188,6 +189,13 @@ async def test_a_runtime_whose_api_is_gone_ends():
         address = f"127.0.0.1:{gone.getsockname()[1]}"
     with pytest.raises(RuntimeApiError, match="no connection"):
         await runtime.run(address, lambda: broken_apps.forgets_to_answer)
+
+
+async def test_what_the_api_says_against_a_response_is_in_the_log(api, serving, function, caplog):
+    async with serving(function):
+        await api.invoke(function_url.event(query="interval=60"), answer_early=413).ended()
+        assert await answers_next(api)
+    assert "did not reach Lambda: the Runtime API answered 413" in caplog.text
 
 
 async def test_failures_are_in_the_log_with_their_traceback(api, serving, caplog):

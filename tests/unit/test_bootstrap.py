@@ -103,9 +103,6 @@ def test_a_bucket_that_belongs_to_somebody_else_is_told_by_name(tmp_path, name, 
     assert made.shell.ran == []
 
 
-@pytest.mark.xfail(
-    reason="bug: bootstrap applies a plan that destroys, in a protected environment too", raises=pytest.fail.Exception
-)
 def test_a_protected_environment_refuses_a_plan_that_deletes(tmp_path):
     made = world(tmp_path, answers(change("aws_ecr_repository.old", "delete", before={})), protected=True)
     with pytest.raises(RefusedError, match=r"aws_ecr_repository\.old"):

@@ -61,6 +61,12 @@ def test_what_is_no_step_opens_none(line):
     assert (log.steps, log.output, log.failure()) == ({}, {}, ("", ""))
 
 
-def test_a_success_keeps_no_step_as_failed_but_the_cache_that_was_not_there():
+def test_a_cache_that_is_not_there_yet_is_no_failure():
     log, _ = read(BUILT)
-    assert log.failure() == ("", "registry.test:5000/sandbox-sse-streaming-lambda:buildcache: not found")
+    assert log.failure() == ("", "")
+
+
+@pytest.mark.xfail(reason="bug: with two targets `[one] importing cache` counts as a step", raises=AssertionError)
+def test_nor_is_it_when_several_targets_are_built():
+    log, _ = read(BUILT.replace("#4 importing", "#4 [one] importing"))
+    assert log.failure() == ("", "")

@@ -64,6 +64,11 @@ def test_a_long_message_with_brackets_is_printed_as_it_is(capsys):
     assert capsys.readouterr().err == f"{text}\n"
 
 
+def test_a_line_with_brackets_or_of_any_length_is_said_as_it_is(capsys):
+    console.say("[red] " + "x" * 200)
+    assert capsys.readouterr().out == "[red] " + "x" * 200 + "\n"
+
+
 def test_debug_shows_where_it_happened_before_the_message(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["invoke", "--debug", "deploy"])
     ended(failing(errors.BuildError("It broke.")))

@@ -60,6 +60,7 @@ def test_building_alone_pushes_nothing(tmp_path):
     made = world(tmp_path)
     assert deploy.build(made.bench, (IMAGE,)) == "4 steps, 2 cached"
     assert [bake.variables["PUSH"] for bake in bakes(made)] == ["false"]
+    assert "✓ build      4 steps, 2 cached" in made.out.getvalue()
 
 
 def test_the_password_is_nowhere_but_in_the_login_s_stdin(tmp_path):

@@ -36,8 +36,16 @@ def test_a_lock_names_who_since_when_what_for_and_how_to_release_it():
     assert error.exit_code == 6
 
 
-def test_a_missing_state_bucket_leads_to_bootstrap():
-    error = read(NO_BUCKET)[0].error("initialise service")
+@pytest.mark.parametrize(
+    "line",
+    [
+        NO_BUCKET,
+        diagnostic("Failed to save state", "operation error S3: PutObject, https response error: NoSuchBucket"),
+        diagnostic('Error refreshing state: S3 bucket "state" does not exist.'),
+    ],
+)
+def test_a_missing_state_bucket_leads_to_bootstrap(line):
+    error = read(line)[0].error("initialise service")
     assert (error.what, error.hint) == ("The state bucket does not exist.", "invoke bootstrap --env ...")
 
 

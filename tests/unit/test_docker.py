@@ -135,7 +135,6 @@ def test_what_a_failing_step_prints_is_not_taken_for_the_reason(tmp_path, noise)
 
 
 @pytest.mark.parametrize("text", ["Cannot connect to the Docker daemon at unix:///x.sock.", "no space left on device"])
-@pytest.mark.xfail(reason="bug: an engine that is down is told as a Dockerfile to correct", raises=AssertionError)
 def test_a_failure_outside_the_dockerfile_is_not_to_be_corrected_there(tmp_path, text):
     assert "Dockerfile" not in failure(tmp_path, f"ERROR: {text}").hint
 
@@ -144,15 +143,11 @@ def test_a_failure_outside_the_dockerfile_is_not_to_be_corrected_there(tmp_path,
     ("text", "what"),
     [(BASE_MISSING, "The base image is missing."), (push_failed("403 Forbidden"), "The registry refused the push.")],
 )
-@pytest.mark.xfail(reason="bug: with two targets buildx puts the target's name before each step", raises=AssertionError)
 def test_failures_are_told_apart_when_several_targets_are_built(tmp_path, text, what):
     named = text.replace("[internal]", "[one internal]").replace("#7 exporting", "#7 [one] exporting")
     assert failure(tmp_path, named).what == what
 
 
-@pytest.mark.xfail(
-    reason="bug: the cache that was not there yet hides the reason that came last", raises=AssertionError
-)
 def test_a_missing_cache_is_not_the_reason_of_a_later_failure(tmp_path):
     text = "#4 importing cache manifest from x:buildcache\n#4 ERROR: x:buildcache: not found\nERROR: no space left"
     assert "no space left" in failure(tmp_path, text).why

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from delivery import parallel
 from delivery.errors import BuildError
 from delivery.parallel import both
 
@@ -68,4 +69,14 @@ def test_an_interrupt_in_a_lane_is_an_interrupt_of_both(shell):
 
     with pytest.raises(KeyboardInterrupt):
         both(shell, interrupted, shell.work)
+    assert shell.asked.is_set()
+
+
+def test_an_interrupt_of_the_task_itself_stops_both_lanes(shell, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parallel, "wait", interrupted)  # where the main thread stands when a signal comes
+    with pytest.raises(KeyboardInterrupt):
+        both(shell, shell.work, shell.work)
     assert shell.asked.is_set()

@@ -25,12 +25,13 @@ def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
         False,
         "",
     )
+    assert loaded.deadlines == Deadlines(first_event=60, between=10, end=15)
 
 
 def test_every_setting_reaches_its_place(tmp_path):
     more = {"registry": "127.0.0.1:5000", "protected": True, "bootstraps": True, "started_by": "some.where:start"}
     build = {"platform": "linux/arm64", "cache": "none"}
-    verify = {"first_event": 90, "end": 2.5}
+    verify = {"first_event": 90, "end": 0.5}
     loaded = load(
         tmp_path, "preprod", config(build, verify, **more, variables={"AWS_PROFILE": "preprod", "PORT": 4566})
     )
@@ -38,7 +39,7 @@ def test_every_setting_reaches_its_place(tmp_path):
     assert (loaded.platform, loaded.cache) == ("linux/arm64", "none")
     assert (loaded.bootstraps, loaded.started_by) == (True, "some.where:start")
     assert loaded.variables == {"AWS_PROFILE": "preprod", "PORT": "4566"}
-    assert loaded.deadlines == Deadlines(first_event=90, between=10.0, end=2.5)
+    assert loaded.deadlines == Deadlines(first_event=90, between=10.0, end=0.5)
 
 
 @pytest.mark.parametrize(

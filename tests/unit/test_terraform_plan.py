@@ -1,6 +1,5 @@
 """What counts as a plan that changes something, and a plan that cannot be read."""
 
-
 import pytest
 from fakes import FakeShell
 from transcripts import change, shown

@@ -96,7 +96,6 @@ def test_an_environment_that_is_started_brings_its_own_settings_for_every_tool(t
 
 
 @pytest.mark.parametrize("name", ["no.such.module:start", "unit_starter:no_such_function"])
-@pytest.mark.xfail(reason="bug: a wrong started_by ends in a traceback", raises=(ModuleNotFoundError, AttributeError))
 def test_a_starter_that_does_not_exist_is_a_wrong_setting(tmp_path, made, starter, name):
     del made, starter
     with pytest.raises(ConfigurationError, match="started_by"):
