@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 _LINE = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[([\w.-]+ )*\d+/\d+\] ")
 _BASE = re.compile(r"\[([\w.-]+ )?internal\] load metadata for ")
+_CACHE = re.compile(r"(\[[\w.-]+\] )?importing cache")
 _LOG = re.compile(r"\d+\.\d+ (.*)")
 
 
@@ -32,15 +33,15 @@ class BuildLog:
                 self.error = line.removeprefix("ERROR: ")
             return ""
         number, text = match.groups()
-        if text.startswith("["):
+        if _CACHE.match(text):
+            self.optional.add(number)
+        elif text.startswith("["):
             # With several targets each step carries its target's name; then exports come in brackets too.
             opened = number not in self.steps
             self.steps[number] = text
             return text if opened else ""
         if text == "CACHED":
             self.cached.add(number)
-        elif text.startswith("importing cache"):
-            self.optional.add(number)
         elif text.startswith("ERROR: ") and number not in self.optional:
             self.failed = number
             self.error = text.removeprefix("ERROR: ")

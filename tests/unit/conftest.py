@@ -8,7 +8,7 @@ import pytest
 
 
 def _refuse(what):
-    def refused(*args, **kwargs):
+    def refused(*args, **_):
         raise AssertionError(f"a unit test may not {what}: {args[:2]}")
 
     return refused

@@ -66,7 +66,6 @@ def test_a_cache_that_is_not_there_yet_is_no_failure():
     assert log.failure() == ("", "")
 
 
-@pytest.mark.xfail(reason="bug: with two targets `[one] importing cache` counts as a step", raises=AssertionError)
 def test_nor_is_it_when_several_targets_are_built():
     log, _ = read(BUILT.replace("#4 importing", "#4 [one] importing"))
     assert log.failure() == ("", "")

@@ -75,7 +75,7 @@ def test_where_no_engine_can_be_made_two_lines_say_why_and_what_to_do(system, us
     assert error.exit_code == 3
     why, what = str(error).splitlines()
     assert said in why
-    assert what.startswith("try: ")
+    assert what.startswith("  try: ")
     assert "install Docker" in what
 
 
