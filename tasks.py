@@ -1,5 +1,6 @@
 """What `invoke` can do. Each task chains what it needs; each alone works. nox asks, invoke changes."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -7,15 +8,16 @@ from pathlib import Path
 from invoke.context import Context
 
 from delivery import bootstrap as foundation
+from delivery import console, docker, function, sse, terraform
 from delivery import deploy as story
-from delivery import docker, function, sse, terraform
 from delivery import doctor as check_up
 from delivery import releases as history
-from delivery.console import ENV, bench, confirmed, say, task
+from delivery.console import ENV, confirmed, say, task
 from delivery.shell import Shell
 from sandbox import lifecycle
 
 ROOT = Path(__file__).parent
+bench = functools.partial(console.bench, ROOT)
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
 
 

@@ -8,7 +8,7 @@ import re
 
 from delivery import docker, registry, terraform
 from delivery.aws import ClientError, code, explained
-from delivery.errors import ConfigurationError
+from delivery.errors import CloudError, ConfigurationError
 from delivery.workbench import Workbench
 
 STACK = "registry"
@@ -61,6 +61,10 @@ def bucket_exists(bench: Workbench) -> bool:
         except ClientError as error:
             if code(error) in ("404", "NoSuchBucket"):
                 return False
+            if code(error) == "403":
+                why = "It belongs to another account, or these credentials may not see it."
+                hint = f"another bucket in infrastructure/{STACK}/{bench.settings.environment.name}.backend.hcl"
+                raise CloudError(f"The state bucket {name} is out of reach.", why, hint) from error
             raise
     return True
 

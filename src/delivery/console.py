@@ -15,6 +15,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from rich.console import Console
 
+from delivery import terraform
 from delivery.errors import INTERRUPTED, RefusedError
 from delivery.progress import Progress
 from delivery.shell import Shell
@@ -48,13 +49,19 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
 
 
 @contextlib.contextmanager
-def bench(context: Context, env: str | None) -> Iterator[Workbench]:
-    """The workbench of one environment, with progress shown and signals forwarded while it is open."""
+def bench(root: Path, context: Context, env: str | None) -> Iterator[Workbench]:
+    """The workbench of one environment, with progress shown and signals forwarded while it is open.
+
+    No saved plan outlives it: a plan may hold secrets, and a stale one is good for nothing.
+    """
     shell = Shell(os.environ)
     progress = Progress(Console(highlight=False))
-    request = Request(Path.cwd(), env, _plain(context.config), os.environ)
-    with shell.forwarding(), progress.showing():
-        yield open_bench(request, shell, progress)
+    request = Request(root, env, _plain(context.config))
+    try:
+        with shell.forwarding(), progress.showing():
+            yield open_bench(request, shell, progress)
+    finally:
+        terraform.forget_plans(root / ".deploy")
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
@@ -80,7 +87,7 @@ def _plain(value: Any) -> Any:
 
 
 def _end(message: str, code: int) -> NoReturn:
-    if "--debug" in sys.argv:  # invoke takes it before and after the task's name, and keeps it to itself
+    if {"--debug", "-d"} & set(sys.argv):  # invoke takes it before and after the task's name, and keeps it to itself
         traceback.print_exc()
     Console(stderr=True, highlight=False).print(message, style="red", markup=False, soft_wrap=True)
     raise Exit(code=code)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from delivery import bootstrap, clock, docker, function, parallel, registry, terraform, verify
+from delivery import bootstrap, clock, docker, function, login, parallel, registry, terraform, verify
 from delivery.errors import RefusedError, UnhealthyError
 from delivery.function import Alias, Function
 from delivery.image import Image, PublishedImage
@@ -76,6 +76,8 @@ def publish(bench: Workbench, images: tuple[Image, ...]) -> tuple[PublishedImage
         found = [registry.find(bench.aws, image, bench.source.tag) for image in images]
         known = tuple(image for image in found if image is not None)
         if len(known) == len(images) and not bench.source.dirty:
+            for image in known:
+                registry.tag(bench.aws, image, "latest")
             result, how = known, "already in the registry"
         else:
             digests, how = _bake(bench, images, push=True, stage_say=stage.say)
@@ -184,5 +186,5 @@ def _bake(
     bake = docker.Bake(tuple(image.name for image in images), variables, folder, push)
     access = registry.login(bench.aws)
     host = settings.environment.registry
-    with docker.logged_in(folder, host, access.password, bench.shell) as shell:
+    with login.logged_in(folder, host, access.password, bench.shell) as shell:
         return docker.build(bake, settings.root, shell, stage_say)

@@ -1,13 +1,10 @@
 """Docker: build with bake, push, and say what was pushed."""
 
-import base64
-import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from delivery.buildlog import BuildLog
 from delivery.errors import BuildError, CloudError, ConfigurationError
@@ -125,55 +122,6 @@ def published(images: tuple[Image, ...], digests: Mapping[str, str]) -> tuple[Pu
         return tuple(PublishedImage(image.name, image.repository, digests[image.name]) for image in images)
     except ValueError as error:
         raise BuildError("buildx pushed, but reports no digest.", str(error), "update buildx") from error
-
-
-@contextlib.contextmanager
-def logged_in(folder: Path, registry: str, password: str, shell: Shell) -> Iterator[Shell]:
-    """A shell whose docker is logged in, through a private DOCKER_CONFIG that is gone afterwards.
-
-    `docker login` would leave the password in ~/.docker/config.json. The password goes in over stdin only.
-    Raises CloudError when the registry refuses it.
-    """
-    config = folder / "docker"
-    config.mkdir(mode=0o700, parents=True, exist_ok=True)
-    private = {**client_variables(config, shell), "DOCKER_CONFIG": str(config)}
-    argv = ("docker", "login", "--username", "AWS", "--password-stdin", registry)
-    try:
-        result = shell.run(Command(argv, stdin=password, variables=private))
-        if result.code:
-            raise CloudError(f"The registry {registry} refused the login.", _last(result.stderr), _DOCTOR)
-        yield shell.with_variables(private)
-    finally:
-        (config / "config.json").unlink(missing_ok=True)
-
-
-def client_variables(config: Path, shell: Shell) -> dict[str, str]:
-    """Where the user's docker finds its engine, plugins and builders, once DOCKER_CONFIG points elsewhere.
-
-    A private DOCKER_CONFIG hides the current context, cli-plugins and buildx's builders.
-    """
-    home = Path(shell.variables.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    user = _user_config(home / "config.json")
-    plugins = [*user.get("cliPluginsExtraDirs", []), str(home / "cli-plugins")]
-    (config / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": plugins}))
-    found = {"BUILDX_CONFIG": shell.variables.get("BUILDX_CONFIG") or str(home / "buildx")}
-    if not shell.variables.get("DOCKER_HOST"):
-        argv = ("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-        found["DOCKER_HOST"] = shell.run(Command(argv)).stdout.strip()
-    return {key: value for key, value in found.items() if value}
-
-
-def _user_config(file: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    except ValueError as error:
-        raise ConfigurationError(f"{file} is not JSON.", str(error), f"correct {file}") from error
-    return found
-
-
-def password(token: str) -> str:
-    """The password in an ECR authorization token: base64 of `AWS:password`."""
-    return base64.b64decode(token).decode().partition(":")[2]
 
 
 def _failure(log: BuildLog, stderr: str) -> Exception:

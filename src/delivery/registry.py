@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 
 from delivery.aws import Aws, ClientError, code, explained
-from delivery.docker import password
 from delivery.errors import BuildError, CloudError
 from delivery.image import Image, PublishedImage
+from delivery.login import password
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import ImageTypeDef
 
 # https://docs.aws.amazon.com/lambda/latest/dg/images-create.html: these two, one architecture, no index
 MANIFESTS = (
@@ -71,7 +72,7 @@ def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
 
     Read back from the registry, not from what the build says of itself. Raises BuildError or CloudError.
     """
-    document = _manifest(aws.ecr, image)
+    document = json.loads(_stored(aws.ecr, image)["imageManifest"])
     media_type = document.get("mediaType") or ("manifest" if "config" in document else "index")
     if media_type not in (*MANIFESTS, "manifest"):
         why = "Lambda takes one manifest: no index, no attestations."
@@ -91,17 +92,25 @@ def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
     return f"{size / 1e6:.1f} MB compressed, {len(document['layers'])} layers"
 
 
-def tag_release(aws: Aws, image: PublishedImage, version: str) -> str:
+def tag_release(aws: Aws, image: PublishedImage, version: str) -> None:
     """Tag a released image `release-<version>`, which retention never expires. Raises CloudError."""
-    tag = f"{_RELEASE}{version}"
-    with explained(f"tag {image.repository_name} as {tag}"):
-        manifest = _manifest_text(aws.ecr, image)
+    tag(aws, image, f"{_RELEASE}{version}")
+
+
+def tag(aws: Aws, image: PublishedImage, name: str) -> None:
+    """Let `name` name this image, wherever it was before. Raises BuildError or CloudError."""
+    found = _stored(aws.ecr, image)
+    with explained(f"tag {image.repository_name} as {name}"):
         try:
-            aws.ecr.put_image(repositoryName=image.repository_name, imageManifest=manifest, imageTag=tag)
+            aws.ecr.put_image(
+                repositoryName=image.repository_name,
+                imageManifest=found["imageManifest"],
+                imageManifestMediaType=found["imageManifestMediaType"],
+                imageTag=name,
+            )
         except ClientError as error:
             if code(error) != "ImageAlreadyExistsException":
                 raise
-    return tag
 
 
 def release_tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
@@ -127,19 +136,14 @@ def _exists(ecr: "ECRClient", repository_name: str) -> bool:
     return True
 
 
-def _manifest_text(ecr: "ECRClient", image: PublishedImage) -> str:
+def _stored(ecr: "ECRClient", image: PublishedImage) -> "ImageTypeDef":
     with explained(f"read the manifest of {image.uri}"):
         answer = ecr.batch_get_image(repositoryName=image.repository_name, imageIds=[{"imageDigest": image.digest}])
     if not answer["images"]:
         raise BuildError(
             f"{image.uri} does not exist.", "The registry has no such digest.", "invoke push-image --env ..."
         )
-    return answer["images"][0]["imageManifest"]
-
-
-def _manifest(ecr: "ECRClient", image: PublishedImage) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(_manifest_text(ecr, image))
-    return document
+    return answer["images"][0]
 
 
 def _blob(access: Login, image: PublishedImage, digest: str) -> dict[str, Any]:

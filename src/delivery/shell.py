@@ -15,7 +15,8 @@ from pathlib import Path
 from types import FrameType
 
 from delivery import clock
-from delivery.errors import MissingToolError
+from delivery.errors import ConfigurationError, MissingToolError
+from delivery.output import collect
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL = 0.1  # seconds between two looks at a child that was asked to stop
@@ -69,7 +70,8 @@ class Shell:
         """
         child = self._start(command)
         try:
-            outputs = _read(child, command.stdin, on_line or _ignore)
+            outputs = collect(child.stdout, child.stderr, on_line or _ignore)
+            _tell(child, command.stdin)
             self._wait(child, command.grace)
             texts = outputs()
         finally:
@@ -127,7 +129,7 @@ class Shell:
             return child
         except FileNotFoundError as error:
             if command.cwd and not command.cwd.is_dir():
-                raise
+                raise ConfigurationError(f"The folder {command.cwd} is gone.") from error
             name = Path(command.argv[0]).name
             raise MissingToolError(f"{name} was not found.", str(error), "invoke doctor") from error
         finally:
@@ -167,29 +169,10 @@ def _interrupt(child: subprocess.Popen[str]) -> None:
         child.send_signal(signal.SIGINT)
 
 
-def _read(child: subprocess.Popen[str], stdin: str, on_line: Callable[[str], None]) -> Callable[[], tuple[str, str]]:
-    kept: tuple[list[str], list[str]] = ([], [])
-
-    def pump(index: int) -> None:
-        stream = (child.stdout, child.stderr)[index]
-        assert stream is not None
-        for line in stream:
-            kept[index].append(line)
-            on_line(line.rstrip("\n"))
-
-    threads = [threading.Thread(target=pump, args=(index,), daemon=True) for index in (0, 1)]
-    for thread in threads:
-        thread.start()
+def _tell(child: subprocess.Popen[str], stdin: str) -> None:
     if stdin and child.stdin:
         with contextlib.suppress(BrokenPipeError), child.stdin:
             child.stdin.write(stdin)
-
-    def finish() -> tuple[str, str]:
-        for thread in threads:
-            thread.join(timeout=2)  # a grandchild may still hold the pipe
-        return "".join(kept[0]), "".join(kept[1])
-
-    return finish
 
 
 def _kill_session(child: subprocess.Popen[str]) -> None:

@@ -35,7 +35,6 @@ class Request:
     root: Path
     environment: str | None
     config: Mapping[str, Any]
-    environ: Mapping[str, str]
 
 
 def open_bench(request: Request, shell: Shell, progress: Progress) -> Workbench:

@@ -158,11 +158,14 @@ class FakeEcr(_Fake):
         held = self._repository(repositoryName)
         (wanted,) = imageIds
         digest = wanted.get("imageDigest") or self.tags.get((repositoryName, wanted["imageTag"]))
-        images = [{"imageId": {"imageDigest": digest}, "imageManifest": held[digest]}] if digest in held else []
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        image = {"imageId": {"imageDigest": digest}, "imageManifest": held.get(digest), "imageManifestMediaType": kind}
+        images = [image] if digest in held else []
         return {"images": images, "failures": [] if images else [{"failureCode": "ImageNotFound"}]}
 
     @operation
-    def put_image(self, repositoryName, imageManifest, imageTag):
+    def put_image(self, repositoryName, imageManifest, imageManifestMediaType, imageTag):
+        assert imageManifestMediaType == "application/vnd.oci.image.manifest.v1+json"
         (digest,) = (key for key, text in self._repository(repositoryName).items() if text == imageManifest)
         if self.tags.get((repositoryName, imageTag)) == digest:
             raise refusal("ImageAlreadyExistsException")

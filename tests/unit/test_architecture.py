@@ -14,10 +14,11 @@ bootstrap
 verify releases
 workbench
 function registry
-docker terraform
+docker terraform login
 source tools parallel
 buildlog diagnostics mirror progress sse
 shell aws
+output
 settings image errors clock
 """
 EFFECTS = {"subprocess": {"shell"}, "boto3": {"aws"}, "time": {"clock"}, "datetime": {"clock", "deploy"}}

@@ -105,14 +105,14 @@ def context():
     ("env", "what"),
     [("qa", "Unknown environment: qa"), (None, "No environment was named."), ("prod", "Malformed setting")],
 )
-def test_invoke_s_own_configuration_is_understood(context, env, what):
-    with pytest.raises(errors.ConfigurationError, match=what), console.bench(context, env):
+def test_invoke_s_own_configuration_is_understood(tmp_path, context, env, what):
+    with pytest.raises(errors.ConfigurationError, match=what), console.bench(tmp_path, context, env):
         pytest.fail("opened")
 
 
-def test_signals_are_as_before_once_the_bench_is_closed(context):
+def test_signals_are_as_before_once_the_bench_is_closed(tmp_path, context):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    with pytest.raises(errors.ConfigurationError), console.bench(context, "qa"):
+    with pytest.raises(errors.ConfigurationError), console.bench(tmp_path, context, "qa"):
         pytest.fail("opened")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 

@@ -31,11 +31,11 @@ def made(monkeypatch):
     return seen
 
 
-def opened(tmp_path, shell=None, environ=None, **changes):
+def opened(tmp_path, shell=None, **changes):
     config = {
         "environments": {"sandbox": {**SANDBOX, **changes}, "prod": {"account": "222222222222", "region": "us-east-1"}}
     }
-    request = Request(tmp_path, "sandbox", config, environ or {})
+    request = Request(tmp_path, "sandbox", config)
     return open_bench(request, shell or FakeShell(answers()), Progress(Console(file=io.StringIO())))
 
 
