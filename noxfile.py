@@ -38,13 +38,13 @@ def function(session: nox.Session) -> None:
 @nox.session
 def validate(session: nox.Session) -> None:
     """Terraform accepts every root module."""
-    session.run("pytest", "tests/integration/test_validate.py", *session.posargs)
+    session.run("pytest", "tests/terraform", *session.posargs)
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """The real thing: engine, emulator, Terraform, deploys that work and deploys that must fail."""
-    session.run("pytest", "tests/integration", "--deselect", "tests/integration/test_validate.py", *session.posargs)
+    session.run("pytest", "tests/integration", *session.posargs)
 
 
 @nox.session

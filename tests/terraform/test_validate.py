@@ -1,0 +1,52 @@
+"""Terraform accepts every root module, and every variable and output says what it is."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from delivery import mirror
+from delivery.shell import Command, Shell
+
+INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
+BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def terraform(tmp_path):
+    shell = Shell({**os.environ, "TF_DATA_DIR": str(tmp_path), "CHECKPOINT_DISABLE": "1"})
+
+    def run(root, *words):
+        result = shell.run(Command(("terraform", f"-chdir={INFRASTRUCTURE / root}", *words, "-no-color")))
+        return result.code, result.stdout + result.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("root", ["registry", "service"])
+def test_a_root_module_is_valid_and_its_lock_file_is_complete(terraform, root):
+    init = ("init", "-backend=false", "-input=false", "-lockfile=readonly")
+    code, text = terraform(root, *init)
+    if code and (found := mirror.find(os.environ)):
+        code, text = terraform(root, *init, f"-plugin-dir={found}")
+    assert code == 0, text
+    code, text = terraform(root, "validate")
+    assert code == 0, text
+
+
+def test_every_variable_and_output_is_described_and_every_variable_is_typed():
+    blocks = [
+        (path, *found) for path in sorted(INFRASTRUCTURE.rglob("*.tf")) for found in BLOCK.findall(path.read_text())
+    ]
+    assert len(blocks) > 30
+    for path, kind, name, body in blocks:
+        assert re.search(r'^  description\s+= "\S', body, re.MULTILINE), f"{path}: {kind} {name}"
+        assert kind == "output" or re.search(r"^  type\s+= ", body, re.MULTILINE), f"{path}: {kind} {name}"
+
+
+def test_an_environment_has_its_variables_and_its_backend_in_both_roots():
+    for root in ("registry", "service"):
+        for environment in ("sandbox", "preprod", "prod"):
+            for name in (f"{environment}.tfvars", f"{environment}.backend.hcl"):
+                assert (INFRASTRUCTURE / root / name).is_file()
