@@ -19,6 +19,8 @@ class Answer:
         self._reader, self._writer = reader, writer
         self._http = h11.Connection(h11.CLIENT)
         self.status = 0
+        self.failed = False
+        """The invoke route says that the function failed: another status, or X-Amz-Function-Error on a 200."""
 
     async def begin(self, target: str, headers: Mapping[str, str], body: bytes) -> None:
         """Send the request and read the head of the answer. Raises BrokenError."""
@@ -29,6 +31,7 @@ class Answer:
         while not isinstance(head := await self._next(), h11.Response):
             pass  # 100 Continue and its kind
         self.status = head.status_code
+        self.failed = self.status != 200 or any(name == b"x-amz-function-error" for name, _ in head.headers)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes, as they come. Raises BrokenError when it ends before its end."""

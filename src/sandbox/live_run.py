@@ -42,7 +42,7 @@ class Run:
         run = cls(await _thread(live_pool.in_scope_of, record, live_pool.take, record), request_id)
         try:
             run._answer = await run._start(json.dumps(event).encode())
-            if run._answer.status != 200:
+            if run._answer.failed:
                 raise await run._refusal(run._answer)
         except BaseException:
             run.close(failed=True)
