@@ -50,3 +50,10 @@ def events(body):
         if "data" in fields:
             found.append((fields.get("event"), json.loads(fields["data"])))
     return found
+
+
+async def answers_next(api):
+    """The runtime is still serving: the next invocation gets its answer."""
+    call = await api.invoke(event(path="/api/v2/stream/status")).ended()
+    assert answer(call.body).status == 200
+    return True

@@ -14,13 +14,6 @@ pytestmark = pytest.mark.anyio
 START = broken_apps.START
 
 
-async def answers_next(api):
-    """The runtime is still serving: the next invocation gets its answer."""
-    call = await api.invoke(function_url.event(path="/api/v2/stream/status")).ended()
-    assert function_url.answer(call.body).status == 200
-    return True
-
-
 async def test_an_event_is_sent_before_the_app_has_made_the_next_one(api, serving):
     seen = asyncio.Event()
 
@@ -100,7 +93,7 @@ async def test_an_event_of_unknown_shape_goes_to_error_and_the_next_is_served(ap
         call = await api.invoke({"Records": []}).ended()
         assert call.kind == "error"
         assert json.loads(call.body)["errorType"] == "Function.UnknownEventError"
-        assert await answers_next(api)
+        assert await function_url.answers_next(api)
 
 
 async def test_a_failure_after_the_response_is_not_reported_to_lambda(api, serving):
@@ -114,7 +107,7 @@ async def test_a_failure_that_the_app_answers_with_500_is_not_reported_twice(api
     monkeypatch.setattr("sse_streaming.source.events", lambda *_: 1 / 0)
     async with serving(function):
         call = await api.invoke(function_url.event()).ended()
-        assert await answers_next(api)
+        assert await function_url.answers_next(api)
     answer = function_url.answer(call.body)
     assert (answer.status, json.loads(answer.body)) == (500, {"error": "Internal Server Error"})
 
@@ -141,7 +134,7 @@ async def test_a_stream_ends_by_itself_before_the_deadline(api, serving, functio
 async def test_an_app_is_stopped_when_nobody_reads_its_response(api, serving, function, behaviour):
     async with serving(function):
         await api.invoke(function_url.event(query="interval=60"), **behaviour).ended()
-        assert await answers_next(api)
+        assert await function_url.answers_next(api)
 
 
 @pytest.mark.parametrize("behaviour", [{"hang_up": True}, {"answer_early": 413}, {"answer_early": 202}])
@@ -166,4 +159,4 @@ async def test_an_api_that_never_confirms_a_response_does_not_hold_the_runtime(a
     monkeypatch.setattr(runtime_api, "REPLY_SECONDS", 0.1)
     async with serving(function):
         await api.invoke(function_url.event(path="/api/v2/stream/status"), silent=True).ended()
-        assert await answers_next(api)
+        assert await function_url.answers_next(api)

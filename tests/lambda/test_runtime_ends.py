@@ -36,7 +36,7 @@ async def test_a_runtime_whose_api_is_gone_ends():
 async def test_what_the_api_says_against_a_response_is_in_the_log(api, serving, function, caplog):
     async with serving(function):
         await api.invoke(function_url.event(query="interval=60"), answer_early=413).ended()
-        assert await answers_next(api)
+        assert await function_url.answers_next(api)
     assert "did not reach Lambda: the Runtime API answered 413" in caplog.text
 
 
