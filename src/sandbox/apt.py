@@ -83,11 +83,12 @@ def _debian(machine: Machine, indexes: Sequence[tuple[str, str]]) -> tuple[Sourc
         (uri for uri, suite in indexes if suite in {machine.codename, *_ROLLING}), key=lambda uri: uri not in updated
     )
     security = [uri for uri, suite in indexes if suite.endswith("-security")]
-    secured = [DEBIAN_RELEASE, machine.codename] if takes_host_runc(machine) else [DEBIAN_RELEASE]
+    releases = (DEBIAN_RELEASE, machine.codename) if takes_host_runc(machine) else (DEBIAN_RELEASE,)
+    secured = tuple(f"{name}-security" for name in releases)
     keyring = KEYRINGS["debian"]
     return (
-        *(Source(uri, (DEBIAN_RELEASE,), "main", keyring) for uri in own[:1]),
-        *(Source(uri, tuple(f"{name}-security" for name in secured), "main", keyring) for uri in security[:1] if own),
+        *(Source(uri, releases, "main", keyring) for uri in own[:1]),
+        *(Source(uri, secured, "main", keyring) for uri in security[:1] if own),
     )
 
 
@@ -124,10 +125,10 @@ def preferences(machine: Machine) -> str:
     """apt_preferences(5): the machine's own release is good for runc and for nothing else."""
     if not takes_host_runc(machine):
         return ""
-    suite = f"{machine.codename}-security"
-    return (
-        f"Package: runc\nPin: release n={suite}\nPin-Priority: 1001\n\n"
-        f"Package: *\nPin: release n={suite}\nPin-Priority: -1\n"
+    return "\n".join(
+        f"Package: {packages}\nPin: release n={machine.codename}{part}\nPin-Priority: {priority}\n"
+        for part in ("", "-security")
+        for packages, priority in (("runc", 1001), ("*", -1))
     )
 
 
