@@ -5,7 +5,7 @@ import shutil
 import nox
 
 nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
-nox.options.sessions = ["lint", "types", "unit", "function", "validate", "integration"]
+nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "integration"]
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
 

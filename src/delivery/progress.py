@@ -81,16 +81,18 @@ class Progress:
         stage = Stage(name, self)
         with self._lock:
             self._running.append(stage)
-        mark, style = "✗", "red"
+        mark, style, result = "✗", "red", "failed"
         try:
             yield stage
-            mark, style = "✓", "green"
+            mark, style, result = "✓", "green", stage.result
+        except KeyboardInterrupt:
+            result = "stopped"
+            raise
         finally:
             stage.seconds = clock.monotonic() - stage.started
             with self._lock:
                 self._running.remove(stage)
                 self.stages.append(stage)
-            result = stage.result if mark == "✓" else "failed"
             self.line(f"{mark} {name:<{_WIDTH}} {result}", style, f"{stage.seconds:6.1f} s")
 
     def line(self, text: str, style: str = "", right: str = "") -> None:

@@ -33,8 +33,8 @@ def test_a_stage_that_came_to_its_end_is_one_line_with_what_came_out(progress, o
     assert re.fullmatch(r"✓ plan       1 to create +-?\d+\.\d s\n", out.getvalue())
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_stage_that_failed_says_so_and_lets_the_failure_through(progress, out, error):
+@pytest.mark.parametrize(("error", "said"), [(ValueError, "failed"), (KeyboardInterrupt, "stopped")])
+def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress, out, error, said):
     def work():
         with progress.stage("plan") as stage:
             stage.done("never shown")
@@ -42,7 +42,7 @@ def test_a_stage_that_failed_says_so_and_lets_the_failure_through(progress, out,
 
     with pytest.raises(error):
         work()
-    assert out.getvalue().startswith("✗ plan       failed ")
+    assert out.getvalue().startswith(f"✗ plan       {said} ")
     assert "never shown" not in out.getvalue()
 
 
