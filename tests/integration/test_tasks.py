@@ -1,0 +1,94 @@
+"""Each task alone: it chains what it needs, and does no more than it says."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+SOURCE = "src/lambdas/sse_streaming/app.py"
+
+
+@pytest.fixture
+def clone(deployed):
+    return deployed[0]
+
+
+@pytest.fixture
+def changed(clone):
+    """The clone with a change that was not deployed yet."""
+    path = clone.root / SOURCE
+    before = path.read_text()
+    path.write_text(f"{before}\n# not deployed yet\n")
+    yield clone
+    path.write_text(before)
+
+
+def test_doctor_finds_everything_and_sandbox_status_says_what_is_up(clone):
+    found = clone.invoke("doctor", "--env", "sandbox")
+    assert found.code == 0, found.text
+    marks = re.findall(r"^✓ ([a-z ]+?)  ", found.text, re.MULTILINE)
+    assert marks[-7:] == ["git", "terraform", "docker", "docker buildx", "account", "state", "registry"]
+    assert re.findall(r"^(\w+) +up", clone.invoke("sandbox-status").text, re.MULTILINE) == ["engine", "cloud"]
+
+
+def test_bootstrap_again_changes_nothing(clone):
+    again = clone.invoke("bootstrap", "--env", "sandbox")
+    assert again.code == 0, again.text
+    assert "no changes" in again.text
+
+
+def test_build_image_builds_and_pushes_nothing(changed):
+    before = changed.tags()
+    built = changed.invoke("build-image", "--env", "sandbox")
+    assert built.code == 0, built.text
+    assert re.search(r"✓ build +9 steps, \d cached", built.text), built.text
+    assert changed.tags() == before
+
+
+def test_push_image_pushes_under_both_tags_and_prints_the_digest_that_terraform_takes(changed):
+    versions = changed.versions()
+    pushed = changed.invoke("push-image", "--env", "sandbox")
+    assert pushed.code == 0, pushed.text
+    digest = re.search(r"sandbox-sse-streaming-lambda@(sha256:[0-9a-f]{64})$", pushed.text, re.MULTILINE)[1]
+    tags = changed.tags()
+    assert tags["latest"] == digest
+    assert [tag for tag, found in tags.items() if found == digest and tag.endswith("-dirty")]
+    assert changed.versions() == versions
+
+
+def test_tf_apply_publishes_a_version_and_leaves_the_alias_and_verify_judges_it(changed):
+    live, versions = changed.live(), changed.versions()
+    planned = changed.invoke("tf-plan", "--env", "sandbox")
+    assert planned.code == 0, planned.text
+    assert "0 to create, 1 to update, 0 to delete" in planned.text
+    assert changed.versions() == versions
+    applied = changed.invoke("tf-apply", "--env", "sandbox")
+    assert applied.code == 0, applied.text
+    assert len(changed.versions()) == len(versions) + 1
+    verified = changed.invoke("verify", "--env", "sandbox")
+    assert verified.code == 0, verified.text
+    assert f"version {changed.versions()[-1]}: 4 events" in verified.text
+    assert changed.live() == live
+
+
+def test_a_local_cache_is_filled_and_used(changed):
+    first = changed.invoke("push-image", "--env", "sandbox", INVOKE_BUILD_CACHE="local")
+    assert first.code == 0, first.text
+    cache = changed.root / ".deploy" / "cache" / "sse-streaming"
+    assert (cache / "index.json").is_file()
+    variables = changed.settings["variables"]
+    prune = ["docker", "buildx", "prune", "--all", "--force"]
+    subprocess.run(prune, env=variables, check=True, capture_output=True)
+    again = changed.invoke("push-image", "--env", "sandbox", INVOKE_BUILD_CACHE="local")
+    shutil.rmtree(cache)
+    digests = [re.search(r"@(sha256:\w+)$", outcome.text, re.MULTILINE)[1] for outcome in (first, again)]
+    assert digests[0] == digests[1]
+    assert re.search(r"9 steps, [1-9] cached", again.text), again.text
+
+
+def test_a_cache_that_cannot_work_says_so(changed):
+    outcome = changed.invoke("push-image", "--env", "sandbox", INVOKE_BUILD_CACHE="gha")
+    assert outcome.code == 2, outcome.text
+    assert "nothing would be cached" in outcome.text
+    assert "ACTIONS_RUNTIME_TOKEN" in outcome.text
