@@ -157,8 +157,8 @@ def deliver(bench: Workbench, saved: Plan) -> tuple[Release, ...]:
 
 
 def words(released: Release) -> str:
-    """A release in one line: what to type to see it."""
-    return f"{released.image} version {released.version} streams at: curl -N {released.url}"
+    """A release, and what to type to see it."""
+    return f"{released.image} version {released.version} streams:\n  curl -N {released.url}"
 
 
 def initialise(bench: Workbench) -> Stack:
