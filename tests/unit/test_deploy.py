@@ -41,7 +41,7 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
     assert (release.environment, release.image, release.version) == ("sandbox", "sse-streaming", "2")
     assert made.aws.functions.live == "2"
     assert deploy.words(release) == (
-        "sse-streaming version 2 streams at: curl -N https://x.lambda-url.test/api/v2/stream"
+        "sse-streaming version 2 streams:\n  curl -N https://x.lambda-url.test/api/v2/stream"
     )
 
 
