@@ -28,7 +28,8 @@ def test_doctor_finds_everything_and_sandbox_status_says_what_is_up(clone):
     found = clone.invoke("doctor", "--env", "sandbox")
     assert found.code == 0, found.text
     marks = re.findall(r"^✓ ([a-z ]+?)  ", found.text, re.MULTILINE)
-    assert marks[-7:] == ["git", "terraform", "docker", "docker buildx", "account", "state", "registry"]
+    assert marks[-8:] == ["git", "terraform", "docker", "docker buildx", "account", "state", "registry", "url"]
+    assert "sandbox-sse-streaming: everyone (both statements)" in found.text
     assert re.findall(r"^(\w+) +up", clone.invoke("sandbox-status").text, re.MULTILINE) == ["engine", "cloud"]
 
 
