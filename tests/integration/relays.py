@@ -50,9 +50,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             if name.lower() not in _OWN:
                 self.send_header(name, value)
-        self.send_header("Content-Length", answer.headers["Content-Length"] if self.command == "HEAD" else len(said))
+        headed = self.command == "HEAD"
+        self.send_header("Content-Length", answer.headers.get("Content-Length", 0) if headed else len(said))
         self.end_headers()
-        if self.command != "HEAD":
+        if not headed:
             self.wfile.write(said)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = relay
