@@ -29,7 +29,7 @@ def bootstrap(bench: Workbench, names: tuple[str, ...]) -> tuple[str, ...]:
         if not bucket_exists(bench):
             _create_bucket(bench, bucket(bench))
         stack = terraform.init(bench.settings, STACK, bench.shell, stage.say)
-        plan = terraform.plan(stack, {"images": names}, bench.shell, stage.say)
+        plan = terraform.plan(stack, {"images": names}, bench.scratch, bench.shell, stage.say)
         plan.require_harmless(bench.settings.environment)
         words = plan.words()
         if not plan.empty:

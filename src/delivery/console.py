@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -15,7 +16,6 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from rich.console import Console
 
-from delivery import terraform
 from delivery.errors import INTERRUPTED, RefusedError
 from delivery.progress import Progress
 from delivery.shell import Shell
@@ -52,16 +52,12 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
 def bench(root: Path, context: Context, env: str | None) -> Iterator[Workbench]:
     """The workbench of one environment, with progress shown and signals forwarded while it is open.
 
-    No saved plan outlives it: a plan may hold secrets, and a stale one is good for nothing.
+    Its scratch folder is gone afterwards: a plan or a login in it may hold secrets, and is good for one run only.
     """
     shell = Shell(os.environ)
     progress = Progress(Console(highlight=False))
-    request = Request(root, env, _plain(context.config))
-    try:
-        with shell.forwarding(), progress.showing():
-            yield open_bench(request, shell, progress)
-    finally:
-        terraform.forget_plans(root / ".deploy")
+    with _scratch(root / ".deploy") as scratch, shell.forwarding(), progress.showing():
+        yield open_bench(Request(root, env, _plain(context.config), scratch), shell, progress)
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
@@ -79,6 +75,30 @@ def confirmed(bench: Workbench, yes: bool, question: str) -> None:
 def say(text: str) -> None:
     """A line for the person, outside any stage."""
     Console(highlight=False).print(text, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    """A folder of this process, gone afterwards; and gone now, those of processes that were killed."""
+    for folder in parent.glob("run-*"):
+        if not _runs(int(folder.name.removeprefix("run-"))):
+            shutil.rmtree(folder, ignore_errors=True)
+    folder = parent / f"run-{os.getpid()}"
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # asks, sends nothing: kill(2)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -97,7 +97,7 @@ def plan(bench: Workbench, images: tuple[Image, ...]) -> Plan:
             "commit": bench.source.tag,
             "architecture": _ARCHITECTURES[bench.settings.platform],
         }
-        saved = terraform.plan(stack, values, bench.shell, stage.say)
+        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.line(f"    {words}")
@@ -181,10 +181,9 @@ def _bake(
     bench: Workbench, images: tuple[Image, ...], push: bool, stage_say: terraform.Say
 ) -> tuple[dict[str, str], str]:
     settings = bench.settings
-    folder = settings.root / ".deploy" / settings.environment.name
     variables = docker.variables(settings, bench.source, bench.shell.variables)
-    bake = docker.Bake(tuple(image.name for image in images), variables, folder, push)
+    bake = docker.Bake(tuple(image.name for image in images), variables, bench.scratch, push)
     access = registry.login(bench.aws)
     host = settings.environment.registry
-    with login.logged_in(folder, host, access.password, bench.shell) as shell:
+    with login.logged_in(bench.scratch, host, access.password, bench.shell) as shell:
         return docker.build(bake, settings.root, shell, stage_say)

@@ -13,7 +13,6 @@ from delivery.settings import Environment, Settings
 from delivery.shell import Command, Shell
 
 _GRACE = 120.0  # seconds: an interrupted apply finishes the calls it has begun, then writes the state
-_PLAN = "saved.tfplan"
 Say = Callable[[str], None]
 
 
@@ -94,11 +93,11 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
     return stack
 
 
-def plan(stack: Stack, variables: Mapping[str, object], shell: Shell, say: Say) -> Plan:
-    """Save a plan and read back what it will do. Raises TerraformError."""
-    values = stack.data / "values.tfvars.json"
+def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: Shell, say: Say) -> Plan:
+    """Save a plan in `folder` and read back what it will do. Raises TerraformError."""
+    values = folder / f"{stack.name}.tfvars.json"
     values.write_text(json.dumps(variables))
-    file = stack.data / _PLAN
+    file = folder / f"{stack.name}.tfplan"
     arguments = ("plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars")
     log = _run(stack, (*arguments, f"-var-file={values}"), shell, say)
     if log.errors:
@@ -118,12 +117,6 @@ def apply(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
     if log.errors:
         raise log.error(f"apply {saved.stack.name}")
     return outputs(saved.stack, shell)
-
-
-def forget_plans(data: Path) -> None:
-    """Remove every saved plan below `data`."""
-    for file in data.glob(f"*/*/{_PLAN}"):
-        file.unlink(missing_ok=True)
 
 
 def outputs(stack: Stack, shell: Shell) -> dict[str, Any]:

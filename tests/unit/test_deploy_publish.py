@@ -107,7 +107,7 @@ def test_the_architecture_of_the_function_is_that_of_the_image(tmp_path, monkeyp
     blobs(monkeypatch, architecture="arm64")
     made = world(tmp_path, platform="linux/arm64")
     saved = deploy.plan(made.bench, (IMAGE,))
-    assert json.loads((saved.stack.data / "values.tfvars.json").read_text())["architecture"] == "arm64"
+    assert json.loads((saved.file.parent / "service.tfvars.json").read_text())["architecture"] == "arm64"
 
 
 def test_a_plan_is_told_in_words(tmp_path):
