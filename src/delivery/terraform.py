@@ -89,7 +89,7 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
         say(f"the provider registry cannot be reached; using {found}")
         log = _run(stack, (*arguments, f"-plugin-dir={found}"), shell, say)
     if log.errors:
-        raise log.error(f"initialise {name}")
+        raise log.error("initialise", name)
     return stack
 
 
@@ -101,7 +101,7 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
     arguments = ("plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars")
     log = _run(stack, (*arguments, f"-var-file={values}"), shell, say)
     if log.errors:
-        raise log.error(f"plan {stack.name}")
+        raise log.error("plan", stack.name)
     shown = shell.run(stack.command("show", "-json", str(file)))
     if shown.code:
         raise TerraformError(f"The plan of {stack.name} cannot be read back.", shown.stderr.strip())
@@ -115,7 +115,7 @@ def apply(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
     finally:
         saved.file.unlink(missing_ok=True)
     if log.errors:
-        raise log.error(f"apply {saved.stack.name}")
+        raise log.error("apply", saved.stack.name)
     return outputs(saved.stack, shell)
 
 

@@ -143,7 +143,7 @@ def test_a_held_lock_names_its_holder_since_when_and_how_to_release_it(clone):
     }
     clone.client("s3").put_object(Bucket=BUCKET, Key="service.tfstate.tflock", Body=json.dumps(lock))
     outcome = clone.invoke("deploy", "--env", "sandbox")
-    refused(outcome, 6, "locked by ada@laptop since 2026-11-23", f"invoke tf-unlock --env sandbox --lock {lock['ID']}")
+    refused(outcome, 6, "locked by ada@laptop since 2026-11-23", f"--stack service --lock {lock['ID']}")
     released = clone.invoke("tf-unlock", "--env", "sandbox", "--lock", lock["ID"])
     assert released.code == 0, released.text
     assert not clone.locked()

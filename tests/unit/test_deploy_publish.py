@@ -99,7 +99,8 @@ def test_terraform_is_given_the_digest_and_never_a_tag(tmp_path):
 
     made = world(tmp_path, answers(UPDATE, **{"terraform plan": plan}))
     deploy.plan(made.bench, (IMAGE,))
-    assert seen == [{"images": {"sse-streaming": URI}, "commit": COMMIT, "architecture": "x86_64"}]
+    where = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1"}
+    assert seen == [{**where, "images": {"sse-streaming": URI}, "commit": COMMIT, "architecture": "x86_64"}]
     assert not any(":latest" in word for command in made.shell.typed("terraform") for word in command.argv)
 
 
