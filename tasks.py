@@ -108,11 +108,11 @@ def releases(c: Context, env: str | None = None) -> None:
 
 
 @task(help={**ENV, "events": "how many events to print before it ends"})
-def stream(c: Context, env: str | None = None, events: int = 10) -> None:
+def stream(c: Context, env: str | None = None, events: str = "10") -> None:
     """Print the live stream's events as they come."""
     with bench(c, env) as b:
         target = story.current(b)[0]
-    query = {"events": str(events), "interval": "1"}
+    query = {"events": events, "interval": "1"}
     for event in sse.events(function.stream(b.aws, target, target.alias, query, silence=60)):
         say(f"{event.name:<10} {event.data}")
         sys.stdout.flush()

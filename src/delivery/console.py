@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import io
 import os
 import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,10 +16,9 @@ import invoke.tasks
 from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
-from rich.console import Console
 
 from delivery.errors import INTERRUPTED, RefusedError
-from delivery.progress import Progress
+from delivery.progress import Progress, Screen
 from delivery.shell import Shell
 from delivery.workbench import Request, Workbench, open_bench
 
@@ -35,9 +36,10 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
         def told(context: Context, *args: Any, **kwargs: Any) -> None:
             environment = kwargs.get("env") or ""
             try:
+                _prepare_process()
                 body(context, *args, **kwargs)
             except KeyboardInterrupt:
-                _end("Interrupted; nothing is left running.", INTERRUPTED)
+                _end("Interrupted. No tool is left running and no state lock is held.", INTERRUPTED)
             except Exception as error:
                 if not hasattr(error, "exit_code"):
                     raise
@@ -55,7 +57,7 @@ def bench(root: Path, context: Context, env: str | None) -> Iterator[Workbench]:
     Its scratch folder is gone afterwards: a plan or a login in it may hold secrets, and is good for one run only.
     """
     shell = Shell(os.environ)
-    progress = Progress(Console(highlight=False))
+    progress = Progress(Screen())
     with _scratch(root / ".deploy") as scratch, shell.forwarding(), progress.showing():
         yield open_bench(Request(root, env, _plain(context.config), scratch), shell, progress)
 
@@ -66,7 +68,8 @@ def confirmed(bench: Workbench, yes: bool, question: str) -> None:
         return
     if not sys.stdin.isatty():
         raise RefusedError(f"{bench.settings.environment.name} is protected.", "", "the same command with --yes")
-    with bench.progress.asking():
+    answer = ""
+    with bench.progress.asking(), contextlib.suppress(EOFError):
         answer = input(f"{question} [y/N] ")
     if answer.strip().lower() not in ("y", "yes"):
         raise RefusedError("Not confirmed; nothing was changed.")
@@ -74,7 +77,7 @@ def confirmed(bench: Workbench, yes: bool, question: str) -> None:
 
 def say(text: str) -> None:
     """A line for the person, outside any stage."""
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+    Screen().print(text, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -106,8 +109,18 @@ def _plain(value: Any) -> Any:
     return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, DataProxy) else value
 
 
+def _prepare_process() -> None:
+    """Every way to be asked to stop is one, and a terminal that cannot show a character shows another."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _end(message: str, code: int) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not change how we end
     if {"--debug", "-d"} & set(sys.argv):  # invoke takes it before and after the task's name, and keeps it to itself
         traceback.print_exc()
-    Console(stderr=True, highlight=False).print(message, style="red", markup=False, soft_wrap=True)
+    Screen(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
     raise Exit(code=code)

@@ -56,6 +56,7 @@ def stop(root: Path, say: Say) -> None:
     if not layout.home.exists():
         return
     cloud.stop(layout)
+    base_image.withdraw(layout)
     engine.stop(layout, say)
     say("sandbox  down")
 

@@ -82,7 +82,7 @@ def test_credentials_of_another_account_are_refused_before_anything_is_read(clon
 
 
 def test_an_aws_that_cannot_be_reached_is_said_to_be_unreachable(clone):
-    nobody = {name: "http://127.0.0.1:9" for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")}
+    nobody = dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"), "http://127.0.0.1:9")
     elsewhere(clone, variables={**plain(clone.settings["variables"]), **nobody})
     refused(clone.invoke("deploy", "--env", "elsewhere"), 8, "cannot be reached", "127.0.0.1:9")
 

@@ -161,7 +161,7 @@ def test_outputs_that_cannot_be_read_are_told(stack):
 def test_a_lock_is_removed_by_its_id(stack):
     fake = FakeShell({"terraform force-unlock": ""})
     terraform.unlock(stack, "a3f0", fake)
-    assert fake.ran[0].argv[2:] == ("force-unlock", "-force", "a3f0")
+    assert fake.ran[0].argv[2:] == ("force-unlock", "-no-color", "-force", "a3f0")
 
 
 def test_a_lock_that_is_not_there_is_told(stack):
