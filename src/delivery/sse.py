@@ -64,8 +64,8 @@ class Parser:
 
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:
     """The events in a response, as they come. Raises UnhealthyError for a response that is no stream."""
-    parser = Parser()
-    for chunk in chunks:
+    parser, coming = Parser(), iter(chunks)
+    for chunk in coming:
         try:
             items = list(parser.feed(chunk))
         except ValueError as error:
@@ -74,9 +74,8 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
             if isinstance(item, Event):
                 yield item
             elif item.status != 200:
-                raise UnhealthyError(
-                    f"The function answered {item.status}.", parser.unfinished.decode(errors="replace")
-                )
+                body = parser.unfinished + b"".join(coming)
+                raise UnhealthyError(f"The function answered {item.status}.", body.decode(errors="replace"))
     if parser.prelude is None:
         raise UnhealthyError("The response is no stream.", parser.unfinished.decode(errors="replace")[:200])
 
