@@ -66,7 +66,6 @@ data "aws_iam_policy_document" "delivery" {
       "lambda:CreateFunctionUrlConfig",
       "lambda:GetAlias",
       "lambda:GetFunction",
-      "lambda:GetFunctionCodeSigningConfig",
       "lambda:GetFunctionConfiguration",
       "lambda:GetFunctionUrlConfig",
       "lambda:ListVersionsByFunction",
