@@ -13,12 +13,26 @@ _S3_ACTIONS = {
     "ListObjectsV2": "s3:ListBucket",
     "HeadObject": "s3:GetObject (or s3:ListBucket)",
 }
+# BuildKit tells the request and keeps ECR's reason to itself. What each request needs:
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+_REGISTRY = re.compile(r"unexpected status from (\w+) request to \S+/v2/\S+?/(blobs|manifests)/\S*: 403")
+_REGISTRY_ACTIONS = {
+    ("HEAD", "blobs"): "ecr:BatchCheckLayerAvailability",
+    ("GET", "blobs"): "ecr:GetDownloadUrlForLayer",
+    ("POST", "blobs"): "ecr:InitiateLayerUpload",
+    ("PATCH", "blobs"): "ecr:UploadLayerPart",
+    ("PUT", "blobs"): "ecr:CompleteLayerUpload",
+    ("HEAD", "manifests"): "ecr:BatchGetImage",
+    ("GET", "manifests"): "ecr:BatchGetImage",
+    ("PUT", "manifests"): "ecr:PutImage",
+}
 POLICY = "infrastructure/modules/ci_role/policy.tf"
 
 
 def missing(text: str) -> str:
     """The actions that were refused, such as `ecr:PutImage`; empty when the text names none."""
     found = _NAMED.findall(text) + [_S3_ACTIONS.get(name, f"s3:{name}") for name in _S3.findall(text)]
+    found += [_REGISTRY_ACTIONS[request] for request in _REGISTRY.findall(text) if request in _REGISTRY_ACTIONS]
     return ", ".join(dict.fromkeys(found))
 
 

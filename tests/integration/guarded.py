@@ -2,7 +2,9 @@
 
 import base64
 import contextlib
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +14,12 @@ from pathlib import Path
 import boto3
 import yaml
 from checkout import Checkout
+from policies import Document
+from rich.console import Console
 
+from delivery.progress import Progress
+from delivery.shell import Shell
+from delivery.workbench import Request, Workbench, open_bench
 from sandbox import cloud, cloud_settings, engine, processes
 from sandbox.cloud_settings import Settings
 from sandbox.layout import Layout
@@ -22,6 +29,7 @@ ENVIRONMENT = "preprod"
 GITHUB = "example/sse-streaming"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/{ENVIRONMENT}-delivery"
 ISSUER = "https://token.actions.githubusercontent.com"
+BUCKET = f"sse-streaming-tfstate-{ENVIRONMENT}-{ACCOUNT}"
 ROOT = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": ""}
 
 
@@ -54,6 +62,24 @@ class Guarded:
             "AWS_SESSION_TOKEN": answer["SessionToken"],
         }
 
+    def policy(self) -> Document:
+        """The CI role's policy as it is now."""
+        found = self.client("iam").get_role_policy(RoleName=f"{ENVIRONMENT}-delivery", PolicyName="delivery")
+        return found["PolicyDocument"]
+
+    def allow(self, document: Document) -> None:
+        """Give the CI role this policy instead."""
+        self.client("iam").put_role_policy(
+            RoleName=f"{ENVIRONMENT}-delivery", PolicyName="delivery", PolicyDocument=json.dumps(document)
+        )
+
+    def bench(self, credentials: dict[str, str]) -> Workbench:
+        """What the tasks work with, for whoever the credentials belong to."""
+        config = yaml.safe_load((self.checkout.root / "invoke.yaml").read_text())
+        config["environments"][ENVIRONMENT]["variables"] |= credentials
+        request = Request(self.checkout.root, ENVIRONMENT, config)
+        return open_bench(request, Shell(os.environ), Progress(Console(file=io.StringIO())))
+
 
 def token(sub: str = f"repo:{GITHUB}:environment:{ENVIRONMENT}", aud: str = "sts.amazonaws.com") -> str:
     """What GitHub's OIDC provider would sign; the emulator reads the claims and no signature."""
@@ -64,16 +90,15 @@ def token(sub: str = f"repo:{GITHUB}:environment:{ENVIRONMENT}", aud: str = "sts
 
 
 @contextlib.contextmanager
-def guarding(checkout: Checkout, folder: Path) -> Iterator[Guarded]:
-    """Start the emulator, let `preprod` lead to it without credentials of its own, and stop it."""
-    variables = checkout.settings["variables"]
-    layout = Layout.of(folder)
-    docker = engine.start(Layout.of(checkout.root), str)
+def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
+    """Start the emulator on the engine of `shared`, let `preprod` of `mine` lead to it, bootstrap, and stop it."""
+    variables = shared.settings["variables"]
+    layout = Layout.of(mine.root)
+    docker = engine.start(Layout.of(shared.root), str)
     settings = Settings.of(docker, next(cloud_settings.free_ports(docker.gateway, cloud_settings.PORT + 1)))
     cloud_settings.folder(layout).mkdir(parents=True)
     cloud_settings.remember(layout, settings)
-    environment = {
-        **cloud_settings.environment(layout, docker, settings),
+    environment = cloud_settings.environment(layout, docker, settings) | {
         "AUTH": "true",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
     }
@@ -82,10 +107,18 @@ def guarding(checkout: Checkout, folder: Path) -> Iterator[Guarded]:
     try:
         daemon = processes.spawn(layout, cloud.NAME, argv, environment)
         assert processes.wait_until(lambda: cloud.status(layout)[0] == "up", 60), daemon.last_lines()
-        _point(checkout.root, settings.registry, {**variables, **dict.fromkeys(_ENDPOINTS, endpoint)})
-        yield Guarded(checkout, endpoint)
+        _point(mine.root, settings.registry, {**variables, **dict.fromkeys(_ENDPOINTS, endpoint)})
+        yield _bootstrapped(Guarded(mine, endpoint))
     finally:
         cloud.stop(layout)
+
+
+def _bootstrapped(guarded: Guarded) -> Guarded:
+    outcome = guarded.checkout.invoke("bootstrap", "--env", ENVIRONMENT, **ROOT)
+    assert outcome.code == 0, outcome.text
+    # It denies whatever does not come over TLS, and the emulator enforces that too.
+    guarded.client("s3").delete_bucket_policy(Bucket=BUCKET)
+    return guarded
 
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")

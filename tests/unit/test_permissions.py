@@ -10,6 +10,7 @@ from delivery.errors import CloudError
 
 DENIED = "User: arn:aws:sts::1:assumed-role/ci/job is not authorized to perform: {} because no policy allows it"
 FORBIDDEN = "operation error S3: {}, https response error StatusCode: 403, RequestID: X, api error Forbidden: Forbidden"
+REGISTRY = "failed to push x: unexpected status from {} request to https://h/v2/prod-a-lambda/{}: {} Forbidden"
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,10 @@ FORBIDDEN = "operation error S3: {}, https response error StatusCode: 403, Reque
         (FORBIDDEN.format("ListObjectsV2"), "s3:ListBucket"),
         (FORBIDDEN.format("PutObject"), "s3:PutObject"),
         (FORBIDDEN.format("PutObject").replace("403", "412"), ""),
+        (REGISTRY.format("POST", "blobs/uploads/", 403), "ecr:InitiateLayerUpload"),
+        (REGISTRY.format("PUT", "blobs/uploads/1?digest=sha256:0", 403), "ecr:CompleteLayerUpload"),
+        (REGISTRY.format("PUT", "manifests/latest", 403), "ecr:PutImage"),
+        (REGISTRY.format("PUT", "manifests/latest", 404), ""),
         ("no basic auth credentials", ""),
     ],
 )
