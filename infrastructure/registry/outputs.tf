@@ -7,3 +7,8 @@ output "state_bucket" {
   description = "Name of the S3 bucket that holds this environment's Terraform state."
   value       = aws_s3_bucket.state.id
 }
+
+output "ci_role" {
+  description = "ARN of the CI role, the GitHub environment's variable AWS_ROLE_ARN; empty without github_repository."
+  value       = try(module.ci_role[0].arn, "")
+}

@@ -64,3 +64,22 @@ variable "keep_images" {
     error_message = "keep_images must be a whole number, 1 or more."
   }
 }
+
+variable "github_repository" {
+  description = "GitHub repository, OWNER/NAME, whose jobs in the GitHub environment <environment> may deliver; empty: no CI role."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?$", var.github_repository))
+    error_message = "github_repository must be OWNER/NAME, without wildcards, or empty."
+  }
+}
+
+variable "create_oidc_provider" {
+  description = "Whether the CI role brings GitHub's OIDC provider along; false where the account has it already."
+  type        = bool
+  default     = true
+  nullable    = false
+}

@@ -13,9 +13,15 @@ module "sse_streaming" {
   function_url_auth_type = var.function_url_auth_type
   log_retention_days     = var.log_retention_days
   alarm_actions          = var.alarm_actions
+  permissions_boundary   = local.permissions_boundary
 }
 
+data "aws_partition" "current" {}
+
 locals {
+  # Made by infrastructure/registry.
+  permissions_boundary = "arn:${data.aws_partition.current.partition}:iam::${var.account}:policy/${var.environment}-function-boundary"
+
   functions = {
     "sse-streaming" = module.sse_streaming
   }

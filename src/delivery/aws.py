@@ -14,6 +14,7 @@ import urllib3
 from botocore import exceptions
 from botocore.config import Config
 
+from delivery import permissions
 from delivery.errors import CloudError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _NO_CREDENTIALS = (
     exceptions.SSOError,
     exceptions.TokenRetrievalError,
 )
+# GitHub docs, "Configuring OpenID Connect in Amazon Web Services"
+_TRUST = "in the workflow `id-token: write`, and the environment that the role's trust names; then run the job again"
 
 
 class Aws:
@@ -109,8 +112,10 @@ def explained(doing: str) -> Iterator[None]:
     except exceptions.ProfileNotFound as error:
         raise ConfigurationError(str(error), hint="aws configure list-profiles") from error
     except _NO_CREDENTIALS as error:
-        hint = "`aws sso login`, or set AWS_PROFILE, then run the same command again"
+        hint = "`aws sso login`, or set AWS_PROFILE, then run the same command again; in a workflow: `id-token: write`"
         raise CloudError(f"Could not {doing}: there are no valid AWS credentials.", str(error), hint) from error
+    except FileNotFoundError as error:  # boto3 reads AWS_WEB_IDENTITY_TOKEN_FILE at the first call
+        raise CloudError(f"Could not {doing}: there is no OIDC token.", str(error), _TRUST) from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError, urllib3.exceptions.HTTPError) as error:
         hint = "check the network and AWS_ENDPOINT_URL, then `invoke doctor --env ...`"
         raise CloudError(f"Could not {doing}: AWS cannot be reached.", str(error), hint) from error
@@ -125,10 +130,13 @@ def code(error: exceptions.ClientError) -> str:
 
 def _refused(doing: str, error: exceptions.ClientError) -> CloudError:
     name = code(error)
+    if error.operation_name == "AssumeRoleWithWebIdentity":
+        return CloudError(f"Could not {doing}: the role cannot be taken ({name}).", str(error), _TRUST)
     if name.startswith(("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidSignature")):
         hint = "`aws sso login` (or renew the credentials), then run the same command again"
     elif "AccessDenied" in name or "Unauthorized" in name:
-        hint = "ask for the permission that the line above names"
+        actions = permissions.missing(str(error))
+        hint = permissions.hint(actions) if actions else "ask for the permission that the line above names"
     elif "Throttl" in name or name == "TooManyRequestsException":
         hint = "wait a minute, then run the same command again; it continues where it stopped"
     else:

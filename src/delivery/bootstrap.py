@@ -79,7 +79,7 @@ def bucket_exists(bench: Workbench) -> bool:
             if code(error) in ("404", "NoSuchBucket"):
                 return False
             if code(error) == "403":
-                why = "It belongs to another account, or these credentials may not see it."
+                why = "It belongs to another account, or these credentials may not see it (s3:ListBucket)."
                 hint = f"another bucket in infrastructure/{STACK}/{bench.settings.environment.name}.backend.hcl"
                 raise CloudError(f"The state bucket {name} is out of reach.", why, hint) from error
             raise

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from delivery import permissions
 from delivery.errors import TerraformError
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
@@ -47,6 +48,8 @@ class Diagnostics:
     def error(self, doing: str, stack: str) -> TerraformError:
         """The failure in our words, where it is a known one. `doing`: a verb; `stack`: the root module's name."""
         text = "\n".join(_text(error) for error in self.errors) or "\n".join(self.other[-5:])
+        if actions := permissions.missing(text):  # before the lock, which may be what cannot be written
+            return TerraformError(f"Terraform may not {doing} {stack}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
             return _locked(text, stack)
         if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from delivery import permissions
 from delivery.buildlog import BuildLog
 from delivery.errors import BuildError, CloudError, ConfigurationError
 from delivery.image import Image, PublishedImage
@@ -148,7 +149,8 @@ def _failure(log: BuildLog, stderr: str) -> Exception:
 def _refused(why: str) -> CloudError:
     if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
         return CloudError("The repository does not exist.", why, "invoke bootstrap --env ...")
-    return CloudError("The registry refused the push.", why, _DOCTOR)
+    actions = permissions.missing(why)
+    return CloudError("The registry refused the push.", why, permissions.hint(actions) if actions else _DOCTOR)
 
 
 def _last(text: str, lines: int = 5) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 from checkout import Checkout
+from guarded import guarding
 
 from sandbox import lifecycle
 
@@ -21,3 +22,11 @@ def deployed(checkout):
     outcome = checkout.invoke("deploy", "--env", "sandbox")
     assert outcome.code == 0, outcome.text
     return checkout, outcome
+
+
+@pytest.fixture(scope="session")
+def guarded(checkout, tmp_path_factory):
+    """A clone whose `preprod` is an account that enforces IAM, bootstrapped; its engine is the first clone's."""
+    mine = Checkout.make(tmp_path_factory.mktemp("guarded"))
+    with guarding(checkout, mine) as made:
+        yield made

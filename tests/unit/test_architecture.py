@@ -21,7 +21,7 @@ docker terraform login distribution
 source tools parallel
 buildlog diagnostics mirror progress sse
 shell aws
-output
+output permissions
 settings image errors clock
 """
 EFFECTS = {"subprocess": {"shell"}, "boto3": {"aws"}, "time": {"clock"}, "datetime": {"clock", "deploy"}}

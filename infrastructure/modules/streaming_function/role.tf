@@ -18,6 +18,9 @@ resource "aws_iam_role" "this" {
   name               = var.name
   description        = "What ${var.name} may do: write its own log."
   assume_role_policy = data.aws_iam_policy_document.assume.json
+
+  # The CI role may only make roles that have it; infrastructure/registry says what it allows.
+  permissions_boundary = var.permissions_boundary
 }
 
 # Not AWSLambdaBasicExecutionRole: that one may create log groups and write to any of them.

@@ -26,6 +26,12 @@ variable "commit" {
   nullable    = false
 }
 
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds what the function's role can ever be allowed."
+  type        = string
+  nullable    = false
+}
+
 variable "architecture" {
   description = "Instruction set of the image: x86_64 or arm64."
   type        = string

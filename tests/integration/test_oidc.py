@@ -1,0 +1,131 @@
+"""Bad input of a CI job: no token, one of another place, credentials that ran out, a role that may not push."""
+
+import http.server
+import threading
+
+import pytest
+from botocore.exceptions import ClientError
+from guarded import ENVIRONMENT, GITHUB, ROLE, token
+from policies import enforced
+
+from sandbox import processes
+
+
+@pytest.fixture
+def job(guarded):
+    """Types a task as a job does: without keys, with a role and a token file."""
+
+    def run(file, *words):
+        variables = {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file), "AWS_REGION": "us-east-1"}
+        return guarded.checkout.invoke(*words, "--env", ENVIRONMENT, **variables, AWS_ENDPOINT_URL=guarded.endpoint)
+
+    return run
+
+
+def ran_out(sts):
+    try:
+        sts.get_caller_identity()
+    except ClientError as error:
+        return "Expired" in str(error)
+    return False
+
+
+def refused(outcome, *said):
+    assert outcome.code == 8, outcome.text
+    for words in (*said, "  try: "):
+        assert words in outcome.text, outcome.text
+    assert "Traceback" not in outcome.text
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": f"repo:{GITHUB}:ref:refs/heads/main"},
+        {"sub": f"repo:{GITHUB}:pull_request"},
+        {"sub": f"repo:{GITHUB}:environment:prod"},
+        {"sub": f"repo:{GITHUB}-fork:environment:{ENVIRONMENT}"},
+        {"sub": f"repo:someone/else:environment:{ENVIRONMENT}"},
+        {"aud": "https://github.com/example"},
+    ],
+    ids=str,
+)
+def test_nobody_but_a_job_of_that_environment_of_that_repository_takes_the_role(guarded, claims):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.assume(token(**claims))
+
+
+def test_a_job_with_the_right_token_works_without_any_stored_key(job, tmp_path):
+    (tmp_path / "token").write_text(token())
+    outcome = job(tmp_path / "token", "doctor")
+    assert "✓ account        111111111111" in outcome.text, outcome.text
+
+
+def test_a_job_without_a_token_is_told_what_the_workflow_needs(job, tmp_path):
+    refused(job(tmp_path / "never-written", "tf-plan"), "there is no OIDC token", "id-token: write")
+
+
+def test_a_job_of_another_environment_is_told_that_the_role_is_not_its_own(job, tmp_path):
+    (tmp_path / "token").write_text(token(sub=f"repo:{GITHUB}:environment:prod"))
+    refused(job(tmp_path / "token", "tf-plan"), "the role cannot be taken (AccessDenied)", "the role's trust names")
+
+
+def test_credentials_that_ran_out_are_told_as_such(guarded):
+    credentials = guarded.assume(token(), seconds=1)
+    sts = guarded.client("sts", credentials)
+    assert processes.wait_until(lambda: ran_out(sts), 20)
+    outcome = guarded.checkout.invoke("tf-plan", "--env", ENVIRONMENT, **credentials)
+    refused(outcome, "ExpiredToken", "renew the credentials")
+
+
+def test_a_role_that_may_not_log_in_to_the_registry_is_told_which_permission_it_lacks(guarded):
+    policy = guarded.policy()
+    credentials = guarded.assume(token())
+    guarded.allow(enforced(policy, frozenset({"ecr:GetAuthorizationToken"})))
+    outcome = guarded.checkout.invoke("push-image", "--env", ENVIRONMENT, **credentials)
+    guarded.allow(policy)
+    refused(outcome, "log in to the registry", "ask for ecr:GetAuthorizationToken")
+
+
+def test_a_role_that_may_not_push_is_told_which_permission_it_lacks(guarded, refusing_registry):
+    policy = guarded.policy()
+    credentials = guarded.assume(token())
+    guarded.allow(enforced(policy, frozenset()))
+    kept = (guarded.checkout.root / "invoke.yaml").read_text()
+    mine = guarded.endpoint.removeprefix("http://")
+    (guarded.checkout.root / "invoke.yaml").write_text(
+        kept.replace(f"registry: {mine}", f"registry: {refusing_registry}")
+    )
+    outcome = guarded.checkout.invoke("push-image", "--env", ENVIRONMENT, **credentials)
+    (guarded.checkout.root / "invoke.yaml").write_text(kept)
+    guarded.allow(policy)
+    refused(outcome, "The registry refused the push", "ask for ecr:InitiateLayerUpload")
+
+
+class Refusing(http.server.BaseHTTPRequestHandler):
+    """ECR as it looks to a role without ecr:InitiateLayerUpload; the emulator lets everybody push."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        status = 403 if self.command == "POST" else 200 if self.path == "/v2/" else 404
+        reason = f"User: {ROLE} is not authorized to perform: ecr:InitiateLayerUpload"
+        body = f'{{"errors":[{{"code":"DENIED","message":"{reason}"}}]}}'.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    do_GET = do_HEAD = do_POST = answer
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def refusing_registry():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()

@@ -1,0 +1,190 @@
+"""The CI role's policy lets every task through, and without any one of its actions something fails that names it.
+
+In order: what creates is taken away and given back step by step until a deploy succeeds, then what reads, then what
+updates, until a second deploy succeeds.
+"""
+
+import pytest
+from guarded import BUCKET, ENVIRONMENT, token
+from policies import SAME, UNENFORCED, actions, enforced
+
+from delivery import bootstrap, deploy, docker, function, registry, terraform
+from delivery.errors import DeliveryError
+from delivery.image import PublishedImage
+
+FUNCTION = f"{ENVIRONMENT}-sse-streaming"
+TFVARS = f"infrastructure/service/{ENVIRONMENT}.tfvars"
+ALIAS = {"lambda:GetAlias", "lambda:UpdateAlias"}
+URL = {"lambda:CreateFunctionUrlConfig", "lambda:UpdateFunctionUrlConfig"}
+
+
+class Trial:
+    """The CI role at work, with its policy in the emulator's words, and the table of what failed."""
+
+    def __init__(self, guarded):
+        self.guarded = guarded
+        self.policy = guarded.policy()
+        self.credentials = guarded.assume(token())
+        self.bench = guarded.bench(self.credentials)
+        self.table = []
+        self.allow()
+        self.images = docker.images(self.bench.settings, ("sse-streaming",), self.bench.source)
+
+    def allow(self, *dropped):
+        self.guarded.allow(enforced(self.policy, frozenset(dropped) | frozenset(UNENFORCED)))
+
+    def invoke(self, *words):
+        return self.guarded.checkout.invoke(*words, "--env", ENVIRONMENT, **self.credentials)
+
+    def without(self, dropped, task, do):
+        """Drop actions, do something that needs them all, and note which failure named each."""
+        self.allow(*dropped)
+        with pytest.raises(DeliveryError) as caught:
+            do()
+        self.allow()
+        text = str(caught.value)
+        for action in sorted(dropped):
+            assert SAME.get(action, action) in text, text
+            said = next(line.strip() for line in text.splitlines() if SAME.get(action, action) in line)
+            self.table.append((action, task, caught.value.exit_code, said))
+
+    @property
+    def image(self):
+        return registry.find(self.bench.aws, self.images[0], "latest")
+
+    @property
+    def target(self):
+        return function.deployed(terraform.outputs(deploy.initialise(self.bench), self.bench.shell))[0]
+
+    def plan(self, digest=None):
+        image = PublishedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
+        values = {"images": {"sse-streaming": image.uri}, "commit": self.bench.source.tag}
+        return terraform.plan(deploy.initialise(self.bench), values, self.bench.shell, str)
+
+    def apply(self, digest=None):
+        return terraform.apply(self.plan(digest), self.bench.shell, str)
+
+
+@pytest.fixture(scope="module")
+def trial(guarded):
+    return Trial(guarded)
+
+
+def test_the_emulator_cannot_judge_these_so_their_words_are_read(trial):
+    """Without the boundary, whoever may make roles may do anything."""
+    for statement in trial.policy["Statement"]:
+        if statement["Action"] == "iam:PassRole":
+            assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+        if "iam:CreateRole" in statement["Action"]:
+            boundary = f"arn:aws:iam::111111111111:policy/{ENVIRONMENT}-function-boundary"
+            assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+        assert not [action for action in statement["Action"] if "*" in action]
+
+
+def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
+    pushed = trial.invoke("push-image")
+    assert pushed.code == 0, pushed.text
+    aws, image = trial.bench.aws, trial.images[0]
+    trial.without({"ecr:DescribeRepositories"}, "guards", lambda: registry.require_repositories(aws, trial.images))
+    trial.without({"ecr:BatchGetImage"}, "publish", lambda: registry.find(aws, image, "latest"))
+    trial.without({"ecr:GetAuthorizationToken"}, "publish", lambda: registry.login(aws))
+    trial.without({"s3:ListBucket"}, "doctor", lambda: bootstrap.bucket_exists(trial.bench))
+
+
+@pytest.mark.parametrize(
+    "dropped",
+    [
+        {"iam:CreateRole", "logs:CreateLogGroup"},
+        {"iam:PutRolePolicy"},
+        {"lambda:CreateFunction"},
+        {"lambda:CreateAlias"},
+        {*URL, "cloudwatch:PutMetricAlarm"},
+    ],
+    ids=lambda dropped: min(dropped),
+)
+def test_nothing_is_created_without(trial, dropped):
+    trial.without(dropped, "apply", trial.apply)
+
+
+def test_the_policy_is_enough_for_a_first_deploy_and_the_tasks_around_it(trial):
+    for task in ("deploy", "doctor", "releases", "verify"):
+        outcome = trial.invoke(task)
+        assert outcome.code == 0, outcome.text
+    role = trial.guarded.client("iam").get_role(RoleName=FUNCTION)["Role"]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(f"{ENVIRONMENT}-function-boundary")
+
+
+@pytest.mark.parametrize(
+    "dropped",
+    [
+        {"iam:GetRole", "logs:DescribeLogGroups"},
+        {"iam:ListRolePolicies", "logs:ListTagsForResource"},
+        {"iam:ListAttachedRolePolicies"},
+        {"iam:GetRolePolicy"},
+        {"lambda:GetFunction"},
+        {"lambda:ListVersionsByFunction"},
+        {"lambda:GetFunctionUrlConfig", "cloudwatch:DescribeAlarms"},
+        {"cloudwatch:ListTagsForResource"},
+        {"s3:GetObject"},
+        {"s3:PutObject"},
+    ],
+    ids=lambda dropped: min(dropped),
+)
+def test_nothing_is_planned_without(trial, dropped):
+    trial.without(dropped, "plan", trial.plan)
+
+
+def test_a_lock_is_not_released_without(trial):
+    trial.without({"s3:DeleteObject"}, "plan", trial.plan)
+    trial.guarded.client("s3").delete_object(Bucket=BUCKET, Key="service.tfstate.tflock")
+
+
+def test_nothing_is_released_without(trial):
+    aws, target, image = trial.bench.aws, trial.target, trial.image
+    url = trial.guarded.client("lambda")
+    trial.without(ALIAS, "release", lambda: function.alias(aws, target))
+    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.commit(aws, target))
+    trial.without({"ecr:PutImage"}, "release", lambda: registry.tag_release(aws, image, "0"))
+    trial.without({"ecr:DescribeImages"}, "releases", lambda: registry.release_tags(aws, image.repository_name))
+    url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
+    trial.without({"lambda:AddPermission"}, "release", lambda: function.settle_url(aws, target))
+    url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="AWS_IAM")
+    trial.without({"lambda:RemovePermission"}, "release", lambda: function.settle_url(aws, target))
+
+
+def test_nothing_is_updated_without(trial):
+    checkout = trial.guarded.checkout
+    checkout.edit(TFVARS, "log_retention_days = 14", "log_retention_days = 7\nheartbeat_seconds = 3")
+    other = trial.guarded.client("ecr").describe_images(repositoryName=trial.image.repository_name)["imageDetails"]
+    digest = next(found["imageDigest"] for found in other if found["imageDigest"] != trial.image.digest)
+    for action in (
+        "logs:PutRetentionPolicy",
+        "lambda:UpdateFunctionConfiguration",
+        "lambda:UpdateFunctionCode",
+        "lambda:PublishVersion",
+    ):
+        trial.without({action}, "apply", lambda: trial.apply(digest))
+
+
+def test_the_policy_is_enough_for_a_second_deploy_that_changes_what_can_change(trial):
+    checkout = trial.guarded.checkout
+    checkout.edit(TFVARS, "heartbeat_seconds = 3", 'heartbeat_seconds = 2\nfunction_url_auth_type = "NONE"')
+    checkout.commit("another release")
+    trial.guarded.allow(trial.policy | {"Statement": trial.policy["Statement"] + _widened(trial.policy)})
+    outcome = trial.invoke("deploy")
+    assert outcome.code == 0, outcome.text
+    assert "open to everyone" in outcome.text
+
+
+def test_every_action_of_the_policy_was_missed_or_has_its_reason(trial, capsys):
+    rows = [(action, task, str(code), said) for action, task, code, said in sorted(trial.table)]
+    rows += [(action, "-", "-", f"not enforced here: {reason}") for action, reason in sorted(UNENFORCED.items())]
+    with capsys.disabled():
+        print("\n" + "\n".join(f"{a:<36} {t:<8} {c:<2} {s[:110]}" for a, t, c, s in rows))
+    missed = {action for action, *_ in trial.table}
+    assert missed | set(UNENFORCED) == actions(trial.policy)
+    assert not missed & set(UNENFORCED)
+
+
+def _widened(policy):
+    return enforced(policy, frozenset())["Statement"]
