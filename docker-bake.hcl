@@ -42,9 +42,10 @@ function "repository" {
   result = REGISTRY == "" ? image : "${REGISTRY}/${ENVIRONMENT}-${image}-lambda"
 }
 
+# A push moves `latest` alone: the tag of a commit is claimed afterwards, so that no push takes it from another image.
 function "tags" {
   params = [image]
-  result = ["${repository(image)}:latest", "${repository(image)}:${COMMIT}"]
+  result = concat(["${repository(image)}:latest"], PUSH ? [] : ["${repository(image)}:${COMMIT}"])
 }
 
 # One cache per image: images that share one overwrite each other's.

@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from invoke.context import Context
@@ -11,6 +12,8 @@ from delivery import bootstrap as foundation
 from delivery import console, docker, function, sse, terraform
 from delivery import deploy as story
 from delivery import doctor as check_up
+from delivery import promote as promotion
+from delivery import publish as images
 from delivery import releases as history
 from delivery.console import ENV, confirmed, say, task
 from delivery.shell import Shell
@@ -19,6 +22,7 @@ from sandbox import lifecycle
 ROOT = Path(__file__).parent
 bench = functools.partial(console.bench, ROOT)
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
+DESTROY = {**YES, "destroy": "the address of something a protected environment may lose; once for each"}
 
 
 @task(help={"env": f"{ENV['env']}; without it, only the tools are looked at"})
@@ -44,14 +48,14 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False) -> None:
 def build_image(c: Context, env: str | None = None) -> None:
     """Build the images into the local engine, without pushing."""
     with bench(c, env) as b:
-        story.build(b, story.guard(b))
+        images.build(b, story.guard(b))
 
 
 @task(help=ENV)
 def push_image(c: Context, env: str | None = None) -> None:
     """Build and push the images as :latest and :<commit>; prints repository@digest."""
     with bench(c, env) as b:
-        published = story.publish(b, story.guard(b))
+        published = images.publish(b, story.guard(b))
     for image in published:
         say(image.uri)
 
@@ -63,11 +67,11 @@ def tf_plan(c: Context, env: str | None = None) -> None:
         story.plan(b, story.guard(b))
 
 
-@task(help=YES)
-def tf_apply(c: Context, env: str | None = None, yes: bool = False) -> None:
+@task(help=DESTROY, iterable=["destroy"])
+def tf_apply(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
     """Plan and apply: publishes a new version, and leaves the alias `live` where it is."""
     with bench(c, env) as b:
-        saved = story.plan(b, story.guard(b))
+        saved = story.plan(b, story.guard(b), tuple(destroy))
         confirmed(b, yes, f"Apply this to {env}?")
         story.apply(b, saved)
 
@@ -87,14 +91,36 @@ def verify(c: Context, env: str | None = None) -> None:
             story.check(b, target)
 
 
-@task(help=YES)
-def deploy(c: Context, env: str | None = None, yes: bool = False) -> None:
+@task(help=DESTROY, iterable=["destroy"])
+def deploy(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
     """Build, push, plan, apply, verify the new version's stream, then make it live."""
     with bench(c, env) as b:
-        saved = story.plan(b, story.guard(b))
+        saved = story.plan(b, story.guard(b), tuple(destroy))
         confirmed(b, yes, f"Apply this to {env}?")
         released = story.deliver(b, saved)
     b.progress.summary(f"{env}: commit {b.source.short} is live", tuple(map(story.words, released)))
+
+
+@task(
+    help={
+        "from_": "the environment whose live and verified image is taken",
+        "to": "the environment it is copied to",
+        "commit": "refuse unless this commit is what is live there",
+        "yes": YES["yes"],
+    }
+)
+def promote(
+    c: Context, from_: str | None = None, to: str | None = None, commit: str | None = None, yes: bool = False
+) -> None:
+    """Copy the image that is live and verified in one environment to another, byte for byte; no build."""
+    with console.benches(ROOT, c, from_, to) as (origin, target):
+        found = promotion.prepare(origin, target, commit)
+        if all(one.live for one in found):
+            say(f"{to} already serves it: {'; '.join(one.words() for one in found)}. Nothing to do.")
+            return
+        confirmed(target, yes, f"Copy this to {to}?")
+        promotion.promote(origin, target, found)
+    target.progress.summary(f"{to} has what {from_} serves", tuple(one.words() for one in found))
 
 
 @task(help=ENV)

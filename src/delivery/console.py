@@ -16,7 +16,7 @@ from invoke.exceptions import Exit
 from rich.console import Console
 
 from delivery import terraform
-from delivery.errors import INTERRUPTED, RefusedError
+from delivery.errors import INTERRUPTED, RefusedError, naming
 from delivery.progress import Progress
 from delivery.shell import Shell
 from delivery.workbench import Request, Workbench, open_bench
@@ -50,16 +50,28 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
 
 @contextlib.contextmanager
 def bench(root: Path, context: Context, env: str | None) -> Iterator[Workbench]:
-    """The workbench of one environment, with progress shown and signals forwarded while it is open.
+    """The workbench of one environment; see `benches`."""
+    with benches(root, context, env) as (opened,):
+        yield opened
+
+
+@contextlib.contextmanager
+def benches(root: Path, context: Context, *environments: str | None) -> Iterator[tuple[Workbench, ...]]:
+    """A workbench for each environment, with progress shown and signals forwarded while they are open.
 
     No saved plan outlives it: a plan may hold secrets, and a stale one is good for nothing.
     """
     shell = Shell(os.environ)
     progress = Progress(Console(highlight=False))
-    request = Request(root, env, _plain(context.config))
+    config = _plain(context.config)
+
+    def opened(name: str | None) -> Workbench:
+        with naming(name or ""):
+            return open_bench(Request(root, name, config), shell, progress)
+
     try:
         with shell.forwarding(), progress.showing():
-            yield open_bench(request, shell, progress)
+            yield tuple(map(opened, environments))
     finally:
         terraform.forget_plans(root / ".deploy")
 

@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from delivery import bootstrap, clock, docker, function, login, parallel, registry, terraform, verify
+from delivery import (
+    bootstrap,
+    clock,
+    docker,
+    function,
+    function_url,
+    parallel,
+    publish,
+    registry,
+    source,
+    terraform,
+    verify,
+)
 from delivery.errors import RefusedError, UnhealthyError
 from delivery.function import Alias, Function
 from delivery.image import Image, PublishedImage
@@ -44,12 +56,8 @@ def guard(bench: Workbench) -> tuple[Image, ...]:
     """
     with bench.progress.stage("guards") as stage:
         versions = require_docker(bench)
-        if bench.settings.environment.protected and bench.source.dirty:
-            raise RefusedError(
-                f"{bench.settings.environment.name} is protected, and the work tree has changes.",
-                "What runs there must be a commit.",
-                "git commit, then deploy again",
-            )
+        if bench.settings.environment.protected:
+            _require_commit_of_everyone(bench)
         names = docker.targets(bench.settings, bench.shell)
         stage.done(f"{versions}, commit {bench.source.short}")
     if bench.settings.bootstraps and bootstrap.needed(bench, names):
@@ -59,38 +67,12 @@ def guard(bench: Workbench) -> tuple[Image, ...]:
     return images
 
 
-def build(bench: Workbench, images: tuple[Image, ...]) -> str:
-    """Build into the local engine, without pushing; returns the counts of steps in words."""
-    with bench.progress.stage("build") as stage:
-        _, counts = _bake(bench, images, push=False, stage_say=stage.say)
-        stage.done(counts)
-    return counts
+def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] = ()) -> Plan:
+    """Publish while Terraform initialises, then plan on the digests.
 
-
-def publish(bench: Workbench, images: tuple[Image, ...]) -> tuple[PublishedImage, ...]:
-    """Build and push what the registry does not have yet, and check every image it has.
-
-    Raises BuildError or CloudError.
+    `destroy`: addresses that may be destroyed although the environment is protected. Raises RefusedError for others.
     """
-    with bench.progress.stage("publish") as stage:
-        found = [registry.find(bench.aws, image, bench.source.tag) for image in images]
-        known = tuple(image for image in found if image is not None)
-        if len(known) == len(images) and not bench.source.dirty:
-            for image in known:
-                registry.tag(bench.aws, image, "latest")
-            result, how = known, "already in the registry"
-        else:
-            digests, how = _bake(bench, images, push=True, stage_say=stage.say)
-            result = docker.published(images, digests)
-        access = registry.login(bench.aws)
-        sizes = [registry.check(bench.aws, image, bench.settings.platform, access) for image in result]
-        stage.done(f"{', '.join(f'{image.name} {image.short}' for image in result)} ({how}; {sizes[0]})")
-    return result
-
-
-def plan(bench: Workbench, images: tuple[Image, ...]) -> Plan:
-    """Publish while Terraform initialises, then plan on the digests."""
-    published, stack = parallel.both(bench.shell, lambda: publish(bench, images), lambda: initialise(bench))
+    published, stack = parallel.both(bench.shell, lambda: publish.publish(bench, images), lambda: initialise(bench))
     with bench.progress.stage("plan") as stage:
         values = {
             "images": {image.name: image.uri for image in published},
@@ -101,7 +83,7 @@ def plan(bench: Workbench, images: tuple[Image, ...]) -> Plan:
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.line(f"    {words}")
-    saved.require_harmless(bench.settings.environment)
+    saved.require_harmless(bench.settings.environment, destroy)
     return saved
 
 
@@ -140,7 +122,7 @@ def release(bench: Workbench, target: Function, seen: Alias) -> Release:
         registry.tag_release(bench.aws, PublishedImage(target.image, repository, digest), target.version)
         if seen.version != target.version:
             function.move(bench.aws, target, seen)
-        callers = function.settle_url(bench.aws, target)
+        callers = function_url.settle(bench.aws, target)
         moved = f"{seen.version} -> {target.version}" if seen.version != target.version else target.version
         stage.done(f"alias {target.alias}: version {moved}, open to {callers}")
     where = bench.settings.environment.name
@@ -165,26 +147,28 @@ def initialise(bench: Workbench) -> Stack:
     """The service's Terraform, ready to plan."""
     with bench.progress.stage("init") as stage:
         stack = terraform.init(bench.settings, STACK, bench.shell, stage.say)
-        stage.done("terraform is ready")
+        stage.done(f"terraform is ready for {bench.settings.environment.name}")
     return stack
 
 
 def current(bench: Workbench) -> tuple[Function, ...]:
     """The functions as they are deployed. Raises UnhealthyError when there are none."""
-    outputs = terraform.outputs(initialise(bench), bench.shell)
-    if "functions" not in outputs:
+    if not (found := functions(bench)):
         raise UnhealthyError("Nothing is deployed yet.", "", "invoke deploy --env ...")
-    return function.deployed(outputs)
+    return found
 
 
-def _bake(
-    bench: Workbench, images: tuple[Image, ...], push: bool, stage_say: terraform.Say
-) -> tuple[dict[str, str], str]:
-    settings = bench.settings
-    folder = settings.root / ".deploy" / settings.environment.name
-    variables = docker.variables(settings, bench.source, bench.shell.variables)
-    bake = docker.Bake(tuple(image.name for image in images), variables, folder, push)
-    access = registry.login(bench.aws)
-    host = settings.environment.registry
-    with login.logged_in(folder, host, access.password, bench.shell) as shell:
-        return docker.build(bake, settings.root, shell, stage_say)
+def functions(bench: Workbench) -> tuple[Function, ...]:
+    """The functions as they are deployed, none before the first deploy."""
+    outputs = terraform.outputs(initialise(bench), bench.shell)
+    return function.deployed(outputs) if "functions" in outputs else ()
+
+
+def _require_commit_of_everyone(bench: Workbench) -> None:
+    if bench.source.dirty:
+        raise RefusedError(
+            f"{bench.settings.environment.name} is protected, and the work tree has changes.",
+            "What runs there must be a commit.",
+            "git commit, then deploy again",
+        )
+    source.require_merged(bench.settings.root, bench.source.commit, bench.settings.default_branch, bench.shell)

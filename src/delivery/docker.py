@@ -68,8 +68,13 @@ def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
 
 def images(settings: Settings, names: tuple[str, ...], source: Source) -> tuple[Image, ...]:
     """The images we intend: `{registry}/{environment}-{name}-lambda`, tagged `latest` and with the commit."""
+    return tuple(Image(name, repository(settings, name), ("latest", source.tag)) for name in names)
+
+
+def repository(settings: Settings, name: str) -> str:
+    """Where an environment keeps an image; docker-bake.hcl says the same."""
     where = settings.environment
-    return tuple(Image(name, f"{where.registry}/{where.name}-{name}-lambda", ("latest", source.tag)) for name in names)
+    return f"{where.registry}/{where.name}-{name}-lambda"
 
 
 def variables(settings: Settings, source: Source, inherited: Mapping[str, str]) -> dict[str, str]:

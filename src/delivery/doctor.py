@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from delivery import bootstrap, docker, registry, tools
+from delivery import bootstrap, deploy, docker, function_url, registry, tools
 from delivery.errors import CloudError, DeliveryError
 from delivery.shell import Shell
 from delivery.workbench import Workbench
@@ -45,6 +45,7 @@ def of_environment(bench: Workbench) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "account", lambda: bench.settings.environment.account  # compared when the bench was opened
     yield "state", lambda: _state(bench)
     yield "registry", lambda: _repositories(bench)
+    yield "url", lambda: _urls(bench)
 
 
 def _state(bench: Workbench) -> str:
@@ -58,6 +59,11 @@ def _repositories(bench: Workbench) -> str:
     images = docker.images(bench.settings, names, bench.source)
     registry.require_repositories(bench.aws, images)
     return ", ".join(image.repository for image in images)
+
+
+def _urls(bench: Workbench) -> str:
+    targets = deploy.functions(bench)
+    return ", ".join(f"{it.name}: {function_url.look(bench.aws, it)}" for it in targets) or "nothing is deployed yet"
 
 
 def _finding(name: str, check: Callable[[], str]) -> Finding:

@@ -12,6 +12,9 @@
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 INTERRUPTED = 130
 
 
@@ -75,3 +78,13 @@ class CloudError(DeliveryError):
     """AWS or the registry refused, or cannot be reached."""
 
     exit_code = 8
+
+
+@contextlib.contextmanager
+def naming(environment: str) -> Iterator[None]:
+    """While open, what to type next names this environment: a task that works on two needs to say which."""
+    try:
+        yield
+    except DeliveryError as error:
+        error.hint = error.hint.replace("--env ...", f"--env {environment}")
+        raise

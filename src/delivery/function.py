@@ -1,4 +1,4 @@
-"""Lambda: what is live, who may open the URL, move the alias, and one version's stream."""
+"""Lambda: what is live, what a version runs, move the alias, and one version's stream."""
 
 import json
 from collections.abc import Iterator
@@ -9,8 +9,6 @@ from delivery.aws import Aws, ClientError, code, explained
 from delivery.errors import RefusedError, UnhealthyError
 
 _STREAM = "/api/v2/stream"
-# Ours, and the one that Terraform's provider adds by itself when it makes a public URL.
-_PUBLIC = ("PublicUrl", "PublicUrlInvoke", "FunctionURLAllowPublicAccess")
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,13 @@ def commit(aws: Aws, function: Function) -> str:
     return answer.get("Description", "").removeprefix("commit ")
 
 
+def image_uri(aws: Aws, function: Function, version: str) -> str:
+    """The image a published version runs, `repository@sha256:...`. Raises CloudError."""
+    with explained(f"read the image of version {version} of {function.name}"):
+        answer = aws.functions.get_function(FunctionName=function.name, Qualifier=version)
+    return answer["Code"].get("ImageUri", "")
+
+
 def wait_active(aws: Aws, function: Function) -> None:
     """Until Lambda has made the published version ready. Raises CloudError when it does not get there."""
     with explained(f"wait for version {function.version} of {function.name} to become active"):
@@ -106,24 +111,6 @@ def move(aws: Aws, function: Function, seen: Alias) -> None:
             ) from error
 
 
-def settle_url(aws: Aws, function: Function) -> str:
-    """Let the public in where the URL is public, and nobody else where it is not; returns who may call, in words.
-
-    AWS wants two statements since October 2025, and provider 5.100.0 cannot say the second:
-    https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html. Idempotent. Raises CloudError.
-    """
-    with explained(f"read the URL of {function.name}"):
-        config = aws.functions.get_function_url_config(FunctionName=function.name, Qualifier=function.alias)
-    with explained(f"set who may call the URL of {function.name}"):
-        if config["AuthType"] != "NONE":
-            for statement in _PUBLIC:
-                _revoke(aws, function, statement)
-            return "signed requests (AWS_IAM)"
-        _permit(aws, function, "PublicUrl", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
-        _permit(aws, function, "PublicUrlInvoke", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
-    return "everyone"
-
-
 def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], silence: float) -> Iterator[bytes]:
     """The bytes of one response as they come, from `qualifier` (a version or an alias).
 
@@ -145,28 +132,6 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
                     complete.get("ErrorDetails", ""),
                     "read its log, correct the function, then deploy again",
                 )
-
-
-def _permit(aws: Aws, function: Function, statement: str, **grant: Any) -> None:
-    try:
-        aws.functions.add_permission(
-            FunctionName=function.name,
-            Qualifier=function.alias,
-            StatementId=statement,
-            Principal="*",
-            **grant,
-        )
-    except ClientError as error:
-        if code(error) != "ResourceConflictException":  # the statement is there already
-            raise
-
-
-def _revoke(aws: Aws, function: Function, statement: str) -> None:
-    try:
-        aws.functions.remove_permission(FunctionName=function.name, Qualifier=function.alias, StatementId=statement)
-    except ClientError as error:
-        if code(error) != "ResourceNotFoundException":
-            raise
 
 
 def stream_event(query: dict[str, str]) -> dict[str, Any]:

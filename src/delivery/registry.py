@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import urllib3
+from typing import TYPE_CHECKING
 
 from delivery.aws import Aws, ClientError, code, explained
-from delivery.errors import BuildError, CloudError
+from delivery.distribution import Login, Repository
+from delivery.errors import BuildError, CloudError, RefusedError
 from delivery.image import Image, PublishedImage
 from delivery.login import password
 
@@ -23,17 +21,6 @@ MANIFESTS = (
 )
 LARGEST = 10 * 1024**3  # bytes, ibid.: "maximum uncompressed image size of 10 GB, including all layers"
 _RELEASE = "release-"
-
-
-@dataclass(frozen=True)
-class Login:
-    """A registry's address with scheme, and the password for user AWS; valid for 12 hours."""
-
-    endpoint: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Login({self.endpoint})"
 
 
 def login(aws: Aws) -> Login:
@@ -54,7 +41,7 @@ def require_repositories(aws: Aws, images: tuple[Image, ...]) -> None:
         raise CloudError(f"The repository does not exist: {', '.join(missing)}", "", "invoke bootstrap --env ...")
 
 
-def find(aws: Aws, image: Image, tag: str) -> PublishedImage | None:
+def find(aws: Aws, image: Image | PublishedImage, tag: str) -> PublishedImage | None:
     """The image that carries `tag`, if there is one. Raises CloudError."""
     with explained(f"look up {image.repository_name}:{tag}"):
         answer = aws.ecr.batch_get_image(
@@ -77,7 +64,7 @@ def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
     if media_type not in (*MANIFESTS, "manifest"):
         why = "Lambda takes one manifest: no index, no attestations."
         raise BuildError(f"{image.uri} is a {media_type}.", why, "keep provenance and sbom disabled in docker-bake.hcl")
-    config = _blob(access, image, document["config"]["digest"])
+    config = Repository(access, image.repository_name).json(document["config"]["digest"])
     found = f"{config.get('os')}/{config.get('architecture')}"
     if found != platform:
         why = f"build.platform in invoke.yaml is {platform}."
@@ -113,6 +100,31 @@ def tag(aws: Aws, image: PublishedImage, name: str) -> None:
                 raise
 
 
+def require_unclaimed(aws: Aws, image: PublishedImage, commit: str) -> None:
+    """Raises RefusedError when the tag of a commit names another image already: nobody could say which one ran."""
+    found = find(aws, image, commit)
+    if found and found.digest != image.digest:
+        raise RefusedError(
+            f"{image.repository_name}:{commit} is another image already.",
+            f"It is {found.digest}; this one is {image.digest}.",
+            "find out which is right; `aws ecr batch-delete-image` removes the tag of the other",
+        )
+
+
+def claim(aws: Aws, image: PublishedImage, commit: str) -> None:
+    """Tag the image of a clean commit with it. Raises RefusedError when the tag names another image, or CloudError."""
+    require_unclaimed(aws, image, commit)
+    tag(aws, image, commit)
+
+
+def exists(aws: Aws, image: PublishedImage) -> bool:
+    """Whether the repository has the digest. Raises CloudError."""
+    with explained(f"look up {image.uri}"):
+        ids = [{"imageDigest": image.digest}]
+        answer = aws.ecr.batch_get_image(repositoryName=image.repository_name, imageIds=ids)  # type: ignore[arg-type]
+    return bool(answer["images"])
+
+
 def release_tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
     """Version to digest, for each release tag in the repository. Raises CloudError."""
     found: dict[str, str] = {}
@@ -144,17 +156,3 @@ def _stored(ecr: "ECRClient", image: PublishedImage) -> "ImageTypeDef":
             f"{image.uri} does not exist.", "The registry has no such digest.", "invoke push-image --env ..."
         )
     return answer["images"][0]
-
-
-def _blob(access: Login, image: PublishedImage, digest: str) -> dict[str, Any]:
-    """A small JSON blob. OCI distribution spec, "Pulling blobs"; ECR answers with a redirect to S3."""
-    url = f"{access.endpoint}/v2/{image.repository_name}/blobs/{digest}"
-    headers = urllib3.make_headers(basic_auth=f"AWS:{access.password}")
-    try:
-        answer = urllib3.request("GET", url, headers=headers, timeout=urllib3.Timeout(connect=5, read=30))
-    except urllib3.exceptions.HTTPError as error:
-        raise CloudError("The registry cannot be reached.", str(error), "invoke doctor --env ...") from error
-    if answer.status != 200:
-        raise CloudError(f"The registry answered {answer.status} for {digest}.", "", "invoke doctor --env ...")
-    document: dict[str, Any] = answer.json()
-    return document

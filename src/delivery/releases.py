@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from delivery import function, registry
 from delivery.aws import Aws, explained
+from delivery.errors import BuildError, RefusedError
 from delivery.function import Function
+from delivery.image import PublishedImage
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,34 @@ def history(aws: Aws, target: Function) -> tuple[Entry, ...]:
         for page in pages:
             entries += [_entry(dict(version), released, live) for version in page["Versions"]]
     return tuple(sorted((e for e in entries if e.version.isdigit()), key=lambda e: -int(e.version)))
+
+
+def verified(aws: Aws, target: Function) -> tuple[Entry, PublishedImage]:
+    """What is live, and the image it runs. Raises RefusedError when that version was never verified.
+
+    The digest is the version's own; the release tag only says that it was verified. Raises BuildError when the
+    registry no longer has the image.
+    """
+    entry = next(found for found in history(aws, target) if found.live)
+    repository, _, digest = function.image_uri(aws, target, entry.version).partition("@")
+    image = PublishedImage(target.image, repository, digest)
+    if not registry.exists(aws, image):
+        why = f"Version {entry.version} of {target.name} runs it."
+        raise BuildError(
+            f"{image.uri} is gone from the registry.", why, "invoke deploy --env ..., which builds it again"
+        )
+    if entry.digest != image.digest:
+        tags = (
+            f"release-{entry.version} names {entry.digest}"
+            if entry.digest
+            else f"there is no tag release-{entry.version}"
+        )
+        raise RefusedError(
+            f"Version {entry.version} of {target.name} is live, and was never verified.",
+            f"In {image.repository_name}, {tags}.",
+            "invoke deploy --env ..., which verifies before it makes a version live",
+        )
+    return entry, image
 
 
 def table(entries: tuple[Entry, ...]) -> tuple[str, ...]:

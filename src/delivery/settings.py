@@ -46,6 +46,7 @@ class Settings:
     environment: Environment
     platform: str = "linux/amd64"
     cache: str = "registry"
+    default_branch: str = "main"
     bootstraps: bool = False
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
@@ -64,11 +65,13 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
     default = f"{account}.dkr.ecr.{region}.amazonaws.com"
     registry = _text(raw, prefix, "registry", r"[\w.-]+(:\d+)?", "a registry host", default)
     build = _section(config, "build", ("platform", "cache"))
+    git = _section(config, "git", ("default_branch",))
     return Settings(
         root=root,
         environment=Environment(str(name), account, region, registry, _flag(raw, prefix, "protected")),
         platform=_choice(build, "platform", PLATFORMS),
         cache=_choice(build, "cache", CACHES),
+        default_branch=_text(git, "git", "default_branch", r"[\w./-]+", "a branch, such as main", "main"),
         bootstraps=_flag(raw, prefix, "bootstraps"),
         started_by=_text(raw, prefix, "started_by", r"[\w.]+:\w+", "module:function", "-").strip("-"),
         variables=_variables(raw.get("variables") or {}, f"{prefix}.variables"),

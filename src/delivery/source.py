@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from delivery.errors import ConfigurationError
+from delivery.errors import ConfigurationError, RefusedError
 from delivery.shell import Command, Shell
 
 
@@ -36,3 +36,20 @@ def read(root: Path, shell: Shell) -> Source:
     if status.code:
         raise ConfigurationError("The work tree could not be compared.", status.stderr.strip(), "git status")
     return Source(commit, dirty=bool(status.stdout.strip()), committed_at=int(seconds))
+
+
+def require_merged(root: Path, commit: str, branch: str, shell: Shell) -> None:
+    """Raises RefusedError unless `commit` is on the default branch: on origin's, or the local one without an origin."""
+    known = [
+        name
+        for name in (f"origin/{branch}", branch)
+        if shell.run(Command(("git", "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"), cwd=root)).code == 0
+    ]
+    ancestor = ("git", "merge-base", "--is-ancestor", commit)
+    if not known or shell.run(Command((*ancestor, known[0]), cwd=root)).code:
+        where = f"It is not on {known[0]}." if known else f"There is no branch {branch} here."
+        raise RefusedError(
+            f"Commit {commit[:12]} is not on the default branch.",
+            f"{where} What runs in a protected environment must be what everyone has.",
+            f"merge and push it to {branch}, then `git fetch origin {branch}`; git.default_branch names the branch",
+        )

@@ -46,13 +46,14 @@ class Plan:
     empty: bool = False
     """Whether applying it would change nothing, neither resources nor state nor outputs; Terraform's own word."""
 
-    def require_harmless(self, environment: Environment) -> None:
-        """Raises RefusedError when it destroys anything in a protected environment."""
-        if self.deletes and environment.protected:
+    def require_harmless(self, environment: Environment, named: tuple[str, ...] = ()) -> None:
+        """Raises RefusedError when it destroys in a protected environment what was not `named`, address by address."""
+        unnamed = [address for address in self.deletes if address not in named]
+        if unnamed and environment.protected:
             raise RefusedError(
-                f"The plan destroys {len(self.deletes)} in {environment.name}, which is protected.",
-                "\n".join(self.deletes),
-                f"keep them in infrastructure/{self.stack.name}, or destroy them by hand first",
+                f"The plan destroys {len(unnamed)} in {environment.name}, which is protected.",
+                "\n".join(unnamed),
+                f"keep them in infrastructure/{self.stack.name}, or name each: --destroy '{unnamed[0]}'",
             )
 
     def words(self) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ Every mend has a test that looks at the unmended emulator and fails once upstrea
 then the mend is deleted. Read in the source of MiniStack 1.5.33.
 """
 
+import base64
+import contextlib
 import importlib
 import json
 import re
@@ -74,19 +76,55 @@ def _xml_value(value: Any) -> str:
 
 
 def login_at(endpoint: str) -> Callable[[ModuleType, Callable[..., Answer]], Callable[..., Answer]]:
-    """GetAuthorizationToken names a registry on amazonaws.com; the one to log in to is this endpoint."""
+    """GetAuthorizationToken names a registry on amazonaws.com; the one to log in to is this endpoint.
 
-    def wrap(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    The password is the account's, as ECR's is: see `registries_apart`.
+    """
+
+    def wrap(ecr: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
         def token(data: Any) -> Answer:
             def here(document: Any) -> None:
                 for entry in document["authorizationData"]:
                     entry["proxyEndpoint"] = endpoint
+                    password = f"AWS:{ecr.get_account_id()}-token"
+                    entry["authorizationToken"] = base64.b64encode(password.encode()).decode()
 
             return rewritten(upstream(data), here)
 
         return token
 
     return wrap
+
+
+def registries_apart(ecr: ModuleType, upstream: Callable[..., None]) -> Callable[..., None]:
+    """Registry requests carry no signature, and upstream takes each for the default account's.
+
+    ECR knows the account by the password. An engine sends none where it was not asked for one: then the repository's
+    name has to say whose it is, and does where only one account has it.
+    """
+
+    def select(name: str | None, headers: Mapping[str, str], query: Any) -> None:
+        upstream(name, headers, query)
+        if account := _account(headers.get("authorization", "")):
+            ecr.set_request_account_id(account)
+        elif name not in ecr._repositories:
+            owners = [(who, where) for (who, where, held), _ in ecr._repositories.all_items() if held == name]
+            if len(owners) == 1:
+                ecr.set_request_account_id(owners[0][0])
+                ecr.set_request_region(owners[0][1])
+
+    return select
+
+
+def _account(authorization: str) -> str:
+    """The account whose password this is; nothing for any other."""
+    kind, _, credentials = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return ""
+    with contextlib.suppress(ValueError):
+        found = re.fullmatch(r"AWS:(\d{12})-token", base64.b64decode(credentials).decode())
+        return found[1] if found else ""
+    return ""
 
 
 def missing_images_named(ecr: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -144,6 +182,7 @@ def mends(endpoint: str) -> tuple[Mend, ...]:
     return (
         Mend("cloudwatch", "_describe_alarms", alarms_in_full),
         Mend("ecr", "_get_authorization_token", login_at(endpoint)),
+        Mend("ecr", "_select_registry_request_scope", registries_apart),
         Mend("ecr", "_describe_images", image_sizes_of_layers),
         Mend("ecr", "_describe_images", missing_images_named),
     )

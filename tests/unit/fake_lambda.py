@@ -20,6 +20,7 @@ class FakeLambda(_Fake):
         self.responses: dict[str, object] = {}
         self.versions: list[dict] = []
         self.commits: dict[str, str] = {}
+        self.images: dict[str, str] = {}
         self.waited: list[dict] = []
 
     @operation
@@ -63,6 +64,19 @@ class FakeLambda(_Fake):
         del self.statements[StatementId]
 
     @operation
+    def get_policy(self, FunctionName, Qualifier):
+        assert (FunctionName, Qualifier) == ("fn", "live")
+        if not self.statements:
+            raise refusal("ResourceNotFoundException", "The resource you requested does not exist")
+        statements = [_statement(name, dict(grant)) for name, grant in self.statements.items()]
+        return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
+
+    @operation
+    def get_function(self, FunctionName, Qualifier):
+        assert FunctionName == "fn"
+        return {"Code": {"ImageUri": self.images[Qualifier]}}
+
+    @operation
     def invoke_with_response_stream(self, FunctionName, Qualifier, Payload):
         assert FunctionName == "fn"
         json.loads(Payload)
@@ -84,6 +98,21 @@ class FakeLambda(_Fake):
         self.waited.append({"version": Qualifier, **WaiterConfig})
         if "wait" in self.refuses:
             raise self.refuses["wait"]
+
+
+def _statement(name, grant):
+    """A permission as it stands in the policy: urls-auth.html shows both conditions in this form."""
+    conditions = {
+        "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+        "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+        "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    }
+    found = {}
+    for key, (kind, operand) in conditions.items():
+        if key in grant:
+            found.setdefault(kind, {})[operand] = str(grant[key]).lower() if kind == "Bool" else grant[key]
+    statement = {"Sid": name, "Effect": "Allow", "Principal": grant["Principal"], "Action": grant["Action"]}
+    return {**statement, **({"Condition": found} if found else {})}
 
 
 class FakeS3(_Fake):

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import urllib3
 from fake_lambda import FakeAws, FakeLambda, FakeS3, healthy
 from fakes import ACCOUNT, FakeEcr, FakeShell, manifest
 from rich.console import Console
@@ -77,6 +78,8 @@ def answers(*changes, **more):
     return {
         "git log": f"{COMMIT} 1700000000\n",
         "git status": "",
+        "git rev-parse": COMMIT,
+        "git merge-base": "",
         "terraform version": json.dumps({"terraform_version": "1.11.4"}),
         "git --version": "git version 2.39.5",
         "docker version": "26.1.5+dfsg1\n",
@@ -115,19 +118,13 @@ def blobs(monkeypatch, status=200, **config):
     """The registry serves one config blob; returns the requests it got. urllib3 has no seam of its own here."""
     asked = []
 
-    class Answer:
-        def __init__(self):
-            self.status = status
-
-        def json(self):
-            return {"os": "linux", "architecture": "amd64", **config}
-
-    def request(method, url, headers, timeout):
-        del timeout
+    def request(self, method, url, headers, **_):
+        del self
         asked.append((method, url, headers))
-        return Answer()
+        body = json.dumps({"os": "linux", "architecture": "amd64", **config}).encode()
+        return urllib3.HTTPResponse(io.BytesIO(body), status=status, preload_content=False)
 
-    monkeypatch.setattr("delivery.registry.urllib3.request", request)
+    monkeypatch.setattr(urllib3.PoolManager, "request", request)
     return asked
 
 

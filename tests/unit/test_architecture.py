@@ -9,12 +9,15 @@ SRC = Path(__file__).parents[2] / "src"
 # Each module of delivery imports only what stands on a later line.
 LADDER = """
 console
-deploy doctor
-bootstrap
+doctor promote
+deploy
+bootstrap publish
 verify releases
 workbench
+function_url
 function registry
-docker terraform login
+transfer
+docker terraform login distribution
 source tools parallel
 buildlog diagnostics mirror progress sse
 shell aws

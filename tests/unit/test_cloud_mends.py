@@ -1,6 +1,7 @@
 """Each mend of the emulator: that the gap is still there upstream (else: delete the mend), and that it is closed."""
 
 import asyncio
+import base64
 import importlib
 import json
 import time
@@ -70,6 +71,39 @@ def test_the_login_is_for_this_endpoint() -> None:
     gap(ENDPOINT not in endpoint())
     mend("_get_authorization_token")
     assert endpoint() == ENDPOINT
+
+
+def pushed_to(name: str, account: str = "", password: str = "") -> int:
+    """The status of a registry request for a repository, made as nobody or with a password."""
+    credentials = base64.b64encode(f"AWS:{password}".encode()).decode()
+    headers = {"authorization": f"Basic {credentials}"} if password else {}
+
+    async def ask() -> int:
+        ecr.set_request_account_id(account)
+        path = f"/v2/{name}/blobs/uploads/"
+        return int((await ecr.handle_registry_request("POST", path, headers, b"", {}))[0])
+
+    return asyncio.run(ask())
+
+
+def test_a_registry_request_reaches_the_account_whose_password_or_repository_it_is() -> None:
+    name, both = next(names), next(names)
+    tokens = {}
+    mend("_get_authorization_token")
+    for account in ("111111111111", "222222222222"):
+        ecr.set_request_account_id(account)
+        token = document(ecr._get_authorization_token({}))["authorizationData"][0]["authorizationToken"]
+        tokens[account] = base64.b64decode(token).decode().removeprefix("AWS:")
+        for repository in (name, both)[account.startswith("2") :]:
+            document(ecr._create_repository({"repositoryName": repository}))
+    ecr.set_request_account_id("000000000000")
+    gap(pushed_to(name) == 404)
+    mend(mends.registries_apart)
+    assert pushed_to(name) == pushed_to(name, password=tokens["111111111111"]) == 202
+    assert pushed_to(name, password=tokens["222222222222"]) == 404
+    assert pushed_to(both) == 404, "two accounts have it, and nothing says which is meant"
+    assert pushed_to(both, password=tokens["222222222222"]) == 202
+    assert pushed_to(name, password="somebody else's") == 202
 
 
 def test_an_image_that_is_not_there_is_an_error() -> None:

@@ -63,9 +63,10 @@ def test_the_version_is_ready_then_verified_then_tagged_and_only_then_live_and_o
 
 def test_the_release_tag_is_there_before_the_alias_moves(tmp_path):
     made = world(tmp_path)
+    saved = deploy.plan(made.bench, deploy.guard(made.bench))
     made.aws.ecr.refuses["put_image"] = refusal("ServerException")
     with pytest.raises(CloudError, match="release-2"):
-        deployed(made)
+        deploy.deliver(made.bench, saved)
     assert alias_untouched(made)
 
 

@@ -10,7 +10,7 @@ from delivery import deploy
 from delivery.errors import CloudError, ConfigurationError, MissingToolError, RefusedError
 from delivery.shell import Result
 
-HARMLESS = ("docker version", "docker buildx version", "docker buildx bake --file docker-bake.hcl --print")
+HARMLESS = ("git ", "docker version", "docker buildx version", "docker buildx bake --file docker-bake.hcl --print")
 
 
 def nothing_changed(made):
@@ -38,6 +38,20 @@ def test_a_protected_environment_takes_only_a_commit(tmp_path):
     )
     assert nothing_changed(made)
     assert "✗ guards     failed" in made.out.getvalue()
+
+
+def test_a_protected_environment_takes_only_a_commit_of_the_default_branch(tmp_path):
+    made = world(tmp_path, answers(**{"git merge-base": Result(1, "", "")}), protected=True)
+    with pytest.raises(RefusedError, match=f"Commit {COMMIT[:12]} is not on the default branch"):
+        deploy.guard(made.bench)
+    assert nothing_changed(made)
+    (asked,) = made.shell.typed("git merge-base")
+    assert asked.argv[-2:] == (COMMIT, "origin/main")
+
+
+def test_an_open_environment_takes_a_commit_of_any_branch(tmp_path):
+    made = world(tmp_path, answers(**{"git merge-base": Result(1, "", "")}))
+    assert deploy.guard(made.bench) == (IMAGE,)
 
 
 @pytest.mark.parametrize(("protected", "dirty"), [(True, False), (False, True)])

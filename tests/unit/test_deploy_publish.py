@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from fakes import manifest
-from stories import COMMIT, DIGEST, IMAGE, NAME, PUBLISHED, UPDATE, URI, answers, blobs, world
+from stories import BAKED, COMMIT, DIGEST, IMAGE, NAME, PUBLISHED, UPDATE, URI, answers, blobs, world
 from transcripts import RUN_FAILED, change, diagnostic, push_failed
 
-from delivery import deploy
+from delivery import deploy, publish
 from delivery.errors import BuildError, CloudError, ConfigurationError, RefusedError, TerraformError
+from delivery.image import Image
 from delivery.shell import Result
 
 BAKE = "docker buildx bake --file"
@@ -26,7 +27,7 @@ def _registry(monkeypatch):
 
 def test_what_the_registry_does_not_have_is_built_and_pushed(tmp_path):
     made = world(tmp_path)
-    assert deploy.publish(made.bench, (IMAGE,)) == (PUBLISHED,)
+    assert publish.publish(made.bench, (IMAGE,)) == (PUBLISHED,)
     (bake,) = bakes(made)
     assert (bake.variables["PUSH"], bake.variables["COMMIT"]) == ("true", COMMIT)
     assert f"sse-streaming {DIGEST[:19]} (4 steps, 2 cached; 26.5 MB compressed, 2 layers)" in made.out.getvalue()
@@ -35,16 +36,50 @@ def test_what_the_registry_does_not_have_is_built_and_pushed(tmp_path):
 def test_a_clean_commit_that_is_there_already_is_not_built_again(tmp_path):
     made = world(tmp_path)
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
-    assert deploy.publish(made.bench, (IMAGE,)) == (PUBLISHED,)
+    assert publish.publish(made.bench, (IMAGE,)) == (PUBLISHED,)
     assert made.shell.ran == []
     assert "already in the registry" in made.out.getvalue()
+
+
+def test_of_several_images_only_what_is_missing_is_built(tmp_path):
+    other = NAME.replace("sse-streaming", "other")
+    made = world(tmp_path)
+    made.aws.ecr.repositories[other] = {DIGEST: manifest()}
+    made.aws.ecr.tags[other, COMMIT] = DIGEST
+    second = Image("other", f"registry.test:5000/{other}", ("latest", COMMIT))
+    published = publish.publish(made.bench, (second, IMAGE))
+    assert [image.name for image in published] == ["other", "sse-streaming"]
+    assert [bake.argv[-1] for bake in bakes(made)] == ["sse-streaming"]
+
+
+def test_a_push_never_takes_a_commit_s_tag_from_another_image(tmp_path):
+    another = "sha256:" + "a" * 64
+
+    def meanwhile(command):
+        made.aws.ecr.repositories[NAME][another] = "somebody else's"
+        made.aws.ecr.tags[NAME, COMMIT] = another
+        Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(BAKED)
+        return ""
+
+    made = world(tmp_path, answers(**{"docker buildx bake": meanwhile}))
+    with pytest.raises(RefusedError) as caught:
+        publish.publish(made.bench, (IMAGE,))
+    assert caught.value.what == f"{NAME}:{COMMIT} is another image already."
+    assert caught.value.why == f"It is {another}; this one is {DIGEST}."
+    assert made.aws.ecr.tags == {(NAME, COMMIT): another}
+
+
+def test_what_is_pushed_gets_the_commit_s_tag_once_it_was_checked(tmp_path):
+    made = world(tmp_path)
+    publish.publish(made.bench, (IMAGE,))
+    assert made.aws.ecr.tags == {(NAME, COMMIT): DIGEST}, "bake itself moves latest"
 
 
 def test_a_dirty_tree_is_always_built_for_its_tag_says_nothing(tmp_path):
     made = world(tmp_path, dirty=True)
     made.aws.ecr.tags[NAME, f"{COMMIT}-dirty"] = DIGEST
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
-    deploy.publish(made.bench, (IMAGE,))
+    publish.publish(made.bench, (IMAGE,))
     assert [bake.variables["COMMIT"] for bake in bakes(made)] == [f"{COMMIT}-dirty"]
 
 
@@ -53,19 +88,19 @@ def test_an_image_that_lambda_would_not_take_is_refused_even_when_it_is_there_al
     made.aws.ecr.repositories[NAME][DIGEST] = manifest(mediaType="application/vnd.oci.image.index.v1+json")
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
     with pytest.raises(BuildError, match=r"image\.index"):
-        deploy.publish(made.bench, (IMAGE,))
+        publish.publish(made.bench, (IMAGE,))
 
 
 def test_building_alone_pushes_nothing(tmp_path):
     made = world(tmp_path)
-    assert deploy.build(made.bench, (IMAGE,)) == "4 steps, 2 cached"
+    assert publish.build(made.bench, (IMAGE,)) == "4 steps, 2 cached"
     assert [bake.variables["PUSH"] for bake in bakes(made)] == ["false"]
     assert "✓ build      4 steps, 2 cached" in made.out.getvalue()
 
 
 def test_the_password_is_nowhere_but_in_the_login_s_stdin(tmp_path):
     made = world(tmp_path)
-    deploy.publish(made.bench, (IMAGE,))
+    publish.publish(made.bench, (IMAGE,))
     assert [command.argv[1] for command in made.shell.ran if command.stdin] == ["login"]
     assert "hush" not in repr(made.shell.ran) + repr(made.bench) + made.out.getvalue()
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and "hush" in path.read_text()]
@@ -130,6 +165,16 @@ def test_a_replacement_is_refused_there_too(tmp_path):
     made = world(tmp_path, answers(change("a.b", "delete", "create", before={}, after={})), protected=True)
     with pytest.raises(RefusedError, match="destroys 1"):
         deploy.plan(made.bench, (IMAGE,))
+
+
+def test_what_is_named_one_by_one_may_be_destroyed_and_nothing_else(tmp_path):
+    deletes = [change(f"a.{name}", "delete", before={}) for name in ("b", "c")]
+    made = world(tmp_path, answers(*deletes), protected=True)
+    with pytest.raises(RefusedError) as caught:
+        deploy.plan(made.bench, (IMAGE,), ("a.b",))
+    assert (caught.value.what, caught.value.why) == ("The plan destroys 1 in sandbox, which is protected.", "a.c")
+    assert caught.value.hint.endswith("or name each: --destroy 'a.c'")
+    assert deploy.plan(made.bench, (IMAGE,), ("a.c", "a.b")).deletes == ("a.b", "a.c")
 
 
 def test_an_open_environment_may_delete(tmp_path):

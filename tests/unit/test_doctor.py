@@ -2,11 +2,20 @@
 
 import pytest
 from fakes import FakeShell
-from stories import REPOSITORY, answers, world
+from stories import FUNCTION, REPOSITORY, answers, world
 
-from delivery import doctor
+from delivery import doctor, function_url
+from delivery.doctor import Finding
 from delivery.errors import CloudError, DeliveryError, MissingToolError
 from delivery.shell import Result
+
+
+def opened(root):
+    """An environment where everything is there and the URL was opened by a release."""
+    made = world(root)
+    function_url.settle(made.aws, FUNCTION)
+    made.aws.functions.calls.clear()
+    return made
 
 
 def told(findings):
@@ -40,12 +49,13 @@ def test_a_tool_that_is_too_old_does_not_hide_the_next():
 
 
 def test_an_environment_s_bucket_and_repositories_are_looked_at_too(tmp_path):
-    made = world(tmp_path)
+    made = opened(tmp_path)
     findings = doctor.look(doctor.of_environment(made.bench))
     assert [(finding.name, finding.found) for finding in findings[4:]] == [
         ("account", "000000000000"),
         ("state", "state"),
         ("registry", REPOSITORY),
+        ("url", "fn: everyone (both statements)"),
     ]
     assert not [finding for finding in findings if finding.failure]
 
@@ -58,7 +68,7 @@ def test_an_environment_s_bucket_and_repositories_are_looked_at_too(tmp_path):
     ],
 )
 def test_what_is_missing_leads_to_bootstrap(tmp_path, missing, name, what):
-    made = world(tmp_path)
+    made = opened(tmp_path)
     (made.aws.s3.buckets if missing == "s3" else made.aws.ecr.repositories).clear()
     findings = doctor.look(doctor.of_environment(made.bench))
     failures = {finding.name: finding.failure for finding in findings if finding.failure}
@@ -68,10 +78,17 @@ def test_what_is_missing_leads_to_bootstrap(tmp_path, missing, name, what):
 
 
 def test_looking_changes_nothing(tmp_path):
-    made = world(tmp_path)
+    made = opened(tmp_path)
     doctor.look(doctor.of_environment(made.bench))
-    assert {name for name, _ in made.aws.s3.calls + made.aws.ecr.calls} == {"head_bucket", "describe_repositories"}
-    assert made.shell.typed("terraform init") == []
+    calls = made.aws.s3.calls + made.aws.ecr.calls + made.aws.functions.calls
+    assert {name.split("_")[0] for name, _ in calls} == {"head", "describe", "get"}
+    changing = [made.shell.typed(f"terraform {word}") for word in ("plan", "apply", "import", "force-unlock")]
+    assert changing == [[], [], [], []]
+
+
+def test_before_the_first_deploy_there_is_no_url_to_look_at(tmp_path):
+    made = world(tmp_path, answers(**{"terraform output": "{}"}))
+    assert doctor.look(doctor.of_environment(made.bench))[-1] == Finding("url", "nothing is deployed yet")
 
 
 def test_what_is_no_failure_of_ours_is_not_hidden():

@@ -1,19 +1,14 @@
-"""Lambda: the alias, and who may open the URL."""
+"""Lambda: the alias, and a version that is not ready yet."""
 
 import pytest
 from botocore.exceptions import WaiterError
-from fake_lambda import FakeAws, FakeLambda
+from fake_lambda import FakeAws
 from fakes import refusal
 from stories import FUNCTION
 
 from delivery import function
 from delivery.errors import CloudError, RefusedError
 from delivery.function import Alias
-
-PUBLIC = {
-    "PublicUrl": {"Principal": "*", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
-    "PublicUrlInvoke": {"Principal": "*", "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
-}
 
 
 @pytest.fixture
@@ -51,44 +46,6 @@ def test_a_forbidden_move_is_told_with_the_permission(aws):
     aws.functions.refuses["update_alias"] = refusal("AccessDeniedException", "not authorized: lambda:UpdateAlias")
     with pytest.raises(CloudError, match="lambda:UpdateAlias"):
         function.move(aws, FUNCTION, Alias("1", "revision-1"))
-
-
-def test_a_public_url_gets_both_statements_and_the_second_only_through_the_url(aws):
-    assert function.settle_url(aws, FUNCTION) == "everyone"
-    assert aws.functions.statements == PUBLIC
-
-
-def test_opening_a_url_again_changes_nothing(aws):
-    for _ in range(2):
-        assert function.settle_url(aws, FUNCTION) == "everyone"
-    assert aws.functions.statements == PUBLIC
-
-
-def test_a_half_open_url_is_opened_whole(aws):
-    aws.functions.statements["PublicUrl"] = PUBLIC["PublicUrl"]
-    function.settle_url(aws, FUNCTION)
-    assert aws.functions.statements == PUBLIC
-
-
-def test_a_signed_url_is_opened_to_nobody():
-    aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
-    assert function.settle_url(aws, FUNCTION) == "signed requests (AWS_IAM)"
-    assert aws.functions.statements == {}
-
-
-def test_a_url_that_is_signed_now_loses_what_made_it_public():
-    aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
-    ours = {"Principal": "1", "Action": "lambda:InvokeFunction"}
-    aws.functions.statements = {**PUBLIC, "FunctionURLAllowPublicAccess": {}, "Somebodys": ours}
-    function.settle_url(aws, FUNCTION)
-    assert aws.functions.statements == {"Somebodys": ours}
-
-
-@pytest.mark.parametrize("name", ["add_permission", "get_function_url_config"])
-def test_a_url_that_may_not_be_opened_is_told(aws, name):
-    aws.functions.refuses[name] = refusal("AccessDeniedException")
-    with pytest.raises(CloudError, match="URL of fn"):
-        function.settle_url(aws, FUNCTION)
 
 
 def test_the_published_version_is_waited_for_one_second_a_look(aws):

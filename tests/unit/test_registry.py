@@ -89,7 +89,7 @@ def test_a_registry_out_of_reach_is_told(monkeypatch):
     def request(*_, **__):
         raise urllib3.exceptions.ConnectTimeoutError("timed out")
 
-    monkeypatch.setattr("delivery.registry.urllib3.request", request)
+    monkeypatch.setattr(urllib3.PoolManager, "request", request)
     with pytest.raises(CloudError, match="The registry cannot be reached") as caught:
         registry.check(aws(), PUBLISHED, "linux/amd64", ACCESS)
     assert "hush" not in str(caught.value)

@@ -4,7 +4,7 @@ import pytest
 from fakes import FakeShell
 
 from delivery import source
-from delivery.errors import ConfigurationError
+from delivery.errors import ConfigurationError, RefusedError
 from delivery.shell import Result
 from delivery.source import Source
 
@@ -44,3 +44,37 @@ def test_outside_a_checkout_git_is_quoted(tmp_path):
 def test_a_tree_that_git_cannot_compare_does_not_pass_for_a_clean_one(tmp_path):
     with pytest.raises(ConfigurationError, match="index"):
         source.read(tmp_path, shell(status=Result(128, "", "fatal: index file corrupt\n")))
+
+
+def branches(*known, contains=()):
+    """A repository with these branches, the commit on those in `contains`."""
+
+    def parsed(command):
+        return Result(0 if command.argv[-1].removesuffix("^{commit}") in known else 1, "", "")
+
+    def ancestor(command):
+        assert command.argv[-2] == COMMIT
+        return Result(0 if command.argv[-1] in contains else 1, "", "")
+
+    return FakeShell({"git rev-parse --verify --quiet": parsed, "git merge-base --is-ancestor": ancestor})
+
+
+@pytest.mark.parametrize("known", [("origin/main", "main"), ("origin/main",), ("main",)])
+def test_a_commit_on_the_default_branch_passes(tmp_path, known):
+    source.require_merged(tmp_path, COMMIT, "main", branches(*known, contains=known[:1]))
+
+
+@pytest.mark.parametrize(
+    ("known", "contains", "why"),
+    [
+        (("origin/main", "main"), ("main",), "It is not on origin/main."),
+        (("main",), (), "It is not on main."),
+        (("trunk",), ("trunk",), "There is no branch main here."),
+    ],
+)
+def test_a_commit_that_is_not_on_what_everyone_has_is_refused(tmp_path, known, contains, why):
+    with pytest.raises(RefusedError) as caught:
+        source.require_merged(tmp_path, COMMIT, "main", branches(*known, contains=contains))
+    assert caught.value.what == "Commit 0123456789ab is not on the default branch."
+    assert caught.value.why.startswith(why)
+    assert "git fetch origin main" in caught.value.hint
