@@ -15,7 +15,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from rich.console import Console
 
-from delivery import terraform
+from delivery import summary, terraform
 from delivery.errors import INTERRUPTED, RefusedError, naming
 from delivery.progress import Progress
 from delivery.shell import Shell
@@ -33,15 +33,14 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
     def decorate(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
         def told(context: Context, *args: Any, **kwargs: Any) -> None:
-            environment = kwargs.get("env") or ""
             try:
                 body(context, *args, **kwargs)
-            except KeyboardInterrupt:
-                _end("Interrupted; nothing is left running.", INTERRUPTED)
+            except KeyboardInterrupt as error:
+                _end(_words(error, None), INTERRUPTED)
             except Exception as error:
                 if not hasattr(error, "exit_code"):
                     raise
-                _end(str(error).replace("--env ...", f"--env {environment}"), error.exit_code)
+                _end(_words(error, kwargs.get("env")), error.exit_code)
 
         return invoke.tasks.task(**options)(told)
 
@@ -74,6 +73,8 @@ def benches(root: Path, context: Context, *environments: str | None) -> Iterator
             yield tuple(map(opened, environments))
     finally:
         terraform.forget_plans(root / ".deploy")
+        failure = _words(error, environments[0]) if (error := sys.exception()) else ""
+        summary.publish(os.environ, summary.page(sys.argv[1:], progress, failure), progress.facts)
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
@@ -96,6 +97,13 @@ def say(text: str) -> None:
 def _plain(value: Any) -> Any:
     """Invoke's configuration as ordinary dicts: its proxies are no Mapping."""
     return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, DataProxy) else value
+
+
+def _words(error: BaseException, environment: str | None) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted; nothing is left running."
+    known = hasattr(error, "exit_code")
+    return str(error).replace("--env ...", f"--env {environment or ''}") if known else repr(error)
 
 
 def _end(message: str, code: int) -> NoReturn:
