@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -23,18 +24,21 @@ _FOREIGN = ("AWS_", "GITHUB_", "ACTIONS_", "INVOKE_", "PYTEST_", "DOCKER_", "RUN
 
 @dataclass
 class Run:
-    """One run of the workflow: how each job ended, what it said, its outputs and summary."""
+    """One run: act's exit code; of each job its result, what it said (outputs and summary too) and its seconds."""
 
     code: int
     jobs: dict[str, str] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
         """Everything, for a failing assertion."""
         return "\n".join(f"== {job}: {self.jobs.get(job)}\n{text}" for job, text in self.said.items())
+
+    def table(self) -> str:
+        """The jobs with their results and times, as they ended."""
+        return "\n".join(f"{job:<26}{result:<10}{self.seconds[job]:6.1f} s" for job, result in self.jobs.items())
 
 
 @dataclass(frozen=True)
@@ -76,26 +80,32 @@ class Pipeline:
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "DEV_VENV": sys.prefix,
             "NO_COLOR": "1",
+            "TTY_COMPATIBLE": "0",  # act gives its steps a terminal, GitHub none; read by rich
+            "MYPY_CACHE_DIR": str(self.home / "mypy"),
             "ORIGIN": str(self.clone.root),
         }
 
     def run(self, *words: str, variables: dict[str, str] | None = None, **more: str) -> Run:
         """`act` with these words; `variables` are the repository's, `more` is the runner's environment."""
-        (self.home / "act").mkdir(parents=True, exist_ok=True)
-        (self.home / "act" / "actrc").write_text("")
-        roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{of}:role/ci/x" for name, of in ACCOUNTS.items()}
-        argv = [str(Path(sys.prefix, "bin", "act")), *words, "--json", "--rm", "--pull=false"]
-        argv += ["-P", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(self.home / "actions")]
-        argv += ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(self.home / "artifacts")]
-        argv += ["--artifact-server-path", str(self.home / "files"), "--artifact-server-addr", "127.0.0.1"]
-        argv += ["--artifact-server-port", "0"]
-        argv += [word for pair in {**roles, **(variables or {})}.items() for word in ("--var", "=".join(pair))]
-        argv += [word for stub in self._stubs() for word in ("--local-repository", stub)]
+        argv = [*self._act(variables or {}), *words]
         environ = {**self.environ(), **more}
         result = subprocess.run(
             argv, cwd=self.clone.root, env=environ, capture_output=True, text=True, timeout=600, check=False
         )
         return _read(result)
+
+    def _act(self, variables: dict[str, str]) -> list[str]:
+        config = self.home / "act" / "actrc"  # without one it asks a question
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.touch()
+        roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{of}:role/ci/x" for name, of in ACCOUNTS.items()}
+        argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", ".github/workflows/deploy.yml"]
+        argv += ["-P", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(self.home / "actions")]
+        argv += ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(self.home / "artifacts")]
+        argv += ["--artifact-server-path", str(self.home / "files"), "--artifact-server-addr", "127.0.0.1"]
+        argv += ["--artifact-server-port", "0"]
+        argv += [word for pair in {**roles, **variables}.items() for word in ("--var", "=".join(pair))]
+        return argv + [word for stub in self._stubs() for word in ("--local-repository", stub)]
 
     def _stubs(self) -> list[str]:
         """One for each third-party action that any file names; a new one without a stub fails the run."""
@@ -106,6 +116,7 @@ class Pipeline:
 
 def _read(result: subprocess.CompletedProcess[str]) -> Run:
     run = Run(result.returncode)
+    began: dict[str, datetime] = {}
     for line in f"{result.stdout}{result.stderr}".splitlines():
         try:
             entry = json.loads(line)
@@ -113,6 +124,9 @@ def _read(result: subprocess.CompletedProcess[str]) -> Run:
             entry = {"msg": line}
         job = entry.get("jobID", "")
         run.said[job] = run.said.get(job, "") + entry.get("msg", "").rstrip("\n") + "\n"
+        if "time" in entry:
+            now = datetime.fromisoformat(entry["time"])
+            run.seconds[job] = (now - began.setdefault(job, now)).total_seconds()
         if entry.get("jobResult"):
             run.jobs[job] = entry["jobResult"]
     return run
