@@ -9,7 +9,7 @@ from pathlib import Path
 from invoke.context import Context
 
 from delivery import bootstrap as foundation
-from delivery import console, docker, function, sse, terraform
+from delivery import console, docker, function, sse, summary, terraform
 from delivery import deploy as story
 from delivery import doctor as check_up
 from delivery import promote as promotion
@@ -142,6 +142,15 @@ def stream(c: Context, env: str | None = None, events: str = "10") -> None:
     for event in sse.events(function.stream(b.aws, target, target.alias, query, silence=60)):
         say(f"{event.name:<10} {event.data}")
         sys.stdout.flush()
+
+
+@task()
+def job_summary(c: Context) -> None:
+    """Say how the jobs of a workflow ended: NEEDS is GitHub's `toJSON(needs)`."""
+    del c
+    page = summary.jobs(os.environ.get("NEEDS", ""))
+    summary.publish(os.environ, page, {})
+    say(page)
 
 
 @task()

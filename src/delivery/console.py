@@ -17,6 +17,7 @@ from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from delivery import summary
 from delivery.errors import INTERRUPTED, RefusedError, naming
 from delivery.progress import Progress, Screen
 from delivery.shell import Shell
@@ -34,16 +35,15 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
     def decorate(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
         def told(context: Context, *args: Any, **kwargs: Any) -> None:
-            environment = kwargs.get("env") or ""
             try:
                 _prepare_process()
                 body(context, *args, **kwargs)
-            except KeyboardInterrupt:
-                _end("Interrupted. No tool is left running and no state lock is held.", INTERRUPTED)
+            except KeyboardInterrupt as error:
+                _end(_words(error, None), INTERRUPTED)
             except Exception as error:
                 if not hasattr(error, "exit_code"):
                     raise
-                _end(str(error).replace("--env ...", f"--env {environment}"), error.exit_code)
+                _end(_words(error, kwargs.get("env")), error.exit_code)
 
         return invoke.tasks.task(**options)(told)
 
@@ -72,7 +72,11 @@ def benches(root: Path, context: Context, *environments: str | None) -> Iterator
             with naming(name or ""):
                 return open_bench(Request(root, name, config, scratch), shell, progress)
 
-        yield tuple(map(opened, environments))
+        try:
+            yield tuple(map(opened, environments))
+        finally:
+            failure = _words(error, environments[0]) if (error := sys.exception()) else ""
+            summary.publish(os.environ, summary.page(sys.argv[1:], progress, failure), progress.facts)
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
@@ -129,6 +133,13 @@ def _prepare_process() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _words(error: BaseException, environment: str | None) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted. No tool is left running and no state lock is held."
+    known = hasattr(error, "exit_code")
+    return str(error).replace("--env ...", f"--env {environment or ''}") if known else repr(error)
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -85,7 +85,7 @@ def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] =
         saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
-        bench.progress.line(f"    {words}")
+        bench.progress.detail(words)
     saved.require_harmless(bench.settings.environment, destroy)
     return saved
 
@@ -115,6 +115,8 @@ def check(bench: Workbench, target: Function) -> None:
         commit = function.commit(bench.aws, target)
         health = verify.verify(bench.aws, target, commit, bench.settings.deadlines)
         stage.done(f"{target.image} version {target.version}: {health.words()}")
+    bench.progress.fact("digest", target.digest)
+    bench.progress.fact("tag", commit)
 
 
 def release(bench: Workbench, target: Function, seen: Alias) -> Release:

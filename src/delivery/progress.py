@@ -29,6 +29,8 @@ class Stage:
     now: str = ""
     result: str = ""
     seconds: float = 0.0
+    mark: str = ""
+    """How it ended: `✓` or `✗`; empty while it runs."""
     _said: float = field(default_factory=lambda: clock.monotonic())
 
     def say(self, text: str) -> None:
@@ -68,6 +70,8 @@ class Progress:
         self._started = clock.monotonic()
         self.redraws = console.is_terminal
         self.stages: list[Stage] = []
+        self.details: list[str] = []
+        self.facts: dict[str, list[str]] = {}
         self._live = Live(console=console, get_renderable=self._draw, transient=True, refresh_per_second=8)
 
     @contextlib.contextmanager
@@ -102,10 +106,22 @@ class Progress:
             raise
         finally:
             stage.seconds = clock.monotonic() - stage.started
+            stage.mark, stage.result = mark, result
             with self._lock:
                 self._running.remove(stage)
                 self.stages.append(stage)
             self.line(f"{mark} {name:<{_WIDTH}} {result}", style, f"{stage.seconds:6.1f} s")
+
+    def detail(self, text: str) -> None:
+        """A line that stays and belongs to what was just done, such as a change that is planned."""
+        self.details.append(text)
+        self.line(f"    {text}")
+
+    def fact(self, name: str, value: str) -> None:
+        """What later jobs may build on, such as a digest; kept once, in the order it came."""
+        found = self.facts.setdefault(name, [])
+        if value not in found:
+            found.append(value)
 
     def line(self, text: str, style: str = "", right: str = "") -> None:
         """A line that stays."""

@@ -72,6 +72,8 @@ def promote(origin: Workbench, target: Workbench, promotions: tuple[Promotion, .
                 registry.claim(target.aws, promotion.goal, promotion.commit)
                 registry.tag(target.aws, promotion.goal, "latest")
             stage.done(f"{promotion.goal.uri.partition('/')[2]} ({copied.words()})")
+        target.progress.fact("digest", promotion.goal.digest)
+        target.progress.fact("tag", promotion.commit)
 
 
 def _deployed(bench: Workbench) -> tuple[Function, ...]:

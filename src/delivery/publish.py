@@ -35,6 +35,9 @@ def publish(bench: Workbench, images: tuple[Image, ...]) -> tuple[PublishedImage
         for image in known.values():
             registry.tag(bench.aws, image, "latest")
         stage.done(f"{', '.join(f'{image.name} {image.short}' for image in result)} ({how}; {', '.join(sizes)})")
+    for image in result:
+        bench.progress.fact("digest", image.digest)
+    bench.progress.fact("tag", bench.source.tag)
     return result
 
 

@@ -18,7 +18,7 @@ function_url
 function registry
 transfer
 docker terraform login distribution
-source tools parallel
+source tools parallel summary
 buildlog diagnostics mirror progress sse
 shell aws
 output permissions

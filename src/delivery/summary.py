@@ -1,0 +1,100 @@
+"""What GitHub shows of a job: a page for people (GITHUB_STEP_SUMMARY) and outputs for later jobs (GITHUB_OUTPUT).
+
+Where those variables are missing, on a laptop, nothing is written. Source: GitHub docs, "Workflow commands":
+a page of more than 1 MiB is dropped whole, and an output that contains a masked value arrives empty; so outputs are
+digests and tags, never an address.
+"""
+
+import html
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from delivery.errors import ConfigurationError
+from delivery.progress import Progress, Stage
+
+_OUTPUTS = ("digest", "tag")
+_MOST = 200  # lines of one list; the log has them all
+_WIDEST = 400  # characters of one line; 200 of them are 80 KB of the 1 MiB
+_MARKS = {"success": "✓", "failure": "✗", "cancelled": "✗", "skipped": "-"}
+
+
+def page(typed: Sequence[str], progress: Progress, failure: str = "") -> str:
+    """One task in Markdown: what came out, the plan, where the time went and, after a failure, what to do.
+
+    `typed`: what stood behind `invoke`. `failure`: the message; empty when all went well.
+    """
+    command = f"invoke {shlex.join(typed)}"
+    parts = [f"### {'✗' if failure else '✓'} {_code(command)}"]
+    if failure:
+        again = f"Correct that, then re-run the failed jobs, or type `./dev {command}`: it continues where it stopped."
+        parts += [_block("text", failure.splitlines()), again]
+    if progress.facts:
+        parts.append(_table(("", ""), [(name, " ".join(map(_code, found))) for name, found in progress.facts.items()]))
+    if progress.stages:
+        rows = [(stage.mark, stage.name, _plain(stage.result), f"{stage.seconds:.1f} s") for stage in progress.stages]
+        parts.append(_table(("", "stage", "what came out", "time"), rows))
+    if progress.details:
+        parts += ["The plan:", _block("diff", progress.details)]
+    if progress.stages:
+        parts.append(_block("mermaid", _gantt(progress.stages)))
+    return "\n\n".join(parts) + "\n"
+
+
+def jobs(needs: str) -> str:
+    """All jobs of a run in Markdown, from GitHub's `toJSON(needs)`. Raises ConfigurationError."""
+    try:
+        found = {name: (job["result"], job.get("outputs") or {}) for name, job in json.loads(needs).items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"NEEDS is no JSON object of jobs: {needs[:80]!r}"
+        raise ConfigurationError("The jobs are not known.", why, "NEEDS: ${{ toJSON(needs) }} in `env:`") from error
+    rows = [
+        (_MARKS.get(result, "?"), name, result, " ".join(_code(str(value)) for value in outputs.values()))
+        for name, (result, outputs) in found.items()
+    ]
+    parts = ["### All jobs", _table(("", "job", "result", "digest and tag"), rows)]
+    if failed := [name for name, (result, _) in found.items() if result == "failure"]:
+        parts.append(f"{', '.join(failed)}: the summary of that job says what happened and what to do.")
+    return "\n\n".join(parts) + "\n"
+
+
+def publish(environ: Mapping[str, str], page: str, facts: Mapping[str, Sequence[str]]) -> None:
+    """Append the page and the outputs to the files that GitHub named, if it did."""
+    outputs = "".join(f"{name}={' '.join(facts[name])}\n" for name in _OUTPUTS if name in facts)
+    for variable, text in (("GITHUB_STEP_SUMMARY", page), ("GITHUB_OUTPUT", outputs)):
+        if text and environ.get(variable):
+            with Path(environ[variable]).open("a", encoding="utf-8") as file:
+                file.write(text)
+
+
+def _gantt(stages: Sequence[Stage]) -> list[str]:
+    """https://mermaid.js.org/syntax/gantt.html: times in milliseconds (`x`); what failed is critical."""
+    began = min(stage.started for stage in stages)
+    lines = ["gantt", "  dateFormat x", "  axisFormat %M:%S", "  title where the time went"]
+    for stage in sorted(stages, key=lambda stage: stage.started):
+        start = round((stage.started - began) * 1000)
+        end = start + max(1, round(stage.seconds * 1000))
+        lines.append(f"  {stage.name} :{'done' if stage.mark == '✓' else 'crit'}, {start}, {end}")
+    return lines
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _block(language: str, lines: Sequence[str]) -> str:
+    shown = [line[:_WIDEST] for line in lines[-_MOST:]]
+    if len(lines) > _MOST:
+        shown.insert(0, f"... {len(lines) - _MOST} lines more, in the log")
+    text = "\n".join(shown).replace("```", "'''")
+    return f"```{language}\n{text}\n```"
+
+
+def _code(text: str) -> str:
+    return f"`{text[:_WIDEST].replace('`', chr(39))}`"
+
+
+def _plain(text: str) -> str:
+    return html.escape(" ".join(text.split())[:_WIDEST], quote=False)
