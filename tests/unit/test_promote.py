@@ -169,3 +169,12 @@ def test_a_manifest_whose_bytes_are_not_those_of_its_digest_is_not_copied(places
     with pytest.raises(BuildError):
         promote.promote(places.origin.bench, places.target.bench, found)
     assert places.target.aws.ecr.repositories[PROD] == {}
+
+
+def test_a_tag_that_somebody_takes_while_the_image_is_copied_is_left_to_them(places):
+    found = places.prepare()
+    places.target.aws.ecr.repositories[PROD][OTHER] = "another"
+    places.target.aws.ecr.tags[PROD, COMMIT] = OTHER
+    with pytest.raises(RefusedError, match="is another image already"):
+        promote.promote(places.origin.bench, places.target.bench, found)
+    assert places.target.aws.ecr.tags == {(PROD, COMMIT): OTHER}
