@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from delivery.aws import Aws, ClientError, code, explained
+from delivery.aws import Aws, ClientError, WaiterError, code, explained
 from delivery.errors import RefusedError, UnhealthyError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import InvokeWithResponseStreamCompleteEventTypeDef, WaiterConfigTypeDef
 
 _STREAM = "/api/v2/stream"
 # Ours, and the one that Terraform's provider adds by itself when it makes a public URL.
@@ -73,14 +76,16 @@ def commit(aws: Aws, function: Function) -> str:
 
 
 def wait_active(aws: Aws, function: Function) -> None:
-    """Until Lambda has made the published version ready. Raises CloudError when it does not get there."""
+    """Until Lambda has made the published version ready. Raises UnhealthyError when it cannot, or CloudError."""
     with explained(f"wait for version {function.version} of {function.name} to become active"):
         waiter = aws.functions.get_waiter("published_version_active")
-        waiter.wait(
-            FunctionName=function.name,
-            Qualifier=function.version,
-            WaiterConfig={"Delay": 1, "MaxAttempts": 120},
-        )
+        patience: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 120}  # seconds, times
+        try:
+            waiter.wait(FunctionName=function.name, Qualifier=function.version, WaiterConfig=patience)
+        except WaiterError as error:
+            if "terminal failure state" not in str(error):
+                raise
+            raise UnhealthyError(f"Lambda cannot make version {function.version} ready.", str(error)) from error
 
 
 def move(aws: Aws, function: Function, seen: Alias) -> None:
@@ -106,8 +111,8 @@ def move(aws: Aws, function: Function, seen: Alias) -> None:
             ) from error
 
 
-def settle_url(aws: Aws, function: Function) -> str:
-    """Let the public in where the URL is public, and nobody else where it is not; returns who may call, in words.
+def settle_url(aws: Aws, function: Function) -> bool:
+    """Let the public in where the URL is public, and nobody else where it is not; returns whether it is public.
 
     AWS wants two statements since October 2025, and provider 5.100.0 cannot say the second:
     https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html. Idempotent. Raises CloudError.
@@ -118,10 +123,10 @@ def settle_url(aws: Aws, function: Function) -> str:
         if config["AuthType"] != "NONE":
             for statement in _PUBLIC:
                 _revoke(aws, function, statement)
-            return "signed requests (AWS_IAM)"
+            return False
         _permit(aws, function, "PublicUrl", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
         _permit(aws, function, "PublicUrlInvoke", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
-    return "everyone"
+    return True
 
 
 def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], silence: float) -> Iterator[bytes]:
@@ -131,6 +136,7 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
     when Lambda does not answer.
     """
     event = stream_event(query)
+    complete = False
     with explained(f"open the stream of {function.name}:{qualifier}"):
         answer = aws.streaming(silence).invoke_with_response_stream(
             FunctionName=function.name, Qualifier=qualifier, Payload=json.dumps(event)
@@ -138,13 +144,17 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
         for item in answer["EventStream"]:
             if "PayloadChunk" in item:
                 yield item["PayloadChunk"]["Payload"]
-            elif "InvokeComplete" in item and item["InvokeComplete"].get("ErrorCode"):
-                complete = item["InvokeComplete"]
-                raise UnhealthyError(
-                    f"Version {qualifier} of {function.name} failed: {complete['ErrorCode']}",
-                    complete.get("ErrorDetails", ""),
-                    "read its log, correct the function, then deploy again",
-                )
+            elif "InvokeComplete" in item:
+                complete = True
+                _require_success(item["InvokeComplete"], f"{qualifier} of {function.name}")
+    if not complete:
+        raise UnhealthyError(f"The invocation of {qualifier} of {function.name} was cut off.")
+
+
+def _require_success(end: "InvokeWithResponseStreamCompleteEventTypeDef", who: str) -> None:
+    if end.get("ErrorCode"):
+        details = end.get("ErrorDetails", "")
+        raise UnhealthyError(f"Version {who} failed: {end['ErrorCode']}", details, "correct it, then deploy again")
 
 
 def _permit(aws: Aws, function: Function, statement: str, **grant: Any) -> None:
@@ -157,7 +167,8 @@ def _permit(aws: Aws, function: Function, statement: str, **grant: Any) -> None:
             **grant,
         )
     except ClientError as error:
-        if code(error) != "ResourceConflictException":  # the statement is there already
+        # The same code says that another change of the function is in progress.
+        if code(error) != "ResourceConflictException" or "statement id" not in str(error):
             raise
 
 

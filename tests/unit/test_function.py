@@ -54,13 +54,13 @@ def test_a_forbidden_move_is_told_with_the_permission(aws):
 
 
 def test_a_public_url_gets_both_statements_and_the_second_only_through_the_url(aws):
-    assert function.settle_url(aws, FUNCTION) == "everyone"
+    assert function.settle_url(aws, FUNCTION) is True
     assert aws.functions.statements == PUBLIC
 
 
 def test_opening_a_url_again_changes_nothing(aws):
     for _ in range(2):
-        assert function.settle_url(aws, FUNCTION) == "everyone"
+        assert function.settle_url(aws, FUNCTION) is True
     assert aws.functions.statements == PUBLIC
 
 
@@ -72,7 +72,7 @@ def test_a_half_open_url_is_opened_whole(aws):
 
 def test_a_signed_url_is_opened_to_nobody():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
-    assert function.settle_url(aws, FUNCTION) == "signed requests (AWS_IAM)"
+    assert function.settle_url(aws, FUNCTION) is False
     assert aws.functions.statements == {}
 
 
