@@ -49,7 +49,7 @@ class Diagnostics:
         """The failure in our words, where it is a known one. `doing`: a verb; `stack`: the root module's name."""
         text = "\n".join(_text(error) for error in self.errors) or "\n".join(self.other[-5:])
         if actions := permissions.missing(text):  # before the lock, which may be what cannot be written
-            return TerraformError(f"Terraform may not {doing}: {actions}", text, permissions.hint(actions))
+            return TerraformError(f"Terraform may not {doing} {stack}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
             return _locked(text, stack)
         if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):

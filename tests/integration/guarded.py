@@ -79,7 +79,9 @@ class Guarded:
         """What the tasks work with, for whoever the credentials belong to."""
         config = yaml.safe_load((self.checkout.root / "invoke.yaml").read_text())
         config["environments"][ENVIRONMENT]["variables"] |= credentials
-        request = Request(self.checkout.root, ENVIRONMENT, config)
+        scratch = self.checkout.root / ".deploy" / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        request = Request(self.checkout.root, ENVIRONMENT, config, scratch)
         return open_bench(request, Shell(os.environ), Progress(Console(file=io.StringIO())))
 
 

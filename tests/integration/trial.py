@@ -56,7 +56,7 @@ class Trial:
     def plan(self, digest=None):
         image = PublishedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
         values = {"images": {"sse-streaming": image.uri}, "commit": self.bench.source.tag}
-        return terraform.plan(self.stack, values, self.bench.shell, str)
+        return terraform.plan(self.stack, values, self.bench.scratch, self.bench.shell, str)
 
     def apply(self, digest=None):
         return terraform.apply(self.plan(digest), self.bench.shell, str)

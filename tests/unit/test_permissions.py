@@ -47,7 +47,7 @@ def test_a_refused_call_says_which_permission_to_ask_for():
 def test_a_refused_terraform_names_the_permission_and_never_a_lock_that_is_not_there():
     log = Diagnostics(str)
     log.feed(diagnostic("Error acquiring the state lock", FORBIDDEN.format("PutObject")))
-    error = log.error("plan service")
+    error = log.error("plan", "service")
     assert error.what == "Terraform may not plan service: s3:PutObject"
     assert "ask for s3:PutObject" in error.hint
 
