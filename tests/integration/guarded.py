@@ -13,6 +13,7 @@ from pathlib import Path
 
 import boto3
 import yaml
+from botocore.config import Config
 from checkout import Checkout
 from policies import Document
 from rich.console import Console
@@ -49,6 +50,7 @@ class Guarded:
             aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=credentials["AWS_SESSION_TOKEN"] or None,
+            config=Config(parameter_validation=False),  # so that a session of one second can be asked for
         )
 
     def assume(self, token: str, seconds: int = 3600) -> dict[str, str]:
@@ -77,7 +79,9 @@ class Guarded:
         """What the tasks work with, for whoever the credentials belong to."""
         config = yaml.safe_load((self.checkout.root / "invoke.yaml").read_text())
         config["environments"][ENVIRONMENT]["variables"] |= credentials
-        request = Request(self.checkout.root, ENVIRONMENT, config)
+        scratch = self.checkout.root / ".deploy" / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        request = Request(self.checkout.root, ENVIRONMENT, config, scratch)
         return open_bench(request, Shell(os.environ), Progress(Console(file=io.StringIO())))
 
 

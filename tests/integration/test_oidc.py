@@ -104,6 +104,9 @@ def test_a_role_that_may_not_push_is_told_which_permission_it_lacks(guarded, ref
 class Refusing(http.server.BaseHTTPRequestHandler):
     """ECR as it looks to a role without ecr:InitiateLayerUpload; the emulator lets everybody push."""
 
+    # BuildKit begins with TLS, and falls back to plain HTTP only if the answer to that looks like HTTP/1.
+    default_request_version = "HTTP/1.1"
+
     protocol_version = "HTTP/1.1"
 
     def answer(self):

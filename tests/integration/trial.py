@@ -1,0 +1,62 @@
+"""The CI role at work while its policy is short of something."""
+
+import functools
+
+import pytest
+from guarded import ENVIRONMENT, token
+from policies import SAME, UNENFORCED, enforced
+
+from delivery import deploy, docker, function, registry, terraform
+from delivery.errors import DeliveryError
+from delivery.image import PublishedImage
+
+
+class Trial:
+    """The CI role at work, with its policy in the emulator's words, and the table of what failed."""
+
+    def __init__(self, guarded):
+        self.guarded = guarded
+        self.policy = guarded.policy()
+        self.credentials = guarded.assume(token())
+        self.bench = guarded.bench(self.credentials)
+        self.table = []
+        self.allow()
+        self.images = docker.images(self.bench.settings, ("sse-streaming",), self.bench.source)
+
+    def allow(self, *dropped):
+        self.guarded.allow(enforced(self.policy, frozenset(dropped) | frozenset(UNENFORCED)))
+
+    def invoke(self, *words):
+        return self.guarded.checkout.invoke(*words, "--env", ENVIRONMENT, **self.credentials)
+
+    def without(self, dropped, task, do):
+        """Drop actions, do something that needs them all, and note which failure named each."""
+        self.allow(*dropped)
+        with pytest.raises(DeliveryError) as caught:
+            do()
+        self.allow()
+        text = str(caught.value)
+        for action in sorted(dropped):
+            assert SAME.get(action, action) in text, text
+            said = next(line.strip() for line in text.splitlines() if SAME.get(action, action) in line)
+            self.table.append((action, task, caught.value.exit_code, said))
+
+    @functools.cached_property
+    def stack(self):
+        return deploy.initialise(self.bench)
+
+    @property
+    def image(self):
+        return registry.find(self.bench.aws, self.images[0], "latest")
+
+    @property
+    def target(self):
+        return function.deployed(terraform.outputs(self.stack, self.bench.shell))[0]
+
+    def plan(self, digest=None):
+        image = PublishedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
+        values = {"images": {"sse-streaming": image.uri}, "commit": self.bench.source.tag}
+        return terraform.plan(self.stack, values, self.bench.scratch, self.bench.shell, str)
+
+    def apply(self, digest=None):
+        return terraform.apply(self.plan(digest), self.bench.shell, str)
