@@ -27,7 +27,7 @@ DESTROY = {**YES, "destroy": "the address of something a protected environment m
 
 @task(help={"env": f"{ENV['env']}; without it, only the tools are looked at"})
 def doctor(c: Context, env: str | None = None) -> None:
-    """Look at the tools, the credentials and what a deploy needs; change nothing."""
+    """Look at the tools, the credentials and what a deploy needs, and say how to mend what is missing."""
     if env is None:
         check_up.tell(check_up.look(check_up.of_tools(Shell(os.environ))), say)
         return
@@ -35,13 +35,14 @@ def doctor(c: Context, env: str | None = None) -> None:
         check_up.tell(check_up.look(check_up.of_environment(b)), say)
 
 
-@task(help=YES)
-def bootstrap(c: Context, env: str | None = None, yes: bool = False) -> None:
+@task(help=DESTROY, iterable=["destroy"])
+def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
     """Make the state bucket and the image repositories; once for an environment, harmless again."""
     with bench(c, env) as b:
-        confirmed(b, yes, f"Make what is missing in {env}?")
-        for line in foundation.bootstrap(b, docker.targets(b.settings, b.shell)):
-            say(f"  {line}")
+        confirmed(b, yes, f"Make the state bucket of {env} if it is missing, and plan the rest?")
+        saved = foundation.plan(b, docker.targets(b.settings, b.shell), tuple(destroy))
+        confirmed(b, yes, f"Apply this to {env}?")
+        foundation.apply(b, saved)
 
 
 @task(help=ENV)
@@ -62,7 +63,7 @@ def push_image(c: Context, env: str | None = None) -> None:
 
 @task(help=ENV)
 def tf_plan(c: Context, env: str | None = None) -> None:
-    """Say what a deploy would change in the infrastructure."""
+    """Publish the image, then say what a deploy would change in the infrastructure."""
     with bench(c, env) as b:
         story.plan(b, story.guard(b))
 
@@ -76,11 +77,11 @@ def tf_apply(c: Context, env: str | None = None, yes: bool = False, destroy: Seq
         story.apply(b, saved)
 
 
-@task(help={**ENV, "lock": "the ID in the message that said the state is locked"})
-def tf_unlock(c: Context, env: str | None = None, lock: str = "") -> None:
+@task(help={**ENV, "lock": "the ID in the message that said so", "stack": "whose state is locked: service or registry"})
+def tf_unlock(c: Context, env: str | None = None, lock: str = "", stack: str = story.STACK) -> None:
     """Remove a state lock that a dead run left behind."""
     with bench(c, env) as b:
-        terraform.unlock(story.initialise(b), lock, b.shell)
+        terraform.unlock(story.initialise(b, stack), lock, b.shell)
 
 
 @task(help=ENV)
@@ -133,11 +134,11 @@ def releases(c: Context, env: str | None = None) -> None:
 
 
 @task(help={**ENV, "events": "how many events to print before it ends"})
-def stream(c: Context, env: str | None = None, events: int = 10) -> None:
+def stream(c: Context, env: str | None = None, events: str = "10") -> None:
     """Print the live stream's events as they come."""
     with bench(c, env) as b:
         target = story.current(b)[0]
-    query = {"events": str(events), "interval": "1"}
+    query = {"events": events, "interval": "1"}
     for event in sse.events(function.stream(b.aws, target, target.alias, query, silence=60)):
         say(f"{event.name:<10} {event.data}")
         sys.stdout.flush()

@@ -38,7 +38,7 @@ variable "images" {
 
   validation {
     condition     = alltrue([for uri in values(var.images) : can(regex("^[^@]+@sha256:[0-9a-f]{64}$", uri))])
-    error_message = "image_uri must be repository@sha256:…; a tag can move."
+    error_message = "every image must be repository@sha256:…; a tag can move."
   }
 }
 

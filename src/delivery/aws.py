@@ -4,6 +4,8 @@ What botocore raises is explained in one table here; every call is made inside `
 """
 
 import contextlib
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/boto3/latest/guide/retries.html: throttling, 5xx and connection errors
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
+_LOCK = threading.Lock()
 _NO_CREDENTIALS = (
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
@@ -31,7 +34,10 @@ _NO_CREDENTIALS = (
 
 
 class Aws:
-    """Clients for one environment. `variables` win over the process environment, as they do for every tool."""
+    """Clients for one environment. `variables` win over the process environment, as they do for every tool.
+
+    An empty one is as good as unset, which botocore by itself would not have for a profile.
+    """
 
     def __init__(self, region: str, variables: Mapping[str, str]) -> None:
         self._region = region
@@ -73,16 +79,24 @@ class Aws:
         return self._clients[service]
 
     def _make(self, service: str, config: Config) -> Any:
-        with explained("find AWS credentials"):
-            session = boto3.Session(
-                region_name=self._region,
-                profile_name=self._variables.get("AWS_PROFILE"),
-                aws_access_key_id=self._variables.get("AWS_ACCESS_KEY_ID"),
-                aws_secret_access_key=self._variables.get("AWS_SECRET_ACCESS_KEY"),
-                aws_session_token=self._variables.get("AWS_SESSION_TOKEN"),
-            )
-            client: Any = session.client  # the stubs want a literal service name
-            return client(service, config=config, endpoint_url=self._variables.get("AWS_ENDPOINT_URL"))
+        with explained("find AWS credentials"), _environment(self._variables):
+            client: Any = boto3.Session(region_name=self._region).client  # the stubs want a literal service name
+            return client(service, config=config)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """botocore reads profile, keys, endpoint, proxies and CA bundle from the process environment alone."""
+    with _LOCK:
+        before = dict(os.environ)
+        os.environ.update(variables)
+        for name in [name for name, value in variables.items() if not value]:
+            del os.environ[name]
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @contextlib.contextmanager
@@ -123,3 +137,4 @@ def _refused(doing: str, error: exceptions.ClientError) -> CloudError:
 
 
 ClientError = exceptions.ClientError
+WaiterError = exceptions.WaiterError

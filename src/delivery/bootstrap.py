@@ -9,6 +9,8 @@ import re
 from delivery import docker, registry, terraform
 from delivery.aws import ClientError, code, explained
 from delivery.errors import CloudError, ConfigurationError
+from delivery.settings import Environment
+from delivery.terraform import Plan
 from delivery.workbench import Workbench
 
 STACK = "registry"
@@ -20,22 +22,37 @@ def needed(bench: Workbench, names: tuple[str, ...]) -> bool:
     return not bucket_exists(bench) or bool(registry.missing_repositories(bench.aws, images))
 
 
-def bootstrap(bench: Workbench, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Make the state bucket and the repositories; returns what changed, in words.
+def plan(bench: Workbench, names: tuple[str, ...], destroy: tuple[str, ...] = ()) -> Plan:
+    """Make the state bucket when it is missing, and plan everything else, in words that stay on the screen.
 
-    Raises CloudError or TerraformError.
+    Raises CloudError, TerraformError, or RefusedError for a plan that destroys in a protected environment
+    what `destroy` does not name.
     """
+    where = bench.settings.environment
     with bench.progress.stage("bootstrap") as stage:
         if not bucket_exists(bench):
             _create_bucket(bench, bucket(bench))
         stack = terraform.init(bench.settings, STACK, bench.shell, stage.say)
-        plan = terraform.plan(stack, {"images": names}, bench.shell, stage.say)
-        plan.require_harmless(bench.settings.environment)
-        words = plan.words()
-        if not plan.empty:
-            terraform.apply(plan, bench.shell, stage.say)
-        stage.done(words[-1])
-    return words
+        values = {**vars_of(where), "images": names}
+        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
+        stage.done(saved.words()[-1])
+    for words in saved.words()[:-1]:
+        bench.progress.line(f"    {words}")
+    saved.require_harmless(where, destroy)
+    return saved
+
+
+def apply(bench: Workbench, saved: Plan) -> None:
+    """Apply exactly that plan. Raises TerraformError."""
+    if not saved.empty:
+        with bench.progress.stage("registry") as stage:
+            terraform.apply(saved, bench.shell, stage.say)
+            stage.done(saved.done())
+
+
+def vars_of(where: Environment) -> dict[str, object]:
+    """What every root module is told of its environment, so that invoke.yaml has the last word."""
+    return {"environment": where.name, "account": where.account, "region": where.region}
 
 
 def bucket(bench: Workbench) -> str:
@@ -76,4 +93,5 @@ def _create_bucket(bench: Workbench, name: str) -> None:
             bench.aws.s3.create_bucket(Bucket=name)
         else:
             where = {"LocationConstraint": region}
-            bench.aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)  # type: ignore[arg-type]
+            bench.aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)  # type: ignore[arg-type] # a literal
+        bench.aws.s3.get_waiter("bucket_exists").wait(Bucket=name)

@@ -2,7 +2,10 @@
 
 import contextlib
 import functools
+import io
 import os
+import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,11 +16,10 @@ import invoke.tasks
 from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
-from rich.console import Console
 
-from delivery import summary, terraform
+from delivery import summary
 from delivery.errors import INTERRUPTED, RefusedError, naming
-from delivery.progress import Progress
+from delivery.progress import Progress, Screen
 from delivery.shell import Shell
 from delivery.workbench import Request, Workbench, open_bench
 
@@ -34,6 +36,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
         @functools.wraps(body)
         def told(context: Context, *args: Any, **kwargs: Any) -> None:
             try:
+                _prepare_process()
                 body(context, *args, **kwargs)
             except KeyboardInterrupt as error:
                 _end(_words(error, None), INTERRUPTED)
@@ -58,21 +61,31 @@ def bench(root: Path, context: Context, env: str | None) -> Iterator[Workbench]:
 def benches(root: Path, context: Context, *environments: str | None) -> Iterator[tuple[Workbench, ...]]:
     """A workbench for each environment, with progress shown and signals forwarded while they are open.
 
-    No saved plan outlives it: a plan may hold secrets, and a stale one is good for nothing.
+    Its scratch folder is gone afterwards: a plan or a login in it may hold secrets, and is good for one run only.
     """
     shell = Shell(os.environ)
-    progress = Progress(Console(highlight=False))
+    progress = Progress(Screen())
     config = _plain(context.config)
+    with (
+        _scratch(root / ".deploy") as scratch,
+        shell.forwarding(),
+        progress.showing(),
+        _summarised(progress, environments),
+    ):
 
-    def opened(name: str | None) -> Workbench:
-        with naming(name or ""):
-            return open_bench(Request(root, name, config), shell, progress)
+        def opened(name: str | None) -> Workbench:
+            with naming(name or ""):
+                return open_bench(Request(root, name, config, scratch), shell, progress)
 
+        yield tuple(map(opened, environments))
+
+
+@contextlib.contextmanager
+def _summarised(progress: Progress, environments: tuple[str | None, ...]) -> Iterator[None]:
+    """Tells GitHub at the end, however it comes."""
     try:
-        with shell.forwarding(), progress.showing():
-            yield tuple(map(opened, environments))
+        yield
     finally:
-        terraform.forget_plans(root / ".deploy")
         failure = _words(error, environments[0]) if (error := sys.exception()) else ""
         summary.publish(os.environ, summary.page(sys.argv[1:], progress, failure), progress.facts)
 
@@ -83,7 +96,8 @@ def confirmed(bench: Workbench, yes: bool, question: str) -> None:
         return
     if not sys.stdin.isatty():
         raise RefusedError(f"{bench.settings.environment.name} is protected.", "", "the same command with --yes")
-    with bench.progress.asking():
+    answer = ""
+    with bench.progress.asking(), contextlib.suppress(EOFError):
         answer = input(f"{question} [y/N] ")
     if answer.strip().lower() not in ("y", "yes"):
         raise RefusedError("Not confirmed; nothing was changed.")
@@ -91,7 +105,31 @@ def confirmed(bench: Workbench, yes: bool, question: str) -> None:
 
 def say(text: str) -> None:
     """A line for the person, outside any stage."""
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+    Screen().print(text, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    """A folder of this process, gone afterwards; and gone now, those of processes that were killed."""
+    for folder in parent.glob("run-*"):
+        if not _runs(int(folder.name.removeprefix("run-"))):
+            shutil.rmtree(folder, ignore_errors=True)
+    folder = parent / f"run-{os.getpid()}"
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # asks, sends nothing: kill(2)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _plain(value: Any) -> Any:
@@ -101,13 +139,23 @@ def _plain(value: Any) -> Any:
 
 def _words(error: BaseException, environment: str | None) -> str:
     if isinstance(error, KeyboardInterrupt):
-        return "Interrupted; nothing is left running."
+        return "Interrupted. No tool is left running and no state lock is held."
     known = hasattr(error, "exit_code")
     return str(error).replace("--env ...", f"--env {environment or ''}") if known else repr(error)
 
 
+def _prepare_process() -> None:
+    """Every way to be asked to stop is one, and a terminal that cannot show a character shows another."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _end(message: str, code: int) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not change how we end
     if {"--debug", "-d"} & set(sys.argv):  # invoke takes it before and after the task's name, and keeps it to itself
         traceback.print_exc()
-    Console(stderr=True, highlight=False).print(message, style="red", markup=False, soft_wrap=True)
+    Screen(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
     raise Exit(code=code)

@@ -7,8 +7,9 @@
                                                              | fails: the alias stays, the old version serves
 
 What is applied is the digest that was published; tags are for people. Terraform owns the function and publishes the
-version; the alias's target belongs to this story, so nothing serves before it was verified. Every step looks at what
-exists first, so a deploy that was cut off anywhere is continued by the next one.
+version; the alias's target belongs to this story, so nothing serves before it was verified. (The first version of all
+has the alias from the start, because a Function URL needs one; a public URL stays closed until it was verified.) Every
+step looks at what exists first, so a deploy that was cut off anywhere is continued by the next one.
 """
 
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Release:
     image: str
     version: str
     url: str
+    public: bool
     verified_at: datetime
 
 
@@ -61,7 +63,7 @@ def guard(bench: Workbench) -> tuple[Image, ...]:
         names = docker.targets(bench.settings, bench.shell)
         stage.done(f"{versions}, commit {bench.source.short}")
     if bench.settings.bootstraps and bootstrap.needed(bench, names):
-        bootstrap.bootstrap(bench, names)
+        bootstrap.apply(bench, bootstrap.plan(bench, names))
     images = docker.images(bench.settings, names, bench.source)
     registry.require_repositories(bench.aws, images)
     return images
@@ -75,11 +77,12 @@ def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] =
     published, stack = parallel.both(bench.shell, lambda: publish.publish(bench, images), lambda: initialise(bench))
     with bench.progress.stage("plan") as stage:
         values = {
+            **bootstrap.vars_of(bench.settings.environment),
             "images": {image.name: image.uri for image in published},
             "commit": bench.source.tag,
             "architecture": _ARCHITECTURES[bench.settings.platform],
         }
-        saved = terraform.plan(stack, values, bench.shell, stage.say)
+        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.detail(words)
@@ -124,11 +127,11 @@ def release(bench: Workbench, target: Function, seen: Alias) -> Release:
         registry.tag_release(bench.aws, PublishedImage(target.image, repository, digest), target.version)
         if seen.version != target.version:
             function.move(bench.aws, target, seen)
-        callers = function_url.settle(bench.aws, target)
+        public = function_url.settle(bench.aws, target)
         moved = f"{seen.version} -> {target.version}" if seen.version != target.version else target.version
-        stage.done(f"alias {target.alias}: version {moved}, open to {callers}")
+        stage.done(f"alias {target.alias}: version {moved}, open to {'everyone' if public else 'signed requests'}")
     where = bench.settings.environment.name
-    return Release(where, target.image, target.version, target.stream_url, clock.now())
+    return Release(where, target.image, target.version, target.stream_url, public, clock.now())
 
 
 def deliver(bench: Workbench, saved: Plan) -> tuple[Release, ...]:
@@ -142,13 +145,14 @@ def deliver(bench: Workbench, saved: Plan) -> tuple[Release, ...]:
 
 def words(released: Release) -> str:
     """A release, and what to type to see it."""
-    return f"{released.image} version {released.version} streams:\n  curl -N {released.url}"
+    see = f"curl -N {released.url}" if released.public else f"./dev invoke stream --env {released.environment}"
+    return f"{released.image} version {released.version} streams:\n  {see}"
 
 
-def initialise(bench: Workbench) -> Stack:
-    """The service's Terraform, ready to plan."""
+def initialise(bench: Workbench, name: str = STACK) -> Stack:
+    """A root module's Terraform, ready to plan."""
     with bench.progress.stage("init") as stage:
-        stack = terraform.init(bench.settings, STACK, bench.shell, stage.say)
+        stack = terraform.init(bench.settings, name, bench.shell, stage.say)
         stage.done(f"terraform is ready for {bench.settings.environment.name}")
     return stack
 

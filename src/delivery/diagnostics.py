@@ -44,17 +44,19 @@ class Diagnostics:
         """Whether the run failed because no provider could be fetched."""
         return any(error["summary"] in _NO_PROVIDER for error in self.errors)
 
-    def error(self, doing: str) -> TerraformError:
-        """The failure in our words, where it is a known one."""
+    def error(self, doing: str, stack: str) -> TerraformError:
+        """The failure in our words, where it is a known one. `doing`: a verb; `stack`: the root module's name."""
         text = "\n".join(_text(error) for error in self.errors) or "\n".join(self.other[-5:])
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
-            return _locked(text)
+            return _locked(text, stack)
         if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):
             return TerraformError("The state bucket does not exist.", text, "invoke bootstrap --env ...")
         if self.providers_unreachable:
             hint = "check the network, or unpack the provider below a folder named registry.terraform.io"
             return TerraformError("Terraform's provider cannot be fetched, and no local mirror has it.", text, hint)
-        return TerraformError(f"Terraform could not {doing}.", text, "correct what it names, run the same again")
+        return TerraformError(
+            f"Terraform could not {doing} {stack}.", text, "correct what it names, run the same again"
+        )
 
 
 def _text(error: dict[str, Any]) -> str:
@@ -63,12 +65,12 @@ def _text(error: dict[str, Any]) -> str:
     return f"{error['summary']}{where}" + (f": {detail}" if detail else "")
 
 
-def _locked(text: str) -> TerraformError:
+def _locked(text: str, stack: str) -> TerraformError:
     lock = dict(_LOCK.findall(text))
     who, since = lock.get("Who", "somebody"), lock.get("Created", "an unknown time")
     operation = lock.get("Operation", "an operation").removeprefix("OperationType")
     return TerraformError(
         f"The state is locked by {who} since {since} ({operation.lower()}).",
         "Two runs at once would overwrite each other.",
-        f"wait for that run; if it is dead: invoke tf-unlock --env ... --lock {lock.get('ID', 'ID')}",
+        f"wait for that run; if it is dead: invoke tf-unlock --env ... --stack {stack} --lock {lock.get('ID', 'ID')}",
     )

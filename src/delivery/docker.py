@@ -137,6 +137,9 @@ def _failure(log: BuildLog, stderr: str) -> Exception:
         return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
     if log.failed_in == "step":
         return BuildError(f"The image does not build: {step}", why, correct)
+    if "Cache export is not supported" in why:
+        hint = "`docker buildx create --use`, the containerd image store, or INVOKE_BUILD_CACHE=none"
+        return ConfigurationError("build.cache cannot work with this engine and builder.", why, hint)
     if "failed to push" in why or "failed to authorize" in why:
         return _refused(why)
     return BuildError("The image does not build.", why, correct if "dockerfile" in why.lower() else _DOCTOR)

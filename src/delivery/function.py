@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from delivery.aws import Aws, ClientError, code, explained
+from delivery.aws import Aws, ClientError, WaiterError, code, explained
 from delivery.errors import RefusedError, UnhealthyError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import InvokeWithResponseStreamCompleteEventTypeDef, WaiterConfigTypeDef
 
 _STREAM = "/api/v2/stream"
 
@@ -78,14 +81,16 @@ def image_uri(aws: Aws, function: Function, version: str) -> str:
 
 
 def wait_active(aws: Aws, function: Function) -> None:
-    """Until Lambda has made the published version ready. Raises CloudError when it does not get there."""
+    """Until Lambda has made the published version ready. Raises UnhealthyError when it cannot, or CloudError."""
     with explained(f"wait for version {function.version} of {function.name} to become active"):
         waiter = aws.functions.get_waiter("published_version_active")
-        waiter.wait(
-            FunctionName=function.name,
-            Qualifier=function.version,
-            WaiterConfig={"Delay": 1, "MaxAttempts": 120},
-        )
+        patience: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 120}  # seconds, times
+        try:
+            waiter.wait(FunctionName=function.name, Qualifier=function.version, WaiterConfig=patience)
+        except WaiterError as error:
+            if "terminal failure state" not in str(error):
+                raise
+            raise UnhealthyError(f"Lambda cannot make version {function.version} ready.", str(error)) from error
 
 
 def move(aws: Aws, function: Function, seen: Alias) -> None:
@@ -118,6 +123,7 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
     when Lambda does not answer.
     """
     event = stream_event(query)
+    complete = False
     with explained(f"open the stream of {function.name}:{qualifier}"):
         answer = aws.streaming(silence).invoke_with_response_stream(
             FunctionName=function.name, Qualifier=qualifier, Payload=json.dumps(event)
@@ -125,13 +131,17 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
         for item in answer["EventStream"]:
             if "PayloadChunk" in item:
                 yield item["PayloadChunk"]["Payload"]
-            elif "InvokeComplete" in item and item["InvokeComplete"].get("ErrorCode"):
-                complete = item["InvokeComplete"]
-                raise UnhealthyError(
-                    f"Version {qualifier} of {function.name} failed: {complete['ErrorCode']}",
-                    complete.get("ErrorDetails", ""),
-                    "read its log, correct the function, then deploy again",
-                )
+            elif "InvokeComplete" in item:
+                complete = True
+                _require_success(item["InvokeComplete"], f"{qualifier} of {function.name}")
+    if not complete:
+        raise UnhealthyError(f"The invocation of {qualifier} of {function.name} was cut off.")
+
+
+def _require_success(end: "InvokeWithResponseStreamCompleteEventTypeDef", who: str) -> None:
+    if end.get("ErrorCode"):
+        details = end.get("ErrorDetails", "")
+        raise UnhealthyError(f"Version {who} failed: {end['ErrorCode']}", details, "correct it, then deploy again")
 
 
 def stream_event(query: dict[str, str]) -> dict[str, Any]:

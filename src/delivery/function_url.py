@@ -20,8 +20,8 @@ _WANTED = {
 }
 
 
-def settle(aws: Aws, function: Function) -> str:
-    """Let the public in where the URL is public, and nobody else where it is not; returns who may call, in words.
+def settle(aws: Aws, function: Function) -> bool:
+    """Let the public in where the URL is public, and nobody else where it is not; returns whether it is public.
 
     Idempotent. Raises CloudError.
     """
@@ -30,10 +30,10 @@ def settle(aws: Aws, function: Function) -> str:
         if not public:
             for statement in _OPEN:
                 _revoke(aws, function, statement)
-            return _SIGNED
+            return False
         _permit(aws, function, "PublicUrl", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
         _permit(aws, function, "PublicUrlInvoke", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
-    return "everyone"
+    return True
 
 
 def look(aws: Aws, function: Function) -> str:
@@ -93,7 +93,8 @@ def _permit(aws: Aws, function: Function, statement: str, **grant: Any) -> None:
             **grant,
         )
     except ClientError as error:
-        if code(error) != "ResourceConflictException":  # the statement is there already
+        # The same code says that another change of the function is in progress.
+        if code(error) != "ResourceConflictException" or "statement id" not in str(error):
             raise
 
 

@@ -15,14 +15,14 @@ def collect(
     What `on_line` raises is raised by the result: a reader that stopped would leave the pipe full, the child hanging.
     """
     kept: tuple[list[str], list[str]] = ([], [])
-    failed: list[Exception] = []
+    failed: list[BaseException] = []
 
     def pump(stream: IO[str] | None, lines: list[str]) -> None:
         for line in stream or ():
             lines.append(line)
             try:
                 on_line(line.rstrip("\n"))
-            except Exception as error:  # noqa: BLE001 - see above
+            except BaseException as error:  # noqa: BLE001 - see above
                 failed.append(error)
 
     threads = [

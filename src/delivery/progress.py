@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -46,6 +47,17 @@ class Stage:
     def __rich__(self) -> RenderableType:
         seconds = clock.monotonic() - self.started
         return Spinner("dots", Text(f"{self.name:<{_WIDTH}} {self.now} {seconds:.0f} s", overflow="ellipsis"))
+
+
+class Screen(Console):
+    """Output that nobody reads any more, as behind `| head`, is no reason to stop half-way."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, **options)
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more."""
+        self.quiet = True
 
 
 class Progress:

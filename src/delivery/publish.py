@@ -34,7 +34,7 @@ def publish(bench: Workbench, images: tuple[Image, ...]) -> tuple[PublishedImage
             name(bench.aws, image, bench.source.tag)
         for image in known.values():
             registry.tag(bench.aws, image, "latest")
-        stage.done(f"{', '.join(f'{image.name} {image.short}' for image in result)} ({how}; {sizes[0]})")
+        stage.done(f"{', '.join(f'{image.name} {image.short}' for image in result)} ({how}; {', '.join(sizes)})")
     for image in result:
         bench.progress.fact("digest", image.digest)
     bench.progress.fact("tag", bench.source.tag)
@@ -50,10 +50,9 @@ def _bake(
     bench: Workbench, images: tuple[Image, ...], push: bool, stage_say: terraform.Say
 ) -> tuple[dict[str, str], str]:
     settings = bench.settings
-    folder = settings.root / ".deploy" / settings.environment.name
     variables = docker.variables(settings, bench.source, bench.shell.variables)
-    bake = docker.Bake(tuple(image.name for image in images), variables, folder, push)
+    bake = docker.Bake(tuple(image.name for image in images), variables, bench.scratch, push)
     access = registry.login(bench.aws)
     host = settings.environment.registry
-    with login.logged_in(folder, host, access.password, bench.shell) as shell:
+    with login.logged_in(bench.scratch, host, access.password, bench.shell) as shell:
         return docker.build(bake, settings.root, shell, stage_say)

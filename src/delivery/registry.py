@@ -57,6 +57,7 @@ def find(aws: Aws, image: Image | PublishedImage, tag: str) -> PublishedImage | 
 def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
     """Is it one manifest, for one platform, small enough? Returns its size in words.
 
+    The registry knows the compressed sizes only, so an image is refused here when even those are over the limit.
     Read back from the registry, not from what the build says of itself. Raises BuildError or CloudError.
     """
     document = json.loads(_stored(aws.ecr, image)["imageManifest"])
@@ -93,6 +94,7 @@ def tag(aws: Aws, image: PublishedImage, name: str) -> None:
                 repositoryName=image.repository_name,
                 imageManifest=found["imageManifest"],
                 imageManifestMediaType=found["imageManifestMediaType"],
+                imageDigest=image.digest,  # refused if these bytes are not that image
                 imageTag=name,
             )
         except ClientError as error:
@@ -150,7 +152,11 @@ def _exists(ecr: "ECRClient", repository_name: str) -> bool:
 
 def _stored(ecr: "ECRClient", image: PublishedImage) -> "ImageTypeDef":
     with explained(f"read the manifest of {image.uri}"):
-        answer = ecr.batch_get_image(repositoryName=image.repository_name, imageIds=[{"imageDigest": image.digest}])
+        answer = ecr.batch_get_image(
+            repositoryName=image.repository_name,
+            imageIds=[{"imageDigest": image.digest}],
+            acceptedMediaTypes=[*MANIFESTS],
+        )
     if not answer["images"]:
         raise BuildError(
             f"{image.uri} does not exist.", "The registry has no such digest.", "invoke push-image --env ..."

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from delivery.errors import ConfigurationError
 
@@ -62,7 +62,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
     prefix = f"environments.{name}"
     account = _text(raw, prefix, "account", r"\d{12}", '12 digits in quotes, such as "123456789012"')
     region = _text(raw, prefix, "region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, such as eu-west-1")
-    default = f"{account}.dkr.ecr.{region}.amazonaws.com"
+    default = f"{account}.dkr.ecr.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     registry = _text(raw, prefix, "registry", r"[\w.-]+(:\d+)?", "a registry host", default)
     build = _section(config, "build", ("platform", "cache"))
     git = _section(config, "git", ("default_branch",))
@@ -73,7 +73,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
         cache=_choice(build, "cache", CACHES),
         default_branch=_text(git, "git", "default_branch", r"[\w./-]+", "a branch, such as main", "main"),
         bootstraps=_flag(raw, prefix, "bootstraps"),
-        started_by=_text(raw, prefix, "started_by", r"[\w.]+:\w+", "module:function", "-").strip("-"),
+        started_by=_text(raw, prefix, "started_by", r"[\w.]+:\w+", "module:function", ""),
         variables=_variables(raw.get("variables") or {}, f"{prefix}.variables"),
         deadlines=_deadlines(_section(config, "verify", tuple(vars(Deadlines())))),
     )
@@ -82,7 +82,8 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
 def started(config: Mapping[str, Any], name: str, more: Mapping[str, object]) -> dict[str, Any]:
     """The configuration with `more` laid over environment `name`: what its `started_by` returned."""
     environments = dict(config["environments"])
-    environments[name] = {**environments[name], **more}
+    own, found = environments[name].get("variables") or {}, more.get("variables") or {}
+    environments[name] = {**environments[name], **more, "variables": {**own, **cast(Mapping[str, str], found)}}
     return {**config, "environments": environments}
 
 

@@ -30,7 +30,9 @@ def read(root: Path, shell: Shell) -> Source:
     """The commit checked out at `root`. Raises ConfigurationError outside a git checkout or before a commit."""
     log = shell.run(Command(("git", "log", "-1", "--format=%H %ct"), cwd=root))
     if log.code:
-        raise ConfigurationError("The commit could not be read.", log.stderr.strip(), "git log -1")
+        raise ConfigurationError(
+            "The commit could not be read.", log.stderr.strip(), "git clone the project, or `git init` and commit"
+        )
     commit, seconds = log.stdout.split()
     status = shell.run(Command(("git", "status", "--porcelain"), cwd=root))
     if status.code:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from delivery.errors import UnhealthyError
+
 # https://docs.aws.amazon.com/lambda/latest/dg/response-streaming-tutorial.html, HTTP integration responses:
 # a JSON prelude, eight NUL bytes, then the body.
 _SEPARATOR = b"\0" * 8
@@ -61,12 +63,21 @@ class Parser:
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """The events in a response, as they come."""
-    parser = Parser()
-    for chunk in chunks:
-        for item in parser.feed(chunk):
+    """The events in a response, as they come. Raises UnhealthyError for a response that is no stream."""
+    parser, coming = Parser(), iter(chunks)
+    for chunk in coming:
+        try:
+            items = list(parser.feed(chunk))
+        except ValueError as error:
+            raise UnhealthyError("The response is no stream.", str(error)) from error
+        for item in items:
             if isinstance(item, Event):
                 yield item
+            elif item.status != 200:
+                body = parser.unfinished + b"".join(coming)
+                raise UnhealthyError(f"The function answered {item.status}.", body.decode(errors="replace"))
+    if parser.prelude is None:
+        raise UnhealthyError("The response is no stream.", parser.unfinished.decode(errors="replace")[:200])
 
 
 def _prelude(head: bytes) -> Prelude:

@@ -13,7 +13,6 @@ from delivery.settings import Environment, Settings
 from delivery.shell import Command, Shell
 
 _GRACE = 120.0  # seconds: an interrupted apply finishes the calls it has begun, then writes the state
-_PLAN = "saved.tfplan"
 Say = Callable[[str], None]
 
 
@@ -28,7 +27,10 @@ class Stack:
 
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module, as data."""
-        variables = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        # What a person has exported for their own runs must not reach ours: -destroy, another workspace.
+        unset = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
+        ours = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        variables = {**ours, **dict.fromkeys(unset, "")}
         return Command(("terraform", f"-chdir={self.folder}", *arguments), variables=variables, grace=_GRACE)
 
 
@@ -91,19 +93,19 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
         say(f"the provider registry cannot be reached; using {found}")
         log = _run(stack, (*arguments, f"-plugin-dir={found}"), shell, say)
     if log.errors:
-        raise log.error(f"initialise {name}")
+        raise log.error("initialise", name)
     return stack
 
 
-def plan(stack: Stack, variables: Mapping[str, object], shell: Shell, say: Say) -> Plan:
-    """Save a plan and read back what it will do. Raises TerraformError."""
-    values = stack.data / "values.tfvars.json"
+def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: Shell, say: Say) -> Plan:
+    """Save a plan in `folder` and read back what it will do. Raises TerraformError."""
+    values = folder / f"{stack.name}.tfvars.json"
     values.write_text(json.dumps(variables))
-    file = stack.data / _PLAN
+    file = folder / f"{stack.name}.tfplan"
     arguments = ("plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars")
     log = _run(stack, (*arguments, f"-var-file={values}"), shell, say)
     if log.errors:
-        raise log.error(f"plan {stack.name}")
+        raise log.error("plan", stack.name)
     shown = shell.run(stack.command("show", "-json", str(file)))
     if shown.code:
         raise TerraformError(f"The plan of {stack.name} cannot be read back.", shown.stderr.strip())
@@ -117,14 +119,15 @@ def apply(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
     finally:
         saved.file.unlink(missing_ok=True)
     if log.errors:
-        raise log.error(f"apply {saved.stack.name}")
+        raise _with_state(log.error("apply", saved.stack.name), saved.stack.folder / "errored.tfstate")
     return outputs(saved.stack, shell)
 
 
-def forget_plans(data: Path) -> None:
-    """Remove every saved plan below `data`."""
-    for file in data.glob(f"*/*/{_PLAN}"):
-        file.unlink(missing_ok=True)
+def _with_state(error: TerraformError, errored: Path) -> TerraformError:
+    """Where the state could not be written, Terraform leaves it in a file that is all there is of it."""
+    if errored.exists():
+        error.hint = f"keep {errored}: it is the only record of what was made; `terraform state push` it, {error.hint}"
+    return error
 
 
 def outputs(stack: Stack, shell: Shell) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def unlock(stack: Stack, lock: str, shell: Shell) -> None:
     """Remove a lock that a dead run left. Raises TerraformError when there is no such lock."""
     if not lock:
         raise ConfigurationError("No lock was named.", "", "--lock with the ID that the refused task printed")
-    result = shell.run(stack.command("force-unlock", "-force", lock))
+    result = shell.run(stack.command("force-unlock", "-no-color", "-force", lock))
     if result.code:
         why = result.stderr.strip()
         raise TerraformError(f"The lock {lock} was not removed.", why, "invoke tf-plan --env ...")
@@ -157,7 +160,10 @@ def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Di
 
 def _read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
     """https://developer.hashicorp.com/terraform/internals/json-format#plan-representation."""
-    resources = [(found["address"], found["change"]) for found in document.get("resource_changes", [])]
+    found = document.get("resource_changes", [])
+    resources = [(resource["address"], resource["change"]) for resource in found]
+    # Made by halves, by a run that was cut off: to make it again destroys nothing that ever worked.
+    tainted = {resource["address"] for resource in found if resource.get("action_reason") == "replace_because_tainted"}
 
     def having(action: str) -> tuple[str, ...]:
         return tuple(address for address, change in resources if action in change["actions"])
@@ -167,7 +173,7 @@ def _read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
         file,
         creates=having("create"),
         updates=tuple(f"{at} ({', '.join(_changed(change))})" for at, change in resources if _updates(change)),
-        deletes=having("delete"),
+        deletes=tuple(address for address in having("delete") if address not in tainted),
         imports=tuple(address for address, change in resources if "importing" in change),
         forgets=having("forget"),
         empty=not document["applyable"],

@@ -26,6 +26,8 @@ class Workbench:
     shell: Shell
     aws: Aws
     progress: Progress
+    scratch: Path
+    """A folder for this run alone, gone after it: plans, logins, records of a build."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Request:
     root: Path
     environment: str | None
     config: Mapping[str, Any]
+    scratch: Path
 
 
 def open_bench(request: Request, shell: Shell, progress: Progress) -> Workbench:
@@ -52,7 +55,7 @@ def open_bench(request: Request, shell: Shell, progress: Progress) -> Workbench:
     source = source_module.read(request.root, ready)
     aws = Aws(settings.environment.region, settings.variables)
     _require_account(aws, settings)
-    return Workbench(settings, source, ready, aws, progress)
+    return Workbench(settings, source, ready, aws, progress, request.scratch)
 
 
 def require_docker(bench: Workbench) -> str:

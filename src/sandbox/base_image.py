@@ -1,5 +1,6 @@
 """The images our Dockerfiles start from: pulled where a registry answers, else made here under that name."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -84,8 +85,29 @@ def ensure(layout: Layout, engine: Engine, reference: str, say: Say) -> None:
                 f"use {MAKEABLE}, or log in to the registry, or `docker load` the image",
             ) from error
         say(f"base     no registry answers; making {reference} from Debian packages")
+        if not engine.private:
+            _lend(layout, engine, reference)
         engine.docker("load", "--input", str(make(layout, reference)), timeout=_PULL_SECONDS)
     say(f"base     {reference} ready in {time.monotonic() - began:.1f} s")
+
+
+def withdraw(layout: Layout) -> None:
+    """Take what was made here out of the user's own engine: other projects must not build on it unawares."""
+    lent = _lent(layout)
+    for line in lent.read_text().splitlines() if lent.exists() else ():
+        host, reference = line.split()
+        with contextlib.suppress(SandboxError):  # it may be gone, or the engine may be
+            processes.run(["docker", "image", "rm", reference], {**os.environ, "DOCKER_HOST": host})
+    lent.unlink(missing_ok=True)
+
+
+def _lend(layout: Layout, engine: Engine, reference: str) -> None:
+    with _lent(layout).open("a") as lent:
+        lent.write(f"{engine.variables['DOCKER_HOST']} {reference}\n")
+
+
+def _lent(layout: Layout) -> Path:
+    return layout.state / "lent-images"
 
 
 def make(layout: Layout, reference: str) -> Path:

@@ -56,6 +56,7 @@ def stop(root: Path, say: Say) -> None:
     if not layout.home.exists():
         return
     cloud.stop(layout)
+    base_image.withdraw(layout)
     engine.stop(layout, say)
     say("sandbox  down")
 
@@ -70,7 +71,10 @@ def _aws(endpoint: str, environment: Mapping[str, str]) -> dict[str, str]:
     """What leads the AWS SDKs (SDK reference, "Environment variables") and Terraform to the local cloud."""
     # Python, unlike Go, would ask a proxy even for this machine.
     direct = ",".join(filter(None, (environment.get("NO_PROXY") or environment.get("no_proxy"), "127.0.0.1")))
+    elsewhere = {name: "" for name in environment if name.startswith("AWS_ENDPOINT_URL_")}
     return {
+        **elsewhere,
+        "AWS_PROFILE": "",
         "AWS_ENDPOINT_URL": endpoint,
         # Terraform's backend asks STS by its own setting, and would find the real one.
         "AWS_ENDPOINT_URL_STS": endpoint,

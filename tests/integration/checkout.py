@@ -81,14 +81,22 @@ class Checkout:
 
     def commit(self, message: str) -> str:
         """Commit everything; returns the commit."""
-        _git(self.root, "add", "--all")
+        self.git("add", "--all")
         who = ("-c", "user.name=tester", "-c", "user.email=tester@example.com")
-        _git(self.root, *who, "commit", "--quiet", "--message", message)
-        return _git(self.root, "rev-parse", "HEAD").strip()
+        self.git(*who, "commit", "--quiet", "--message", message)
+        return self.head()
+
+    def head(self) -> str:
+        """The commit that is checked out."""
+        return self.git("rev-parse", "HEAD").strip()
+
+    def git(self, *words: str) -> str:
+        """Type a git command; returns what it printed."""
+        return _git(self.root, *words)
 
     def restore(self, commit: str) -> None:
         """Go back to a commit, forgetting everything since."""
-        _git(self.root, "reset", "--hard", "--quiet", commit)
+        self.git("reset", "--hard", "--quiet", commit)
 
     @property
     def settings(self) -> dict[str, object]:

@@ -22,9 +22,9 @@ def first(deployed):
 def test_a_first_deploy_from_nothing_tells_every_stage_in_order(first):
     _, outcome, _ = first
     stages = re.findall(r"^✓ (\w+)", outcome.text, re.MULTILINE)
-    assert stages[0] == "sandbox"
-    assert sorted(stages[3:5]) == ["init", "publish"]
-    assert [*stages[1:3], *stages[5:]] == ["guards", "bootstrap", "plan", "apply", "verify", "release"]
+    assert stages[:4] == ["sandbox", "guards", "bootstrap", "registry"]
+    assert sorted(stages[4:6]) == ["init", "publish"]
+    assert stages[6:] == ["plan", "apply", "verify", "release"]
 
 
 def test_a_deploy_pushes_one_image_under_the_commit_and_latest_and_runs_its_digest(first):

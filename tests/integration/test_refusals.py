@@ -82,8 +82,8 @@ def test_credentials_of_another_account_are_refused_before_anything_is_read(clon
 
 
 def test_an_aws_that_cannot_be_reached_is_said_to_be_unreachable(clone):
-    variables = {**plain(clone.settings["variables"]), "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-    elsewhere(clone, variables=variables)
+    nobody = dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"), "http://127.0.0.1:9")
+    elsewhere(clone, variables={**plain(clone.settings["variables"]), **nobody})
     refused(clone.invoke("deploy", "--env", "elsewhere"), 8, "cannot be reached", "127.0.0.1:9")
 
 
@@ -143,7 +143,7 @@ def test_a_held_lock_names_its_holder_since_when_and_how_to_release_it(clone):
     }
     clone.client("s3").put_object(Bucket=BUCKET, Key="service.tfstate.tflock", Body=json.dumps(lock))
     outcome = clone.invoke("deploy", "--env", "sandbox")
-    refused(outcome, 6, "locked by ada@laptop since 2026-11-23", f"invoke tf-unlock --env sandbox --lock {lock['ID']}")
+    refused(outcome, 6, "locked by ada@laptop since 2026-11-23", f"--stack service --lock {lock['ID']}")
     released = clone.invoke("tf-unlock", "--env", "sandbox", "--lock", lock["ID"])
     assert released.code == 0, released.text
     assert not clone.locked()

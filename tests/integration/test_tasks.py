@@ -28,7 +28,8 @@ def test_doctor_finds_everything_and_sandbox_status_says_what_is_up(clone):
     found = clone.invoke("doctor", "--env", "sandbox")
     assert found.code == 0, found.text
     marks = re.findall(r"^✓ ([a-z ]+?)  ", found.text, re.MULTILINE)
-    assert marks[-7:] == ["git", "terraform", "docker", "docker buildx", "account", "state", "registry"]
+    assert marks[-8:] == ["git", "terraform", "docker", "docker buildx", "account", "state", "registry", "url"]
+    assert "sandbox-sse-streaming: everyone (both statements)" in found.text
     assert re.findall(r"^(\w+) +up", clone.invoke("sandbox-status").text, re.MULTILINE) == ["engine", "cloud"]
 
 
@@ -92,3 +93,27 @@ def test_a_cache_that_cannot_work_says_so(changed):
     assert outcome.code == 2, outcome.text
     assert "nothing would be cached" in outcome.text
     assert "ACTIONS_RUNTIME_TOKEN" in outcome.text
+
+
+def test_what_a_shell_exports_for_other_clouds_does_not_reach_the_sandbox(clone):
+    nowhere = "http://127.0.0.1:9"
+    exported = {
+        **dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"), nowhere),
+        **dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_LAMBDA"), nowhere),
+        "AWS_PROFILE": "nobody-has-this",
+        "TF_WORKSPACE": "another",
+        "TF_CLI_ARGS_plan": "-destroy",
+        "PYTHONIOENCODING": "ascii",
+    }
+    planned = clone.invoke("tf-plan", "--env", "sandbox", **exported)
+    assert planned.code == 0, planned.text
+    assert "0 to delete" in planned.text or "no changes" in planned.text
+    verified = clone.invoke("verify", "--env", "sandbox", **exported)
+    assert verified.code == 0, verified.text
+
+
+def test_a_stream_that_is_refused_says_why(clone):
+    outcome = clone.invoke("stream", "--env", "sandbox", "--events", "0")
+    assert outcome.code == 7, outcome.text
+    assert "answered 400" in outcome.text
+    assert "events" in outcome.text

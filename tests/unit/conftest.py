@@ -1,5 +1,6 @@
 """Unit tests start no process, open no socket and make no AWS client: each of the three raises here."""
 
+import signal
 import socket
 import subprocess
 
@@ -12,6 +13,16 @@ def _refuse(what):
         raise AssertionError(f"a unit test may not {what}: {args[:2]}")
 
     return refused
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    """A task sets how its process takes signals; the tests' process keeps its own."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

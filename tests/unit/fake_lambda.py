@@ -134,6 +134,13 @@ class FakeS3(_Fake):
         del CreateBucketConfiguration
         self.buckets.add(Bucket)
 
+    def get_waiter(self, name):
+        assert name == "bucket_exists"
+        return self
+
+    def wait(self, Bucket):
+        assert Bucket in self.buckets
+
 
 class FakeAws:
     """AWS, as `delivery.aws.Aws` shows it; anything else is an AttributeError."""

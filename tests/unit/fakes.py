@@ -164,9 +164,10 @@ class FakeEcr(_Fake):
         return {"images": images, "failures": [] if images else [{"failureCode": "ImageNotFound"}]}
 
     @operation
-    def put_image(self, repositoryName, imageManifest, imageManifestMediaType, imageTag):
+    def put_image(self, repositoryName, imageManifest, imageManifestMediaType, imageTag, imageDigest):
         assert imageManifestMediaType == "application/vnd.oci.image.manifest.v1+json"
         (digest,) = (key for key, text in self._repository(repositoryName).items() if text == imageManifest)
+        assert imageDigest == digest
         if self.tags.get((repositoryName, imageTag)) == digest:
             raise refusal("ImageAlreadyExistsException")
         self.tags[repositoryName, imageTag] = digest

@@ -110,7 +110,10 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     functions.responses["2"] = healthy(commit=functions.commits["2"])
     aws = FakeAws(FakeEcr({NAME: {DIGEST: manifest()}}), functions, FakeS3("state"))
     progress = Progress(Console(file=out, width=200))
-    bench = Workbench(settings(root, protected, **changes), Source(COMMIT, dirty, 1_700_000_000), fake, aws, progress)
+    source = Source(COMMIT, dirty, 1_700_000_000)
+    scratch = root / ".deploy" / "run-1"
+    scratch.mkdir(parents=True, exist_ok=True)
+    bench = Workbench(settings(root, protected, **changes), source, fake, aws, progress, scratch)
     return World(bench, fake, aws, out)
 
 

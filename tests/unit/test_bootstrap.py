@@ -1,7 +1,7 @@
 """Bucket before state, repository before image; harmless again."""
 
 import pytest
-from fake_lambda import FakeAws, FakeS3
+from fake_lambda import FakeS3
 from fakes import ACCOUNT, FakeEcr, refusal
 from stories import NAME, answers, world
 from transcripts import change
@@ -34,12 +34,18 @@ def test_it_is_needed_while_the_bucket_or_a_repository_is_missing(tmp_path, buck
     assert bootstrap.needed(made.bench, NAMES) == needed
 
 
+def bootstrapped(bench):
+    saved = bootstrap.plan(bench, NAMES)
+    bootstrap.apply(bench, saved)
+    return saved.words()
+
+
 def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
     made = empty(tmp_path, CREATE, ADOPT)
     made.shell.answers["terraform init"] = lambda _: (
         "" if "state" in made.aws.s3.buckets else Result(1, "", "no bucket")
     )
-    assert bootstrap.bootstrap(made.bench, NAMES) == (
+    assert bootstrapped(made.bench) == (
         "= adopt aws_s3_bucket.state",
         "+ create module.repository.aws_ecr_repository.this",
         "1 to create, 0 to update, 0 to delete",
@@ -59,13 +65,13 @@ def test_the_bucket_is_made_in_the_environment_s_region(tmp_path, region, argume
     environment = Environment("sandbox", ACCOUNT, region, "registry.test:5000")
     made = world(tmp_path, answers(), environment=environment)
     made.aws.s3.buckets.clear()
-    bootstrap.bootstrap(made.bench, NAMES)
+    bootstrapped(made.bench)
     assert made.aws.s3.called("create_bucket") == [arguments]
 
 
 def test_a_second_time_changes_nothing(tmp_path):
     made = world(tmp_path, answers())
-    assert bootstrap.bootstrap(made.bench, NAMES) == ("no changes: the infrastructure is as described",)
+    assert bootstrapped(made.bench) == ("no changes: the infrastructure is as described",)
     assert made.aws.s3.called("create_bucket") == []
     assert made.shell.typed("terraform apply") == []
     assert "✓ bootstrap  no changes" in made.out.getvalue()
@@ -73,14 +79,14 @@ def test_a_second_time_changes_nothing(tmp_path):
 
 def test_a_bucket_adopted_but_otherwise_unchanged_is_still_applied(tmp_path):
     made = world(tmp_path, answers(ADOPT))
-    bootstrap.bootstrap(made.bench, NAMES)
+    bootstrapped(made.bench)
     assert len(made.shell.typed("terraform apply")) == 1
 
 
 def test_an_apply_that_fails_is_told(tmp_path):
     made = empty(tmp_path, CREATE, **{"terraform apply": Result(1, "", "it broke")})
     with pytest.raises(TerraformError, match="it broke"):
-        bootstrap.bootstrap(made.bench, NAMES)
+        bootstrapped(made.bench)
 
 
 @pytest.mark.parametrize("text", [None, "", 'region = "us-east-1"\n', 'not_the_bucket = "x"\n'])
@@ -105,19 +111,18 @@ def test_a_bucket_that_belongs_to_somebody_else_is_told_by_name(tmp_path, name, 
     made.aws.s3.buckets.clear()
     made.aws.s3.refuses[name] = refusal(code)
     with pytest.raises(CloudError, match=what):
-        bootstrap.bootstrap(made.bench, NAMES)
+        bootstrapped(made.bench)
     assert made.shell.ran == []
 
 
 def test_a_protected_environment_refuses_a_plan_that_deletes(tmp_path):
     made = world(tmp_path, answers(change("aws_ecr_repository.old", "delete", before={})), protected=True)
     with pytest.raises(RefusedError, match=r"aws_ecr_repository\.old"):
-        bootstrap.bootstrap(made.bench, NAMES)
+        bootstrapped(made.bench)
     assert made.shell.typed("terraform apply") == []
 
 
 def test_an_account_is_never_asked_for_more_than_its_bucket_and_repositories(tmp_path):
     made = world(tmp_path)
     made.aws.functions = None
-    assert isinstance(made.aws, FakeAws)
     assert not bootstrap.needed(made.bench, NAMES)

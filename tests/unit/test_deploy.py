@@ -96,7 +96,8 @@ def test_a_second_deploy_builds_applies_and_moves_nothing_but_verifies_again(tmp
         ([{"InvokeComplete": {"ErrorCode": "Runtime.ExitError"}}], "Runtime.ExitError"),
         (healthy(digest="sha256:" + "e" * 64), "`hello` names the digest"),
         (healthy(version="1"), "`hello` names the version 1, not 2"),
-        ([chunk(prelude())], "the stream ended after 0"),
+        ([chunk(prelude()), {"InvokeComplete": {}}], "the stream ended after 0"),
+        ([chunk(prelude())], "was cut off"),
     ],
 )
 def test_a_version_that_does_not_stream_never_becomes_live(tmp_path, response, what):

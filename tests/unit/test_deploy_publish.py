@@ -134,7 +134,8 @@ def test_terraform_is_given_the_digest_and_never_a_tag(tmp_path):
 
     made = world(tmp_path, answers(UPDATE, **{"terraform plan": plan}))
     deploy.plan(made.bench, (IMAGE,))
-    assert seen == [{"images": {"sse-streaming": URI}, "commit": COMMIT, "architecture": "x86_64"}]
+    where = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1"}
+    assert seen == [{**where, "images": {"sse-streaming": URI}, "commit": COMMIT, "architecture": "x86_64"}]
     assert not any(":latest" in word for command in made.shell.typed("terraform") for word in command.argv)
 
 
@@ -142,7 +143,7 @@ def test_the_architecture_of_the_function_is_that_of_the_image(tmp_path, monkeyp
     blobs(monkeypatch, architecture="arm64")
     made = world(tmp_path, platform="linux/arm64")
     saved = deploy.plan(made.bench, (IMAGE,))
-    assert json.loads((saved.stack.data / "values.tfvars.json").read_text())["architecture"] == "arm64"
+    assert json.loads((saved.file.parent / "service.tfvars.json").read_text())["architecture"] == "arm64"
 
 
 def test_a_plan_is_told_in_words(tmp_path):

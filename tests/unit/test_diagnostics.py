@@ -28,10 +28,11 @@ def test_what_we_say_better_ourselves_is_not_repeated(kind):
 
 
 def test_a_lock_names_who_since_when_what_for_and_how_to_release_it():
-    error = read(LOCKED)[0].error("plan service")
+    error = read(LOCKED)[0].error("plan", "service")
     assert error.what == "The state is locked by ada@laptop since 2026-01-02 03:04:05.678 +0000 UTC (apply)."
     assert error.hint == (
-        "wait for that run; if it is dead: invoke tf-unlock --env ... --lock a3f0c1de-5f7c-4a5d-9a37-0a8b8c1d2e3f"
+        "wait for that run; if it is dead: invoke tf-unlock --env ... "
+        "--stack service --lock a3f0c1de-5f7c-4a5d-9a37-0a8b8c1d2e3f"
     )
     assert error.exit_code == 6
 
@@ -45,14 +46,14 @@ def test_a_lock_names_who_since_when_what_for_and_how_to_release_it():
     ],
 )
 def test_a_missing_state_bucket_leads_to_bootstrap(line):
-    error = read(line)[0].error("initialise service")
+    error = read(line)[0].error("initialise", "service")
     assert (error.what, error.hint) == ("The state bucket does not exist.", "invoke bootstrap --env ...")
 
 
 def test_a_provider_that_cannot_be_fetched_is_seen_and_told():
     log, _ = read(NO_PROVIDER)
     assert log.providers_unreachable
-    error = log.error("initialise service")
+    error = log.error("initialise", "service")
     assert error.what == "Terraform's provider cannot be fetched, and no local mirror has it."
     assert "connection refused" in error.why
 
@@ -62,7 +63,7 @@ def test_any_other_failure_names_the_resource_and_terraform_s_reason():
         diagnostic("creating Lambda Function (fn): ResourceConflictException", "Already there", address="m.x"),
         diagnostic("Second"),
     )
-    error = log.error("apply service")
+    error = log.error("apply", "service")
     assert not log.providers_unreachable
     assert error.what == "Terraform could not apply service."
     assert error.why.splitlines() == [
@@ -77,7 +78,7 @@ def test_a_warning_is_no_failure():
 
 def test_lines_that_are_no_json_are_kept_for_a_failure_without_a_diagnostic():
     log, _ = read(*(f"panic {number}" for number in range(9)))
-    assert log.error("plan service").why.splitlines() == [f"panic {number}" for number in range(4, 9)]
+    assert log.error("plan", "service").why.splitlines() == [f"panic {number}" for number in range(4, 9)]
 
 
 @pytest.mark.parametrize("line", ["1", "null", "[]", '"x"', "true"])
@@ -86,4 +87,4 @@ def test_json_that_is_no_object_is_only_a_line(line):
 
 
 def test_a_lock_without_an_owner_is_held_by_somebody():
-    assert "locked by somebody since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan service").what
+    assert "locked by somebody since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan", "service").what

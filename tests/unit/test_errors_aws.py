@@ -1,5 +1,7 @@
 """What boto3 raises becomes a message: what could not be done, why, and what to type."""
 
+import os
+
 import pytest
 from botocore import exceptions
 from fakes import refusal
@@ -97,18 +99,27 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
     sessions, clients = [], []
 
     class Session:
-        def __init__(self, **given):
-            sessions.append(given)
+        def __init__(self, region_name):
+            seen = {name: os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")}
+            sessions.append({"region_name": region_name, **seen})
 
-        def client(self, service, config, endpoint_url):
-            clients.append((service, endpoint_url, config.read_timeout, config.retries["total_max_attempts"]))
+        def client(self, service, config):
+            clients.append((service, config.read_timeout, config.retries["total_max_attempts"]))
             return object()
 
     monkeypatch.setattr("delivery.aws.boto3.Session", Session)
-    variables = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
+    monkeypatch.setenv("AWS_PROFILE", "of somebody else")
+    before = dict(os.environ)
+    variables = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ACCESS_KEY_ID": "id", "AWS_PROFILE": ""}
     made = aws.Aws("eu-west-1", variables)
     assert made.ecr is made.ecr
     assert made.streaming(7.0) is not None
-    assert {session["region_name"] for session in sessions} == {"eu-west-1"}
-    assert {(session["aws_access_key_id"], session["aws_secret_access_key"]) for session in sessions} == {("id", "key")}
-    assert clients == [("ecr", "http://127.0.0.1:4566", 30, 5), ("lambda", "http://127.0.0.1:4566", 7.0, 1)]
+    told = {
+        "region_name": "eu-west-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_PROFILE": None,
+    }
+    assert sessions == [told, told]
+    assert clients == [("ecr", 30, 5), ("lambda", 7.0, 1)]
+    assert dict(os.environ) == before, "the process keeps its own"

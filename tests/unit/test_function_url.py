@@ -20,13 +20,13 @@ def aws():
 
 
 def test_a_public_url_gets_both_statements_and_the_second_only_through_the_url(aws):
-    assert function_url.settle(aws, FUNCTION) == "everyone"
+    assert function_url.settle(aws, FUNCTION) is True
     assert aws.functions.statements == PUBLIC
 
 
 def test_opening_a_url_again_changes_nothing(aws):
     for _ in range(2):
-        assert function_url.settle(aws, FUNCTION) == "everyone"
+        assert function_url.settle(aws, FUNCTION) is True
     assert aws.functions.statements == PUBLIC
 
 
@@ -38,7 +38,7 @@ def test_a_half_open_url_is_opened_whole(aws):
 
 def test_a_signed_url_is_opened_to_nobody():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
-    assert function_url.settle(aws, FUNCTION) == "signed requests (AWS_IAM)"
+    assert function_url.settle(aws, FUNCTION) is False
     assert aws.functions.statements == {}
 
 

@@ -37,7 +37,7 @@ def test_outside_a_checkout_git_is_quoted(tmp_path):
     assert str(caught.value) == (
         "The commit could not be read.\n"
         "  fatal: not a git repository (or any of the parent directories): .git\n"
-        "  try: git log -1"
+        "  try: git clone the project, or `git init` and commit"
     )
 
 

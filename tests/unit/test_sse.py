@@ -2,6 +2,7 @@
 
 import pytest
 
+from delivery.errors import UnhealthyError
 from delivery.sse import Event, Parser, Prelude, events
 
 NULS = b"\0" * 8
@@ -104,3 +105,16 @@ def test_a_lone_cr_ends_a_line_too():
 
 def test_an_empty_name_is_the_default_one():
     assert read(HEAD + NULS + b"event:\ndata: x\n\n")[0][1:] == [Event("message", "x")]
+
+
+def test_a_refusal_is_told_with_its_whole_body():
+    refused = b'{"statusCode": 400, "headers": {}}' + NULS
+    with pytest.raises(UnhealthyError, match="answered 400") as caught:
+        list(events([refused, b'{"message": "events ', b'must be 1 to 1000"}']))
+    assert caught.value.why == '{"message": "events must be 1 to 1000"}'
+
+
+@pytest.mark.parametrize("chunks", [[b"Internal Server Error"], [b"[]" + NULS], []])
+def test_what_is_no_stream_is_refused(chunks):
+    with pytest.raises(UnhealthyError, match="no stream"):
+        list(events(chunks))

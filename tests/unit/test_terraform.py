@@ -23,7 +23,7 @@ def stack(tmp_path):
 
 def planned(stack, *changes, **more):
     fake = FakeShell({"terraform plan": "", "terraform show": shown(*changes, **more)})
-    return terraform.plan(stack, {}, fake, print)
+    return terraform.plan(stack, {}, stack.data, fake, print)
 
 
 def mirror(root):
@@ -76,9 +76,9 @@ def test_an_init_that_fails_gives_no_stack_and_is_not_tried_again(tmp_path, line
 
 def test_a_plan_is_saved_with_its_values_in_a_file(stack):
     fake = FakeShell({"terraform plan": "", "terraform show": shown()})
-    terraform.plan(stack, {"images": {"a": "r@sha256:d"}, "commit": "c"}, fake, print)
+    terraform.plan(stack, {"images": {"a": "r@sha256:d"}, "commit": "c"}, stack.data, fake, print)
     plan, show = fake.ran
-    saved, values = stack.data / "saved.tfplan", stack.data / "values.tfvars.json"
+    saved, values = stack.data / "service.tfplan", stack.data / "service.tfvars.json"
     assert plan.argv[2:] == (
         "plan",
         "-json",
@@ -120,7 +120,7 @@ def test_a_replacement_is_a_delete_too(stack, actions):
 @pytest.mark.parametrize("document", [shown(), shown(change("a.b", "no-op", before={}, after={}))])
 def test_nothing_to_change_is_an_empty_plan(stack, document):
     fake = FakeShell({"terraform plan": "", "terraform show": document})
-    saved = terraform.plan(stack, {}, fake, print)
+    saved = terraform.plan(stack, {}, stack.data, fake, print)
     assert saved.empty
     assert saved.words() == ("no changes: the infrastructure is as described",)
 
@@ -128,28 +128,28 @@ def test_nothing_to_change_is_an_empty_plan(stack, document):
 def test_a_plan_that_fails_is_not_read(stack):
     fake = FakeShell({"terraform plan": Result(1, LOCKED, "")})
     with pytest.raises(TerraformError, match="locked by ada@laptop"):
-        terraform.plan(stack, {}, fake, print)
+        terraform.plan(stack, {}, stack.data, fake, print)
 
 
 def saved_plan(stack):
-    (stack.data / "saved.tfplan").write_text("a plan")
-    return Plan(stack, stack.data / "saved.tfplan", ("a.b",), (), ())
+    (stack.data / "service.tfplan").write_text("a plan")
+    return Plan(stack, stack.data / "service.tfplan", ("a.b",), (), ())
 
 
 def test_what_was_planned_is_what_is_applied_and_the_plan_is_gone_afterwards(stack):
     fake = FakeShell({"terraform apply": progress("a.b: Creating..."), "terraform output": '{"x": {"value": 1}}'})
     said = []
     assert terraform.apply(saved_plan(stack), fake, said.append) == {"x": 1}
-    assert fake.ran[0].argv[2:] == ("apply", "-json", "-input=false", str(stack.data / "saved.tfplan"))
+    assert fake.ran[0].argv[2:] == ("apply", "-json", "-input=false", str(stack.data / "service.tfplan"))
     assert said == ["a.b: Creating..."]
-    assert not (stack.data / "saved.tfplan").exists()
+    assert not (stack.data / "service.tfplan").exists()
 
 
 @pytest.mark.parametrize("answer", [Result(1, diagnostic("No", address="a.b"), ""), KeyboardInterrupt()])
 def test_the_plan_is_gone_after_an_apply_that_fails_too(stack, answer):
     with pytest.raises((TerraformError, KeyboardInterrupt)):
         terraform.apply(saved_plan(stack), FakeShell({"terraform apply": answer}), print)
-    assert not (stack.data / "saved.tfplan").exists()
+    assert not (stack.data / "service.tfplan").exists()
 
 
 def test_outputs_that_cannot_be_read_are_told(stack):
@@ -161,7 +161,7 @@ def test_outputs_that_cannot_be_read_are_told(stack):
 def test_a_lock_is_removed_by_its_id(stack):
     fake = FakeShell({"terraform force-unlock": ""})
     terraform.unlock(stack, "a3f0", fake)
-    assert fake.ran[0].argv[2:] == ("force-unlock", "-force", "a3f0")
+    assert fake.ran[0].argv[2:] == ("force-unlock", "-no-color", "-force", "a3f0")
 
 
 def test_a_lock_that_is_not_there_is_told(stack):

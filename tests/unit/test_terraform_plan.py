@@ -16,7 +16,7 @@ def stack(tmp_path):
 
 
 def planned(stack, document):
-    return terraform.plan(stack, {}, FakeShell({"terraform plan": "", "terraform show": document}), print)
+    return terraform.plan(stack, {}, stack.data, FakeShell({"terraform plan": "", "terraform show": document}), print)
 
 
 def test_a_plan_that_cannot_be_read_back_is_told(stack):

@@ -35,7 +35,7 @@ def opened(tmp_path, shell=None, **changes):
     config = {
         "environments": {"sandbox": {**SANDBOX, **changes}, "prod": {"account": "222222222222", "region": "us-east-1"}}
     }
-    request = Request(tmp_path, "sandbox", config)
+    request = Request(tmp_path, "sandbox", config, tmp_path)
     return open_bench(request, shell or FakeShell(answers()), Progress(Console(file=io.StringIO())))
 
 

@@ -17,7 +17,7 @@ variable "region" {
 }
 
 variable "keep_images" {
-  description = "How many of the newest images to keep besides those a release tag names."
+  description = "How many of the newest images to keep, releases counted among them; a release itself never expires."
   type        = number
   nullable    = false
 }

@@ -9,7 +9,7 @@ resource "aws_lambda_function" "this" {
   memory_size   = var.memory_mb
   timeout       = var.timeout_seconds
 
-  # Every change becomes a new numbered version; nobody is served by it before the alias moves.
+  # Every change becomes a new numbered version; but for the first, nobody is served by it before the alias moves.
   publish = true
 
   environment {
@@ -23,8 +23,8 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.write_log]
 }
 
-# The first apply has to point the alias somewhere. After that its target belongs to the release step,
-# which moves it only to a version whose stream it has verified.
+# The first apply has to point the alias somewhere; a public URL stays closed until that version was verified.
+# After that its target belongs to the release step, which moves it only to a version whose stream it has verified.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   description      = "The verified version that serves."

@@ -1,0 +1,196 @@
+"""From preprod to prod, two accounts of the emulator: the same bytes, no build, and everything that is refused."""
+
+import base64
+import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+import relays
+import urllib3
+import yaml
+from checkout import Checkout
+from test_refusals import plain, refused
+from waiting import until
+
+ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}
+PROMOTE = ("promote", "--from", "preprod", "--to", "prod")
+SOURCE = "src/lambdas/sse_streaming/app.py"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One environment, seen from outside."""
+
+    clone: Checkout
+    name: str
+
+    @property
+    def repository(self) -> str:
+        return f"{self.name}-sse-streaming-lambda"
+
+    def client(self, service: str):
+        return self.clone.client(service, ACCOUNTS[self.name])
+
+    def tags(self) -> dict[str, str]:
+        details = self.client("ecr").describe_images(repositoryName=self.repository)["imageDetails"]
+        return {tag: detail["imageDigest"] for detail in details for tag in detail.get("imageTags", [])}
+
+    def manifest(self, digest: str) -> bytes:
+        """The manifest's bytes as the registry's own API gives them."""
+        token = self.client("ecr").get_authorization_token()["authorizationData"][0]
+        password = base64.b64decode(token["authorizationToken"]).decode()
+        url = f"{token['proxyEndpoint']}/v2/{self.repository}/manifests/{digest}"
+        answer = urllib3.request("GET", url, headers=urllib3.make_headers(basic_auth=password))
+        assert answer.status == 200, answer.data
+        return answer.data
+
+    def live(self) -> dict[str, str]:
+        """The live version: its number, commit and image."""
+        functions, name = self.client("lambda"), f"{self.name}-sse-streaming"
+        version = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+        found = functions.get_function(FunctionName=name, Qualifier=version)
+        commit = found["Configuration"]["Description"].removeprefix("commit ")
+        return {"version": version, "commit": commit, "digest": found["Code"]["ImageUri"].partition("@")[2]}
+
+    def put(self, tag: str, manifest: str) -> None:
+        """Give a tag to a manifest, as somebody who goes around the tasks."""
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        given = {"imageManifest": manifest, "imageManifestMediaType": kind, "imageTag": tag}
+        self.client("ecr").put_image(repositoryName=self.repository, **given)
+
+
+@pytest.fixture(scope="module")
+def clone(deployed):
+    """The deployed clone with a commit in which preprod and prod are two more accounts; gone again afterwards."""
+    checkout, _ = deployed
+    before = checkout.head()
+    document = yaml.safe_load((checkout.root / "invoke.yaml").read_text())
+    for name, account in ACCOUNTS.items():
+        variables = {**plain(checkout.settings["variables"]), "AWS_ACCESS_KEY_ID": account}
+        document["environments"][name].update(registry=checkout.settings["registry"], variables=variables)
+    (checkout.root / "invoke.yaml").write_text(yaml.safe_dump(document))
+    checkout.commit("preprod and prod are accounts of the emulator")
+    yield checkout
+    checkout.restore(before)
+
+
+@pytest.fixture(scope="module")
+def places(clone):
+    """preprod, deployed; prod, bootstrapped and nothing more."""
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda name: clone.invoke("bootstrap", "--env", name, "--yes"), ACCOUNTS))
+    assert [one.code for one in made] == [0, 0], made
+    deployed = clone.invoke("deploy", "--env", "preprod")
+    assert deployed.code == 0, deployed.text
+    return Place(clone, "preprod"), Place(clone, "prod")
+
+
+def test_a_protected_environment_is_not_promoted_to_without_a_yes(places):
+    _, prod = places
+    refused(prod.clone.invoke(*PROMOTE), 4, "prod is protected.", "with --yes")
+    assert prod.tags() == {}
+
+
+def test_an_interrupted_copy_leaves_no_tag_and_130(places):
+    preprod, prod = places
+    endpoint = prod.clone.settings["variables"]["AWS_ENDPOINT_URL"]
+    with relays.holding(endpoint, nth=2) as relay:
+        there = {"INVOKE_ENVIRONMENTS_PROD_VARIABLES_AWS_ENDPOINT_URL": relay.address}
+        child = prod.clone.start(*PROMOTE, "--yes", **there)
+        until(relay.holding.is_set, 60, "the second blob")
+        child.send_signal(signal.SIGINT)
+        text, _ = child.communicate(timeout=30)
+    assert child.returncode == 130, text
+    assert "No tool is left running" in text
+    assert prod.tags() == {}
+    assert preprod.live()["version"] == "1"
+
+
+def test_the_next_promotion_completes_it_and_both_digests_are_the_same_byte_for_byte(places):
+    preprod, prod = places
+    done = prod.clone.invoke(*PROMOTE, "--yes", "--commit", preprod.live()["commit"])
+    assert done.code == 0, done.text
+    assert re.search(r"MB copied, \d+\.\d MB there already", done.text), done.text
+    assert re.findall(r"^✓ (\w+)", done.text, re.MULTILINE) == ["init", "init", "guards", "copy"], "no build"
+    live = preprod.live()
+    assert prod.tags() == {live["commit"]: live["digest"], "latest": live["digest"]}
+    assert prod.manifest(live["digest"]) == preprod.manifest(live["digest"])
+
+
+def test_prod_then_deploys_that_digest_without_a_build_and_says_hello_with_the_promoted_commit(places):
+    preprod, prod = places
+    done = prod.clone.invoke("deploy", "--env", "prod", "--yes")
+    assert done.code == 0, done.text
+    assert "already in the registry" in done.text
+    assert prod.live() == preprod.live()
+    shown = prod.clone.invoke("stream", "--env", "prod", "--events", "1")
+    assert f'"commit": "{preprod.live()["commit"]}"' in shown.text.replace('":"', '": "'), shown.text
+    looked = prod.clone.invoke("doctor", "--env", "prod")
+    assert "prod-sse-streaming: signed requests (AWS_IAM)" in looked.text, looked.text
+
+
+def test_a_target_that_serves_it_already_is_told_and_nothing_is_done(places):
+    again = places[1].clone.invoke(*PROMOTE, "--yes")
+    assert again.code == 0, again.text
+    assert "prod already serves it: sse-streaming sha256:" in again.text
+    assert "Nothing to do." in again.text
+    assert "copy" not in re.findall(r"^✓ (\w+)", again.text, re.MULTILINE)
+
+
+def test_a_commit_that_is_not_live_is_refused(places):
+    outcome = places[1].clone.invoke(*PROMOTE, "--yes", "--commit", "abc1234")
+    refused(outcome, 4, "Commit abc1234 is not live in preprod", places[0].live()["commit"])
+
+
+def test_a_live_version_that_was_never_verified_is_refused(places):
+    preprod, prod = places
+    manifest = preprod.manifest(preprod.live()["digest"]).decode()
+    preprod.put("release-1", f"{manifest} ")
+    outcome = prod.clone.invoke(*PROMOTE, "--yes")
+    preprod.put("release-1", manifest)
+    refused(outcome, 4, "Version 1 of preprod-sse-streaming is live, and was never verified", "release-1 names sha256:")
+
+
+def test_a_commit_s_tag_that_names_another_image_in_the_target_is_refused(places):
+    preprod, prod = places
+    live = preprod.live()
+    manifest = prod.manifest(live["digest"]).decode()
+    prod.put(live["commit"], f"{manifest} ")
+    outcome = prod.clone.invoke(*PROMOTE, "--yes")
+    refused(outcome, 4, f"prod-sse-streaming-lambda:{live['commit']} is another image already.", live["digest"])
+    assert prod.tags()[live["commit"]] != live["digest"]
+    prod.put(live["commit"], manifest)
+
+
+def test_what_everyone_has_not_got_is_neither_deployed_to_prod_nor_promoted(places):
+    clone = places[1].clone
+    head = clone.head()
+    clone.git("checkout", "--quiet", "-b", "feature")
+    (clone.root / SOURCE).write_text((clone.root / SOURCE).read_text() + "\n# not merged\n")
+    mine = clone.commit("not merged")
+    outcome = clone.invoke("deploy", "--env", "prod", "--yes")
+    clone.git("checkout", "--quiet", "main")
+    assert clone.head() == head
+    refused(outcome, 4, f"Commit {mine[:12]} is not on the default branch.", "It is not on main.")
+
+
+def test_a_digest_that_is_gone_from_the_source_is_told(places):
+    preprod, prod = places
+    ids = [{"imageDigest": preprod.live()["digest"]}]
+    preprod.client("ecr").batch_delete_image(repositoryName=preprod.repository, imageIds=ids)
+    refused(prod.clone.invoke(*PROMOTE, "--yes"), 5, "is gone from the registry", "invoke deploy --env preprod")
+
+
+def test_a_repository_of_another_account_is_not_the_target_s(places):
+    outcome = places[0].clone.invoke(
+        "promote",
+        "--from",
+        "sandbox",
+        "--to",
+        "prod",
+        "--yes",
+        INVOKE_ENVIRONMENTS_PROD_VARIABLES_AWS_ACCESS_KEY_ID="333333333333",
+    )
+    refused(outcome, 4, "belong to account 333333333333; prod is 222222222222")
