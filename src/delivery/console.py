@@ -66,17 +66,28 @@ def benches(root: Path, context: Context, *environments: str | None) -> Iterator
     shell = Shell(os.environ)
     progress = Progress(Screen())
     config = _plain(context.config)
-    with _scratch(root / ".deploy") as scratch, shell.forwarding(), progress.showing():
+    with (
+        _scratch(root / ".deploy") as scratch,
+        shell.forwarding(),
+        progress.showing(),
+        _summarised(progress, environments),
+    ):
 
         def opened(name: str | None) -> Workbench:
             with naming(name or ""):
                 return open_bench(Request(root, name, config, scratch), shell, progress)
 
-        try:
-            yield tuple(map(opened, environments))
-        finally:
-            failure = _words(error, environments[0]) if (error := sys.exception()) else ""
-            summary.publish(os.environ, summary.page(sys.argv[1:], progress, failure), progress.facts)
+        yield tuple(map(opened, environments))
+
+
+@contextlib.contextmanager
+def _summarised(progress: Progress, environments: tuple[str | None, ...]) -> Iterator[None]:
+    """Tells GitHub at the end, however it comes."""
+    try:
+        yield
+    finally:
+        failure = _words(error, environments[0]) if (error := sys.exception()) else ""
+        summary.publish(os.environ, summary.page(sys.argv[1:], progress, failure), progress.facts)
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
@@ -126,6 +137,13 @@ def _plain(value: Any) -> Any:
     return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, DataProxy) else value
 
 
+def _words(error: BaseException, environment: str | None) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted. No tool is left running and no state lock is held."
+    known = hasattr(error, "exit_code")
+    return str(error).replace("--env ...", f"--env {environment or ''}") if known else repr(error)
+
+
 def _prepare_process() -> None:
     """Every way to be asked to stop is one, and a terminal that cannot show a character shows another."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -133,13 +151,6 @@ def _prepare_process() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def _words(error: BaseException, environment: str | None) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "Interrupted. No tool is left running and no state lock is held."
-    known = hasattr(error, "exit_code")
-    return str(error).replace("--env ...", f"--env {environment or ''}") if known else repr(error)
 
 
 def _end(message: str, code: int) -> NoReturn:

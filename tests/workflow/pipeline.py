@@ -10,12 +10,13 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import yaml
-from checkout import Checkout
+from checkout import Checkout, Outcome
 
 STUBS = Path(__file__).parent / "actions"
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}
@@ -57,11 +58,15 @@ class Pipeline:
         (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
         clone.commit("the sandbox's registry")
         made = cls(clone, home)
-        for name, account in ACCOUNTS.items():
-            keys = {"AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test"}
-            outcome = clone.invoke("bootstrap", "--env", name, "--yes", **{**made.environ(), **keys})
-            assert outcome.code == 0, outcome.text
+        with ThreadPoolExecutor() as pool:
+            for outcome in pool.map(made.bootstrap, ACCOUNTS):
+                assert outcome.code == 0, outcome.text
         return made
+
+    def bootstrap(self, name: str) -> Outcome:
+        """Type `invoke bootstrap` as somebody of that account."""
+        keys = {"AWS_ACCESS_KEY_ID": ACCOUNTS[name], "AWS_SECRET_ACCESS_KEY": "test"}
+        return self.clone.invoke("bootstrap", "--env", name, "--yes", **{**self.environ(), **keys})
 
     def environ(self) -> dict[str, str]:
         """What a runner's steps find: the tools and the way to the cloud, but no credentials."""

@@ -2,7 +2,7 @@
 
 import pytest
 from pipeline import ACCOUNTS
-from test_push import JOBS, head
+from test_delivery import JOBS, head
 
 DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
 APP = "src/lambdas/sse_streaming/app.py"
@@ -37,7 +37,7 @@ def create(settings):
 
 
 @pytest.fixture
-def pipeline(shipped):
+def released(shipped):
     """The pipeline with preprod and prod deployed; the clone is put back, and prod must be as it was."""
     made, _ = shipped
     before, live = head(made), alias(made, "prod")
@@ -71,49 +71,49 @@ def stopped(run, job, *said):
     assert f"| ✗ | {job} | failure |" in run.said["summary"]
 
 
-def test_a_build_that_fails_deploys_nothing(pipeline):
-    run = push(pipeline, DOCKERFILE, lambda text: text.replace("USER 65532", "RUN exit 3\nUSER 65532"))
+def test_a_build_that_fails_deploys_nothing(released):
+    run = push(released, DOCKERFILE, lambda text: text.replace("USER 65532", "RUN exit 3\nUSER 65532"))
     stopped(run, "build-sse-image-preprod", "The image does not build", "RUN exit 3", "try: correct the Dockerfile")
 
 
-def test_a_push_that_is_refused_deploys_nothing(pipeline):
-    ecr = pipeline.clone.client("ecr", ACCOUNTS["preprod"])
+def test_a_push_that_is_refused_deploys_nothing(released):
+    ecr = released.clone.client("ecr", ACCOUNTS["preprod"])
     ecr.put_image_tag_mutability(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
     try:
-        run = push(pipeline, APP, lambda text: f"{text}\n# another line\n")
+        run = push(released, APP, lambda text: f"{text}\n# another line\n")
     finally:
         ecr.put_image_tag_mutability(repositoryName=REPOSITORY, imageTagMutability="MUTABLE")
     stopped(run, "build-sse-image-preprod", "The registry refused the push", "immutable")
 
 
-def test_an_apply_that_fails_leaves_the_alias_and_promotes_nothing(pipeline):
-    live = alias(pipeline, "preprod")
-    run = push(pipeline, MAIN, lambda text: text + FAILING_APPLY)
+def test_an_apply_that_fails_leaves_the_alias_and_promotes_nothing(released):
+    live = alias(released, "preprod")
+    run = push(released, MAIN, lambda text: text + FAILING_APPLY)
     stopped(run, "deploy-preprod", "the provisioner broke", "try: ")
-    assert alias(pipeline, "preprod") == live
+    assert alias(released, "preprod") == live
 
 
-def test_a_version_that_does_not_stream_leaves_the_alias_and_promotes_nothing(pipeline):
-    live = alias(pipeline, "preprod")
-    run = push(pipeline, "src/lambdas/sse_streaming/__main__.py", lambda text: f"raise SystemExit(9)\n{text}")
+def test_a_version_that_does_not_stream_leaves_the_alias_and_promotes_nothing(released):
+    live = alias(released, "preprod")
+    run = push(released, "src/lambdas/sse_streaming/__main__.py", lambda text: f"raise SystemExit(9)\n{text}")
     stopped(run, "deploy-preprod", "does not stream", "The alias live was not moved", "try: ")
-    assert alias(pipeline, "preprod") == live
+    assert alias(released, "preprod") == live
 
 
-def test_a_version_that_no_longer_streams_when_it_is_verified_again_is_not_promoted(pipeline):
-    run = push(pipeline, APP, lambda text: text + STREAMING_ONCE)
+def test_a_version_that_no_longer_streams_when_it_is_verified_again_is_not_promoted(released):
+    run = push(released, APP, lambda text: text + STREAMING_ONCE)
     stopped(run, "verify-preprod", "it answered 500", "try: ")
 
 
-def test_a_dispatch_brings_back_an_earlier_commit_as_far_as_preprod(pipeline):
-    earlier = head(pipeline)
-    pipeline.clone.edit(DOCKERFILE, "USER 65532:65532", "USER 65533:65533")
-    pipeline.clone.commit("later")
-    run = pipeline.run("workflow_dispatch", "--input", "environment=preprod", "--input", f"commit={earlier}", **QUICK)
+def test_a_dispatch_brings_back_an_earlier_commit_as_far_as_preprod(released):
+    earlier = head(released)
+    released.clone.edit(DOCKERFILE, "USER 65532:65532", "USER 65533:65533")
+    released.clone.commit("later")
+    run = released.run("workflow_dispatch", "--input", "environment=preprod", "--input", f"commit={earlier}", **QUICK)
     assert run.code == 0, run.text
     began = {name for name, result in run.jobs.items() if result != "skipped"}
     assert began == {*JOBS, "summary"} - {"promote-prod"}
     assert f"set-output:: tag={earlier}" in run.said["verify-preprod"]
-    functions = pipeline.clone.client("lambda", ACCOUNTS["preprod"])
+    functions = released.clone.client("lambda", ACCOUNTS["preprod"])
     found = functions.get_function(FunctionName="preprod-sse-streaming", Qualifier="live")
     assert found["Configuration"]["Description"] == f"commit {earlier}"
