@@ -116,7 +116,7 @@ def test_nothing_is_updated_without(trial):
         "lambda:PublishVersion",
     ):
         trial.without({action}, "apply", lambda: trial.apply(digest))
-    trial.without({"logs:PutRetentionPolicy"}, "apply", lambda: retain(trial))
+    trial.without({"logs:PutRetentionPolicy"}, "call", lambda: retain(trial))
 
 
 def retain(trial):
