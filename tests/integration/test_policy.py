@@ -9,7 +9,7 @@ from guarded import BUCKET, ENVIRONMENT
 from policies import UNENFORCED, actions, enforced
 from trial import Trial
 
-from delivery import bootstrap, deploy, function, registry
+from delivery import bootstrap, deploy, function, function_url, registry
 from delivery.aws import explained
 
 FUNCTION = f"{ENVIRONMENT}-sse-streaming"
@@ -99,10 +99,11 @@ def test_nothing_is_released_without(trial):
     trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.commit(aws, target))
     trial.without({"ecr:PutImage"}, "release", lambda: registry.tag_release(aws, image, "0"))
     trial.without({"ecr:DescribeImages"}, "releases", lambda: registry.release_tags(aws, image.repository_name))
+    trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.look(aws, target))
     url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
-    trial.without({"lambda:AddPermission"}, "release", lambda: function.settle_url(aws, target))
+    trial.without({"lambda:AddPermission"}, "release", lambda: function_url.settle(aws, target))
     url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="AWS_IAM")
-    trial.without({"lambda:RemovePermission"}, "release", lambda: function.settle_url(aws, target))
+    trial.without({"lambda:RemovePermission"}, "release", lambda: function_url.settle(aws, target))
 
 
 def test_nothing_is_updated_without(trial):

@@ -68,6 +68,7 @@ data "aws_iam_policy_document" "delivery" {
       "lambda:GetFunction",
       "lambda:GetFunctionConfiguration",
       "lambda:GetFunctionUrlConfig",
+      "lambda:GetPolicy",
       "lambda:ListVersionsByFunction",
       "lambda:PublishVersion",
       "lambda:TagResource",
