@@ -70,8 +70,10 @@ class Pipeline:
 
     def environ(self) -> dict[str, str]:
         """What a runner's steps find: the tools and the way to the cloud, but no credentials."""
-        stamp = Path(sys.prefix) / "requirements.txt"
-        assert filecmp.cmp(stamp, self.clone.root / "requirements.txt"), f"./dev would make {sys.prefix} again"
+        made = Path(sys.prefix)
+        again = f"./dev would make {made} again; run these tests with ./dev"
+        assert filecmp.cmp(made / "requirements.txt", self.clone.root / "requirements.txt", shallow=False), again
+        assert (made / "place").read_text().strip() == sys.prefix, again
         own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         cloud = {name: value for name, value in self.clone.settings["variables"].items() if value}
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):

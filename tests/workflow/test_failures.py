@@ -80,7 +80,7 @@ def test_a_push_that_is_refused_deploys_nothing(released):
         run = push(released, APP, lambda text: f"{text}\n\n# another line\n")
     finally:
         ecr.put_image_tag_mutability(repositoryName=REPOSITORY, imageTagMutability="MUTABLE")
-    stopped(run, "build-sse-image-preprod", "The registry refused the push", "immutable")
+    stopped(run, "build-sse-image-preprod", "The registry refused the push", "failed to push", f"/{REPOSITORY}:latest")
 
 
 def test_an_apply_that_fails_leaves_the_alias_and_promotes_nothing(released):
@@ -103,7 +103,11 @@ def test_a_version_that_no_longer_streams_when_it_is_verified_again_is_not_promo
     code = base64.b64encode(STREAMING_ONCE).decode()
     add = f"import base64; open('/app/sse_streaming/app.py', 'ab').write(base64.b64decode('{code}'))"
     compile_app = "RUN python /tmp/precompile.py /app"
-    run = push(released, DOCKERFILE, lambda text: text.replace(compile_app, f'RUN python -c "{add}"\n{compile_app}'))
+    run = push(
+        released,
+        DOCKERFILE,
+        lambda text: text.replace(compile_app, f'RUN python -c "{add}" && {compile_app.removeprefix("RUN ")}'),
+    )
     stopped(run, "verify-preprod", "it answered 500", "try: ")
 
 
