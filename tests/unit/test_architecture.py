@@ -84,7 +84,7 @@ def test_each_effect_of_delivery_has_one_owner():
 
 def test_every_file_fits_on_a_few_screens():
     tests = sorted((SRC.parent / "tests").rglob("*.py"))
-    for path in [*modules("."), *tests, SRC.parent / "tasks.py", SRC.parent / "noxfile.py"]:
+    for path in [*modules("."), *tests, *sorted((SRC.parent / "tasks").glob("*.py")), SRC.parent / "noxfile.py"]:
         assert len(path.read_text().splitlines()) <= 200, path
 
 

@@ -1,0 +1,12 @@
+"""What the tasks share: the project's folder, the bench they open, and the help of common options."""
+
+import functools
+from pathlib import Path
+
+from delivery import console
+from delivery.console import ENV
+
+ROOT = Path(__file__).parents[1]
+bench = functools.partial(console.bench, ROOT)
+YES = {**ENV, "yes": "do not ask before a protected environment changes"}
+DESTROY = {**YES, "destroy": "the address of something a protected environment may lose; once for each"}

@@ -1,0 +1,53 @@
+"""Tasks that look and change nothing."""
+
+import os
+import sys
+
+from invoke.context import Context
+
+from delivery import deploy as story
+from delivery import doctor as check_up
+from delivery import function, sse, summary
+from delivery import releases as history
+from delivery.console import ENV, say, task
+from delivery.shell import Shell
+from tasks.common import bench
+
+
+@task(help={"env": f"{ENV['env']}; without it, only the tools are looked at"})
+def doctor(c: Context, env: str | None = None) -> None:
+    """Look at the tools, the credentials and what a deploy needs, and say how to mend what is missing."""
+    if env is None:
+        check_up.tell(check_up.look(check_up.of_tools(Shell(os.environ))), say)
+        return
+    with bench(c, env) as b:
+        check_up.tell(check_up.look(check_up.of_environment(b)), say)
+
+
+@task(help=ENV)
+def releases(c: Context, env: str | None = None) -> None:
+    """List the versions: when, commit, image, verified, live."""
+    with bench(c, env) as b:
+        for target in story.current(b):
+            for line in history.table(history.history(b.aws, target)):
+                say(line)
+
+
+@task(help={**ENV, "events": "how many events to print before it ends"})
+def stream(c: Context, env: str | None = None, events: str = "10") -> None:
+    """Print the live stream's events as they come."""
+    with bench(c, env) as b:
+        target = story.current(b)[0]
+    query = {"events": events, "interval": "1"}
+    for event in sse.events(function.stream(b.aws, target, target.alias, query, silence=60)):
+        say(f"{event.name:<10} {event.data}")
+        sys.stdout.flush()
+
+
+@task()
+def job_summary(c: Context) -> None:
+    """Say how the jobs of a workflow ended: NEEDS is GitHub's `toJSON(needs)`."""
+    del c
+    page = summary.jobs(os.environ.get("NEEDS", ""))
+    summary.publish(os.environ, page, {})
+    say(page)

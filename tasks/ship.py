@@ -1,0 +1,84 @@
+"""Tasks that bring an image to where it serves."""
+
+from collections.abc import Sequence
+
+from invoke.context import Context
+
+from delivery import console
+from delivery import deploy as story
+from delivery import promote as promotion
+from delivery import publish as images
+from delivery.console import ENV, confirmed, say, task
+from tasks.common import DESTROY, ROOT, YES, bench
+
+
+@task(help=ENV)
+def build_image(c: Context, env: str | None = None) -> None:
+    """Build the images into the local engine, without pushing."""
+    with bench(c, env) as b:
+        images.build(b, story.guard(b))
+
+
+@task(help=ENV)
+def push_image(c: Context, env: str | None = None) -> None:
+    """Build and push the images as :latest and :<commit>; prints repository@digest."""
+    with bench(c, env) as b:
+        published = images.publish(b, story.guard(b))
+    for image in published:
+        say(image.uri)
+
+
+@task(help=ENV)
+def tf_plan(c: Context, env: str | None = None) -> None:
+    """Publish the image, then say what a deploy would change in the infrastructure."""
+    with bench(c, env) as b:
+        story.plan(b, story.guard(b))
+
+
+@task(help=DESTROY, iterable=["destroy"])
+def tf_apply(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
+    """Plan and apply: publishes a new version, and leaves the alias `live` where it is."""
+    with bench(c, env) as b:
+        saved = story.plan(b, story.guard(b), tuple(destroy))
+        confirmed(b, yes, f"Apply this to {env}?")
+        story.apply(b, saved)
+
+
+@task(help=ENV)
+def verify(c: Context, env: str | None = None) -> None:
+    """Open the stream of the newest version and say whether it streams."""
+    with bench(c, env) as b:
+        for target in story.current(b):
+            story.check(b, target)
+
+
+@task(help=DESTROY, iterable=["destroy"])
+def deploy(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
+    """Build, push, plan, apply, verify the new version's stream, then make it live."""
+    with bench(c, env) as b:
+        saved = story.plan(b, story.guard(b), tuple(destroy))
+        confirmed(b, yes, f"Apply this to {env}?")
+        released = story.deliver(b, saved)
+    b.progress.summary(f"{env}: commit {b.source.short} is live", tuple(map(story.words, released)))
+
+
+@task(
+    help={
+        "from_": "the environment whose live and verified image is taken",
+        "to": "the environment it is copied to",
+        "commit": "refuse unless this commit is what is live there",
+        "yes": YES["yes"],
+    }
+)
+def promote(
+    c: Context, from_: str | None = None, to: str | None = None, commit: str | None = None, yes: bool = False
+) -> None:
+    """Copy the image that is live and verified in one environment to another, byte for byte; no build."""
+    with console.benches(ROOT, c, from_, to) as (origin, target):
+        found = promotion.prepare(origin, target, commit)
+        if all(one.live for one in found):
+            say(f"{to} already serves it: {'; '.join(one.words() for one in found)}. Nothing to do.")
+            return
+        confirmed(target, yes, f"Copy this to {to}?")
+        promotion.promote(origin, target, found)
+    target.progress.summary(f"{to} has what {from_} serves", tuple(one.words() for one in found))
