@@ -24,6 +24,7 @@ module "ci_role" {
   account              = var.account
   region               = var.region
   github_repository    = var.github_repository
+  promotes_to          = var.promotes_to
   create_oidc_provider = var.create_oidc_provider
   state_bucket_arn     = aws_s3_bucket.state.arn
   boundary_arn         = aws_iam_policy.function_boundary.arn

@@ -6,3 +6,4 @@ state_bucket = "sse-streaming-tfstate-preprod-111111111111"
 
 # Makes the CI role and GitHub's OIDC provider (create_oidc_provider = false where the account has that already).
 # github_repository = "OWNER/NAME"
+promotes_to = ["prod"]

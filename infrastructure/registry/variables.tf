@@ -77,6 +77,18 @@ variable "github_repository" {
   }
 }
 
+variable "promotes_to" {
+  description = "Environments that take their images from this one: their jobs may read what is live here, by a role of its own."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.promotes_to : can(regex("^[a-z][a-z0-9-]{0,15}$", name))])
+    error_message = "promotes_to must be names of environments: a wildcard would let every job of the repository in."
+  }
+}
+
 variable "create_oidc_provider" {
   description = "Whether the CI role brings GitHub's OIDC provider along; false where the account has it already."
   type        = bool

@@ -14,6 +14,7 @@ from delivery.terraform import Plan
 from delivery.workbench import Workbench
 
 STACK = "registry"
+_ROLES = {"ci_role": "ROLE_ARN", "reader_role": "READER_ROLE_ARN"}  # outputs to variables of the GitHub repository
 
 
 def needed(bench: Workbench, names: tuple[str, ...]) -> bool:
@@ -43,11 +44,18 @@ def plan(bench: Workbench, names: tuple[str, ...], destroy: tuple[str, ...] = ()
 
 
 def apply(bench: Workbench, saved: Plan) -> None:
-    """Apply exactly that plan. Raises TerraformError."""
-    if not saved.empty:
-        with bench.progress.stage("registry") as stage:
-            terraform.apply(saved, bench.shell, stage.say)
+    """Apply exactly that plan, and say which roles jobs may take. Raises TerraformError."""
+    with bench.progress.stage("registry") as stage:
+        if saved.empty:
+            outputs = terraform.outputs(saved.stack, bench.shell)
+            stage.done("nothing to do")
+        else:
+            outputs = terraform.apply(saved, bench.shell, stage.say)
             stage.done(saved.done())
+    for name, variable in _ROLES.items():
+        if arn := outputs.get(name):
+            prefix = bench.settings.environment.name.upper().replace("-", "_")
+            bench.progress.detail(f"the repository's variable {prefix}_{variable} is {arn}")
 
 
 def vars_of(where: Environment) -> dict[str, object]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 import yaml
 from botocore.config import Config
-from checkout import Checkout
+from checkout import Checkout, Outcome
 from policies import Document
 from rich.console import Console
 
@@ -25,38 +25,64 @@ from sandbox import cloud, cloud_settings, engine, processes
 from sandbox.cloud_settings import Settings
 from sandbox.layout import Layout
 
-ACCOUNT = "111111111111"  # preprod's, as invoke.yaml and its tfvars have it
+ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}  # as invoke.yaml and the tfvars have them
 ENVIRONMENT = "preprod"
 GITHUB = "example/sse-streaming"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/{ENVIRONMENT}-delivery"
 ISSUER = "https://token.actions.githubusercontent.com"
-BUCKET = f"sse-streaming-tfstate-{ENVIRONMENT}-{ACCOUNT}"
-ROOT = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": ""}
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role that a job may take, and the name of its one policy."""
+
+    environment: str
+    name: str
+    policy: str
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::{ACCOUNTS[self.environment]}:role/ci/{self.name}"
+
+
+DELIVERY = Role("preprod", "preprod-delivery", "delivery")
+READER = Role("preprod", "preprod-reader", "reading")
+PROD = Role("prod", "prod-delivery", "delivery")
+
+
+def bucket(environment: str) -> str:
+    """The bucket of its Terraform state."""
+    return f"sse-streaming-tfstate-{environment}-{ACCOUNTS[environment]}"
+
+
+def root(environment: str) -> dict[str, str]:
+    """Who may do everything there: the emulator takes an account's number for its root's key."""
+    return {"AWS_ACCESS_KEY_ID": ACCOUNTS[environment], "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": ""}
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """The checkout, and where its guarded account answers."""
+    """The checkout, and where its guarded accounts answer."""
 
     checkout: Checkout
     endpoint: str
 
-    def client(self, service: str, credentials: dict[str, str] = ROOT):
-        """A boto3 client; of the account's root unless somebody else's credentials are given."""
+    def client(self, service: str, credentials: dict[str, str] | None = None):
+        """A boto3 client; of preprod's root unless somebody else's credentials are given."""
+        who = credentials or root(ENVIRONMENT)
         return boto3.client(
             service,
             region_name="us-east-1",
             endpoint_url=self.endpoint,
-            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=credentials["AWS_SESSION_TOKEN"] or None,
+            aws_access_key_id=who["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=who["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=who["AWS_SESSION_TOKEN"] or None,
             config=Config(parameter_validation=False),  # so that a session of one second can be asked for
         )
 
-    def assume(self, token: str, seconds: int = 3600) -> dict[str, str]:
-        """The CI role's credentials for an OIDC token, as variables, the way a job gets them."""
+    def assume(self, token: str, seconds: int = 3600, role: Role = DELIVERY) -> dict[str, str]:
+        """A role's credentials for an OIDC token, as variables, the way a job gets them."""
         answer = self.client("sts").assume_role_with_web_identity(
-            RoleArn=ROLE, RoleSessionName="job", WebIdentityToken=token, DurationSeconds=seconds
+            RoleArn=role.arn, RoleSessionName="job", WebIdentityToken=token, DurationSeconds=seconds
         )["Credentials"]
         return {
             "AWS_ACCESS_KEY_ID": answer["AccessKeyId"],
@@ -64,25 +90,32 @@ class Guarded:
             "AWS_SESSION_TOKEN": answer["SessionToken"],
         }
 
-    def policy(self) -> Document:
-        """The CI role's policy as it is now."""
-        found = self.client("iam").get_role_policy(RoleName=f"{ENVIRONMENT}-delivery", PolicyName="delivery")
-        return found["PolicyDocument"]
+    def policy(self, role: Role = DELIVERY) -> Document:
+        """A role's policy as it is now."""
+        iam = self.client("iam", root(role.environment))
+        return iam.get_role_policy(RoleName=role.name, PolicyName=role.policy)["PolicyDocument"]
 
-    def allow(self, document: Document) -> None:
-        """Give the CI role this policy instead."""
-        self.client("iam").put_role_policy(
-            RoleName=f"{ENVIRONMENT}-delivery", PolicyName="delivery", PolicyDocument=json.dumps(document)
-        )
+    def allow(self, document: Document, role: Role = DELIVERY) -> None:
+        """Give a role this policy instead."""
+        iam = self.client("iam", root(role.environment))
+        iam.put_role_policy(RoleName=role.name, PolicyName=role.policy, PolicyDocument=json.dumps(document))
 
-    def bench(self, credentials: dict[str, str]) -> Workbench:
+    def bench(self, credentials: dict[str, str], environment: str = ENVIRONMENT) -> Workbench:
         """What the tasks work with, for whoever the credentials belong to."""
         config = yaml.safe_load((self.checkout.root / "invoke.yaml").read_text())
-        config["environments"][ENVIRONMENT]["variables"] |= credentials
+        config["environments"][environment]["variables"] |= credentials
         scratch = self.checkout.root / ".deploy" / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
-        request = Request(self.checkout.root, ENVIRONMENT, config, scratch)
+        request = Request(self.checkout.root, environment, config, scratch)
         return open_bench(request, Shell(os.environ), Progress(Console(file=io.StringIO())))
+
+    def bootstrap(self, environment: str) -> Outcome:
+        """Type `invoke bootstrap` as the account's root, once, as a person does."""
+        outcome = self.checkout.invoke("bootstrap", "--env", environment, "--yes", **root(environment))
+        assert outcome.code == 0, outcome.text
+        # It denies whatever does not come over TLS, and the emulator enforces that too.
+        self.client("s3", root(environment)).delete_bucket_policy(Bucket=bucket(environment))
+        return outcome
 
 
 def token(sub: str = f"repo:{GITHUB}:environment:{ENVIRONMENT}", aud: str = "sts.amazonaws.com") -> str:
@@ -95,7 +128,7 @@ def token(sub: str = f"repo:{GITHUB}:environment:{ENVIRONMENT}", aud: str = "sts
 
 @contextlib.contextmanager
 def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
-    """Start the emulator on the engine of `shared`, let `preprod` of `mine` lead to it, bootstrap, and stop it."""
+    """Start the emulator on the engine of `shared`, let `mine` lead to it, bootstrap its preprod, and stop it."""
     variables = shared.settings["variables"]
     layout = Layout.of(mine.root)
     docker = engine.start(Layout.of(shared.root), str)
@@ -104,7 +137,7 @@ def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
     cloud_settings.remember(layout, settings)
     environment = cloud_settings.environment(layout, docker, settings) | {
         "AUTH": "true",
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_ACCOUNT_ID": ACCOUNTS[ENVIRONMENT],
     }
     argv = [sys.executable, "-m", "sandbox.launcher", str(layout.home), *settings.binds]
     endpoint = f"http://{settings.registry}"
@@ -112,17 +145,12 @@ def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
         daemon = processes.spawn(layout, cloud.NAME, argv, environment)
         assert processes.wait_until(lambda: cloud.status(layout)[0] == "up", 60), daemon.last_lines()
         _point(mine.root, settings.registry, {**variables, **dict.fromkeys(_ENDPOINTS, endpoint)})
-        yield _bootstrapped(Guarded(mine, endpoint))
+        mine.commit("preprod and prod are accounts that are guarded")
+        made = Guarded(mine, endpoint)
+        made.bootstrap(ENVIRONMENT)
+        yield made
     finally:
         cloud.stop(layout)
-
-
-def _bootstrapped(guarded: Guarded) -> Guarded:
-    outcome = guarded.checkout.invoke("bootstrap", "--env", ENVIRONMENT, **ROOT)
-    assert outcome.code == 0, outcome.text
-    # It denies whatever does not come over TLS, and the emulator enforces that too.
-    guarded.client("s3").delete_bucket_policy(Bucket=BUCKET)
-    return guarded
 
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
@@ -130,9 +158,11 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
 
 def _point(root: Path, registry: str, variables: dict[str, str]) -> None:
     # Not the credentials: those are the job's. Nor no_proxy: Invoke takes names that differ by case for one.
-    kept = {name: value for name, value in variables.items() if name not in ROOT and name != "no_proxy"}
+    left = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "no_proxy")
+    kept = {name: value for name, value in variables.items() if name not in left}
     document = yaml.safe_load((root / "invoke.yaml").read_text())
-    document["environments"][ENVIRONMENT] |= {"registry": registry, "variables": kept}
+    for name in ACCOUNTS:
+        document["environments"][name] |= {"registry": registry, "variables": kept}
+        tfvars = root / "infrastructure" / "registry" / f"{name}.tfvars"
+        tfvars.write_text(f'{tfvars.read_text()}github_repository = "{GITHUB}"\n')
     (root / "invoke.yaml").write_text(yaml.safe_dump(document))
-    tfvars = root / "infrastructure" / "registry" / f"{ENVIRONMENT}.tfvars"
-    tfvars.write_text(f'{tfvars.read_text()}github_repository = "{GITHUB}"\n')

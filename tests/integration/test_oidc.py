@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from botocore.exceptions import ClientError
-from guarded import ENVIRONMENT, GITHUB, ROLE, token
+from guarded import DELIVERY, ENVIRONMENT, GITHUB, token
 from policies import enforced
 
 from sandbox import processes
@@ -16,7 +16,7 @@ def job(guarded):
     """Types a task as a job does: without keys, with a role and a token file."""
 
     def run(file, *words):
-        variables = {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file), "AWS_REGION": "us-east-1"}
+        variables = {"AWS_ROLE_ARN": DELIVERY.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file), "AWS_REGION": "us-east-1"}
         return guarded.checkout.invoke(*words, "--env", ENVIRONMENT, **variables, AWS_ENDPOINT_URL=guarded.endpoint)
 
     return run
@@ -112,7 +112,7 @@ class Refusing(http.server.BaseHTTPRequestHandler):
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         status = 403 if self.command == "POST" else 200 if self.path == "/v2/" else 404
-        reason = f"User: {ROLE} is not authorized to perform: ecr:InitiateLayerUpload"
+        reason = f"User: {DELIVERY.arn} is not authorized to perform: ecr:InitiateLayerUpload"
         body = f'{{"errors":[{{"code":"DENIED","message":"{reason}"}}]}}'.encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -5,7 +5,7 @@ updates, until a second deploy succeeds.
 """
 
 import pytest
-from guarded import BUCKET, ENVIRONMENT
+from guarded import ENVIRONMENT, bucket
 from policies import UNENFORCED, actions, enforced
 from trial import Trial
 
@@ -89,7 +89,7 @@ def test_nothing_is_planned_without(trial, dropped):
 def test_the_state_is_not_read_and_its_lock_not_released_without(trial):
     trial.without({"s3:GetObject"}, "init", lambda: deploy.initialise(trial.bench))
     trial.without({"s3:DeleteObject"}, "plan", trial.plan)
-    trial.guarded.client("s3").delete_object(Bucket=BUCKET, Key="service.tfstate.tflock")
+    trial.guarded.client("s3").delete_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate.tflock")
 
 
 def test_nothing_is_released_without(trial):

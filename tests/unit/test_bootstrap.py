@@ -1,5 +1,7 @@
 """Bucket before state, repository before image; harmless again."""
 
+import json
+
 import pytest
 from fake_lambda import FakeS3
 from fakes import ACCOUNT, FakeEcr, refusal
@@ -126,3 +128,13 @@ def test_an_account_is_never_asked_for_more_than_its_bucket_and_repositories(tmp
     made = world(tmp_path)
     made.aws.functions = None
     assert not bootstrap.needed(made.bench, NAMES)
+
+
+def test_the_roles_of_jobs_are_named_as_the_variables_that_the_workflow_reads(tmp_path):
+    made = empty(tmp_path, CREATE)
+    found = {"ci_role": {"value": "arn:ci"}, "reader_role": {"value": ""}}
+    made.shell.answers["terraform output"] = json.dumps(found)
+    bootstrapped(made.bench)
+    shown = made.out.getvalue()
+    assert "the repository's variable SANDBOX_ROLE_ARN is arn:ci" in shown
+    assert "READER" not in shown

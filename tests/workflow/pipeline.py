@@ -106,6 +106,7 @@ class Pipeline:
         config.parent.mkdir(parents=True, exist_ok=True)
         config.touch()
         roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{of}:role/ci/x" for name, of in ACCOUNTS.items()}
+        roles["PREPROD_READER_ROLE_ARN"] = roles["PREPROD_ROLE_ARN"]  # the stub looks at the account alone
         argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", ".github/workflows/deploy.yml"]
         argv += ["-P", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(self.home / "actions")]
         argv += ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(self.home / "artifacts")]

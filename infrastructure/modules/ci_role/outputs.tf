@@ -1,4 +1,9 @@
 output "arn" {
-  description = "ARN of the role; the GitHub environment's variable AWS_ROLE_ARN."
+  description = "ARN of the role that ships."
   value       = aws_iam_role.this.arn
+}
+
+output "reader_arn" {
+  description = "ARN of the role that only reads what is live; empty where nobody promotes from here."
+  value       = try(aws_iam_role.reader[0].arn, "")
 }

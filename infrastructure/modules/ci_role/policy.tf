@@ -9,6 +9,8 @@ locals {
   logs      = "${local.arn}:logs:${local.here}:log-group:/aws/lambda/${var.environment}-*"
   alarms    = "${local.arn}:cloudwatch:${local.here}:alarm:${var.environment}-*"
   state     = "${var.state_bucket_arn}/service.tfstate"
+
+  repositories = "${local.arn}:ecr:${local.here}:repository/${var.environment}-*-lambda"
 }
 
 data "aws_iam_policy_document" "delivery" {
@@ -54,7 +56,7 @@ data "aws_iam_policy_document" "delivery" {
       "ecr:PutImage",
       "ecr:UploadLayerPart",
     ]
-    resources = ["${local.arn}:ecr:${local.here}:repository/${var.environment}-*-lambda"]
+    resources = [local.repositories]
   }
 
   # Terraform: the function, its published version, alias and URL.

@@ -28,6 +28,12 @@ variable "github_repository" {
   }
 }
 
+variable "promotes_to" {
+  description = "Environments whose jobs may read what is live here, to promote it; empty: no reader role."
+  type        = set(string)
+  nullable    = false
+}
+
 variable "create_oidc_provider" {
   description = "Whether to make GitHub's OIDC provider; false where the account has it (it takes one of each URL)."
   type        = bool

@@ -1,0 +1,104 @@
+"""The roles of prod's job are enough for a promotion; the one it has in preprod changes nothing there."""
+
+import pytest
+from botocore.exceptions import ClientError
+from guarded import DELIVERY, ENVIRONMENT, GITHUB, PROD, READER, bucket, root, token
+from policies import SAME, UNENFORCED, actions, enforced
+
+from delivery import deploy, function, registry, releases
+from delivery.errors import DeliveryError
+
+JOB = token(sub=f"repo:{GITHUB}:environment:prod")
+UNENFORCED_HERE = {
+    "ecr:GetDownloadUrlForLayer": "layers come over /v2/, where the emulator asks for nothing",
+    "s3:ListBucket": "without it S3 answers 403 for a state that is not there (S3 API, GetObject, `Permissions`)",
+}
+PROFILES = {"INVOKE_RUNTIME_CONFIG": ".github/invoke.yaml"}
+
+
+@pytest.fixture(scope="module")
+def roles(guarded):
+    """preprod deployed, prod bootstrapped, and prod's job with its two roles, as narrow as the emulator can have it."""
+    first = guarded.checkout.invoke("deploy", "--env", ENVIRONMENT, **root(ENVIRONMENT))
+    assert first.code == 0, first.text
+    guarded.bootstrap("prod")
+    policies = {role: guarded.policy(role) for role in (READER, PROD)}
+    for role, policy in policies.items():
+        guarded.allow(enforced(policy, frozenset(UNENFORCED)), role)
+    return {role: guarded.assume(JOB, role=role) for role in policies}, policies[READER]
+
+
+@pytest.fixture
+def profiles(roles, tmp_path):
+    """The roles as the workflow gives them to a step: one profile for each environment."""
+    held, _ = roles
+    lines = [f"[{role.environment}]\n{_profile(keys)}" for role, keys in held.items()]
+    (tmp_path / "credentials").write_text("\n".join(lines))
+    return {**PROFILES, "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize("environment", ["preprod", "staging"])
+def test_only_a_job_of_an_environment_that_preprod_promotes_to_takes_the_reader(guarded, environment):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.assume(token(sub=f"repo:{GITHUB}:environment:{environment}"), role=READER)
+
+
+def test_prod_s_job_does_not_take_the_role_that_ships_to_preprod(guarded):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.assume(JOB, role=DELIVERY)
+
+
+def test_the_reader_moves_nothing_and_pushes_nothing(guarded, roles):
+    held, policy = roles
+    guarded.client("s3", held[READER]).get_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.client("s3", held[READER]).put_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate", Body=b"")
+    with pytest.raises(ClientError, match="not authorized"):
+        guarded.client("lambda", held[READER]).publish_version(FunctionName="preprod-sse-streaming")
+    verbs = ("Get", "List", "Describe", "BatchGet")
+    assert [action for action in actions(policy) if not action.partition(":")[2].startswith(verbs)] == []
+
+
+def test_both_roles_together_are_enough_for_a_promotion(guarded, profiles):
+    done = guarded.checkout.invoke("promote", "--from", "preprod", "--to", "prod", "--yes", **profiles)
+    assert done.code == 0, done.text
+    again = guarded.checkout.invoke("promote", "--from", "preprod", "--to", "prod", "--yes", **profiles)
+    assert "MB there already" in again.text, again.text
+
+
+def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded, roles, capsys):
+    held, policy = roles
+    bench = guarded.bench(held[READER])
+    target = deploy.current(bench)[0]
+    aws, repository = bench.aws, target.image_uri.partition("@")[0].partition("/")[2]
+    needs = {
+        "s3:GetObject": lambda: deploy.current(bench),
+        "ecr:GetAuthorizationToken": lambda: registry.login(aws),
+        "ecr:BatchGetImage": lambda: releases.verified(aws, target),
+        "ecr:DescribeImages": lambda: registry.release_tags(aws, repository),
+        "lambda:GetAlias": lambda: function.alias(aws, target),
+        "lambda:GetFunction": lambda: releases.verified(aws, target),
+        "lambda:ListVersionsByFunction": lambda: releases.history(aws, target),
+    }
+    said = {action: _failure(guarded, policy, action, do) for action, do in needs.items()}
+    said |= {action: f"not enforced here: {reason}" for action, reason in UNENFORCED_HERE.items()}
+    with capsys.disabled():
+        print("\n" + "\n".join(f"{action:<36} {line[:110]}" for action, line in said.items()))
+    assert [action for action, line in said.items() if action in needs and SAME.get(action, action) not in line] == []
+    assert set(needs) | set(UNENFORCED_HERE) == actions(policy)
+
+
+def _failure(guarded, policy, dropped, do):
+    """The line that names the action, of what a person is told without it."""
+    guarded.allow(enforced(policy, frozenset({dropped, *UNENFORCED})), READER)
+    try:
+        do()
+    except DeliveryError as error:
+        lines = str(error).splitlines()
+        return next((line.strip() for line in lines if SAME.get(dropped, dropped) in line), lines[0])
+    return "nothing failed"
+
+
+def _profile(keys):
+    return "\n".join(f"{name.lower()} = {value}" for name, value in keys.items() if value)
