@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from delivery import gate
 from delivery.aws import Aws, ClientError, code, explained
 from delivery.distribution import Login, Repository
 from delivery.errors import BuildError, CloudError, RefusedError
+from delivery.gate import MANIFESTS, Candidate
 from delivery.image import Image, PublishedImage
 from delivery.login import password
 
@@ -14,12 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecr.type_defs import ImageTypeDef
 
-# https://docs.aws.amazon.com/lambda/latest/dg/images-create.html: these two, one architecture, no index
-MANIFESTS = (
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-)
-LARGEST = 10 * 1024**3  # bytes, ibid.: "maximum uncompressed image size of 10 GB, including all layers"
 _RELEASE = "release-"
 
 
@@ -55,29 +51,18 @@ def find(aws: Aws, image: Image | PublishedImage, tag: str) -> PublishedImage | 
 
 
 def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
-    """Is it one manifest, for one platform, small enough? Returns its size in words.
+    """Is what the registry holds an image that Lambda takes? Returns its size in words.
 
-    The registry knows the compressed sizes only, so an image is refused here when even those are over the limit.
-    Read back from the registry, not from what the build says of itself. Raises BuildError or CloudError.
+    For an image that was pushed before; one that is to be pushed is checked first. Raises BuildError or CloudError.
     """
-    document = json.loads(_stored(aws.ecr, image)["imageManifest"])
-    media_type = document.get("mediaType") or ("manifest" if "config" in document else "index")
-    if media_type not in (*MANIFESTS, "manifest"):
-        why = "Lambda takes one manifest: no index, no attestations."
-        raise BuildError(f"{image.uri} is a {media_type}.", why, "keep provenance and sbom disabled in docker-bake.hcl")
-    config = Repository(access, image.repository_name).json(document["config"]["digest"])
-    found = f"{config.get('os')}/{config.get('architecture')}"
-    if found != platform:
-        why = f"build.platform in invoke.yaml is {platform}."
-        raise BuildError(f"{image.uri} was built for {found}.", why, "correct build.platform, deploy again")
-    size = sum(layer["size"] for layer in document["layers"])
-    if size > LARGEST:
-        raise BuildError(
-            f"{image.uri} has {size / 1024**3:.1f} GiB of compressed layers.",
-            "Lambda takes at most 10 GB, uncompressed.",
-            "remove what the function does not need from the Dockerfile",
-        )
-    return f"{size / 1e6:.1f} MB compressed, {len(document['layers'])} layers"
+    content = _stored(aws.ecr, image)["imageManifest"].encode()
+    document = json.loads(content)
+    config: dict[str, Any] = {}
+    if "config" in document:
+        config = Repository(access, image.repository_name).json(document["config"]["digest"])
+    found = Candidate(image.uri, content, config, uncompressed=0)
+    gate.require(found, platform)
+    return found.words()
 
 
 def tag_release(aws: Aws, image: PublishedImage, version: str) -> None:

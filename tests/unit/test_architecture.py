@@ -14,10 +14,10 @@ deploy
 bootstrap publish
 verify releases
 workbench
-function_url
+function_url rie
 function registry
-transfer
-docker terraform login distribution
+archive transfer
+docker terraform login distribution gate
 source tools parallel summary
 buildlog diagnostics mirror progress sse
 shell aws
