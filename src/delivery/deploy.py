@@ -87,6 +87,9 @@ def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] =
     for words in saved.words()[:-1]:
         bench.progress.detail(words)
     saved.require_harmless(bench.settings.environment, destroy)
+    if not saved.empty:
+        for image in published:
+            registry.keep(bench.aws, image)  # from before the first version runs it, until `prune` finds none left
     return saved
 
 

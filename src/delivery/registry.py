@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from delivery import gate
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecr.type_defs import ImageTypeDef
 
-_RELEASE = "release-"
+RELEASE = "release-"  # with a version: it was verified; never expires
+KEEP = "keep-"  # with a part of the digest: it may be deployed; never expires, `prune` alone takes it away
 
 
 def login(aws: Aws) -> Login:
@@ -67,7 +69,12 @@ def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
 
 def tag_release(aws: Aws, image: PublishedImage, version: str) -> None:
     """Tag a released image `release-<version>`, which retention never expires. Raises CloudError."""
-    tag(aws, image, f"{_RELEASE}{version}")
+    tag(aws, image, f"{RELEASE}{version}")
+
+
+def keep(aws: Aws, image: PublishedImage) -> None:
+    """Tag an image that is to be applied, so that it never expires while a version may run it. Raises CloudError."""
+    tag(aws, image, f"{KEEP}{image.digest[7:19]}")
 
 
 def tag(aws: Aws, image: PublishedImage, name: str) -> None:
@@ -114,14 +121,42 @@ def exists(aws: Aws, image: PublishedImage) -> bool:
 
 def release_tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
     """Version to digest, for each release tag in the repository. Raises CloudError."""
-    found: dict[str, str] = {}
+    return {
+        tag.removeprefix(RELEASE): image.digest
+        for image in stored(aws, repository_name)
+        for tag in image.tags
+        if tag.startswith(RELEASE)
+    }
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An image as it lies in a repository."""
+
+    digest: str
+    tags: tuple[str, ...]
+
+
+def stored(aws: Aws, repository_name: str) -> tuple[Stored, ...]:
+    """Every image of a repository. Raises CloudError."""
+    found: list[Stored] = []
     with explained(f"list the images of {repository_name}"):
         for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
-            for detail in page["imageDetails"]:
-                for tag in detail.get("imageTags", []):
-                    if tag.startswith(_RELEASE):
-                        found[tag.removeprefix(_RELEASE)] = detail["imageDigest"]
-    return found
+            found += [Stored(it["imageDigest"], tuple(it.get("imageTags", []))) for it in page["imageDetails"]]
+    return tuple(found)
+
+
+def remove(aws: Aws, repository_name: str, digest: str) -> None:
+    """Delete an image with all its tags; one that is gone already is no failure. Raises CloudError.
+
+    By digest: by tag, ECR takes away that tag alone.
+    """
+    with explained(f"delete {repository_name}@{digest}"):
+        answer = aws.ecr.batch_delete_image(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
+    failures = [it for it in answer.get("failures", []) if it.get("failureCode") != "ImageNotFound"]
+    if failures:
+        why = str(failures[0].get("failureReason", failures[0]))
+        raise CloudError(f"{repository_name}@{digest} was not deleted.", why, "invoke prune --env ...")
 
 
 def _exists(ecr: "ECRClient", repository_name: str) -> bool:

@@ -139,6 +139,15 @@ def test_terraform_is_given_the_digest_and_never_a_tag(tmp_path):
     assert not any(":latest" in word for command in made.shell.typed("terraform") for word in command.argv)
 
 
+def test_an_image_is_kept_from_expiry_before_it_is_applied_and_only_when_something_will_be(tmp_path):
+    made = world(tmp_path)
+    deploy.plan(made.bench, (IMAGE,))
+    assert made.aws.ecr.tags[NAME, f"keep-{DIGEST[7:19]}"] == DIGEST
+    idle = world(tmp_path, answers())
+    deploy.plan(idle.bench, (IMAGE,))
+    assert idle.aws.ecr.tags == {(NAME, COMMIT): DIGEST}
+
+
 def test_the_architecture_of_the_function_is_that_of_the_image(tmp_path, monkeypatch):
     blobs(monkeypatch, architecture="arm64")
     made = world(tmp_path, platform="linux/arm64")
