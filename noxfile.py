@@ -6,7 +6,7 @@ import subprocess
 import nox
 
 nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
-nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "integration", "workflow"]
+nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "integration", "workflow", "chaos"]
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
 
@@ -53,6 +53,12 @@ def validate(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """The real thing: engine, emulator, Terraform, deploys that work and deploys that must fail."""
     session.run("pytest", "tests/integration", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Deploys of what must never serve, under traffic."""
+    session.run("pytest", "tests/chaos", *session.posargs)
 
 
 @nox.session
