@@ -35,14 +35,16 @@ def publish(bench: Workbench, images: tuple[Image, ...]) -> tuple[PublishedImage
     """
     known = {} if bench.source.dirty else _known(bench, images)
     missing = tuple(image for image in images if image.name not in known)
-    result = tuple(sorted((*known.values(), *_pushed(bench, missing)), key=lambda image: image.name))
-    if known:
+    with _docker(bench) if missing else contextlib.nullcontext(bench.shell) as shell:
+        checked = _checked(bench, missing, shell) if missing else ()
         with bench.progress.stage("publish") as stage:
-            access = registry.login(bench.aws)
-            sizes = [registry.check(bench.aws, image, bench.settings.platform, access) for image in known.values()]
-            for image in known.values():
-                registry.tag(bench.aws, image, "latest")
-            stage.done(f"{_names(*known.values())} (already in the registry; {', '.join(sizes)})")
+            told = [_reused(bench, tuple(known.values()))] if known else []
+            if checked:
+                _push(bench, missing, tuple(image for image, _ in checked), shell, stage.say)
+                sizes = ", ".join(seen.words() for _, seen in checked)
+                told.append(f"{_names(*(image for image, _ in checked))} ({sizes})")
+            stage.done("; ".join(told))
+    result = tuple(sorted((*known.values(), *(image for image, _ in checked)), key=lambda image: image.name))
     for image in result:
         bench.progress.fact("digest", image.digest)
     bench.progress.fact("tag", bench.source.tag)
@@ -55,20 +57,25 @@ def local(bench: Workbench, images: tuple[Image, ...]) -> tuple[tuple[PublishedI
         return _checked(bench, images, shell)
 
 
-def _pushed(bench: Workbench, images: tuple[Image, ...]) -> tuple[PublishedImage, ...]:
-    if not images:
-        return ()
-    with _docker(bench) as shell:
-        checked = _checked(bench, images, shell)
-        with bench.progress.stage("publish") as stage:
-            digests, _ = docker.build(_bake(bench, images, "push"), bench.settings.root, shell, stage.say)
-            pushed = docker.published(images, digests)
-            _require_same(pushed, tuple(image for image, _ in checked))
-            name = registry.tag if bench.source.dirty else registry.claim
-            for image in pushed:
-                name(bench.aws, image, bench.source.tag)
-            stage.done(f"{_names(*pushed)} ({', '.join(found.words() for _, found in checked)})")
-    return pushed
+def _reused(bench: Workbench, known: tuple[PublishedImage, ...]) -> str:
+    access = registry.login(bench.aws)
+    sizes = [registry.check(bench.aws, image, bench.settings.platform, access) for image in known]
+    for image in known:
+        registry.tag(bench.aws, image, "latest")
+    return f"{_names(*known)} (already in the registry; {', '.join(sizes)})"
+
+
+def _push(
+    bench: Workbench, images: tuple[Image, ...], checked: tuple[PublishedImage, ...], shell: Shell, say: Say
+) -> None:
+    digests, _ = docker.build(_bake(bench, images, "push"), bench.settings.root, shell, say)
+    pushed = docker.published(images, digests)
+    if pushed != checked:
+        why = f"Checked was {_names(*checked)}; what was pushed got no tag of its commit, and is not deployed."
+        raise BuildError(f"{_names(*pushed)} was pushed, which is not what was checked.", why, "deploy again")
+    name = registry.tag if bench.source.dirty else registry.claim
+    for image in pushed:
+        name(bench.aws, image, bench.source.tag)
 
 
 def _checked(bench: Workbench, images: tuple[Image, ...], shell: Shell) -> tuple[tuple[PublishedImage, Candidate], ...]:
@@ -99,12 +106,6 @@ def _rehearsed(bench: Workbench, bake: Bake, found: tuple[PublishedImage, Candid
     rie.load(bake.archive(image.name), shell)
     start = rie.Start(f"{image.repository}:{bench.source.tag}", seen.config, bench.settings.platform, bench.source.tag)
     return rie.rehearse(start, program, shell)
-
-
-def _require_same(pushed: tuple[PublishedImage, ...], checked: tuple[PublishedImage, ...]) -> None:
-    if pushed != checked:
-        why = f"Checked was {_names(*checked)}; it got no tag of its commit, and is not deployed."
-        raise BuildError(f"{_names(*pushed)} was pushed, which is not what was checked.", why, "deploy again")
 
 
 def _names(*images: PublishedImage) -> str:
