@@ -51,10 +51,19 @@ def publish(bench: Workbench, images: tuple[Image, ...]) -> tuple[PublishedImage
     return result
 
 
-def local(bench: Workbench, images: tuple[Image, ...]) -> tuple[tuple[PublishedImage, Candidate], ...]:
-    """Build into files and check them; returns each with the name it would be pushed as. Raises BuildError."""
+def preview(bench: Workbench, images: tuple[Image, ...]) -> tuple[tuple[PublishedImage, Candidate], ...]:
+    """What `publish` would come to, pushing nothing: each image, and what is in it.
+
+    Raises BuildError for an image that would be refused, or CloudError.
+    """
+    known = {} if bench.source.dirty else _known(bench, images)
+    access = registry.login(bench.aws)
+    there = tuple((image, registry.look(bench.aws, image, access)) for image in known.values())
+    missing = tuple(image for image in images if image.name not in known)
+    if not missing:
+        return there
     with _docker(bench) as shell:
-        return _checked(bench, images, shell)
+        return (*there, *_checked(bench, missing, shell))
 
 
 def _reused(bench: Workbench, known: tuple[PublishedImage, ...]) -> str:

@@ -57,14 +57,19 @@ def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
 
     For an image that was pushed before; one that is to be pushed is checked first. Raises BuildError or CloudError.
     """
+    found = look(aws, image, access)
+    gate.require(found, platform)
+    return found.words()
+
+
+def look(aws: Aws, image: PublishedImage, access: Login) -> Candidate:
+    """What the registry holds of an image. Raises BuildError when it has none, or CloudError."""
     content = _stored(aws.ecr, image)["imageManifest"].encode()
     document = json.loads(content)
     config: dict[str, Any] = {}
     if "config" in document:
         config = Repository(access, image.repository_name).json(document["config"]["digest"])
-    found = Candidate(image.uri, content, config, uncompressed=0)
-    gate.require(found, platform)
-    return found.words()
+    return Candidate(image.uri, content, config, uncompressed=0)
 
 
 def tag_release(aws: Aws, image: PublishedImage, version: str) -> None:

@@ -9,7 +9,7 @@ SRC = Path(__file__).parents[2] / "src"
 # Each module of delivery imports only what stands on a later line.
 LADDER = """
 console
-doctor promote prune
+diff doctor promote prune
 deploy
 bootstrap publish
 verify releases
