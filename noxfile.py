@@ -74,6 +74,12 @@ def image(session: nox.Session) -> None:
 
 
 @nox.session
+def reproducible(session: nox.Session) -> None:
+    """One commit, two clones, no cache: one digest. A part of `image`, on its own."""
+    session.run("pytest", "tests/image/test_reproducible.py", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Lock the requirements again, with hashes, naming no registry (needs uv on PATH)."""
     if not shutil.which("uv"):
