@@ -20,6 +20,9 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib.decompressobj: "must include a gzip header a
 
 def read(name: str, file: Path, digest: str) -> Candidate:
     """The image of `digest` in the file, as people shall call it. Raises BuildError when it is not in there."""
+    if not file.exists():
+        hint = f'`output = output("{file.stem}")` in its target in docker-bake.hcl'
+        raise BuildError(f"The build left no archive of {file.stem}.", "Its target says otherwise.", hint)
     with tarfile.open(file) as tar:
         manifest = _blob(tar, digest).read()
         if f"sha256:{hashlib.sha256(manifest).hexdigest()}" != digest:

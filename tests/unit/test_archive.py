@@ -43,6 +43,12 @@ def test_compressed_layers_are_counted_to_their_last_member(tmp_path):
     assert archives.read("x", tmp_path / "x.tar", digest).uncompressed == 8_000_001
 
 
+def test_a_target_that_leaves_no_archive_is_told_what_it_lacks(tmp_path):
+    with pytest.raises(BuildError) as caught:
+        archives.read("x", tmp_path / "ticker.tar", DIGEST)
+    assert 'output = output("ticker")' in caught.value.hint
+
+
 def test_a_digest_that_is_not_there_is_told(tmp_path):
     archive(tmp_path / "x.tar")
     with pytest.raises(BuildError, match="left no sha256:eee"):
