@@ -5,7 +5,9 @@ variable "REGISTRY" { default = "" }
 variable "ENVIRONMENT" { default = "local" }
 variable "COMMIT" { default = "unknown" }
 variable "PLATFORM" { default = "linux/amd64" }
-variable "PUSH" { default = false }
+# load into the local engine, push, or archive: a file for each image in ARCHIVES, with the manifest that a push makes
+variable "OUTPUT" { default = "load" }
+variable "ARCHIVES" { default = "." }
 # registry, gha, local or none
 variable "CACHE" { default = "none" }
 variable "CACHE_DIR" { default = ".deploy/cache" }
@@ -23,6 +25,7 @@ target "sse-streaming" {
   tags       = tags("sse-streaming")
   cache-from = cache_from("sse-streaming")
   cache-to   = cache_to("sse-streaming")
+  output     = output("sse-streaming")
 }
 
 target "_common" {
@@ -34,7 +37,14 @@ target "_common" {
     COMMIT            = COMMIT
     SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH
   }
-  output = [PUSH ? "type=image,push=true" : "type=docker"]
+}
+
+function "output" {
+  params = [image]
+  result = [
+    OUTPUT == "push" ? "type=image,push=true" :
+    OUTPUT == "archive" ? "type=docker,dest=${ARCHIVES}/${image}.tar" : "type=docker"
+  ]
 }
 
 function "repository" {
@@ -45,7 +55,7 @@ function "repository" {
 # A push moves `latest` alone: the tag of a commit is claimed afterwards, so that no push takes it from another image.
 function "tags" {
   params = [image]
-  result = concat(["${repository(image)}:latest"], PUSH ? [] : ["${repository(image)}:${COMMIT}"])
+  result = concat(["${repository(image)}:latest"], OUTPUT == "push" ? [] : ["${repository(image)}:${COMMIT}"])
 }
 
 # One cache per image: images that share one overwrite each other's.
@@ -60,7 +70,7 @@ function "cache_from" {
 
 function "cache_to" {
   params = [image]
-  result = !PUSH ? [] : (
+  result = OUTPUT != "push" ? [] : (
     CACHE == "registry" ? ["type=registry,ref=${repository(image)}:buildcache,mode=max,image-manifest=true,oci-mediatypes=true"] :
     CACHE == "gha" ? ["type=gha,scope=${image},mode=max"] :
     CACHE == "local" ? ["type=local,dest=${CACHE_DIR}/${image},mode=max"] : []

@@ -6,7 +6,7 @@ import subprocess
 import nox
 
 nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
-nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "integration", "workflow"]
+nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "integration", "workflow", "chaos"]
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
 
@@ -56,6 +56,12 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Deploys of what must never serve, under traffic."""
+    session.run("pytest", "tests/chaos", *session.posargs)
+
+
+@nox.session
 def workflow(session: nox.Session) -> None:
     """The workflows of GitHub, unmodified, on this machine: preprod and prod are two accounts of the emulator."""
     session.run("pytest", "tests/workflow", *session.posargs)
@@ -65,6 +71,12 @@ def workflow(session: nox.Session) -> None:
 def image(session: nox.Session) -> None:
     """Build the images and check them, without any cloud."""
     session.run("pytest", "tests/image", *session.posargs)
+
+
+@nox.session
+def reproducible(session: nox.Session) -> None:
+    """One commit, two clones, no cache: one digest. A part of `image`, on its own."""
+    session.run("pytest", "tests/image/test_reproducible.py", *session.posargs)
 
 
 @nox.session

@@ -7,7 +7,8 @@ from invoke.context import Context
 from delivery import bootstrap as foundation
 from delivery import deploy as story
 from delivery import docker, terraform
-from delivery.console import ENV, confirmed, say, task
+from delivery import prune as pruning
+from delivery.console import ENV, asked, confirmed, say, task
 from sandbox import lifecycle
 from tasks.common import DESTROY, ROOT, bench
 
@@ -27,6 +28,19 @@ def tf_unlock(c: Context, env: str | None = None, lock: str = "", stack: str = s
     """Remove a state lock that a dead run left behind."""
     with bench(c, env) as b:
         terraform.unlock(story.initialise(b, stack), lock, b.shell)
+
+
+@task(help={**ENV, "yes": "do not ask", "dry_run": "only show what would go"})
+def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool = False) -> None:
+    """Remove versions that nothing can want any more, and the images only they ran; always asks.
+
+    Never what is live, weighted, released or newer than what is live. The CI role may not: it deletes nothing.
+    """
+    with bench(c, env) as b:
+        found = pruning.find(b)
+        if found and not dry_run:
+            asked(b, yes, f"Remove this from {env}?", "What is removed does not come back.")
+            pruning.remove(b, found)
 
 
 @task()

@@ -6,6 +6,7 @@ import sys
 from invoke.context import Context
 
 from delivery import deploy as story
+from delivery import diff as difference
 from delivery import doctor as check_up
 from delivery import function, sse, summary
 from delivery import releases as history
@@ -22,6 +23,13 @@ def doctor(c: Context, env: str | None = None) -> None:
         return
     with bench(c, env) as b:
         check_up.tell(check_up.look(check_up.of_environment(b)), say)
+
+
+@task(help=ENV)
+def diff(c: Context, env: str | None = None) -> None:
+    """Say what a deploy would change: commits, layers of the image, infrastructure; pushes and applies nothing."""
+    with bench(c, env) as b:
+        difference.find(b)
 
 
 @task(help=ENV)

@@ -54,7 +54,7 @@ variable "images" {
 }
 
 variable "keep_images" {
-  description = "How many of the newest images a repository keeps besides those a release tag names."
+  description = "How many of the newest images a repository keeps besides those that were deployed or released."
   type        = number
   default     = 30
   nullable    = false

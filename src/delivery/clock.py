@@ -1,4 +1,4 @@
-"""The one place that reads the time."""
+"""The one place that reads the time, and spends it."""
 
 import time
 from datetime import UTC, datetime
@@ -12,3 +12,8 @@ def monotonic() -> float:
 def now() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)
+
+
+def pause(seconds: float) -> None:
+    """Let that much time pass."""
+    time.sleep(seconds)

@@ -92,10 +92,16 @@ def _summarised(progress: Progress, environments: tuple[str | None, ...]) -> Ite
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
     """Ask before a protected environment changes. Raises RefusedError without a yes."""
-    if yes or not bench.settings.environment.protected:
+    if bench.settings.environment.protected:
+        asked(bench, yes, question, f"{bench.settings.environment.name} is protected.")
+
+
+def asked(bench: Workbench, yes: bool, question: str, unasked: str) -> None:
+    """Ask in any environment; `unasked`: what is said where nobody can answer. Raises RefusedError without a yes."""
+    if yes:
         return
     if not sys.stdin.isatty():
-        raise RefusedError(f"{bench.settings.environment.name} is protected.", "", "the same command with --yes")
+        raise RefusedError(unasked, "", "the same command with --yes")
     answer = ""
     with bench.progress.asking(), contextlib.suppress(EOFError):
         answer = input(f"{question} [y/N] ")

@@ -76,18 +76,25 @@ def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] =
     """
     published, stack = parallel.both(bench.shell, lambda: publish.publish(bench, images), lambda: initialise(bench))
     with bench.progress.stage("plan") as stage:
-        values = {
-            **bootstrap.vars_of(bench.settings.environment),
-            "images": {image.name: image.uri for image in published},
-            "commit": bench.source.tag,
-            "architecture": _ARCHITECTURES[bench.settings.platform],
-        }
-        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
+        saved = terraform.plan(stack, variables(bench, published), bench.scratch, bench.shell, stage.say)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.detail(words)
     saved.require_harmless(bench.settings.environment, destroy)
+    if not saved.empty:
+        for image in published:
+            registry.keep(bench.aws, image)  # from before the first version runs it, until `prune` finds none left
     return saved
+
+
+def variables(bench: Workbench, images: tuple[PublishedImage, ...]) -> dict[str, object]:
+    """What Terraform is given for these images."""
+    return {
+        **bootstrap.vars_of(bench.settings.environment),
+        "images": {image.name: image.uri for image in images},
+        "commit": bench.source.tag,
+        "architecture": _ARCHITECTURES[bench.settings.platform],
+    }
 
 
 def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:

@@ -23,17 +23,24 @@ _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
 
 @dataclass(frozen=True)
 class Bake:
-    """One `docker buildx bake`, as data: which targets, with which variables, pushed or only built."""
+    """One `docker buildx bake`, as data: which targets, with which variables, and where they go.
+
+    `output`: `load` into the local engine, `archive` into a file in `folder`, or `push`.
+    """
 
     targets: tuple[str, ...]
     variables: Mapping[str, str]
     folder: Path
-    push: bool
+    output: str
 
     @property
     def metadata(self) -> Path:
         """Where buildx records what it built."""
         return self.folder / "build.json"
+
+    def archive(self, target: str) -> Path:
+        """The file that `archive` leaves of a target."""
+        return self.folder / f"{target}.tar"
 
     @property
     def network(self) -> Path:
@@ -53,7 +60,7 @@ class Bake:
         if entitlements and self.variables["CA_BUNDLE"]:
             argv += ["--allow", f"fs.read={self.variables['CA_BUNDLE']}"]
         argv += ["--metadata-file", str(self.metadata), *self.targets]
-        variables = {**self.variables, "PUSH": "true" if self.push else "false"}
+        variables = {**self.variables, "OUTPUT": self.output, "ARCHIVES": str(self.folder)}
         return Command(tuple(argv), cwd=root, variables=variables)
 
 
@@ -127,7 +134,7 @@ def published(images: tuple[Image, ...], digests: Mapping[str, str]) -> tuple[Pu
     try:
         return tuple(PublishedImage(image.name, image.repository, digests[image.name]) for image in images)
     except ValueError as error:
-        raise BuildError("buildx pushed, but reports no digest.", str(error), "update buildx") from error
+        raise BuildError("buildx built, but reports no digest.", str(error), "update buildx") from error
 
 
 def _failure(log: BuildLog, stderr: str) -> Exception:
@@ -138,6 +145,12 @@ def _failure(log: BuildLog, stderr: str) -> Exception:
         return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
     if log.failed_in == "step":
         return BuildError(f"The image does not build: {step}", why, correct)
+    if "exporting manifest lists" in why:
+        why = f"{why}\nLambda takes one manifest: no index, no attestations."
+        return BuildError("The build makes an index.", why, "keep provenance and sbom disabled in docker-bake.hcl")
+    if re.search(r"exporter .*not (currently )?supported", why):
+        hint = "`docker buildx create --use`, or the containerd image store"
+        return ConfigurationError("This engine and builder cannot write an image to a file.", why, hint)
     if "Cache export is not supported" in why:
         hint = "`docker buildx create --use`, the containerd image store, or INVOKE_BUILD_CACHE=none"
         return ConfigurationError("build.cache cannot work with this engine and builder.", why, hint)

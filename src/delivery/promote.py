@@ -11,7 +11,7 @@ Every step looks at what exists first, so a promotion that was cut off anywhere 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from delivery import deploy, docker, function, parallel, registry, releases, source, transfer
+from delivery import deploy, docker, function, gate, parallel, registry, releases, source, transfer
 from delivery.distribution import Repository
 from delivery.errors import BuildError, ConfigurationError, RefusedError, naming
 from delivery.function import Function
@@ -63,7 +63,7 @@ def promote(origin: Workbench, target: Workbench, promotions: tuple[Promotion, .
         with target.progress.stage("copy") as stage:
             with _speaking(origin):
                 reading = Repository(registry.login(origin.aws), promotion.image.repository_name)
-                manifest = reading.manifest(promotion.image.digest, registry.MANIFESTS)
+                manifest = reading.manifest(promotion.image.digest, gate.MANIFESTS)
             if manifest is None or manifest.digest != promotion.image.digest:
                 raise BuildError(f"{promotion.image.uri} is gone from the registry.", "", "the same command again")
             with _speaking(target):

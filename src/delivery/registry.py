@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from delivery import gate
 from delivery.aws import Aws, ClientError, code, explained
 from delivery.distribution import Login, Repository
 from delivery.errors import BuildError, CloudError, RefusedError
+from delivery.gate import MANIFESTS, Candidate
 from delivery.image import Image, PublishedImage
 from delivery.login import password
 
@@ -14,13 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecr.type_defs import ImageTypeDef
 
-# https://docs.aws.amazon.com/lambda/latest/dg/images-create.html: these two, one architecture, no index
-MANIFESTS = (
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-)
-LARGEST = 10 * 1024**3  # bytes, ibid.: "maximum uncompressed image size of 10 GB, including all layers"
-_RELEASE = "release-"
+RELEASE = "release-"  # with a version: it was verified; never expires
+KEEP = "keep-"  # with a part of the digest: it may be deployed; never expires, `prune` alone takes it away
 
 
 def login(aws: Aws) -> Login:
@@ -55,34 +53,33 @@ def find(aws: Aws, image: Image | PublishedImage, tag: str) -> PublishedImage | 
 
 
 def check(aws: Aws, image: PublishedImage, platform: str, access: Login) -> str:
-    """Is it one manifest, for one platform, small enough? Returns its size in words.
+    """Is what the registry holds an image that Lambda takes? Returns its size in words.
 
-    The registry knows the compressed sizes only, so an image is refused here when even those are over the limit.
-    Read back from the registry, not from what the build says of itself. Raises BuildError or CloudError.
+    For an image that was pushed before; one that is to be pushed is checked first. Raises BuildError or CloudError.
     """
-    document = json.loads(_stored(aws.ecr, image)["imageManifest"])
-    media_type = document.get("mediaType") or ("manifest" if "config" in document else "index")
-    if media_type not in (*MANIFESTS, "manifest"):
-        why = "Lambda takes one manifest: no index, no attestations."
-        raise BuildError(f"{image.uri} is a {media_type}.", why, "keep provenance and sbom disabled in docker-bake.hcl")
-    config = Repository(access, image.repository_name).json(document["config"]["digest"])
-    found = f"{config.get('os')}/{config.get('architecture')}"
-    if found != platform:
-        why = f"build.platform in invoke.yaml is {platform}."
-        raise BuildError(f"{image.uri} was built for {found}.", why, "correct build.platform, deploy again")
-    size = sum(layer["size"] for layer in document["layers"])
-    if size > LARGEST:
-        raise BuildError(
-            f"{image.uri} has {size / 1024**3:.1f} GiB of compressed layers.",
-            "Lambda takes at most 10 GB, uncompressed.",
-            "remove what the function does not need from the Dockerfile",
-        )
-    return f"{size / 1e6:.1f} MB compressed, {len(document['layers'])} layers"
+    found = look(aws, image, access)
+    gate.require(found, platform)
+    return found.words()
+
+
+def look(aws: Aws, image: PublishedImage, access: Login) -> Candidate:
+    """What the registry holds of an image. Raises BuildError when it has none, or CloudError."""
+    content = _stored(aws.ecr, image)["imageManifest"].encode()
+    document = json.loads(content)
+    config: dict[str, Any] = {}
+    if "config" in document:
+        config = Repository(access, image.repository_name).json(document["config"]["digest"])
+    return Candidate(image.uri, content, config, uncompressed=0)
 
 
 def tag_release(aws: Aws, image: PublishedImage, version: str) -> None:
     """Tag a released image `release-<version>`, which retention never expires. Raises CloudError."""
-    tag(aws, image, f"{_RELEASE}{version}")
+    tag(aws, image, f"{RELEASE}{version}")
+
+
+def keep(aws: Aws, image: PublishedImage) -> None:
+    """Tag an image that is to be applied, so that it never expires while a version may run it. Raises CloudError."""
+    tag(aws, image, f"{KEEP}{image.digest[7:19]}")
 
 
 def tag(aws: Aws, image: PublishedImage, name: str) -> None:
@@ -129,14 +126,42 @@ def exists(aws: Aws, image: PublishedImage) -> bool:
 
 def release_tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
     """Version to digest, for each release tag in the repository. Raises CloudError."""
-    found: dict[str, str] = {}
+    return {
+        tag.removeprefix(RELEASE): image.digest
+        for image in stored(aws, repository_name)
+        for tag in image.tags
+        if tag.startswith(RELEASE)
+    }
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An image as it lies in a repository."""
+
+    digest: str
+    tags: tuple[str, ...]
+
+
+def stored(aws: Aws, repository_name: str) -> tuple[Stored, ...]:
+    """Every image of a repository. Raises CloudError."""
+    found: list[Stored] = []
     with explained(f"list the images of {repository_name}"):
         for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
-            for detail in page["imageDetails"]:
-                for tag in detail.get("imageTags", []):
-                    if tag.startswith(_RELEASE):
-                        found[tag.removeprefix(_RELEASE)] = detail["imageDigest"]
-    return found
+            found += [Stored(it["imageDigest"], tuple(it.get("imageTags", []))) for it in page["imageDetails"]]
+    return tuple(found)
+
+
+def remove(aws: Aws, repository_name: str, digest: str) -> None:
+    """Delete an image with all its tags; one that is gone already is no failure. Raises CloudError.
+
+    By digest: by tag, ECR takes away that tag alone.
+    """
+    with explained(f"delete {repository_name}@{digest}"):
+        answer = aws.ecr.batch_delete_image(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
+    failures = [it for it in answer.get("failures", []) if it.get("failureCode") != "ImageNotFound"]
+    if failures:
+        why = str(failures[0].get("failureReason", failures[0]))
+        raise CloudError(f"{repository_name}@{digest} was not deleted.", why, "invoke prune --env ...")
 
 
 def _exists(ecr: "ECRClient", repository_name: str) -> bool:

@@ -63,6 +63,10 @@ class Shell:
         """The same shell with more variables; its children are this one's too, so `stop` reaches them."""
         return Shell({**self.variables, **variables}, self._children)
 
+    def unstopped(self) -> "Shell":
+        """A shell that `stop` has not reached: for taking away what an interrupted command left."""
+        return Shell(self.variables)
+
     def run(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         """Run to the end, giving `on_line` each line of both outputs as it comes.
 

@@ -40,6 +40,12 @@ def read(root: Path, shell: Shell) -> Source:
     return Source(commit, dirty=bool(status.stdout.strip()), committed_at=int(seconds))
 
 
+def between(root: Path, old: str, new: str, shell: Shell) -> tuple[str, ...] | None:
+    """The commits in `new` that are not in `old`, newest first, as `abbreviation subject`; None: one is unknown."""
+    log = shell.run(Command(("git", "log", "--format=%h %s", f"{old}..{new}", "--"), cwd=root))
+    return None if log.code else tuple(log.stdout.splitlines())
+
+
 def require_merged(root: Path, commit: str, branch: str, shell: Shell) -> None:
     """Raises RefusedError unless `commit` is on the default branch: on origin's, or the local one without an origin."""
     known = [

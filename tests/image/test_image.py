@@ -1,7 +1,6 @@
 """The image as Lambda would take it: built for real, looked at and run, without any cloud."""
 
 import json
-import os
 import shutil
 import urllib.request
 from pathlib import Path
@@ -12,26 +11,11 @@ from waiting import until
 
 from delivery import docker as delivery_docker
 from delivery.function import stream_event
-from delivery.shell import Command, Shell
-from sandbox import base_image, engine
-from sandbox.layout import Layout
+from delivery.shell import Command
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "sse-streaming:the-commit"
 ROUTE = "/2015-03-31/functions/function/invocations"
-
-
-@pytest.fixture(scope="session")
-def shell():
-    layout = Layout.of(ROOT)
-    was_up = engine.status(layout)[0] == "up"
-    running = engine.start(layout, print)
-    base_image.ensure_all(layout, running, print)
-    try:
-        yield Shell({**os.environ, **running.variables})
-    finally:
-        if not was_up:
-            engine.stop(layout, print)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +26,7 @@ def client(shell, tmp_path_factory):
         "BUILD_NETWORK": shell.variables.get("BUILD_NETWORK") or "default",
         "CA_BUNDLE": shell.variables.get("CA_BUNDLE", ""),
     }
-    bake = delivery_docker.Bake(("sse-streaming",), variables, tmp_path_factory.mktemp("bake"), push=False)
+    bake = delivery_docker.Bake(("sse-streaming",), variables, tmp_path_factory.mktemp("bake"), "load")
     delivery_docker.build(bake, ROOT, shell, print)
     program = shutil.which("docker", path=shell.variables["PATH"])
     return DockerClient(host=shell.variables.get("DOCKER_HOST") or None, client_call=[program])

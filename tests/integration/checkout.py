@@ -40,9 +40,9 @@ class Checkout:
             if (PROJECT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(PROJECT / name, root / name)
-        cache = PROJECT / ".sandbox" / "cache"
-        if cache.is_dir():
-            shutil.copytree(cache, root / ".sandbox" / "cache")
+        for cache in (".sandbox/cache", ".cache"):
+            if (PROJECT / cache).is_dir():
+                shutil.copytree(PROJECT / cache, root / cache)
         _git(root, "init", "--quiet", "--initial-branch=main")
         made = cls(root)
         made.commit("the project as it is")

@@ -1,27 +1,11 @@
-"""One clone with one sandbox for all tests that deploy; stopped at the end, whatever happened."""
+"""The clone that deploys, and one whose cloud enforces IAM."""
 
 import pytest
 from checkout import Checkout
+from clones import checkout, deployed
 from guarded import guarding
 
-from sandbox import lifecycle
-
-
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory):
-    made = Checkout.make(tmp_path_factory.mktemp("clone"))
-    try:
-        yield made
-    finally:
-        lifecycle.stop(made.root, print)
-
-
-@pytest.fixture(scope="session")
-def deployed(checkout):
-    """The clone after a first deploy; the outcome is kept for the tests that look at it."""
-    outcome = checkout.invoke("deploy", "--env", "sandbox")
-    assert outcome.code == 0, outcome.text
-    return checkout, outcome
+__all__ = ["checkout", "deployed", "guarded"]
 
 
 @pytest.fixture(scope="session")

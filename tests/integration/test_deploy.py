@@ -23,8 +23,8 @@ def test_a_first_deploy_from_nothing_tells_every_stage_in_order(first):
     _, outcome, _ = first
     stages = re.findall(r"^✓ (\w+)", outcome.text, re.MULTILINE)
     assert stages[:4] == ["sandbox", "guards", "bootstrap", "registry"]
-    assert sorted(stages[4:6]) == ["init", "publish"]
-    assert stages[6:] == ["plan", "apply", "verify", "release"]
+    assert sorted(stages[4:8]) == ["build", "gate", "init", "publish"]
+    assert stages[8:] == ["plan", "apply", "verify", "release"]
 
 
 def test_a_deploy_pushes_one_image_under_the_commit_and_latest_and_runs_its_digest(first):

@@ -13,6 +13,7 @@ target "ticker" {
   tags       = tags("ticker")
   cache-from = cache_from("ticker")
   cache-to   = cache_to("ticker")
+  output     = output("ticker")
 }
 """
 MODULE = """

@@ -1,6 +1,5 @@
 """AWS's genuine Runtime Interface Emulator as a local process, with our function as the runtime it starts."""
 
-import hashlib
 import http.client
 import json
 import os
@@ -8,36 +7,23 @@ import platform
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import zipfile
 from contextlib import contextmanager
 from pathlib import Path
+
+from delivery import rie
+from delivery.shell import Shell
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SOURCES = ROOT / "src/lambdas"
-LOCK = HERE / "rie.txt"
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 
 
 def binary():
     """The emulator's program, fetched once for each state of the lock file."""
-    machine = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
-    lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    program = ROOT / ".cache" / f"aws-lambda-rie-{machine}-{lock}"
-    if not program.exists():
-        program.parent.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=program.parent) as folder:
-            download = ["download", "--quiet", "--no-deps", "--require-hashes", "--requirement", LOCK, "--dest", folder]
-            subprocess.run([sys.executable, "-m", "pip", *download], check=True)
-            (wheel,) = Path(folder).glob("*.whl")
-            with zipfile.ZipFile(wheel) as archive:
-                member = Path(archive.extract(f"samcli/local/rapid/aws-lambda-rie-{machine}", folder))
-            member.chmod(0o755)
-            # Renamed last: an interrupted download leaves nothing that looks complete.
-            member.rename(program)
-    return program
+    machine = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[platform.machine()]
+    return rie.program(ROOT / ".cache", machine, Shell(os.environ))
 
 
 def free_port():

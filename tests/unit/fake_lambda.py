@@ -2,6 +2,7 @@
 
 import json
 
+from fake_build import DIGEST
 from fakes import ACCOUNT, FakeEcr, _Fake, operation, refusal
 
 NULS = b"\0" * 8
@@ -170,7 +171,7 @@ def prelude(status=200, content_type="text/event-stream"):
     return json.dumps({"statusCode": status, "headers": {"Content-Type": content_type}}).encode() + NULS
 
 
-def hello(version="2", commit="c" * 40, digest="sha256:" + "d" * 64):
+def hello(version="2", commit="c" * 40, digest=DIGEST):
     """The first event of a stream."""
     data = json.dumps({"version": version, "commit": commit, "digest": digest})
     return f"event: hello\ndata: {data}\n\n".encode()

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 
 KIND = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = json.dumps({"os": "linux", "architecture": "amd64"}).encode()
+CONFIG = json.dumps({"os": "linux", "architecture": "amd64", "config": {"User": "1", "Cmd": ["x"]}}).encode()
 LAYERS = (b"base " * 500_000, b"app " * 100)
 
 

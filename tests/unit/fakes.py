@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import json
 
 import botocore.session
 from botocore.exceptions import ClientError
@@ -30,6 +29,9 @@ class FakeShell:
         other = FakeShell(self.answers, {**self.variables, **variables})
         other.ran, other.stops = self.ran, self.stops
         return other
+
+    def unstopped(self):
+        return self
 
     def run(self, command, on_line=None):
         self.ran.append(command)
@@ -185,14 +187,3 @@ class FakeEcr(_Fake):
         if name not in self.repositories:
             raise refusal("RepositoryNotFoundException", f"The repository with name '{name}' does not exist")
         return self.repositories[name]
-
-
-def manifest(**changes):
-    """The text of an image manifest that Lambda takes."""
-    document = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {"digest": "sha256:" + "c" * 64, "size": 7},
-        "layers": [{"digest": "sha256:" + "1" * 64, "size": 25_000_000}, {"size": 1_500_000}],
-    }
-    return json.dumps({**document, **changes})

@@ -1,17 +1,18 @@
 """A workbench made of fakes: one environment, one image, a project folder that is empty but for the backend's file."""
 
+import hashlib
 import io
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import urllib3
-from fake_lambda import FakeAws, FakeLambda, FakeS3, healthy
-from fakes import ACCOUNT, FakeEcr, FakeShell, manifest
+from fake_build import CONFIG, DIGEST, bake, manifest
+from fake_lambda import FakeAws, FakeLambda, FakeS3, healthy, hello, prelude
+from fakes import ACCOUNT, FakeEcr, FakeShell
 from rich.console import Console
-from transcripts import BUILT, change, shown
+from transcripts import change, shown
 
-from delivery import clock
+from delivery import clock, rie
 from delivery.function import Function
 from delivery.image import Image, PublishedImage
 from delivery.progress import Progress
@@ -20,14 +21,12 @@ from delivery.source import Source
 from delivery.workbench import Workbench
 
 COMMIT = "c" * 40
-DIGEST = "sha256:" + "d" * 64
 NAME = "sandbox-sse-streaming-lambda"
 REPOSITORY = f"registry.test:5000/{NAME}"
 URI = f"{REPOSITORY}@{DIGEST}"
 IMAGE = Image("sse-streaming", REPOSITORY, ("latest", COMMIT))
 PUBLISHED = PublishedImage("sse-streaming", REPOSITORY, DIGEST)
 FUNCTION = Function("sse-streaming", "fn", "2", "live", "https://x.lambda-url.test/", URI)
-BAKED = json.dumps({"sse-streaming": {"containerimage.digest": DIGEST}})
 UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})
 
 
@@ -88,7 +87,11 @@ def answers(*changes, **more):
         "docker buildx bake --help": "  --file\n  --print\n",
         "docker context inspect": "unix:///run/docker.sock\n",
         "docker login": "Login Succeeded\n",
-        "docker buildx bake": _bake,
+        "docker load": "",
+        "docker run": "",
+        "docker port": "127.0.0.1:32768\n",
+        "docker rm": "",
+        "docker buildx bake": bake,
         "terraform init": "",
         "terraform plan": "",
         "terraform show": shown(*changes),
@@ -103,6 +106,9 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     folder = root / "infrastructure" / "registry"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sandbox.backend.hcl").write_text('bucket = "state"\nregion = "us-east-1"\n')
+    emulator = root / ".cache" / f"aws-lambda-rie-x86_64-{hashlib.sha256(rie.LOCK.read_bytes()).hexdigest()[:12]}"
+    emulator.parent.mkdir(exist_ok=True)
+    emulator.touch()
     out = io.StringIO()
     fake = FakeShell(answers(UPDATE) if shell is None else shell, {"DOCKER_CONFIG": str(root / "home")})
     functions = FakeLambda()
@@ -121,17 +127,12 @@ def blobs(monkeypatch, status=200, **config):
     """The registry serves one config blob; returns the requests it got. urllib3 has no seam of its own here."""
     asked = []
 
-    def request(self, method, url, headers, **_):
+    def request(self, method, url, headers=None, **_):
         del self
         asked.append((method, url, headers))
-        body = json.dumps({"os": "linux", "architecture": "amd64", **config}).encode()
+        started = url.startswith("http://127.0.0.1:32768/")  # the image, in its rehearsal
+        body = prelude() + hello(commit=COMMIT) if started else json.dumps({**CONFIG, **config}).encode()
         return urllib3.HTTPResponse(io.BytesIO(body), status=status, preload_content=False)
 
     monkeypatch.setattr(urllib3.PoolManager, "request", request)
     return asked
-
-
-def _bake(command):
-    # buildx writes its record where it is told to
-    Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(BAKED)
-    return BUILT

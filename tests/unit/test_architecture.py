@@ -9,15 +9,15 @@ SRC = Path(__file__).parents[2] / "src"
 # Each module of delivery imports only what stands on a later line.
 LADDER = """
 console
-doctor promote
+diff doctor promote prune
 deploy
 bootstrap publish
 verify releases
 workbench
-function_url
+function_url rie
 function registry
-transfer
-docker terraform login distribution
+archive transfer
+docker terraform login distribution gate
 source tools parallel summary
 buildlog diagnostics mirror progress sse
 shell aws

@@ -36,8 +36,8 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
     made = world(tmp_path)
     (release,) = deployed(made)
     assert made.stages()[0] == "guards"
-    assert set(made.stages()[1:3]) == {"publish", "init"}
-    assert made.stages()[3:] == ["plan", "apply", "verify", "release"]
+    assert set(made.stages()[1:5]) == {"build", "gate", "publish", "init"}
+    assert made.stages()[5:] == ["plan", "apply", "verify", "release"]
     assert (release.environment, release.image, release.version) == ("sandbox", "sse-streaming", "2")
     assert made.aws.functions.live == "2"
     assert deploy.words(release) == (

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from fakes import manifest
-from stories import BAKED, COMMIT, DIGEST, IMAGE, NAME, PUBLISHED, UPDATE, URI, answers, blobs, world
+from fake_build import bake, manifest
+from stories import COMMIT, DIGEST, IMAGE, NAME, PUBLISHED, UPDATE, URI, answers, blobs, world
 from transcripts import RUN_FAILED, change, diagnostic, push_failed
 
 from delivery import deploy, publish
@@ -28,9 +28,10 @@ def _registry(monkeypatch):
 def test_what_the_registry_does_not_have_is_built_and_pushed(tmp_path):
     made = world(tmp_path)
     assert publish.publish(made.bench, (IMAGE,)) == (PUBLISHED,)
-    (bake,) = bakes(made)
-    assert (bake.variables["PUSH"], bake.variables["COMMIT"]) == ("true", COMMIT)
-    assert f"sse-streaming {DIGEST[:19]} (4 steps, 2 cached; 26.5 MB compressed, 2 layers)" in made.out.getvalue()
+    outputs = [(bake.variables["OUTPUT"], bake.variables["COMMIT"]) for bake in bakes(made)]
+    assert outputs == [("archive", COMMIT), ("push", COMMIT)]
+    assert f"publish    sse-streaming {DIGEST[:19]} (26.5 MB compressed, 2 layers)" in made.out.getvalue()
+    assert made.stages() == ["build", "gate", "publish"]
 
 
 def test_a_clean_commit_that_is_there_already_is_not_built_again(tmp_path):
@@ -49,7 +50,7 @@ def test_of_several_images_only_what_is_missing_is_built(tmp_path):
     second = Image("other", f"registry.test:5000/{other}", ("latest", COMMIT))
     published = publish.publish(made.bench, (second, IMAGE))
     assert [image.name for image in published] == ["other", "sse-streaming"]
-    assert [bake.argv[-1] for bake in bakes(made)] == ["sse-streaming"]
+    assert {bake.argv[-1] for bake in bakes(made)} == {"sse-streaming"}
 
 
 def test_a_push_never_takes_a_commit_s_tag_from_another_image(tmp_path):
@@ -58,8 +59,7 @@ def test_a_push_never_takes_a_commit_s_tag_from_another_image(tmp_path):
     def meanwhile(command):
         made.aws.ecr.repositories[NAME][another] = "somebody else's"
         made.aws.ecr.tags[NAME, COMMIT] = another
-        Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(BAKED)
-        return ""
+        return bake(command)
 
     made = world(tmp_path, answers(**{"docker buildx bake": meanwhile}))
     with pytest.raises(RefusedError) as caught:
@@ -80,7 +80,7 @@ def test_a_dirty_tree_is_always_built_for_its_tag_says_nothing(tmp_path):
     made.aws.ecr.tags[NAME, f"{COMMIT}-dirty"] = DIGEST
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
     publish.publish(made.bench, (IMAGE,))
-    assert [bake.variables["COMMIT"] for bake in bakes(made)] == [f"{COMMIT}-dirty"]
+    assert {bake.variables["COMMIT"] for bake in bakes(made)} == {f"{COMMIT}-dirty"}
 
 
 def test_an_image_that_lambda_would_not_take_is_refused_even_when_it_is_there_already(tmp_path):
@@ -94,7 +94,7 @@ def test_an_image_that_lambda_would_not_take_is_refused_even_when_it_is_there_al
 def test_building_alone_pushes_nothing(tmp_path):
     made = world(tmp_path)
     assert publish.build(made.bench, (IMAGE,)) == "4 steps, 2 cached"
-    assert [bake.variables["PUSH"] for bake in bakes(made)] == ["false"]
+    assert [bake.variables["OUTPUT"] for bake in bakes(made)] == ["load"]
     assert "✓ build      4 steps, 2 cached" in made.out.getvalue()
 
 
@@ -137,6 +137,15 @@ def test_terraform_is_given_the_digest_and_never_a_tag(tmp_path):
     where = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1"}
     assert seen == [{**where, "images": {"sse-streaming": URI}, "commit": COMMIT, "architecture": "x86_64"}]
     assert not any(":latest" in word for command in made.shell.typed("terraform") for word in command.argv)
+
+
+def test_an_image_is_kept_from_expiry_before_it_is_applied_and_only_when_something_will_be(tmp_path):
+    made = world(tmp_path)
+    deploy.plan(made.bench, (IMAGE,))
+    assert made.aws.ecr.tags[NAME, f"keep-{DIGEST[7:19]}"] == DIGEST
+    idle = world(tmp_path, answers())
+    deploy.plan(idle.bench, (IMAGE,))
+    assert idle.aws.ecr.tags == {(NAME, COMMIT): DIGEST}
 
 
 def test_the_architecture_of_the_function_is_that_of_the_image(tmp_path, monkeypatch):

@@ -20,8 +20,8 @@ HEAD = ("docker", "buildx", "bake", "--file")
 FILES = ("--file", "docker-bake.hcl", "--progress", "plain")
 
 
-def bake(tmp_path, push=True, **variables):
-    return Bake(("sse-streaming",), {**VARIABLES, **variables}, tmp_path, push)
+def bake(tmp_path, output="push", **variables):
+    return Bake(("sse-streaming",), {**VARIABLES, **variables}, tmp_path, output)
 
 
 def built(tmp_path, **shell):
@@ -31,7 +31,7 @@ def built(tmp_path, **shell):
 
 
 def failure(tmp_path, text):
-    with pytest.raises((BuildError, CloudError)) as caught:
+    with pytest.raises((BuildError, CloudError, ConfigurationError)) as caught:
         built(tmp_path, **{"docker buildx bake": Result(1, "", text)})
     return caught.value
 
@@ -70,9 +70,10 @@ def test_whether_buildx_wants_to_be_asked_is_read_from_its_help(tmp_path, help_t
     assert ("--allow" in fake.ran[-1].argv) == asked
 
 
-@pytest.mark.parametrize(("push", "word"), [(True, "true"), (False, "false")])
-def test_pushing_is_a_variable_of_the_bake_file(tmp_path, push, word):
-    assert bake(tmp_path, push).command(tmp_path, True).variables["PUSH"] == word
+@pytest.mark.parametrize("output", ["load", "archive", "push"])
+def test_where_an_image_goes_is_a_variable_of_the_bake_file(tmp_path, output):
+    variables = bake(tmp_path, output).command(tmp_path, True).variables
+    assert (variables["OUTPUT"], variables["ARCHIVES"]) == (output, str(tmp_path))
 
 
 def test_a_build_says_its_steps_and_gives_each_target_s_digest(tmp_path):
@@ -95,6 +96,18 @@ def test_a_failed_step_is_told_with_its_last_lines(tmp_path):
     [
         (BASE_MISSING, BuildError, "The base image is missing.", "FROM"),
         (SYNTAX, BuildError, "The image does not build.", ""),
+        (
+            "ERROR: docker exporter does not support exporting manifest lists, use the oci exporter instead",
+            BuildError,
+            "The build makes an index.",
+            "provenance",
+        ),
+        (
+            "ERROR: Docker exporter is not supported for the docker driver.",
+            ConfigurationError,
+            "This engine and builder cannot write an image to a file.",
+            "containerd image store",
+        ),
         ("ERROR: Cannot connect to the Docker daemon at unix:///x.sock.", BuildError, "The image does not build.", ""),
         (
             push_failed("unexpected status from POST request to http://x/v2/y/blobs/uploads/: 404 Not Found"),

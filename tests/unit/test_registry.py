@@ -4,11 +4,12 @@ import json
 
 import pytest
 import urllib3
+from fake_build import manifest
 from fake_lambda import FakeAws
-from fakes import FakeEcr, manifest, refusal
+from fakes import FakeEcr, refusal
 from stories import DIGEST, IMAGE, NAME, PUBLISHED, URI, blobs
 
-from delivery import registry
+from delivery import gate, registry
 from delivery.errors import BuildError, CloudError
 from delivery.registry import Login
 
@@ -44,7 +45,7 @@ def test_a_good_image_is_told_by_its_size(monkeypatch):
     assert headers == urllib3.make_headers(basic_auth="AWS:hush")
 
 
-@pytest.mark.parametrize("media_type", registry.MANIFESTS)
+@pytest.mark.parametrize("media_type", gate.MANIFESTS)
 def test_both_manifests_that_lambda_takes_are_accepted(monkeypatch, media_type):
     blobs(monkeypatch)
     assert registry.check(aws(manifest(mediaType=media_type)), PUBLISHED, "linux/amd64", ACCESS)

@@ -6,12 +6,10 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 from rich.console import Console
-from stories import Clock, blobs, world
+from stories import DIGEST, Clock, blobs, world
 
 from delivery import console, deploy, errors, publish, summary
 from delivery.progress import Progress
-
-DIGEST = "sha256:" + "d" * 64
 
 
 @pytest.fixture

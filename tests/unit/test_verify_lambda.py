@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import urllib3
+from fake_build import DIGEST
 from fake_lambda import FakeAws, FakeLambda, chunk, healthy, hello, prelude
 from fakes import refusal
 from stories import COMMIT, FUNCTION, Clock
@@ -97,7 +98,7 @@ def test_a_version_that_serves_another_build_is_refused(monkeypatch):
 
 
 def test_a_function_is_described_by_terraform_s_output():
-    assert FUNCTION.digest == "sha256:" + "d" * 64
+    assert FUNCTION.digest == DIGEST
     assert FUNCTION.stream_url == "https://x.lambda-url.test/api/v2/stream"
     assert Function("", "", "", "", "https://x", "").stream_url == "https://x/api/v2/stream"
 

@@ -64,7 +64,7 @@ def test_each_job_that_runs_a_task_says_in_its_summary_what_came_out_and_where_t
     _, run = shipped
     for job in ("build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod"):
         assert "```mermaid\ngantt\n" in run.said[job], job
-    assert re.search(r"\| publish \| .*9 steps, \d cached; [\d.]+ MB", run.said["build-sse-image-preprod"])
+    assert re.search(r"\| build \| 9 steps, \d cached", run.said["build-sse-image-preprod"])
     assert "+ create module.sse_streaming.aws_lambda_function.this" in run.said["deploy-preprod"]
     assert re.search(r"\| verify \| .*first after \d+ ms", run.said["verify-preprod"])
     assert "| ✓ | promote-prod | success |" in run.said["summary"]

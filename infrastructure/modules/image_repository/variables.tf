@@ -17,7 +17,7 @@ variable "region" {
 }
 
 variable "keep_images" {
-  description = "How many of the newest images to keep, releases counted among them; a release itself never expires."
+  description = "How many of the newest images to keep, those that never expire counted among them: what was deployed or released."
   type        = number
   nullable    = false
 }

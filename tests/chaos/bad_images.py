@@ -1,0 +1,107 @@
+"""Images that must never serve: each one change of the sources, where a deploy has to stop it, and what it says."""
+
+from dataclasses import dataclass
+
+HERE = "src/lambdas/sse_streaming"
+APP, MAIN, DOCKERFILE = f"{HERE}/app.py", f"{HERE}/__main__.py", f"{HERE}/Dockerfile"
+BAKE = "docker-bake.hcl"
+# One more stage, at the end: it is the image then, and nothing of the others is built.
+FROM_SCRATCH = '\nFROM scratch\nCOPY app.py /app\nUSER 65532\nCMD ["/app"]\n'
+
+_APP = """
+
+def create(settings):
+    import asyncio, json, os
+    from dataclasses import asdict
+    hello = f"event: hello\\ndata: {{json.dumps(asdict(settings.identity))}}\\n\\n".encode()
+    tick = b"event: heartbeat\\ndata: {{}}\\n\\n"
+
+    async def app(scope, receive, send):
+        async def start(status):
+            headers = [(b"content-type", b"text/event-stream")]
+            await send({{"type": "http.response.start", "status": status, "headers": headers}})
+
+        async def say(body, more=True):
+            await send({{"type": "http.response.body", "body": body, "more_body": more}})
+            await asyncio.sleep(0.2)
+
+        {body}
+
+    return app
+"""
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One bad image. `edits`: file, what stands there (nothing: the file's end), what shall stand there."""
+
+    name: str
+    edits: tuple[tuple[str, str, str], ...]
+    code: int
+    stage: str
+    said: str
+
+    def spoil(self, checkout) -> None:
+        """Change the clone's files."""
+        for file, old, new in self.edits:
+            if old:
+                checkout.edit(file, old, new)
+            else:
+                path = checkout.root / file
+                path.write_text(path.read_text() + new)
+
+
+def _app(name: str, said: str, *lines: str) -> Bad:
+    body = "\n        ".join(lines)
+    return Bad(name, ((APP, "", _APP.format(body=body)),), 7, "verify", said)
+
+
+_ARM = ((BAKE, "[PLATFORM]", '["linux/arm64"]'), (DOCKERFILE, "", FROM_SCRATCH))
+_IMPORTS = "import asyncio\n"
+_CRASH = (MAIN, _IMPORTS, "raise RuntimeError('crash at import')\n")
+_HANG = (MAIN, _IMPORTS, f"import time; time.sleep(3600)\n{_IMPORTS}")
+
+BAD = (
+    Bad("index", ((BAKE, "type=provenance,disabled=true", "type=provenance"),), 5, "build", "The build makes an index"),
+    Bad("arm64", _ARM, 5, "gate", "was built for linux/arm64"),
+    Bad("no user", ((DOCKERFILE, "USER 65532:65532\n", ""),), 5, "gate", "runs as root"),
+    Bad(
+        "crash at import",
+        (_CRASH,),
+        7,
+        "verify",
+        "crash at import",
+    ),
+    Bad(
+        "hangs at start",
+        (_HANG,),
+        7,
+        "verify",
+        "event 1 did not come within",
+    ),
+    _app("answers 500", "it answered 500", "await start(500)", 'await say(b"broken", False)'),
+    Bad(
+        "another commit",
+        ((DOCKERFILE, "ENV COMMIT=$COMMIT", "ENV COMMIT=another"),),
+        7,
+        "verify",
+        "`hello` names the commit another",
+    ),
+    _app("stops after one event", "ended after 1 of at least 3", "await start(200)", "await say(hello, False)"),
+    _app(
+        "never ends",
+        "a clean end did not come within",
+        "await start(200)",
+        "await say(hello)",
+        "while True:",
+        "    await say(tick)",
+    ),
+    _app(
+        "truncated",
+        "Runtime exited with exit status 1",
+        "await start(200)",
+        "for part in (hello, tick, tick, b'event: heart'):",
+        "    await say(part)",
+        "os._exit(1)",
+    ),
+)
