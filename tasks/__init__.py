@@ -2,7 +2,7 @@
 
 from tasks.keep import bootstrap, sandbox_down, sandbox_status, sandbox_up, tf_unlock
 from tasks.look import doctor, job_summary, releases, stream
-from tasks.ship import build_image, deploy, promote, push_image, tf_apply, tf_plan, verify
+from tasks.ship import build_image, deploy, promote, push_image, rollback, tf_apply, tf_plan, verify
 
 __all__ = [
     "bootstrap",
@@ -13,6 +13,7 @@ __all__ = [
     "promote",
     "push_image",
     "releases",
+    "rollback",
     "sandbox_down",
     "sandbox_status",
     "sandbox_up",

@@ -9,6 +9,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def pause(seconds: float) -> None:
+    """Do nothing for so long; an interrupt ends it."""
+    time.sleep(seconds)
+
+
 def now() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)

@@ -51,20 +51,30 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
 
 
 @contextlib.contextmanager
-def bench(root: Path, context: Context, env: str | None) -> Iterator[Workbench]:
-    """The workbench of one environment; see `benches`."""
-    with benches(root, context, env) as (opened,):
-        yield opened
+def bench(root: Path, context: Context, env: str | None, quiet: bool = False) -> Iterator[Workbench]:
+    """The workbench of one environment; see `opening`."""
+    with opening(root, context, env, quiet=quiet) as opened:
+        yield opened(env)
 
 
 @contextlib.contextmanager
 def benches(root: Path, context: Context, *environments: str | None) -> Iterator[tuple[Workbench, ...]]:
-    """A workbench for each environment, with progress shown and signals forwarded while they are open.
+    """A workbench for each environment; see `opening`."""
+    with opening(root, context, *environments) as opened:
+        yield tuple(map(opened, environments))
 
-    Its scratch folder is gone afterwards: a plan or a login in it may hold secrets, and is good for one run only.
+
+@contextlib.contextmanager
+def opening(
+    root: Path, context: Context, *environments: str | None, quiet: bool = False
+) -> Iterator[Callable[[str | None], Workbench]]:
+    """Opens the workbenches of environments, with progress shown and signals forwarded as long as this is open.
+
+    `quiet`: progress goes to stderr, so that stdout has the answer alone. Their scratch folder is gone afterwards: a
+    plan or a login in it may hold secrets, and is good for one run only.
     """
     shell = Shell(os.environ)
-    progress = Progress(Screen())
+    progress = Progress(Screen(stderr=quiet))
     config = _plain(context.config)
     with (
         _scratch(root / ".deploy") as scratch,
@@ -77,7 +87,7 @@ def benches(root: Path, context: Context, *environments: str | None) -> Iterator
             with naming(name or ""):
                 return open_bench(Request(root, name, config, scratch), shell, progress)
 
-        yield tuple(map(opened, environments))
+        yield opened
 
 
 @contextlib.contextmanager

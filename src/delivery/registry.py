@@ -129,13 +129,21 @@ def exists(aws: Aws, image: PublishedImage) -> bool:
 
 def release_tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
     """Version to digest, for each release tag in the repository. Raises CloudError."""
+    return released(tags(aws, repository_name))
+
+
+def released(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Version to digest, for each release tag among `tags`."""
+    return {name.removeprefix(_RELEASE): digest for name, digest in tags.items() if name.startswith(_RELEASE)}
+
+
+def tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
+    """Tag to digest, for each tag in the repository. Raises CloudError."""
     found: dict[str, str] = {}
     with explained(f"list the images of {repository_name}"):
         for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
             for detail in page["imageDetails"]:
-                for tag in detail.get("imageTags", []):
-                    if tag.startswith(_RELEASE):
-                        found[tag.removeprefix(_RELEASE)] = detail["imageDigest"]
+                found |= dict.fromkeys(detail.get("imageTags", []), detail["imageDigest"])
     return found
 
 

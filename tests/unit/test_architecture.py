@@ -9,12 +9,16 @@ SRC = Path(__file__).parents[2] / "src"
 # Each module of delivery imports only what stands on a later line.
 LADDER = """
 console
-doctor promote
+status
+doctor promote rollback
 deploy
+release
+canary
 bootstrap publish
 verify releases
+state
 workbench
-function_url
+function_url traffic
 function registry
 transfer
 docker terraform login distribution
@@ -22,9 +26,10 @@ source tools parallel summary
 buildlog diagnostics mirror progress sse
 shell aws
 output permissions
+events
 settings image errors clock
 """
-EFFECTS = {"subprocess": {"shell"}, "boto3": {"aws"}, "time": {"clock"}, "datetime": {"clock", "deploy"}}
+EFFECTS = {"subprocess": {"shell"}, "boto3": {"aws"}, "time": {"clock"}, "datetime": {"clock", "release", "canary"}}
 
 
 def imports(path):
