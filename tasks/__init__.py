@@ -1,7 +1,7 @@
 """What `invoke` can do. Each task chains what it needs; each alone works. nox asks, invoke changes."""
 
 from tasks.keep import bootstrap, sandbox_down, sandbox_status, sandbox_up, tf_unlock
-from tasks.look import doctor, job_summary, releases, stream
+from tasks.look import doctor, job_summary, releases, status, stream
 from tasks.ship import build_image, deploy, promote, push_image, rollback, tf_apply, tf_plan, verify
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "sandbox_down",
     "sandbox_status",
     "sandbox_up",
+    "status",
     "stream",
     "tf_apply",
     "tf_plan",

@@ -13,11 +13,11 @@ from tasks.common import DESTROY, ROOT, bench
 
 
 @task(help=DESTROY, iterable=["destroy"])
-def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
+def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
     """Make the state bucket and the image repositories; once for an environment, harmless again."""
     with bench(c, env) as b:
         confirmed(b, yes, f"Make the state bucket of {env} if it is missing, and plan the rest?")
-        saved = foundation.plan(b, docker.targets(b.settings, b.shell), tuple(destroy))
+        saved = foundation.plan(b, docker.targets(b.settings, b.shell), tuple(destroy or ()))
         confirmed(b, yes, f"Apply this to {env}?")
         foundation.apply(b, saved)
 

@@ -2,15 +2,17 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 from invoke.context import Context
 
+from delivery import console, function, sse, state, summary
 from delivery import doctor as check_up
-from delivery import function, sse, state, summary
 from delivery import releases as history
+from delivery import status as overview
 from delivery.console import ENV, say, task
 from delivery.shell import Shell
-from tasks.common import JSON, bench
+from tasks.common import JSON, ROOT, bench
 
 
 @task(help={"env": f"{ENV['env']}; without it, only the tools are looked at"})
@@ -34,6 +36,25 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     for entries in found.values():
         for line in history.table(entries):
             say(line)
+
+
+@task(
+    help={
+        "env": "an environment to look at, once for each; without it, all but those that would have to be started",
+        **JSON,
+    },
+    iterable=["env"],
+)
+def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> None:
+    """Show environments side by side: what is live, since when, by whom, what drifted; whether it is the same bytes."""
+    names = console.chosen(c, env or ())
+    with console.opening(ROOT, c, *names, quiet=json) as opened:
+        places = overview.look(names, opened)
+    if json:
+        say(overview.document(places))
+        return
+    for line in overview.table(places):
+        say(line)
 
 
 @task(help={**ENV, "events": "how many events to print before it ends"})

@@ -38,10 +38,10 @@ def tf_plan(c: Context, env: str | None = None) -> None:
 
 
 @task(help=DESTROY, iterable=["destroy"])
-def tf_apply(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
+def tf_apply(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
     """Plan and apply: publishes a new version, and leaves the alias `live` where it is."""
     with bench(c, env) as b:
-        saved = story.plan(b, story.guard(b), tuple(destroy))
+        saved = story.plan(b, story.guard(b), tuple(destroy or ()))
         confirmed(b, yes, f"Apply this to {env}?")
         story.apply(b, saved)
 
@@ -56,12 +56,12 @@ def verify(c: Context, env: str | None = None) -> None:
 
 @task(help=DESTROY | CANARY, iterable=["destroy"])
 def deploy(
-    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = (), canary: str = ""
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, canary: str = ""
 ) -> None:
     """Build, push, plan, apply, verify the new version's stream, then make it live."""
     steps = shifting.steps(canary)
     with bench(c, env) as b:
-        saved = story.plan(b, story.guard(b), tuple(destroy))
+        saved = story.plan(b, story.guard(b), tuple(destroy or ()))
         confirmed(b, yes, f"Apply this to {env}?")
         released = story.deliver(b, saved, steps)
     b.progress.summary(f"{env}: commit {b.source.short} is live", tuple(map(release.words, released)))

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +17,7 @@ from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from delivery import summary
+from delivery import settings, summary
 from delivery.errors import INTERRUPTED, RefusedError, naming
 from delivery.progress import Progress, Screen
 from delivery.shell import Shell
@@ -96,8 +96,13 @@ def _summarised(progress: Progress, environments: tuple[str | None, ...]) -> Ite
     try:
         yield
     finally:
-        failure = _words(error, environments[0]) if (error := sys.exception()) else ""
+        failure = _words(error, next(iter(environments), None)) if (error := sys.exception()) else ""
         summary.publish(os.environ, summary.page(sys.argv[1:], progress, failure), progress.facts)
+
+
+def chosen(context: Context, names: Sequence[str]) -> tuple[str, ...]:
+    """The environments that were named, or all that need not be started. Raises ConfigurationError."""
+    return settings.chosen(_plain(context.config), names)
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:

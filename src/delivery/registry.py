@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from delivery import clock
 from delivery.aws import Aws, ClientError, code, explained
 from delivery.distribution import Login, Repository
 from delivery.errors import BuildError, CloudError, RefusedError
@@ -125,6 +126,18 @@ def exists(aws: Aws, image: PublishedImage) -> bool:
         ids = [{"imageDigest": image.digest}]
         answer = aws.ecr.batch_get_image(repositoryName=image.repository_name, imageIds=ids)  # type: ignore[arg-type]
     return bool(answer["images"])
+
+
+def age(aws: Aws, repository_name: str, digest: str) -> float | None:
+    """Seconds since an image came into the repository; None when it is not there. Raises CloudError."""
+    with explained(f"look up {repository_name}@{digest}"):
+        try:
+            answer = aws.ecr.describe_images(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
+        except ClientError as error:
+            if code(error) == "ImageNotFoundException":
+                return None
+            raise
+    return next(((clock.now() - one["imagePushedAt"]).total_seconds() for one in answer["imageDetails"]), None)
 
 
 def release_tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
