@@ -9,27 +9,20 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html. Eve
 import contextlib
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from delivery import clock, events, function, registry, traffic, verify
-from delivery.aws import Aws, explained
+from delivery import clock, events, function, metrics, registry, traffic, verify
 from delivery.errors import CloudError, ConfigurationError, DeliveryError, UnhealthyError
 from delivery.function import Alias, Function
 from delivery.image import PublishedImage
 from delivery.progress import Stage
 from delivery.workbench import Workbench
 
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
-
 _LOOK = 5.0  # seconds between two looks
 _STEP = re.compile(r"(\d+(?:\.\d+)?)%/(\d+(?:\.\d+)?)(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, "Invocation metrics"
-_METRICS = ("Errors", "Throttles")
 
 
 @dataclass(frozen=True)
@@ -68,28 +61,24 @@ def steps(text: str) -> tuple[Step, ...]:
     return parsed
 
 
-def shift(bench: Workbench, moves: tuple[Move, ...], steps: tuple[Step, ...]) -> tuple[Move, ...]:
-    """Go through the steps with all versions together; returns the moves that are left to make.
+@contextlib.contextmanager
+def shifted(bench: Workbench, moves: tuple[Move, ...], steps: tuple[Step, ...]) -> Iterator[tuple[Move, ...]]:
+    """Go through the steps with all versions together; gives the moves that are left to make, to be made inside.
 
     Raises UnhealthyError when a version does badly, RefusedError when somebody else moves an alias, CloudError.
-    Whatever ends it early, the old versions get all requests again.
+    Whatever ends it before the last move, the old versions get all requests again.
     """
     served = tuple(move for move in moves if move.seen.version == move.target.version)
     shifting = tuple(move for move in moves if move not in served)
-    with bench.progress.stage("canary") as stage:
-        if not shifting:
-            stage.done("nothing to shift from: what was verified is what serves")
-            return moves
-        began, looks = clock.now(), 0
-        with _returning(bench, shifting):
-            for step in steps:
-                shifting = tuple(
-                    replace(move, seen=traffic.share(bench.aws, move.target, move.seen, step.share))
-                    for move in shifting
-                )
+    with _returning(bench, shifting):
+        with bench.progress.stage("canary") as stage:
+            looks, began = 0, clock.now()
+            for step in steps if shifting else ():
+                shifting = tuple(replace(one, seen=_share(bench, one, step)) for one in shifting)
                 looks += _hold(bench, shifting, step, began, stage)
-        stage.done(f"{', '.join(map(_words, steps))}: {looks} looks, no error, no throttle")
-    return (*served, *shifting)
+            did = f"{', '.join(map(_words, steps))}: {looks} looks, no error, no throttle"
+            stage.done(did if shifting else "nothing to shift from: what was verified is what serves")
+        yield (*served, *shifting)
 
 
 def give_up(bench: Workbench, target: Function, seen: Alias) -> Alias:
@@ -98,41 +87,10 @@ def give_up(bench: Workbench, target: Function, seen: Alias) -> Alias:
     Raises RefusedError when somebody else moved it meanwhile, or CloudError.
     """
     back = traffic.move(bench.aws, replace(target, version=seen.version), seen)
-    name = events.tag(events.RETURN, back.version, target.version, bench.aws.caller())
-    registry.tag(bench.aws, _image(target), name)
+    with contextlib.suppress(DeliveryError):  # it is done; that it cannot be recorded must not look like a failure
+        name = events.tag(events.RETURN, back.version, target.version, bench.aws.caller())
+        registry.tag(bench.aws, _image(target), name)
     return back
-
-
-def failures(aws: Aws, target: Function, since: datetime) -> Mapping[str, int]:
-    """What went wrong when the alias was answered by this version, by metric. Raises CloudError.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html: `ExecutedVersion` tells apart the two
-    versions of a weighted alias. Lambda sends once a minute, and not before the invocation has ended.
-    """
-    dimensions = {
-        "FunctionName": target.name,
-        "Resource": f"{target.name}:{target.alias}",
-        "ExecutedVersion": target.version,
-    }
-    queries: list[MetricDataQueryTypeDef] = [
-        {
-            "Id": name.lower(),
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/Lambda",
-                    "MetricName": name,
-                    "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
-                },
-                "Period": 60,
-                "Stat": "Sum",
-            },
-        }
-        for name in _METRICS
-    ]
-    with explained(f"read the metrics of {target.name}:{target.alias}"):
-        answer = aws.cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=since, EndTime=clock.now())
-    found = {result["Id"]: int(sum(result["Values"])) for result in answer["MetricDataResults"]}
-    return {name: count for name in _METRICS if (count := found[name.lower()])}
 
 
 def _hold(bench: Workbench, moves: tuple[Move, ...], step: Step, began: datetime, stage: Stage) -> int:
@@ -153,7 +111,7 @@ def _look(bench: Workbench, move: Move, step: Step, began: datetime) -> None:
     target = move.target
     if function.alias(bench.aws, target).revision != move.seen.revision:
         raise traffic.moved_meanwhile(target, move.seen)
-    if found := failures(bench.aws, target, began):
+    if found := metrics.failures(bench.aws, target, began):
         counts = ", ".join(f"{count} {name}" for name, count in found.items())
         what = f"Version {target.version} of {target.name} fails with {step.share * 100:.4g}% of the requests: {counts}"
         raise UnhealthyError(what, "", "read its log, correct the function, then deploy again")
@@ -166,25 +124,31 @@ def _returning(bench: Workbench, moves: tuple[Move, ...]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        said = [_returned(bench, move) for move in moves]
+        told = [_returned(bench, move) for move in moves]
+        if failed := next((one for one in told if isinstance(one, DeliveryError)), None):
+            raise failed from error
+        words = "\n".join(map(str, told))
         if isinstance(error, DeliveryError):
-            error.why = "\n".join(filter(None, (error.why, *said)))
+            error.why = f"{error.why}\n{words}".strip()
         else:
-            for words in said:
-                bench.progress.detail(words)
+            bench.progress.detail(words)
         raise
 
 
-def _returned(bench: Workbench, move: Move) -> str:
+def _returned(bench: Workbench, move: Move) -> str | DeliveryError:
     target = move.target
     try:
         seen = function.alias(bench.aws, target)
-        if target.version in seen.weights:  # else somebody else has moved it, and has the last word
+        if target.version in seen.weights:  # else it was moved, by us or by somebody else, who has the last word
             seen = give_up(bench, target, seen)
     except DeliveryError as error:
         what = f"The alias {target.alias} of {target.name} may still share its requests with version {target.version}."
-        raise CloudError(what, str(error), "invoke rollback --env ..., which returns them") from error
+        return CloudError(what, str(error), "invoke rollback --env ..., which returns them")
     return f"The alias {target.alias} names version {seen.version} alone."
+
+
+def _share(bench: Workbench, move: Move, step: Step) -> Alias:
+    return traffic.share(bench.aws, move.target, move.seen, step.share)
 
 
 def _words(step: Step) -> str:

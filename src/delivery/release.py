@@ -6,6 +6,7 @@ The release tag comes first: retention keeps what it names, so it must never lag
 last: it tells what has happened.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -65,9 +66,8 @@ def release(bench: Workbench, moves: tuple[Move, ...], steps: tuple[Step, ...] =
     """Make verified versions live, in steps if there are any. Raises RefusedError, UnhealthyError or CloudError."""
     for move in moves:
         registry.tag_release(bench.aws, move.image, move.target.version)
-    if steps:
-        moves = canary.shift(bench, moves, steps)
-    return tuple(_made_live(bench, move) for move in moves)
+    with canary.shifted(bench, moves, steps) if steps else contextlib.nullcontext(moves) as left:
+        return tuple(_made_live(bench, move) for move in left)
 
 
 def words(released: Release) -> str:

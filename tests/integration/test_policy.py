@@ -11,7 +11,7 @@ from guarded import BUCKET, ENVIRONMENT
 from policies import UNENFORCED, actions, enforced
 from trial import Trial
 
-from delivery import bootstrap, canary, clock, deploy, function, function_url, registry, state
+from delivery import bootstrap, clock, deploy, function, function_url, metrics, registry, state
 from delivery.aws import explained
 
 FUNCTION = f"{ENVIRONMENT}-sse-streaming"
@@ -102,7 +102,7 @@ def test_nothing_is_released_without(trial):
     trial.without({"ecr:PutImage"}, "release", lambda: registry.tag_release(aws, image, "0"))
     trial.without({"ecr:DescribeImages"}, "releases", lambda: registry.release_tags(aws, image.repository_name))
     trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.look(aws, target))
-    trial.without({"cloudwatch:GetMetricData"}, "canary", lambda: canary.failures(aws, target, clock.now()))
+    trial.without({"cloudwatch:GetMetricData"}, "canary", lambda: metrics.failures(aws, target, clock.now()))
     trial.without({"s3:GetObject"}, "rollback", lambda: state.functions(trial.bench))
     url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
     trial.without({"lambda:AddPermission"}, "release", lambda: function_url.settle(aws, target))

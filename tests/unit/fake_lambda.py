@@ -23,6 +23,7 @@ class FakeLambda(_Fake):
         self.versions: list[dict] = []
         self.commits: dict[str, str] = {}
         self.images: dict[str, str] = {}
+        self.states: dict[str, str] = {}
         self.waited: list[dict] = []
 
     @operation
@@ -50,7 +51,8 @@ class FakeLambda(_Fake):
     @operation
     def get_function_configuration(self, FunctionName, Qualifier):
         assert FunctionName == "fn"
-        return {"Version": Qualifier, "Description": f"commit {self.commits[Qualifier]}"}
+        state = self.states.get(Qualifier, "Active")
+        return {"Version": Qualifier, "Description": f"commit {self.commits[Qualifier]}", "State": state}
 
     @operation
     def get_function_url_config(self, FunctionName, Qualifier):

@@ -18,7 +18,7 @@ bootstrap publish
 verify releases
 state
 workbench
-function_url traffic
+function_url traffic metrics
 function registry
 transfer
 docker terraform login distribution
@@ -29,7 +29,12 @@ output permissions
 events
 settings image errors clock
 """
-EFFECTS = {"subprocess": {"shell"}, "boto3": {"aws"}, "time": {"clock"}, "datetime": {"clock", "release", "canary"}}
+EFFECTS = {
+    "subprocess": {"shell"},
+    "boto3": {"aws"},
+    "time": {"clock"},
+    "datetime": {"clock", "release", "canary", "metrics"},
+}
 
 
 def imports(path):

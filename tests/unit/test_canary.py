@@ -1,63 +1,20 @@
-"""Weighted shifting: a share first, all requests only after it did well, and back by itself when it did not."""
+"""Weighted shifting: a share first, and all requests only after it did well."""
 
+import canaries
 import pytest
-from fake_lambda import chunk, healthy, prelude
+from canaries import HALF, TEN, alias, failed, kinds, shifted, weights
 from fakes import refusal
-from stories import COMMIT, FUNCTION, NAME, Clock, world
+from stories import FUNCTION, NAME
 
-from delivery import canary, events, release
+from delivery import canary, release
 from delivery.canary import Move, Step
-from delivery.errors import CloudError, ConfigurationError, RefusedError, UnhealthyError
+from delivery.errors import CloudError, ConfigurationError
 from delivery.function import Alias
-
-TEN = Step(0.1, 12)
-HALF = Step(0.5, 5)
-
-
-class Healthy:
-    """A version that streams, as often as it is asked, until it is told to stop."""
-
-    def __init__(self):
-        self.looks, self.worse, self.meanwhile = 0, None, {}
-
-    def __iter__(self):
-        self.looks += 1
-        self.meanwhile.get(self.looks, lambda: None)()
-        return iter(self.worse if self.worse else healthy(commit=COMMIT))
 
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
-    """Version 2 is verified and to become live instead of 1; it answers whenever it is looked at."""
-    Clock(tick=0.3).install(monkeypatch)
-    found = world(tmp_path)
-    found.aws.functions.responses["2"] = Healthy()
-    return found
-
-
-def shifted(made, *steps):
-    return release.release(made.bench, (Move(FUNCTION, Alias("1", "revision-1")),), steps)
-
-
-def alias(made):
-    return made.aws.functions.live, made.aws.functions.weights
-
-
-def weights(made):
-    updates = made.aws.functions.called("update_alias")
-    return [(one["FunctionVersion"], one["RoutingConfig"]["AdditionalVersionWeights"]) for one in updates]
-
-
-def failed(made, kind, *steps):
-    """What ends the canary; the old version has all requests again, or what somebody else gave it."""
-    with pytest.raises(kind) as caught:
-        shifted(made, *(steps or (TEN,)))
-    return caught.value
-
-
-def kinds(made):
-    found = [events.parse(tag) for _, tag in made.aws.ecr.tags]
-    return sorted((event.kind, event.version, event.after, event.who) for event in found if event)
+    return canaries.made(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -106,76 +63,6 @@ def test_the_release_tag_protects_the_image_before_it_serves_anybody(made):
     made.aws.ecr.refuses["put_image"] = refusal("ServerException")
     failed(made, CloudError)
     assert weights(made) == []
-
-
-@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-def test_what_cloudwatch_counts_returns_the_alias_and_ends_with_7(made, metric):
-    made.aws.functions.responses["2"].meanwhile[1] = lambda: made.aws.cloudwatch.counts.update({("2", metric): 3})
-    error = failed(made, UnhealthyError)
-    assert error.what == f"Version 2 of fn fails with 10% of the requests: 3 {metric}"
-    assert error.why == "The alias live names version 1 alone."
-    assert alias(made) == ("1", {})
-    assert kinds(made) == [("return", "1", "2", "alice")]
-
-
-def test_counts_of_the_old_version_are_not_the_new_one_s_fault(made):
-    made.aws.cloudwatch.counts[("1", "Errors")] = 9
-    shifted(made, TEN)
-    assert alias(made) == ("2", {})
-
-
-def test_a_stream_that_is_no_longer_healthy_returns_the_alias(made):
-    fake = made.aws.functions.responses["2"]
-    fake.meanwhile[2] = lambda: setattr(fake, "worse", [chunk(prelude(500)), {"InvokeComplete": {}}])
-    error = failed(made, UnhealthyError)
-    assert "it answered 500" in error.what
-    assert error.why == "The alias live names version 1 alone."
-    assert alias(made) == ("1", {})
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
-def test_an_interrupt_and_whatever_else_ends_it_return_the_alias(made, error):
-    made.aws.functions.responses["2"].meanwhile[1] = lambda: stop(error)
-    failed(made, error, TEN, HALF)
-    assert alias(made) == ("1", {})
-    assert "The alias live names version 1 alone." in made.out.getvalue()
-
-
-def stop(error):
-    raise error
-
-
-def test_an_interrupt_before_lambda_s_answer_is_read_returns_the_share_that_was_given(made):
-    fake, answers = made.aws.functions, [KeyboardInterrupt]
-    answer = fake._alias
-    fake._alias = lambda: stop(answers.pop()) if fake.weights and answers else answer()
-    failed(made, KeyboardInterrupt)
-    assert weights(made) == [("1", {"2": 0.1}), ("1", {})]
-    assert alias(made) == ("1", {})
-
-
-def test_somebody_who_moves_the_alias_meanwhile_has_the_last_word(made):
-    fake = made.aws.functions
-    fake.responses["2"].meanwhile[1] = lambda: fake.moved_to("3")
-    error = failed(made, RefusedError)
-    assert error.what == "The alias live was moved by somebody else meanwhile."
-    assert alias(made) == ("3", {})
-
-
-def test_somebody_else_s_canary_is_left_to_them(made):
-    fake = made.aws.functions
-    fake.responses["2"].meanwhile[1] = lambda: fake.moved_to("1", **{"3": 0.2})
-    failed(made, RefusedError)
-    assert alias(made) == ("1", {"3": 0.2})
-
-
-def test_an_alias_that_cannot_be_returned_is_told_with_what_to_type(made):
-    fake = made.aws.functions
-    made.aws.cloudwatch.counts[("2", "Errors")] = 1
-    fake.get_alias = lambda **_: stop(refusal("ServiceException"))
-    error = failed(made, CloudError)
-    assert "may still share its requests with version 2" in error.what
-    assert error.hint.startswith("invoke rollback --env ...")
 
 
 def test_there_is_nothing_to_shift_from_when_it_serves_already(made):

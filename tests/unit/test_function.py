@@ -60,3 +60,11 @@ def test_a_version_that_never_becomes_active_is_told(aws):
     with pytest.raises(CloudError, match="version 2 of fn to become active") as caught:
         function.wait_active(aws, FUNCTION)
     assert "ImageDeleted" in caught.value.why
+
+
+def test_a_version_that_slept_for_weeks_is_called_once_to_wake_it_and_that_call_may_fail(aws):
+    aws.functions.states["2"] = "Inactive"
+    aws.functions.refuses["invoke_with_response_stream"] = refusal("ResourceNotReadyException")
+    function.wait_active(aws, FUNCTION)
+    assert len(aws.functions.called("invoke_with_response_stream")) == 1
+    assert [wait["version"] for wait in aws.functions.waited] == ["2"]
