@@ -10,3 +10,7 @@ ROOT = Path(__file__).parents[1]
 bench = functools.partial(console.bench, ROOT)
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
 DESTROY = {**YES, "destroy": "the address of something a protected environment may lose; once for each"}
+CANARY = {
+    "canary": "shares of the requests it gets first, and for how long: 10%/5m,50%/10m; AWS tells errors once a minute"
+}
+JSON = {"json": "as JSON, alone on stdout"}

@@ -2,17 +2,18 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 from invoke.context import Context
 
-from delivery import deploy as story
+from delivery import console, function, sse, state, summary
 from delivery import diff as difference
 from delivery import doctor as check_up
-from delivery import function, sse, summary
 from delivery import releases as history
+from delivery import status as overview
 from delivery.console import ENV, say, task
 from delivery.shell import Shell
-from tasks.common import bench
+from tasks.common import JSON, ROOT, bench
 
 
 @task(help={"env": f"{ENV['env']}; without it, only the tools are looked at"})
@@ -32,20 +33,43 @@ def diff(c: Context, env: str | None = None) -> None:
         difference.find(b)
 
 
-@task(help=ENV)
-def releases(c: Context, env: str | None = None) -> None:
-    """List the versions: when, commit, image, verified, live."""
-    with bench(c, env) as b:
-        for target in story.current(b):
-            for line in history.table(history.history(b.aws, target)):
-                say(line)
+@task(help=ENV | JSON)
+def releases(c: Context, env: str | None = None, json: bool = False) -> None:
+    """List the versions: when, commit, image, verified, live, who made them live, and what was rolled back."""
+    with bench(c, env, quiet=json) as b:
+        found = {target.image: history.history(b.aws, target) for target in state.current(b)}
+    if json:
+        say(history.document(found))
+        return
+    for entries in found.values():
+        for line in history.table(entries):
+            say(line)
+
+
+@task(
+    help={
+        "env": "an environment to look at, once for each; without it, all but those that would have to be started",
+        **JSON,
+    },
+    iterable=["env"],
+)
+def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> None:
+    """Show environments side by side: what is live, since when, by whom, what drifted; whether it is the same bytes."""
+    names = console.chosen(c, env or ())
+    with console.opening(ROOT, c, *names, quiet=json) as opened:
+        places = overview.look(names, opened)
+    if json:
+        say(overview.document(places))
+        return
+    for line in overview.table(places):
+        say(line)
 
 
 @task(help={**ENV, "events": "how many events to print before it ends"})
 def stream(c: Context, env: str | None = None, events: str = "10") -> None:
     """Print the live stream's events as they come."""
     with bench(c, env) as b:
-        target = story.current(b)[0]
+        target = state.current(b)[0]
     query = {"events": events, "interval": "1"}
     for event in sse.events(function.stream(b.aws, target, target.alias, query, silence=60)):
         say(f"{event.name:<10} {event.data}")

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from invoke.context import Context
 
-from delivery import console
+from delivery import canary as shifting
+from delivery import console, release, state
 from delivery import deploy as story
 from delivery import promote as promotion
 from delivery import publish as images
+from delivery import rollback as undoing
 from delivery.console import ENV, confirmed, say, task
-from tasks.common import DESTROY, ROOT, YES, bench
+from tasks.common import CANARY, DESTROY, ROOT, YES, bench
 
 
 @task(help=ENV)
@@ -48,18 +50,36 @@ def tf_apply(c: Context, env: str | None = None, yes: bool = False, destroy: Seq
 def verify(c: Context, env: str | None = None) -> None:
     """Open the stream of the newest version and say whether it streams."""
     with bench(c, env) as b:
-        for target in story.current(b):
-            story.check(b, target)
+        for target in state.current(b):
+            release.check(b, target)
 
 
-@task(help=DESTROY, iterable=["destroy"])
-def deploy(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
+@task(help=DESTROY | CANARY, iterable=["destroy"])
+def deploy(
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, canary: str = ""
+) -> None:
     """Build, push, plan, apply, verify the new version's stream, then make it live."""
+    steps = shifting.steps(canary)
     with bench(c, env) as b:
         saved = story.plan(b, story.guard(b), tuple(destroy or ()))
         confirmed(b, yes, f"Apply this to {env}?")
-        released = story.deliver(b, saved)
-    b.progress.summary(f"{env}: commit {b.source.short} is live", tuple(map(story.words, released)))
+        released = story.deliver(b, saved, steps)
+    b.progress.summary(f"{env}: commit {b.source.short} is live", tuple(map(release.words, released)))
+
+
+@task(help=YES | CANARY | {"to": "the version to return to; without it, the last that served before and was verified"})
+def rollback(c: Context, env: str | None = None, to: str = "", yes: bool = False, canary: str = "") -> None:
+    """Verify an earlier release again and make it live instead; no build, no Terraform."""
+    steps = shifting.steps(canary)
+    with bench(c, env) as b:
+        found = undoing.prepare(b, to)
+        words = "; ".join(one.words() for one in found)
+        if all(one.done for one in found):
+            say(f"{env}: {words}. Nothing to do.")
+            return
+        confirmed(b, yes, f"Make this live in {env}: {words}?")
+        released = undoing.rollback(b, found, steps)
+    b.progress.summary(f"{env}: rolled back", tuple(map(release.words, released)))
 
 
 @task(

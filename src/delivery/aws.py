@@ -4,7 +4,9 @@ What botocore raises is explained in one table here; every call is made inside `
 """
 
 import contextlib
+import functools
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from delivery import permissions
 from delivery.errors import CloudError, ConfigurationError
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
@@ -49,8 +52,26 @@ class Aws:
 
     def account(self) -> str:
         """The 12 digits of the account the credentials belong to. Raises CloudError."""
+        return self._identity["Account"]
+
+    def caller(self) -> str:
+        """Who the credentials belong to: the end of their ARN, a user's name or a role's session. Raises CloudError.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+        """
+        return re.split("[:/]", self._identity["Arn"])[-1]
+
+    @functools.cached_property
+    def _identity(self) -> dict[str, str]:
         with explained("read which account the credentials belong to"):
-            return str(self._client("sts").get_caller_identity()["Account"])
+            found: dict[str, str] = self._client("sts").get_caller_identity()
+            return found
+
+    @property
+    def cloudwatch(self) -> "CloudWatchClient":
+        """CloudWatch, for the metrics of a canary."""
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
 
     @property
     def ecr(self) -> "ECRClient":

@@ -4,11 +4,9 @@ The bucket is made by an API call when it is missing; Terraform then adopts it w
 own state in it.
 """
 
-import re
-
-from delivery import docker, registry, terraform
+from delivery import docker, registry, state, terraform
 from delivery.aws import ClientError, code, explained
-from delivery.errors import CloudError, ConfigurationError
+from delivery.errors import CloudError
 from delivery.settings import Environment
 from delivery.terraform import Plan
 from delivery.workbench import Workbench
@@ -65,16 +63,7 @@ def vars_of(where: Environment) -> dict[str, object]:
 
 def bucket(bench: Workbench) -> str:
     """The state bucket that the backend's file names. Raises ConfigurationError."""
-    name = f"{bench.settings.environment.name}.backend.hcl"
-    file = bench.settings.root / "infrastructure" / STACK / name
-    match = re.search(r'^\s*bucket\s*=\s*"([^"]+)"', file.read_text(), re.MULTILINE) if file.exists() else None
-    if not match:
-        raise ConfigurationError(
-            f"Missing setting bucket in infrastructure/{STACK}/{name}.",
-            "It names the S3 bucket of Terraform's state.",
-            'bucket = "..." in that file',
-        )
-    return match[1]
+    return state.bucket(bench.settings, STACK)
 
 
 def bucket_exists(bench: Workbench) -> bool:

@@ -9,11 +9,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def pause(seconds: float) -> None:
+    """Do nothing for so long; an interrupt ends it."""
+    time.sleep(seconds)
+
+
 def now() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)
-
-
-def pause(seconds: float) -> None:
-    """Let that much time pass."""
-    time.sleep(seconds)

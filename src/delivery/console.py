@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +17,7 @@ from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from delivery import summary
+from delivery import settings, summary
 from delivery.errors import INTERRUPTED, RefusedError, naming
 from delivery.progress import Progress, Screen
 from delivery.shell import Shell
@@ -51,20 +51,30 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
 
 
 @contextlib.contextmanager
-def bench(root: Path, context: Context, env: str | None) -> Iterator[Workbench]:
-    """The workbench of one environment; see `benches`."""
-    with benches(root, context, env) as (opened,):
-        yield opened
+def bench(root: Path, context: Context, env: str | None, quiet: bool = False) -> Iterator[Workbench]:
+    """The workbench of one environment; see `opening`."""
+    with opening(root, context, env, quiet=quiet) as opened:
+        yield opened(env)
 
 
 @contextlib.contextmanager
 def benches(root: Path, context: Context, *environments: str | None) -> Iterator[tuple[Workbench, ...]]:
-    """A workbench for each environment, with progress shown and signals forwarded while they are open.
+    """A workbench for each environment; see `opening`."""
+    with opening(root, context, *environments) as opened:
+        yield tuple(map(opened, environments))
 
-    Its scratch folder is gone afterwards: a plan or a login in it may hold secrets, and is good for one run only.
+
+@contextlib.contextmanager
+def opening(
+    root: Path, context: Context, *environments: str | None, quiet: bool = False
+) -> Iterator[Callable[[str | None], Workbench]]:
+    """Opens the workbenches of environments, with progress shown and signals forwarded as long as this is open.
+
+    `quiet`: progress goes to stderr, so that stdout has the answer alone. Their scratch folder is gone afterwards: a
+    plan or a login in it may hold secrets, and is good for one run only.
     """
     shell = Shell(os.environ)
-    progress = Progress(Screen())
+    progress = Progress(Screen(stderr=quiet))
     config = _plain(context.config)
     with (
         _scratch(root / ".deploy") as scratch,
@@ -77,7 +87,7 @@ def benches(root: Path, context: Context, *environments: str | None) -> Iterator
             with naming(name or ""):
                 return open_bench(Request(root, name, config, scratch), shell, progress)
 
-        yield tuple(map(opened, environments))
+        yield opened
 
 
 @contextlib.contextmanager
@@ -86,8 +96,13 @@ def _summarised(progress: Progress, environments: tuple[str | None, ...]) -> Ite
     try:
         yield
     finally:
-        failure = _words(error, environments[0]) if (error := sys.exception()) else ""
+        failure = _words(error, next(iter(environments), None)) if (error := sys.exception()) else ""
         summary.publish(os.environ, summary.page(sys.argv[1:], progress, failure), progress.facts)
+
+
+def chosen(context: Context, names: Sequence[str]) -> tuple[str, ...]:
+    """The environments that were named, or all that need not be started. Raises ConfigurationError."""
+    return settings.chosen(_plain(context.config), names)
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:

@@ -12,43 +12,21 @@ has the alias from the start, because a Function URL needs one; a public URL sta
 step looks at what exists first, so a deploy that was cut off anywhere is continued by the next one.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from delivery import (
-    bootstrap,
-    clock,
-    docker,
-    function,
-    function_url,
-    parallel,
-    publish,
-    registry,
-    source,
-    terraform,
-    verify,
-)
-from delivery.errors import RefusedError, UnhealthyError
-from delivery.function import Alias, Function
-from delivery.image import Image, PublishedImage
+from delivery import bootstrap, docker, function, parallel, publish, registry, source, state, terraform
+from delivery import release as releasing
+from delivery.canary import Move, Step
+from delivery.errors import RefusedError
+from delivery.function import Function
+from delivery.image import Image
+from delivery.release import Release
 from delivery.terraform import Plan, Stack
 from delivery.workbench import Workbench, require_docker
 
-STACK = "service"
+STACK = state.STACK
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}  # OCI's name to Lambda's
-
-
-@dataclass(frozen=True)
-class Release:
-    """A version that was verified and made live."""
-
-    environment: str
-    image: str
-    version: str
-    url: str
-    public: bool
-    verified_at: datetime
 
 
 def guard(bench: Workbench) -> tuple[Image, ...]:
@@ -76,7 +54,8 @@ def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] =
     """
     published, stack = parallel.both(bench.shell, lambda: publish.publish(bench, images), lambda: initialise(bench))
     with bench.progress.stage("plan") as stage:
-        saved = terraform.plan(stack, variables(bench, published), bench.scratch, bench.shell, stage.say)
+        values = values_of(bench, {image.name: image.uri for image in published}, bench.source.tag)
+        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.detail(words)
@@ -87,12 +66,12 @@ def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] =
     return saved
 
 
-def variables(bench: Workbench, images: tuple[PublishedImage, ...]) -> dict[str, object]:
-    """What Terraform is given for these images."""
+def values_of(bench: Workbench, images: Mapping[str, str], commit: str) -> dict[str, object]:
+    """What the service's root module is told. `images`: what each function is to run, by digest."""
     return {
         **bootstrap.vars_of(bench.settings.environment),
-        "images": {image.name: image.uri for image in images},
-        "commit": bench.source.tag,
+        "images": dict(images),
+        "commit": commit,
         "architecture": _ARCHITECTURES[bench.settings.platform],
     }
 
@@ -110,50 +89,13 @@ def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:
     return function.deployed(outputs)
 
 
-def check(bench: Workbench, target: Function) -> None:
-    """Verify the newest version's stream: it has to name the commit it was deployed as.
-
-    Raises UnhealthyError; the alias has not moved then.
-    """
-    with bench.progress.stage("verify") as stage:
-        stage.say(f"waiting for version {target.version}")
-        function.wait_active(bench.aws, target)
-        stage.say(f"opening the stream of version {target.version}")
-        commit = function.commit(bench.aws, target)
-        health = verify.verify(bench.aws, target, commit, bench.settings.deadlines)
-        stage.done(f"{target.image} version {target.version}: {health.words()}")
-    bench.progress.fact("digest", target.digest)
-    bench.progress.fact("tag", commit)
-
-
-def release(bench: Workbench, target: Function, seen: Alias) -> Release:
-    """Move the alias, if it still names what was `seen` before the verification; open the URL, tag the image."""
-    with bench.progress.stage("release") as stage:
-        # Before the move: retention protects what a release tag names, so it must never lag behind what serves.
-        repository, _, digest = target.image_uri.partition("@")
-        registry.tag_release(bench.aws, PublishedImage(target.image, repository, digest), target.version)
-        if seen.version != target.version:
-            function.move(bench.aws, target, seen)
-        public = function_url.settle(bench.aws, target)
-        moved = f"{seen.version} -> {target.version}" if seen.version != target.version else target.version
-        stage.done(f"alias {target.alias}: version {moved}, open to {'everyone' if public else 'signed requests'}")
-    where = bench.settings.environment.name
-    return Release(where, target.image, target.version, target.stream_url, public, clock.now())
-
-
-def deliver(bench: Workbench, saved: Plan) -> tuple[Release, ...]:
-    """Apply a plan, verify every function's new version, and only then make them live."""
+def deliver(bench: Workbench, saved: Plan, steps: tuple[Step, ...] = ()) -> tuple[Release, ...]:
+    """Apply a plan, verify every function's new version, and only then make them live, in steps if there are any."""
     targets = apply(bench, saved)
-    seen = [function.alias(bench.aws, target) for target in targets]
+    moves = [Move(one, releasing.settled(bench, one, function.alias(bench.aws, one))) for one in targets]
     for target in targets:
-        check(bench, target)
-    return tuple(release(bench, target, alias) for target, alias in zip(targets, seen, strict=True))
-
-
-def words(released: Release) -> str:
-    """A release, and what to type to see it."""
-    see = f"curl -N {released.url}" if released.public else f"./dev invoke stream --env {released.environment}"
-    return f"{released.image} version {released.version} streams:\n  {see}"
+        releasing.check(bench, target)
+    return releasing.release(bench, tuple(moves), steps)
 
 
 def initialise(bench: Workbench, name: str = STACK) -> Stack:
@@ -162,19 +104,6 @@ def initialise(bench: Workbench, name: str = STACK) -> Stack:
         stack = terraform.init(bench.settings, name, bench.shell, stage.say)
         stage.done(f"terraform is ready for {bench.settings.environment.name}")
     return stack
-
-
-def current(bench: Workbench) -> tuple[Function, ...]:
-    """The functions as they are deployed. Raises UnhealthyError when there are none."""
-    if not (found := functions(bench)):
-        raise UnhealthyError("Nothing is deployed yet.", "", "invoke deploy --env ...")
-    return found
-
-
-def functions(bench: Workbench) -> tuple[Function, ...]:
-    """The functions as they are deployed, none before the first deploy."""
-    outputs = terraform.outputs(initialise(bench), bench.shell)
-    return function.deployed(outputs) if "functions" in outputs else ()
 
 
 def _require_commit_of_everyone(bench: Workbench) -> None:

@@ -82,7 +82,7 @@ def find(bench: Workbench) -> Difference:
     with bench.progress.stage("compare") as stage:
         live = _live(bench, stack)
         changes = tuple(_change(bench, image, seen, live.get(image.name)) for image, seen in built)
-        values = deploy.variables(bench, tuple(image for image, _ in built))
+        values = deploy.values_of(bench, {image.name: image.uri for image, _ in built}, bench.source.tag)
         plan = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
         found = Difference(changes, plan)
         stage.done(f"commit {bench.source.short} against what is live")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from delivery import bootstrap, deploy, docker, function_url, registry, tools
+from delivery import bootstrap, docker, function_url, registry, state, tools
 from delivery.errors import CloudError, DeliveryError
 from delivery.shell import Shell
 from delivery.workbench import Workbench
@@ -62,7 +62,7 @@ def _repositories(bench: Workbench) -> str:
 
 
 def _urls(bench: Workbench) -> str:
-    targets = deploy.functions(bench)
+    targets = state.functions(bench)
     return ", ".join(f"{it.name}: {function_url.look(bench.aws, it)}" for it in targets) or "nothing is deployed yet"
 
 

@@ -1,15 +1,20 @@
-"""Lambda: what is live, what a version runs, move the alias, and one version's stream."""
+"""Lambda: what is live, what a version runs, and one version's stream."""
 
+import contextlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from delivery.aws import Aws, ClientError, WaiterError, code, explained
-from delivery.errors import RefusedError, UnhealthyError
+from delivery.aws import Aws, WaiterError, explained
+from delivery.errors import DeliveryError, UnhealthyError
 
 if TYPE_CHECKING:
-    from mypy_boto3_lambda.type_defs import InvokeWithResponseStreamCompleteEventTypeDef, WaiterConfigTypeDef
+    from mypy_boto3_lambda.type_defs import (
+        AliasConfigurationResponseTypeDef,
+        InvokeWithResponseStreamCompleteEventTypeDef,
+        WaiterConfigTypeDef,
+    )
 
 _STREAM = "/api/v2/stream"
 
@@ -38,10 +43,21 @@ class Function:
 
 @dataclass(frozen=True)
 class Alias:
-    """What an alias names now; `revision` guards a move against a second person's."""
+    """What an alias names now; `revision` guards a move against a second person's.
+
+    `weights`: a second version and its share of the requests, 0 to 1; empty unless a canary is under way.
+    https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
+    """
 
     version: str
     revision: str
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, answer: "AliasConfigurationResponseTypeDef") -> "Alias":
+        """The alias in Lambda's words."""
+        weights = answer.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        return cls(answer["FunctionVersion"], answer["RevisionId"], weights)
 
 
 def deployed(outputs: dict[str, Any]) -> tuple[Function, ...]:
@@ -62,8 +78,7 @@ def deployed(outputs: dict[str, Any]) -> tuple[Function, ...]:
 def alias(aws: Aws, function: Function) -> Alias:
     """What the function's alias names. Raises CloudError."""
     with explained(f"read the alias {function.alias} of {function.name}"):
-        answer = aws.functions.get_alias(FunctionName=function.name, Name=function.alias)
-    return Alias(answer["FunctionVersion"], answer["RevisionId"])
+        return Alias.of(aws.functions.get_alias(FunctionName=function.name, Name=function.alias))
 
 
 def commit(aws: Aws, function: Function) -> str:
@@ -83,6 +98,7 @@ def image_uri(aws: Aws, function: Function, version: str) -> str:
 def wait_active(aws: Aws, function: Function) -> None:
     """Until Lambda has made the published version ready. Raises UnhealthyError when it cannot, or CloudError."""
     with explained(f"wait for version {function.version} of {function.name} to become active"):
+        _wake(aws, function)
         waiter = aws.functions.get_waiter("published_version_active")
         patience: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 120}  # seconds, times
         try:
@@ -93,27 +109,15 @@ def wait_active(aws: Aws, function: Function) -> None:
             raise UnhealthyError(f"Lambda cannot make version {function.version} ready.", str(error)) from error
 
 
-def move(aws: Aws, function: Function, seen: Alias) -> None:
-    """Point the alias at the function's version, if it still names what was `seen`.
+def _wake(aws: Aws, function: Function) -> None:
+    """Call a version that nobody has called for weeks: the call fails, and Lambda makes the version ready again.
 
-    Raises RefusedError when somebody else moved it meanwhile, CloudError when AWS refuses.
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html, "Inactive"
     """
-    with explained(f"move the alias {function.alias} of {function.name}"):
-        try:
-            aws.functions.update_alias(
-                FunctionName=function.name,
-                Name=function.alias,
-                FunctionVersion=function.version,
-                RevisionId=seen.revision,
-            )
-        except ClientError as error:
-            if code(error) != "PreconditionFailedException":
-                raise
-            raise RefusedError(
-                f"The alias {function.alias} was moved by somebody else meanwhile.",
-                f"It named version {seen.version} when this deploy began to verify version {function.version}.",
-                "invoke releases --env ..., then deploy again if that is what you want",
-            ) from error
+    found = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
+    if found.get("State") == "Inactive":
+        with contextlib.suppress(DeliveryError):
+            list(stream(aws, function, function.version, {"events": "1"}, silence=30))
 
 
 def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], silence: float) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
-"""Two independent lanes at once, the other stopped when one fails."""
+"""Independent lanes at once: two, the other stopped when one fails; or any number that do not fail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
@@ -25,3 +25,9 @@ def both(shell: Shell, first: Callable[[], A], second: Callable[[], B]) -> tuple
                 shell.stop()
                 lane.result()
         return lanes[0].result(), lanes[1].result()
+
+
+def each(lanes: Sequence[Callable[[], A]]) -> tuple[A, ...]:
+    """The result of every lane, in order. Raises what the first of them raised, once no lane runs any more."""
+    with ThreadPoolExecutor(max_workers=max(1, len(lanes))) as pool:
+        return tuple(pool.map(lambda lane: lane(), lanes))

@@ -11,7 +11,7 @@ Every step looks at what exists first, so a promotion that was cut off anywhere 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from delivery import deploy, docker, function, gate, parallel, registry, releases, source, transfer
+from delivery import docker, function, gate, parallel, registry, releases, source, state, transfer
 from delivery.distribution import Repository
 from delivery.errors import BuildError, ConfigurationError, RefusedError, naming
 from delivery.function import Function
@@ -78,13 +78,13 @@ def promote(origin: Workbench, target: Workbench, promotions: tuple[Promotion, .
 
 def _deployed(bench: Workbench) -> tuple[Function, ...]:
     with _speaking(bench):
-        return deploy.current(bench)
+        return state.current(bench)
 
 
 def _serving(bench: Workbench) -> dict[str, str]:
     """The digest that is live, by image; nothing where nothing was deployed yet."""
     with _speaking(bench):
-        found = {one: function.alias(bench.aws, one).version for one in deploy.functions(bench)}
+        found = {one: function.alias(bench.aws, one).version for one in state.functions(bench)}
         return {one.image: function.image_uri(bench.aws, one, version) for one, version in found.items()}
 
 

@@ -11,11 +11,11 @@ A prune needs permissions that the CI role has not: it is for a person.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from delivery import deploy, registry
+from delivery import inventory, state
 from delivery.aws import Aws, explained
 from delivery.errors import RefusedError
 from delivery.function import Function
-from delivery.registry import Stored
+from delivery.inventory import Stored
 from delivery.workbench import Workbench
 
 _LATEST = "latest"  # what was pushed last: somebody may be deploying it now
@@ -54,7 +54,7 @@ def choose(found: Found) -> tuple[tuple[str, ...], tuple[Stored, ...]]:
     can be rolled back to.
     """
     tags = [tag for image in found.images for tag in image.tags]
-    released = {tag.removeprefix(registry.RELEASE) for tag in tags if tag.startswith(registry.RELEASE)}
+    released = {tag.removeprefix(inventory.RELEASE) for tag in tags if tag.startswith(inventory.RELEASE)}
     staying = {
         version
         for version in found.versions
@@ -68,7 +68,7 @@ def choose(found: Found) -> tuple[tuple[str, ...], tuple[Stored, ...]]:
 def find(bench: Workbench) -> tuple[Pruning, ...]:
     """What can go, of every function; reads only. Raises RefusedError or CloudError."""
     prunings = []
-    functions = deploy.functions(bench)
+    functions = state.functions(bench)
     with bench.progress.stage("look") as stage:
         for target in functions:
             repository_name = target.image_uri.partition("@")[0].partition("/")[2]
@@ -92,7 +92,7 @@ def remove(bench: Workbench, prunings: tuple[Pruning, ...]) -> None:
                     bench.aws.functions.delete_function(FunctionName=pruning.function.name, Qualifier=version)
             for image in pruning.images:
                 stage.say(f"image {image.digest[:19]}")
-                registry.remove(bench.aws, pruning.repository_name, image.digest)
+                inventory.remove(bench.aws, pruning.repository_name, image.digest)
         stage.done(f"gone: {_counts(prunings)}")
 
 
@@ -103,15 +103,15 @@ def _counts(prunings: tuple[Pruning, ...]) -> str:
 
 def _prunable(image: Stored) -> bool:
     return (
-        any(tag.startswith(registry.KEEP) for tag in image.tags)
-        and not any(tag.startswith(registry.RELEASE) for tag in image.tags)
+        any(tag.startswith(inventory.KEEP) for tag in image.tags)
+        and not any(tag.startswith(inventory.RELEASE) for tag in image.tags)
         and _LATEST not in image.tags
     )
 
 
 def _look(aws: Aws, target: Function, repository_name: str) -> Found:
     # The images first: one that is pushed while we look is not in the list, so it cannot be taken for unused.
-    images = registry.stored(aws, repository_name)
+    images = inventory.stored(aws, repository_name)
     live, named = "", set()
     versions: list[str] = []
     with explained(f"list the versions and aliases of {target.name}"):

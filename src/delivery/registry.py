@@ -1,8 +1,6 @@
-"""ECR: log in, does this digest exist, is it an image Lambda takes, release tags."""
+"""ECR: log in, does this digest exist, is it an image Lambda takes, tags."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from delivery import gate
@@ -11,14 +9,12 @@ from delivery.distribution import Login, Repository
 from delivery.errors import BuildError, CloudError, RefusedError
 from delivery.gate import MANIFESTS, Candidate
 from delivery.image import Image, PublishedImage
+from delivery.inventory import KEEP, RELEASE
 from delivery.login import password
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecr.type_defs import ImageTypeDef
-
-RELEASE = "release-"  # with a version: it was verified; never expires
-KEEP = "keep-"  # with a part of the digest: it may be deployed; never expires, `prune` alone takes it away
 
 
 def login(aws: Aws) -> Login:
@@ -122,46 +118,6 @@ def exists(aws: Aws, image: PublishedImage) -> bool:
         ids = [{"imageDigest": image.digest}]
         answer = aws.ecr.batch_get_image(repositoryName=image.repository_name, imageIds=ids)  # type: ignore[arg-type]
     return bool(answer["images"])
-
-
-def release_tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
-    """Version to digest, for each release tag in the repository. Raises CloudError."""
-    return {
-        tag.removeprefix(RELEASE): image.digest
-        for image in stored(aws, repository_name)
-        for tag in image.tags
-        if tag.startswith(RELEASE)
-    }
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An image as it lies in a repository."""
-
-    digest: str
-    tags: tuple[str, ...]
-
-
-def stored(aws: Aws, repository_name: str) -> tuple[Stored, ...]:
-    """Every image of a repository. Raises CloudError."""
-    found: list[Stored] = []
-    with explained(f"list the images of {repository_name}"):
-        for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
-            found += [Stored(it["imageDigest"], tuple(it.get("imageTags", []))) for it in page["imageDetails"]]
-    return tuple(found)
-
-
-def remove(aws: Aws, repository_name: str, digest: str) -> None:
-    """Delete an image with all its tags; one that is gone already is no failure. Raises CloudError.
-
-    By digest: by tag, ECR takes away that tag alone.
-    """
-    with explained(f"delete {repository_name}@{digest}"):
-        answer = aws.ecr.batch_delete_image(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
-    failures = [it for it in answer.get("failures", []) if it.get("failureCode") != "ImageNotFound"]
-    if failures:
-        why = str(failures[0].get("failureReason", failures[0]))
-        raise CloudError(f"{repository_name}@{digest} was not deleted.", why, "invoke prune --env ...")
 
 
 def _exists(ecr: "ECRClient", repository_name: str) -> bool:

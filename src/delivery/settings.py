@@ -5,7 +5,7 @@ names the key and the file.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -77,6 +77,17 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
         variables=_variables(raw.get("variables") or {}, f"{prefix}.variables"),
         deadlines=_deadlines(_section(config, "verify", tuple(vars(Deadlines())))),
     )
+
+
+def chosen(config: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
+    """The environments that were named; else all that need not be started to be looked at.
+
+    Raises ConfigurationError for an unknown one.
+    """
+    for name in names:
+        _environment(name, config)
+    known = config.get("environments") or {}
+    return tuple(names) or tuple(name for name in known if not _environment(name, config).get("started_by"))
 
 
 def started(config: Mapping[str, Any], name: str, more: Mapping[str, object]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class Stack:
     folder: Path
     data: Path
     environment: str
+    locks: bool = True
+    """Whether a plan takes the state's lock; who only looks need not."""
 
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module, as data."""
@@ -102,8 +104,9 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
     values = folder / f"{stack.name}.tfvars.json"
     values.write_text(json.dumps(variables))
     file = folder / f"{stack.name}.tfplan"
-    arguments = ("plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars")
-    log = _run(stack, (*arguments, f"-var-file={values}"), shell, say)
+    arguments = ["plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars"]
+    arguments += [f"-var-file={values}", *([] if stack.locks else ["-lock=false"])]
+    log = _run(stack, tuple(arguments), shell, say)
     if log.errors:
         raise log.error("plan", stack.name)
     shown = shell.run(stack.command("show", "-json", str(file)))

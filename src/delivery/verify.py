@@ -51,7 +51,6 @@ def verify(aws: Aws, target: Function, commit: str, deadlines: Deadlines) -> Hea
         return examine(_Reader(chunks).take, expected, deadlines)
     except UnhealthyError as error:
         error.what = f"Version {target.version} of {target.name} does not stream: {error.what}"
-        error.why = f"{error.why}\nThe alias {target.alias} was not moved.".strip()
         error.hint = error.hint or "read its log, correct the function, then deploy again"
         raise
 

@@ -4,12 +4,14 @@ In order: what creates is taken away and given back step by step until a deploy 
 updates, until a second deploy succeeds.
 """
 
+import re
+
 import pytest
 from guarded import ENVIRONMENT, bucket
 from policies import UNENFORCED, actions, enforced
 from trial import Trial
 
-from delivery import bootstrap, deploy, function, function_url, registry
+from delivery import bootstrap, clock, deploy, function, function_url, inventory, metrics, registry, state
 from delivery.aws import explained
 
 FUNCTION = f"{ENVIRONMENT}-sse-streaming"
@@ -98,8 +100,10 @@ def test_nothing_is_released_without(trial):
     trial.without(ALIAS, "release", lambda: function.alias(aws, target))
     trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.commit(aws, target))
     trial.without({"ecr:PutImage"}, "release", lambda: registry.tag_release(aws, image, "0"))
-    trial.without({"ecr:DescribeImages"}, "releases", lambda: registry.release_tags(aws, image.repository_name))
+    trial.without({"ecr:DescribeImages"}, "releases", lambda: inventory.tags(aws, image.repository_name))
     trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.look(aws, target))
+    trial.without({"cloudwatch:GetMetricData"}, "canary", lambda: metrics.failures(aws, target, clock.now()))
+    trial.without({"s3:GetObject"}, "rollback", lambda: state.functions(trial.bench))
     url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
     trial.without({"lambda:AddPermission"}, "release", lambda: function_url.settle(aws, target))
     url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="AWS_IAM")
@@ -132,9 +136,16 @@ def test_the_policy_is_enough_for_a_second_deploy_that_changes_what_can_change(t
     checkout.edit(TFVARS, "heartbeat_seconds = 3", 'heartbeat_seconds = 2\nfunction_url_auth_type = "NONE"')
     checkout.commit("another release")
     trial.guarded.allow(trial.policy | {"Statement": trial.policy["Statement"] + _widened(trial.policy)})
-    outcome = trial.invoke("deploy")
+    outcome = trial.invoke("deploy", "--canary", "50%/1s")
     assert outcome.code == 0, outcome.text
     assert "open to everyone" in outcome.text
+
+
+def test_the_policy_is_enough_to_roll_back_and_the_history_names_the_job(trial):
+    outcome = trial.invoke("rollback", "--canary", "50%/1s")
+    assert outcome.code == 0, outcome.text
+    listed = trial.invoke("releases")
+    assert re.search(r" job +live, rolled back from \d+$", listed.text, re.MULTILINE), listed.text
 
 
 def test_every_action_of_the_policy_was_missed_or_has_its_reason(trial, capsys):

@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 from guarded import DELIVERY, ENVIRONMENT, GITHUB, PROD, READER, bucket, root, token
 from policies import SAME, UNENFORCED, actions, enforced
 
-from delivery import deploy, function, registry, releases
+from delivery import function, inventory, registry, releases, state
 from delivery.errors import DeliveryError
 
 JOB = token(sub=f"repo:{GITHUB}:environment:prod")
@@ -70,13 +70,13 @@ def test_both_roles_together_are_enough_for_a_promotion(guarded, profiles):
 def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded, roles, capsys):
     held, policy = roles
     bench = guarded.bench(held[READER])
-    target = deploy.current(bench)[0]
+    target = state.current(bench)[0]
     aws, repository = bench.aws, target.image_uri.partition("@")[0].partition("/")[2]
     needs = {
-        "s3:GetObject": lambda: deploy.current(bench),
+        "s3:GetObject": lambda: state.current(bench),
         "ecr:GetAuthorizationToken": lambda: registry.login(aws),
         "ecr:BatchGetImage": lambda: releases.verified(aws, target),
-        "ecr:DescribeImages": lambda: registry.release_tags(aws, repository),
+        "ecr:DescribeImages": lambda: inventory.tags(aws, repository),
         "lambda:GetAlias": lambda: function.alias(aws, target),
         "lambda:GetFunction": lambda: releases.verified(aws, target),
         "lambda:ListVersionsByFunction": lambda: releases.history(aws, target),

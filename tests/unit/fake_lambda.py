@@ -1,8 +1,9 @@
-"""Fakes of Lambda, S3 and of the whole of AWS, as strict as those in fakes.py."""
+"""Fakes of Lambda and of the whole of AWS, as strict as those in fakes.py."""
 
 import json
 
 from fake_build import DIGEST
+from fake_stores import FakeCloudWatch, FakeS3
 from fakes import ACCOUNT, FakeEcr, _Fake, operation, refusal
 
 NULS = b"\0" * 8
@@ -17,33 +18,42 @@ class FakeLambda(_Fake):
         super().__init__()
         self.live, self.auth = live, auth
         self.revision = 1
+        self.weights: dict[str, float] = {}
         self.statements: dict[str, dict] = {}
         self.responses: dict[str, object] = {}
         self.versions: list[dict] = []
         self.commits: dict[str, str] = {}
         self.images: dict[str, str] = {}
+        self.states: dict[str, str] = {}
         self.waited: list[dict] = []
 
     @operation
     def get_alias(self, FunctionName, Name):
         assert (FunctionName, Name) == ("fn", "live")
-        return {"FunctionVersion": self.live, "RevisionId": f"revision-{self.revision}"}
+        return self._alias()
 
     @operation
-    def update_alias(self, FunctionName, Name, FunctionVersion, RevisionId):
+    def update_alias(self, FunctionName, Name, FunctionVersion, RoutingConfig, RevisionId):
         assert (FunctionName, Name) == ("fn", "live")
         if RevisionId != f"revision-{self.revision}":
             raise refusal("PreconditionFailedException", "The RevisionId provided does not match the latest one")
-        self.moved_to(FunctionVersion)
+        self.moved_to(FunctionVersion, **RoutingConfig["AdditionalVersionWeights"])
+        return self._alias()
 
-    def moved_to(self, version):
+    def moved_to(self, version, **weights):
         """The alias moves, by us or by somebody else."""
-        self.live, self.revision = version, self.revision + 1
+        self.live, self.weights, self.revision = version, weights, self.revision + 1
+
+    def _alias(self):
+        # Lambda leaves the key out where there are no weights
+        routing = {"RoutingConfig": {"AdditionalVersionWeights": self.weights}} if self.weights else {}
+        return {"FunctionVersion": self.live, "RevisionId": f"revision-{self.revision}", **routing}
 
     @operation
     def get_function_configuration(self, FunctionName, Qualifier):
         assert FunctionName == "fn"
-        return {"Version": Qualifier, "Description": f"commit {self.commits[Qualifier]}"}
+        state = self.states.get(Qualifier, "Active")
+        return {"Version": Qualifier, "Description": f"commit {self.commits[Qualifier]}", "State": state}
 
     @operation
     def get_function_url_config(self, FunctionName, Qualifier):
@@ -116,37 +126,11 @@ def _statement(name, grant):
     return {**statement, **({"Condition": found} if found else {})}
 
 
-class FakeS3(_Fake):
-    """The state buckets that exist."""
-
-    service = "s3"
-
-    def __init__(self, *buckets):
-        super().__init__()
-        self.buckets = set(buckets)
-
-    @operation
-    def head_bucket(self, Bucket):
-        if Bucket not in self.buckets:
-            raise refusal("404", "Not Found", "HeadBucket")
-
-    @operation
-    def create_bucket(self, Bucket, CreateBucketConfiguration=None):
-        del CreateBucketConfiguration
-        self.buckets.add(Bucket)
-
-    def get_waiter(self, name):
-        assert name == "bucket_exists"
-        return self
-
-    def wait(self, Bucket):
-        assert Bucket in self.buckets
-
-
 class FakeAws:
     """AWS, as `delivery.aws.Aws` shows it; anything else is an AttributeError."""
 
     def __init__(self, ecr=None, functions=None, s3=None, account=ACCOUNT):
+        self.cloudwatch = FakeCloudWatch()
         self.ecr = ecr or FakeEcr()
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()
@@ -155,6 +139,9 @@ class FakeAws:
 
     def account(self):
         return self._account
+
+    def caller(self):
+        return "alice"
 
     def streaming(self, silence):
         self.silences.append(silence)

@@ -15,8 +15,7 @@ ACCOUNT = "000000000000"
 class FakeShell:
     """Answers the commands it was given, by the start of their argv (`-chdir=...` left out).
 
-    An answer is a text for stdout, a Result, an exception to raise, a function of the command, or a list of those,
-    one a call.
+    An answer is a text for stdout, a Result, an exception to raise, a function of the command, or a list, one a call.
     """
 
     def __init__(self, answers=None, variables=None):
@@ -139,8 +138,7 @@ class FakeEcr(_Fake):
 
     def __init__(self, repositories=None, tags=None):
         super().__init__()
-        self.repositories = repositories or {}
-        self.tags = tags or {}
+        self.repositories, self.tags, self.pushed = repositories or {}, tags or {}, {}
 
     @operation
     def get_authorization_token(self):
@@ -161,8 +159,8 @@ class FakeEcr(_Fake):
         (wanted,) = imageIds
         digest = wanted.get("imageDigest") or self.tags.get((repositoryName, wanted["imageTag"]))
         kind = "application/vnd.oci.image.manifest.v1+json"
-        image = {"imageId": {"imageDigest": digest}, "imageManifest": held.get(digest), "imageManifestMediaType": kind}
-        images = [image] if digest in held else []
+        manifest = {"imageManifest": held.get(digest), "imageManifestMediaType": kind}
+        images = [{"imageId": {"imageDigest": digest}, **manifest}] if digest in held else []
         return {"images": images, "failures": [] if images else [{"failureCode": "ImageNotFound"}]}
 
     @operation
@@ -175,12 +173,16 @@ class FakeEcr(_Fake):
         self.tags[repositoryName, imageTag] = digest
 
     @operation
-    def describe_images(self, repositoryName):
-        found = {digest: [] for digest in self._repository(repositoryName)}
-        for (name, tag), digest in self.tags.items():
-            if name == repositoryName:
-                found[digest].append(tag)
-        details = [{"imageDigest": digest, **({"imageTags": tags} if tags else {})} for digest, tags in found.items()]
+    def describe_images(self, repositoryName, imageIds=()):
+        held = self._repository(repositoryName)
+        wanted = [one["imageDigest"] for one in imageIds] or list(held)
+        if not set(wanted) <= set(held):
+            raise refusal("ImageNotFoundException", "The image requested does not exist")
+        details = []
+        for digest in wanted:
+            tags = [tag for (name, tag), at in self.tags.items() if (name, at) == (repositoryName, digest)]
+            details.append({"imageDigest": digest, "imagePushedAt": self.pushed.get(digest)})
+            details[-1] |= {"imageTags": tags} if tags else {}
         return {"imageDetails": details}
 
     def _repository(self, name):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import json
 from dataclasses import dataclass
 
@@ -54,9 +55,14 @@ class Clock:
         self.time += self.tick
         return self.time
 
+    def pass_(self, seconds):
+        """Time passes."""
+        self.time += seconds
+
     def install(self, monkeypatch):
-        """Make it the clock that delivery reads."""
+        """Make it the clock that delivery reads, and waits by."""
         monkeypatch.setattr(clock, "monotonic", self)
+        monkeypatch.setattr(clock, "pause", self.pass_)
         return self
 
 
@@ -70,6 +76,11 @@ def outputs(version="2", uri=URI):
     """What `terraform output -json` prints."""
     found = {"function_name": "fn", "version": version, "alias": "live", "url": FUNCTION.url, "image_uri": uri}
     return json.dumps({"functions": {"value": {"sse-streaming": found}}})
+
+
+def state(newest="2", **changes):
+    """The state that Terraform keeps in the bucket; `newest`: the version of the function."""
+    return json.dumps({"version": 4, "outputs": json.loads(outputs(newest)), **changes})
 
 
 def answers(*changes, **more):
@@ -103,9 +114,10 @@ def answers(*changes, **more):
 
 def world(root, shell=None, protected=False, dirty=False, **changes):
     """A project at `root`, its bucket and repository there, the image not pushed yet, version 1 live."""
-    folder = root / "infrastructure" / "registry"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sandbox.backend.hcl").write_text('bucket = "state"\nregion = "us-east-1"\n')
+    for stack, name in itertools.product(("registry", "service"), ("sandbox", "prod")):
+        folder = root / "infrastructure" / stack
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.backend.hcl").write_text('bucket = "state"\nregion = "us-east-1"\n')
     emulator = root / ".cache" / f"aws-lambda-rie-x86_64-{hashlib.sha256(rie.LOCK.read_bytes()).hexdigest()[:12]}"
     emulator.parent.mkdir(exist_ok=True)
     emulator.touch()
@@ -115,6 +127,7 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     functions.commits["2"] = f"{COMMIT}-dirty" if dirty else COMMIT
     functions.responses["2"] = healthy(commit=functions.commits["2"])
     aws = FakeAws(FakeEcr({NAME: {DIGEST: manifest()}}), functions, FakeS3("state"))
+    aws.s3.objects["service.tfstate"] = state()
     progress = Progress(Console(file=out, width=200))
     source = Source(COMMIT, dirty, 1_700_000_000)
     scratch = root / ".deploy" / "run-1"

@@ -9,22 +9,33 @@ SRC = Path(__file__).parents[2] / "src"
 # Each module of delivery imports only what stands on a later line.
 LADDER = """
 console
-diff doctor promote prune
+status
+diff doctor promote prune rollback
 deploy
+release
+canary
 bootstrap publish
 verify releases
+state
 workbench
-function_url rie
+function_url rie traffic metrics
 function registry
+inventory
 archive transfer
 docker terraform login distribution gate
 source tools parallel summary
 buildlog diagnostics mirror progress sse
 shell aws
 output permissions
+events
 settings image errors clock
 """
-EFFECTS = {"subprocess": {"shell"}, "boto3": {"aws"}, "time": {"clock"}, "datetime": {"clock", "deploy"}}
+EFFECTS = {
+    "subprocess": {"shell"},
+    "boto3": {"aws"},
+    "time": {"clock"},
+    "datetime": {"clock", "release", "canary", "metrics"},
+}
 
 
 def imports(path):

@@ -10,6 +10,7 @@ from transcripts import diagnostic
 
 from delivery import deploy
 from delivery.errors import CloudError, RefusedError, TerraformError, UnhealthyError
+from delivery.release import check, words
 from delivery.shell import Result
 
 
@@ -40,9 +41,7 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
     assert made.stages()[5:] == ["plan", "apply", "verify", "release"]
     assert (release.environment, release.image, release.version) == ("sandbox", "sse-streaming", "2")
     assert made.aws.functions.live == "2"
-    assert deploy.words(release) == (
-        "sse-streaming version 2 streams:\n  curl -N https://x.lambda-url.test/api/v2/stream"
-    )
+    assert words(release) == ("sse-streaming version 2 streams:\n  curl -N https://x.lambda-url.test/api/v2/stream")
 
 
 def test_the_version_is_ready_then_verified_then_tagged_and_only_then_live_and_open(tmp_path):
@@ -50,6 +49,7 @@ def test_the_version_is_ready_then_verified_then_tagged_and_only_then_live_and_o
     deployed(made)
     assert calls(made) == [
         "get_alias",
+        "get_function_configuration",
         "get_function_configuration",
         "invoke_with_response_stream",
         "update_alias",
@@ -161,14 +161,4 @@ def test_verifying_what_is_deployed_does_not_depend_on_the_work_tree(tmp_path):
     made = world(tmp_path, dirty=True)
     made.aws.functions.commits["2"] = COMMIT
     made.aws.functions.responses["2"] = healthy(commit=COMMIT)
-    deploy.check(made.bench, FUNCTION)
-
-
-def test_what_is_deployed_is_read_from_terraform(tmp_path):
-    assert deploy.current(world(tmp_path).bench) == (FUNCTION,)
-
-
-def test_before_the_first_deploy_there_is_nothing(tmp_path):
-    made = world(tmp_path, answers(**{"terraform output": "{}"}))
-    with pytest.raises(UnhealthyError, match="Nothing is deployed yet"):
-        deploy.current(made.bench)
+    check(made.bench, FUNCTION)

@@ -87,7 +87,8 @@ def test_looking_changes_nothing(tmp_path):
 
 
 def test_before_the_first_deploy_there_is_no_url_to_look_at(tmp_path):
-    made = world(tmp_path, answers(**{"terraform output": "{}"}))
+    made = world(tmp_path)
+    made.aws.s3.objects.clear()
     assert doctor.look(doctor.of_environment(made.bench))[-1] == Finding("url", "nothing is deployed yet")
 
 

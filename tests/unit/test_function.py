@@ -4,16 +4,18 @@ import pytest
 from botocore.exceptions import WaiterError
 from fake_lambda import FakeAws
 from fakes import refusal
-from stories import FUNCTION
+from stories import COMMIT, FUNCTION
 
-from delivery import function
+from delivery import function, traffic
 from delivery.errors import CloudError, RefusedError
 from delivery.function import Alias
 
 
 @pytest.fixture
 def aws():
-    return FakeAws()
+    fake = FakeAws()
+    fake.functions.commits["2"] = COMMIT
+    return fake
 
 
 def test_functions_are_read_out_of_terraform_s_outputs_in_order():
@@ -26,7 +28,7 @@ def test_functions_are_read_out_of_terraform_s_outputs_in_order():
 def test_the_alias_moves_from_what_was_seen(aws):
     seen = function.alias(aws, FUNCTION)
     assert seen == Alias("1", "revision-1")
-    function.move(aws, FUNCTION, seen)
+    traffic.move(aws, FUNCTION, seen)
     assert aws.functions.live == "2"
 
 
@@ -34,7 +36,7 @@ def test_an_alias_that_somebody_else_moved_meanwhile_stays_where_they_put_it(aws
     seen = function.alias(aws, FUNCTION)
     aws.functions.moved_to("3")
     with pytest.raises(RefusedError) as caught:
-        function.move(aws, FUNCTION, seen)
+        traffic.move(aws, FUNCTION, seen)
     assert aws.functions.live == "3"
     assert caught.value.exit_code == 4
     assert caught.value.what == "The alias live was moved by somebody else meanwhile."
@@ -45,7 +47,7 @@ def test_an_alias_that_somebody_else_moved_meanwhile_stays_where_they_put_it(aws
 def test_a_forbidden_move_is_told_with_the_permission(aws):
     aws.functions.refuses["update_alias"] = refusal("AccessDeniedException", "not authorized: lambda:UpdateAlias")
     with pytest.raises(CloudError, match="lambda:UpdateAlias"):
-        function.move(aws, FUNCTION, Alias("1", "revision-1"))
+        traffic.move(aws, FUNCTION, Alias("1", "revision-1"))
 
 
 def test_the_published_version_is_waited_for_one_second_a_look(aws):
@@ -58,3 +60,11 @@ def test_a_version_that_never_becomes_active_is_told(aws):
     with pytest.raises(CloudError, match="version 2 of fn to become active") as caught:
         function.wait_active(aws, FUNCTION)
     assert "ImageDeleted" in caught.value.why
+
+
+def test_a_version_that_slept_for_weeks_is_called_once_to_wake_it_and_that_call_may_fail(aws):
+    aws.functions.states["2"] = "Inactive"
+    aws.functions.refuses["invoke_with_response_stream"] = refusal("ResourceNotReadyException")
+    function.wait_active(aws, FUNCTION)
+    assert len(aws.functions.called("invoke_with_response_stream")) == 1
+    assert [wait["version"] for wait in aws.functions.waited] == ["2"]

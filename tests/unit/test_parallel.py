@@ -6,7 +6,7 @@ import pytest
 
 from delivery import parallel
 from delivery.errors import BuildError
-from delivery.parallel import both
+from delivery.parallel import both, each
 
 
 class Stoppable:
@@ -80,3 +80,14 @@ def test_an_interrupt_of_the_task_itself_stops_both_lanes(shell, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         both(shell, shell.work, shell.work)
     assert shell.asked.is_set()
+
+
+def test_any_number_of_lanes_run_at_once_and_answer_in_order():
+    both_run = threading.Barrier(2, timeout=10)
+    assert each([lambda: both_run.wait() >= 0, lambda: both_run.wait() >= 0, lambda: 3]) == (True, True, 3)
+    assert each([]) == ()
+
+
+def test_what_a_lane_raises_is_raised():
+    with pytest.raises(BuildError):
+        each([lambda: 1, fail])

@@ -5,7 +5,7 @@ import json
 import pytest
 from fake_registry import FakeRegistry, digest_of, image
 from fakes import FakeEcr
-from stories import COMMIT, NAME, answers, outputs, world
+from stories import COMMIT, NAME, answers, state, world
 
 from delivery import promote
 from delivery.errors import BuildError, CloudError, ConfigurationError, RefusedError, UnhealthyError
@@ -25,7 +25,8 @@ class Places:
     def __init__(self, root, monkeypatch, shell=None):
         environment = Environment("prod", "222222222222", "eu-west-1", HOST, protected=True)
         self.origin = world(root, answers())
-        self.target = world(root, shell or answers(**{"terraform output": "{}"}), environment=environment)
+        self.target = world(root, shell or answers(), environment=environment)
+        self.target.aws.s3.objects.clear()
         fake = self.origin.aws
         fake.ecr = FakeEcr({NAME: {DIGEST: TEXT}}, {(NAME, "release-2"): DIGEST})
         fake.functions.live = "2"
@@ -67,15 +68,14 @@ def test_what_is_live_and_verified_arrives_under_the_same_digest_and_its_commit_
 def test_nothing_is_built_and_nothing_changes_in_the_source(places):
     places.promote()
     ran = places.origin.shell.ran + places.target.shell.ran
-    assert {command.argv[0] for command in ran} == {"terraform", "git"}
-    assert not [command for command in ran if {"plan", "apply"} & set(command.argv)]
+    assert {command.argv[0] for command in ran} == {"git"}
     written = [name for name, _ in places.origin.aws.ecr.calls + places.origin.aws.functions.calls]
     assert {name.split("_")[0] for name in written} == {"get", "list", "describe", "batch"}
 
 
 def test_the_live_version_is_taken_and_not_the_newest(places):
     places.origin.aws.functions.versions.append({"Version": "3", "Description": "commit new", "LastModified": ""})
-    places.origin.shell.answers["terraform output"] = outputs("3")
+    places.origin.aws.s3.objects["service.tfstate"] = state("3")
     (found,) = places.prepare()
     assert (found.version, found.commit, found.image.digest) == ("2", COMMIT, DIGEST)
 
@@ -138,7 +138,7 @@ def test_a_missing_repository_names_the_target(places):
 
 
 def test_a_source_where_nothing_is_deployed_is_named(places):
-    places.origin.shell.answers["terraform output"] = "{}"
+    places.origin.aws.s3.objects.clear()
     assert places.refused(UnhealthyError).hint == "invoke deploy --env sandbox"
 
 
@@ -149,7 +149,7 @@ def test_an_environment_is_not_promoted_to_itself(places):
 
 @pytest.mark.parametrize(("digest", "live"), [(DIGEST, True), (OTHER, False)])
 def test_it_is_known_whether_the_target_serves_that_digest_already(places, digest, live):
-    places.target.shell.answers["terraform output"] = outputs("7")
+    places.target.aws.s3.objects["service.tfstate"] = state("7")
     places.target.aws.functions.live = "7"
     places.target.aws.functions.images["7"] = f"{HOST}/{PROD}@{digest}"
     assert [found.live for found in places.prepare()] == [live]

@@ -11,8 +11,8 @@ from stories import DIGEST, NAME, REPOSITORY, world
 
 from delivery import prune
 from delivery.errors import CloudError, RefusedError
+from delivery.inventory import Stored
 from delivery.prune import Found
-from delivery.registry import Stored
 
 
 def digest(number):

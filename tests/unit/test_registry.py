@@ -9,7 +9,7 @@ from fake_lambda import FakeAws
 from fakes import FakeEcr, refusal
 from stories import DIGEST, IMAGE, NAME, PUBLISHED, URI, blobs
 
-from delivery import gate, registry
+from delivery import gate, inventory, registry
 from delivery.errors import BuildError, CloudError
 from delivery.registry import Login
 
@@ -142,4 +142,4 @@ def test_a_refused_release_tag_is_told():
 def test_release_tags_are_read_from_every_page_and_no_other_tag_with_them():
     fake = aws(tags=("release-1", "latest", "release-2", "c" * 40))
     fake.ecr.tags[NAME, "release-3"] = OTHER
-    assert registry.release_tags(fake, NAME) == {"1": DIGEST, "2": DIGEST, "3": OTHER}
+    assert inventory.released(inventory.tags(fake, NAME)) == {"1": DIGEST, "2": DIGEST, "3": OTHER}

@@ -81,11 +81,18 @@ data "aws_iam_policy_document" "delivery" {
     resources = [local.functions]
   }
 
-  # Open the new version's stream, move the alias, settle who may call the URL.
+  # Open a version's stream, move the alias (at once, in steps, or back), settle who may call the URL.
   statement {
     sid       = "VerifyAndRelease"
     actions   = ["lambda:AddPermission", "lambda:InvokeFunction", "lambda:RemovePermission", "lambda:UpdateAlias"]
     resources = [local.functions]
+  }
+
+  # What a canary looks at while it has a share of the requests; CloudWatch knows no resource for it.
+  statement {
+    sid       = "WatchCanary"
+    actions   = ["cloudwatch:GetMetricData"]
+    resources = ["*"]
   }
 
   # The functions' own roles. Without the boundary this would be every permission of the account: make a role

@@ -1,0 +1,50 @@
+"""Which version an alias sends its requests to: all of them, or a share.
+
+Every change names what was seen before (`RevisionId`): of two people at once, the second is told and changes nothing.
+"""
+
+from delivery.aws import Aws, ClientError, code, explained
+from delivery.errors import RefusedError
+from delivery.function import Alias, Function
+
+
+def move(aws: Aws, function: Function, seen: Alias) -> Alias:
+    """Point the alias at the function's version, and at nothing else, if it still is what was `seen`.
+
+    Raises RefusedError when somebody else moved it meanwhile, CloudError when AWS refuses.
+    """
+    return _update(aws, function, seen, function.version, {})
+
+
+def share(aws: Aws, function: Function, seen: Alias, share: float) -> Alias:
+    """Give the function's version a share of the requests, 0 to 1, and leave the rest where it was `seen` to go.
+
+    Raises RefusedError when somebody else moved it meanwhile, CloudError when AWS refuses.
+    """
+    return _update(aws, function, seen, seen.version, {function.version: share})
+
+
+def moved_meanwhile(function: Function, seen: Alias) -> RefusedError:
+    """What to say of an alias that is no longer as it was `seen`."""
+    return RefusedError(
+        f"The alias {function.alias} was moved by somebody else meanwhile.",
+        f"It named version {seen.version} when version {function.version} was to become live.",
+        "invoke releases --env ..., then the same command again if that is still what you want",
+    )
+
+
+def _update(aws: Aws, function: Function, seen: Alias, version: str, weights: dict[str, float]) -> Alias:
+    with explained(f"move the alias {function.alias} of {function.name}"):
+        try:
+            answer = aws.functions.update_alias(
+                FunctionName=function.name,
+                Name=function.alias,
+                FunctionVersion=version,
+                RoutingConfig={"AdditionalVersionWeights": weights},
+                RevisionId=seen.revision,
+            )
+        except ClientError as error:
+            if code(error) != "PreconditionFailedException":
+                raise
+            raise moved_meanwhile(function, seen) from error
+    return Alias.of(answer)

@@ -1,0 +1,52 @@
+"""What a release leaves behind: one event, whatever was cut off before it."""
+
+import pytest
+from canaries import kinds
+from fakes import refusal
+from stories import DIGEST, FUNCTION, NAME, world
+
+from delivery import release
+from delivery.canary import Move
+from delivery.errors import CloudError
+from delivery.function import Alias
+
+
+@pytest.fixture
+def made(tmp_path):
+    return world(tmp_path)
+
+
+def released(made, live="1"):
+    made.aws.functions.live = live
+    return release.release(made.bench, (Move(FUNCTION, Alias(live, "revision-1")),))
+
+
+def test_who_made_which_version_live_instead_of_which_is_recorded_on_its_image(made):
+    released(made)
+    assert kinds(made) == [("live", "2", "1", "alice")]
+    assert set(made.aws.ecr.tags.values()) == {DIGEST}
+
+
+def test_the_first_release_of_all_replaces_nothing(made):
+    released(made, live="2")
+    assert kinds(made) == [("live", "2", "", "alice")]
+    assert made.aws.functions.called("update_alias") == []
+
+
+def test_a_second_deploy_of_what_is_live_records_nothing(made):
+    released(made)
+    released(made, live="2")
+    assert len(kinds(made)) == 1
+
+
+def test_a_run_that_was_cut_off_between_its_move_and_its_record_is_recorded_by_the_next(made):
+    made.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
+    released(made, live="2")
+    assert kinds(made) == [("live", "1", "", "ann"), ("live", "2", "1", "alice")]
+
+
+def test_nothing_is_recorded_of_a_move_that_was_refused(made):
+    made.aws.functions.refuses["update_alias"] = refusal("ServiceException")
+    with pytest.raises(CloudError):
+        released(made)
+    assert kinds(made) == []
