@@ -1,6 +1,6 @@
 """What `invoke` can do. Each task chains what it needs; each alone works. nox asks, invoke changes."""
 
-from tasks.keep import bootstrap, sandbox_down, sandbox_status, sandbox_up, tf_unlock
+from tasks.keep import bootstrap, sandbox_down, sandbox_status, sandbox_up, unlock
 from tasks.look import doctor, job_summary, releases, stream
 from tasks.ship import build_image, deploy, promote, push_image, tf_apply, tf_plan, verify
 
@@ -19,6 +19,6 @@ __all__ = [
     "stream",
     "tf_apply",
     "tf_plan",
-    "tf_unlock",
+    "unlock",
     "verify",
 ]

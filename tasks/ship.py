@@ -9,7 +9,7 @@ from delivery import deploy as story
 from delivery import promote as promotion
 from delivery import publish as images
 from delivery.console import ENV, confirmed, say, task
-from tasks.common import DESTROY, ROOT, YES, bench
+from tasks.common import DESTROY, LOCK_WAIT, ROOT, YES, bench, waiting
 
 
 @task(help=ENV)
@@ -28,17 +28,19 @@ def push_image(c: Context, env: str | None = None) -> None:
         say(image.uri)
 
 
-@task(help=ENV)
-def tf_plan(c: Context, env: str | None = None) -> None:
+@task(help={**ENV, **LOCK_WAIT})
+def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
     """Publish the image, then say what a deploy would change in the infrastructure."""
-    with bench(c, env) as b:
+    with bench(waiting(c, lock_wait), env) as b:
         story.plan(b, story.guard(b))
 
 
-@task(help=DESTROY, iterable=["destroy"])
-def tf_apply(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
+@task(help={**DESTROY, **LOCK_WAIT}, iterable=["destroy"])
+def tf_apply(
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = (), lock_wait: str = ""
+) -> None:
     """Plan and apply: publishes a new version, and leaves the alias `live` where it is."""
-    with bench(c, env) as b:
+    with bench(waiting(c, lock_wait), env) as b:
         saved = story.plan(b, story.guard(b), tuple(destroy))
         confirmed(b, yes, f"Apply this to {env}?")
         story.apply(b, saved)
@@ -52,10 +54,12 @@ def verify(c: Context, env: str | None = None) -> None:
             story.check(b, target)
 
 
-@task(help=DESTROY, iterable=["destroy"])
-def deploy(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = ()) -> None:
+@task(help={**DESTROY, **LOCK_WAIT}, iterable=["destroy"])
+def deploy(
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] = (), lock_wait: str = ""
+) -> None:
     """Build, push, plan, apply, verify the new version's stream, then make it live."""
-    with bench(c, env) as b:
+    with bench(waiting(c, lock_wait), env) as b:
         saved = story.plan(b, story.guard(b), tuple(destroy))
         confirmed(b, yes, f"Apply this to {env}?")
         released = story.deliver(b, saved)

@@ -4,9 +4,10 @@ The bucket is made by an API call when it is missing; Terraform then adopts it w
 own state in it.
 """
 
+import functools
 import re
 
-from delivery import docker, registry, terraform
+from delivery import docker, lock, registry, terraform
 from delivery.aws import ClientError, code, explained
 from delivery.errors import CloudError, ConfigurationError
 from delivery.settings import Environment
@@ -34,7 +35,8 @@ def plan(bench: Workbench, names: tuple[str, ...], destroy: tuple[str, ...] = ()
             _create_bucket(bench, bucket(bench))
         stack = terraform.init(bench.settings, STACK, bench.shell, stage.say)
         values = {**vars_of(where), "images": names}
-        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
+        work = functools.partial(terraform.plan, stack, values, bench.scratch, bench.shell, stage.say)
+        saved = lock.patiently(bench.aws, stack, bench.shell, stage.say, work)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.line(f"    {words}")
@@ -46,7 +48,8 @@ def apply(bench: Workbench, saved: Plan) -> None:
     """Apply exactly that plan. Raises TerraformError."""
     if not saved.empty:
         with bench.progress.stage("registry") as stage:
-            terraform.apply(saved, bench.shell, stage.say)
+            work = functools.partial(terraform.apply, saved, bench.shell, stage.say)
+            lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, work)
             stage.done(saved.done())
 
 

@@ -12,3 +12,8 @@ def monotonic() -> float:
 def now() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)
+
+
+def sleep(seconds: float) -> None:
+    """Wait; an interrupt ends it."""
+    time.sleep(seconds)

@@ -1,9 +1,11 @@
 """Our `@task`: a failure becomes a message and an exit code here, and nowhere else."""
 
 import contextlib
+import errno
 import functools
 import io
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -17,10 +19,10 @@ from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from delivery import summary
-from delivery.errors import INTERRUPTED, RefusedError, naming
+from delivery import interrupts, summary
+from delivery.errors import INTERRUPTED, Interrupted, MissingToolError, RefusedError, naming
 from delivery.progress import Progress, Screen
-from delivery.shell import Shell
+from delivery.shell import SIGNALS, Shell
 from delivery.workbench import Request, Workbench, open_bench
 
 ENV = {"env": "the environment, one of those in invoke.yaml"}
@@ -39,7 +41,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
                 _prepare_process()
                 body(context, *args, **kwargs)
             except KeyboardInterrupt as error:
-                _end(_words(error, None), INTERRUPTED)
+                _end(_words(error, kwargs.get("env")), INTERRUPTED)
             except Exception as error:
                 if not hasattr(error, "exit_code"):
                     raise
@@ -67,10 +69,11 @@ def benches(root: Path, context: Context, *environments: str | None) -> Iterator
     progress = Progress(Screen())
     config = _plain(context.config)
     with (
-        _scratch(root / ".deploy") as scratch,
-        shell.forwarding(),
+        shell.forwarding(lambda: _raw(interrupts.STILL)),
+        _scratch(root / ".deploy", shell) as scratch,
         progress.showing(),
         _summarised(progress, environments),
+        _situated(progress, shell),
     ):
 
         def opened(name: str | None) -> Workbench:
@@ -88,6 +91,20 @@ def _summarised(progress: Progress, environments: tuple[str | None, ...]) -> Ite
     finally:
         failure = _words(error, environments[0]) if (error := sys.exception()) else ""
         summary.publish(os.environ, summary.page(sys.argv[1:], progress, failure), progress.facts)
+
+
+@contextlib.contextmanager
+def _situated(progress: Progress, shell: Shell) -> Iterator[None]:
+    """What stops everything, in words: an interrupt with what it leaves, a full disk with what to do."""
+    command = f"invoke {shlex.join(sys.argv[1:])}"
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(interrupts.words(progress.reached(), shell.killed, command)) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise MissingToolError("The disk is full.", str(error), f"free some space, then `{command}` again") from error
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
@@ -109,7 +126,7 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _scratch(parent: Path) -> Iterator[Path]:
+def _scratch(parent: Path, shell: Shell) -> Iterator[Path]:
     """A folder of this process, gone afterwards; and gone now, those of processes that were killed."""
     for folder in parent.glob("run-*"):
         if not _runs(int(folder.name.removeprefix("run-"))):
@@ -119,6 +136,7 @@ def _scratch(parent: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        shell.stop()  # from here on signals are swallowed: there is nothing left to stop but this
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -138,15 +156,21 @@ def _plain(value: Any) -> Any:
 
 
 def _words(error: BaseException, environment: str | None) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "Interrupted. No tool is left running and no state lock is held."
-    known = hasattr(error, "exit_code")
-    return str(error).replace("--env ...", f"--env {environment or ''}") if known else repr(error)
+    if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+        return "Interrupted; the same command again continues."
+    if not isinstance(error, Interrupted) and not hasattr(error, "exit_code"):
+        return repr(error)
+    return str(error).replace("--env ...", f"--env {environment or ''}")
+
+
+def _raw(text: bytes) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, text)
 
 
 def _prepare_process() -> None:
     """Every way to be asked to stop is one, and a terminal that cannot show a character shows another."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -154,7 +178,8 @@ def _prepare_process() -> None:
 
 
 def _end(message: str, code: int) -> NoReturn:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not change how we end
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not change how we end
     if {"--debug", "-d"} & set(sys.argv):  # invoke takes it before and after the task's name, and keeps it to itself
         traceback.print_exc()
     Screen(stderr=True).print(message, style="red", markup=False, soft_wrap=True)

@@ -12,6 +12,7 @@ has the alias from the start, because a Function URL needs one; a public URL sta
 step looks at what exists first, so a deploy that was cut off anywhere is continued by the next one.
 """
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from delivery import (
     docker,
     function,
     function_url,
+    lock,
     parallel,
     publish,
     registry,
@@ -82,7 +84,8 @@ def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] =
             "commit": bench.source.tag,
             "architecture": _ARCHITECTURES[bench.settings.platform],
         }
-        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
+        work = functools.partial(terraform.plan, stack, values, bench.scratch, bench.shell, stage.say)
+        saved = lock.patiently(bench.aws, stack, bench.shell, stage.say, work)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.detail(words)
@@ -98,7 +101,8 @@ def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:
             outputs = terraform.outputs(saved.stack, bench.shell)
             stage.done("nothing to do")
         else:
-            outputs = terraform.apply(saved, bench.shell, stage.say)
+            work = functools.partial(terraform.apply, saved, bench.shell, stage.say)
+            outputs = lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, work)
             stage.done(saved.done())
     return function.deployed(outputs)
 

@@ -109,6 +109,8 @@ def move(aws: Aws, function: Function, seen: Alias) -> None:
         except ClientError as error:
             if code(error) != "PreconditionFailedException":
                 raise
+            if alias(aws, function).version == function.version:  # our own move, whose answer was lost
+                return
             raise RefusedError(
                 f"The alias {function.alias} was moved by somebody else meanwhile.",
                 f"It named version {seen.version} when this deploy began to verify version {function.version}.",

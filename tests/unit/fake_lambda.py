@@ -1,5 +1,6 @@
 """Fakes of Lambda, S3 and of the whole of AWS, as strict as those in fakes.py."""
 
+import io
 import json
 
 from fakes import ACCOUNT, FakeEcr, _Fake, operation, refusal
@@ -123,6 +124,14 @@ class FakeS3(_Fake):
     def __init__(self, *buckets):
         super().__init__()
         self.buckets = set(buckets)
+        self.locks: dict[str, str] = {}
+
+    @operation
+    def get_object(self, Bucket, Key):
+        assert Bucket in self.buckets
+        if Key not in self.locks:
+            raise refusal("NoSuchKey", "The specified key does not exist.", "GetObject")
+        return {"Body": io.BytesIO(self.locks[Key].encode())}
 
     @operation
     def head_bucket(self, Bucket):

@@ -89,7 +89,7 @@ def answers(*changes, **more):
         "docker context inspect": "unix:///run/docker.sock\n",
         "docker login": "Login Succeeded\n",
         "docker buildx bake": _bake,
-        "terraform init": "",
+        "terraform init": initialised,
         "terraform plan": "",
         "terraform show": shown(*changes),
         "terraform apply": "",
@@ -135,3 +135,11 @@ def _bake(command):
     # buildx writes its record where it is told to
     Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(BAKED)
     return BUILT
+
+
+def initialised(command):
+    """What Terraform's init leaves: where the state is, and so its lock."""
+    backend = {"config": {"bucket": "state", "key": "service.tfstate"}}
+    data = Path(command.variables["TF_DATA_DIR"])
+    (data / "terraform.tfstate").write_text(json.dumps({"backend": backend}))
+    return ""

@@ -15,16 +15,17 @@ bootstrap publish
 verify releases
 workbench
 function_url
-function registry
+function registry lock
 transfer
 docker terraform login distribution
-source tools parallel summary
+source tools parallel summary interrupts
 buildlog diagnostics mirror progress sse
 shell aws
+child
 output permissions
 settings image errors clock
 """
-EFFECTS = {"subprocess": {"shell"}, "boto3": {"aws"}, "time": {"clock"}, "datetime": {"clock", "deploy"}}
+EFFECTS = {"subprocess": {"child"}, "boto3": {"aws"}, "time": {"clock"}, "datetime": {"clock", "deploy", "lock"}}
 
 
 def imports(path):

@@ -10,7 +10,9 @@ from delivery.parallel import both
 
 
 class Stoppable:
-    """A shell whose `stop` can be waited for."""
+    """A shell whose `stop` can be waited for; `busy`: whether it runs a tool."""
+
+    busy = True
 
     def __init__(self):
         self.asked = threading.Event()
@@ -80,3 +82,21 @@ def test_an_interrupt_of_the_task_itself_stops_both_lanes(shell, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         both(shell, shell.work, shell.work)
     assert shell.asked.is_set()
+
+
+def test_an_interrupt_waits_for_no_lane_that_runs_no_tool_such_as_a_call_that_aws_does_not_answer(shell):
+    shell.busy = False
+    never, met = threading.Event(), threading.Event()
+
+    def unanswered():
+        met.set()
+        never.wait(60)
+
+    def interrupted():
+        met.wait(10)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        both(shell, unanswered, interrupted)
+    assert not never.is_set()
+    never.set()
