@@ -6,7 +6,7 @@ import subprocess
 import nox
 
 nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
-nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "integration", "workflow"]
+nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "integration", "workflow", "chaos"]
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
 
@@ -59,6 +59,12 @@ def integration(session: nox.Session) -> None:
 def workflow(session: nox.Session) -> None:
     """The workflows of GitHub, unmodified, on this machine: preprod and prod are two accounts of the emulator."""
     session.run("pytest", "tests/workflow", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Everything that can break does: faults in each stage, cancels at any moment (`-- --cancels 100`), secrets."""
+    session.run("pytest", "tests/chaos", *session.posargs)
 
 
 @nox.session

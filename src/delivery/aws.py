@@ -86,7 +86,7 @@ class Aws:
 
     def _make(self, service: str, config: Config) -> Any:
         with explained("find AWS credentials"), _environment(self._variables):
-            session: Any = boto3.Session(region_name=self._region)  # its stubs want literal names, and have no events
+            session: Any = boto3.Session(region_name=self._region)  # its stubs want literal names and silent handlers
             session.events.register("needs-retry.lambda", settling)
             client: Any = session.client(service, config=config)
             return client
