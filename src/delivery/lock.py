@@ -22,6 +22,7 @@ T = TypeVar("T")
 PROC = Path("/proc")
 _LOOK = 1.0  # seconds between two looks at a lock that is waited for
 _START = timedelta(seconds=60)  # from Terraform's start to its lock: it opens the backend in between
+_BLUR = 2.0  # seconds: the boot's time is a whole number of them
 # AWS ends a role's session after an hour unless told otherwise: who is silent longer could not write the state either.
 _OLD = timedelta(hours=1)
 
@@ -93,7 +94,7 @@ def require_dead(found: Lock, stack: Stack) -> None:
     """Raises RefusedError while the holder may still be alive."""
     hint = f"wait for it; or look yourself, then: invoke unlock --env ... --stack {stack.name} --lock {found.id}"
     if found.here and PROC.is_dir():
-        if pids := _terraforms(stack):
+        if pids := _terraforms(found, stack):
             what = f"The lock is held by {found.words()}, on this machine, and that may still run."
             raise RefusedError(what, f"Terraform runs here as process {', '.join(map(str, pids))}.", hint)
     elif (age := clock.now() - found.created) < _OLD:
@@ -137,15 +138,15 @@ def _ours_and_dead(found: Lock, stack: Stack) -> bool:
     if not (found.here and PROC.is_dir() and stack.unfinished.exists()):
         return False
     since = found.created - datetime.fromisoformat(stack.unfinished.read_text())
-    return timedelta() <= since <= _START and not _terraforms(stack)
+    return timedelta() <= since <= _START and not _terraforms(found, stack)
 
 
-def _terraforms(stack: Stack) -> list[int]:
-    """Every Terraform on this machine that could hold the lock: all but those that say they work elsewhere."""
-    found = []
+def _terraforms(found: Lock, stack: Stack) -> list[int]:
+    """Every Terraform on this machine that could hold the lock: all but those that began later or work elsewhere."""
+    processes = []
     for process in PROC.glob("[0-9]*"):
         try:
-            if (process / "comm").read_text().strip() != "terraform" or _ended(process):
+            if (process / "comm").read_text().strip() != "terraform" or not _ran(process, found.created):
                 continue
             environ = (process / "environ").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
@@ -154,10 +155,13 @@ def _terraforms(stack: Stack) -> list[int]:
             environ = []
         where = [Path(os.fsdecode(item)[len("TF_DATA_DIR=") :]) for item in environ if item.startswith(b"TF_DATA_DIR=")]
         if not where or where[0].parts[-2:] == (stack.environment, stack.name):
-            found.append(int(process.name))
-    return sorted(found)
+            processes.append(int(process.name))
+    return sorted(processes)
 
 
-def _ended(process: Path) -> bool:
-    """Whether only its number is left: a zombie; proc(5), `stat`, third field."""
-    return (process / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+def _ran(process: Path, when: datetime) -> bool:
+    """Whether it was there by then and still is; proc(5), /proc/pid/stat fields 3 and 22, /proc/stat `btime`."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    booted = next(line for line in (PROC / "stat").read_text().splitlines() if line.startswith("btime"))
+    began = int(booted.split()[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return fields[0] not in "ZX" and began <= when.timestamp() + _BLUR

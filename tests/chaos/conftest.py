@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from checkout import Checkout, Outcome
-from faulty import relaying
+from faulty import relaying, through
 from place import PASSWORD, Place
 from shims import records, shim
 from watch import Watch
@@ -70,12 +70,6 @@ def place(watched):
     """Where the first deploy went well."""
     assert watched.outcome.code == 0, watched.outcome.text
     return watched.place
-
-
-def through(relay):
-    """What leads every tool through a relay."""
-    names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
-    return {f"INVOKE_ENVIRONMENTS_PREPROD_VARIABLES_{name}": relay.address for name in names}
 
 
 def _password(place):

@@ -167,3 +167,9 @@ def relaying(endpoint: str, *rules: Rule, rewrites=()):
         relay.shutdown()
         relay.server_close()
         serving.join(5)
+
+
+def through(relay):
+    """What leads every tool through a relay."""
+    names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
+    return {f"INVOKE_ENVIRONMENTS_PREPROD_VARIABLES_{name}": relay.address for name in names}

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,8 +20,12 @@ BUCKET = f"sse-streaming-tfstate-{ENV}-{ACCOUNT}"
 SOURCE = "src/lambdas/sse_streaming/app.py"
 TFVARS = f"infrastructure/service/{ENV}.tfvars"
 # What comes from the environment of the process that types, as on a laptop or in a job.
-KEYS = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "s3cr3t-of-aws", "AWS_SESSION_TOKEN": "s3ss10n-token"}
-PASSWORD = "r3gistry-passw0rd"
+KEYS = {
+    "AWS_ACCESS_KEY_ID": ACCOUNT,
+    "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
+    "AWS_SESSION_TOKEN": secrets.token_hex(40),
+}
+PASSWORD = secrets.token_hex(30)
 TOOLS = {"terraform", "docker", "docker-buildx", "git"}
 
 

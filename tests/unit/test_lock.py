@@ -28,6 +28,7 @@ def time(monkeypatch, tmp_path):
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(clock, "sleep", lambda seconds: setattr(made, "time", made.time + seconds))
     (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "stat").write_text(f"cpu 1 2\nbtime {int(NOW.timestamp()) - 86_400 * 9}\n")
     monkeypatch.setattr(lock, "PROC", tmp_path / "proc")
     return made
 
@@ -50,14 +51,14 @@ def held(who="ada@elsewhere", age=timedelta(minutes=2)):
     return aws
 
 
-def runs(stack, pid, comm="terraform", data="preprod/service", state="S"):
-    """A process of this machine; `data`: where it says it works."""
+def runs(pid, comm="terraform", data="preprod/service", state="S", began=86_400):
+    """A process of this machine; `data`: where it says it works; `began`: seconds after the boot, nine days ago."""
     folder = lock.PROC / str(pid)
     folder.mkdir()
     (folder / "comm").write_text(f"{comm}\n")
-    (folder / "stat").write_text(f"{pid} ({comm}) {state} 1 1")
+    ticks = began * os.sysconf("SC_CLK_TCK")
+    (folder / "stat").write_text(f"{pid} ({comm}) {state} {' '.join(['1'] * 18)} {ticks} 1")
     (folder / "environ").write_bytes(f"A=b\0TF_DATA_DIR=/x/.deploy/{data}\0".encode() if data else b"A=b\0")
-    del stack
 
 
 def never():
@@ -121,21 +122,22 @@ def test_a_lock_of_another_machine_is_refused_while_it_is_young_and_removed_when
 
 @pytest.mark.parametrize("data", ["preprod/service", ""])
 def test_a_lock_of_this_machine_is_refused_while_a_terraform_runs_that_could_hold_it(stack, data):
-    runs(stack, 71, data=data)
+    runs(71, data=data)
     with pytest.raises(RefusedError, match="on this machine, and that may still run") as caught:
         lock.release(held(HERE, timedelta(days=2)), stack, "", FakeShell())
     assert caught.value.why == "Terraform runs here as process 71."
 
 
 def test_what_works_elsewhere_or_is_no_terraform_or_has_ended_holds_no_lock(stack):
-    runs(stack, 71, data="prod/service")
-    runs(stack, 72, comm="bash")
-    runs(stack, 73, state="Z")
+    runs(71, data="prod/service")
+    runs(72, comm="bash")
+    runs(73, state="Z")
+    runs(74, began=86_400 * 9 + 60)
     assert lock.release(held(HERE, timedelta(seconds=1)), stack, "", forced()).startswith("Removed")
 
 
 def test_who_names_the_lock_has_looked_and_another_id_is_refused(stack):
-    runs(stack, 71)
+    runs(71)
     assert lock.release(held(HERE), stack, ID, forced()).startswith("Removed")
     with pytest.raises(RefusedError, match=f"The lock is another one: {ID}"):
         lock.release(held(HERE), stack, "b" * 8, FakeShell())
@@ -168,6 +170,6 @@ def test_a_lock_that_our_own_killed_run_left_is_removed_without_asking(stack):
 def test_a_lock_that_may_be_somebody_else_s_is_not_removed(stack, before, who, running):
     began(stack, before)
     if running:
-        runs(stack, 71)
+        runs(71)
     with pytest.raises(TerraformError, match="The state is locked by"):
         lock.patiently(held(who), stack, FakeShell(), print, never)
