@@ -43,6 +43,9 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
             except KeyboardInterrupt as error:
                 _end(_words(error, kwargs.get("env")), INTERRUPTED)
             except Exception as error:
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    hint = f"free some space, then `{_command()}` again"
+                    error = MissingToolError("The disk is full.", str(error), hint)
                 if not hasattr(error, "exit_code"):
                     raise
                 _end(_words(error, kwargs.get("env")), error.exit_code)
@@ -95,16 +98,11 @@ def _summarised(progress: Progress, environments: tuple[str | None, ...]) -> Ite
 
 @contextlib.contextmanager
 def _situated(progress: Progress, shell: Shell) -> Iterator[None]:
-    """What stops everything, in words: an interrupt with what it leaves, a full disk with what to do."""
-    command = f"invoke {shlex.join(sys.argv[1:])}"
+    """An interrupt says what it leaves."""
     try:
         yield
     except KeyboardInterrupt as error:
-        raise Interrupted(interrupts.words(progress.reached(), shell.killed, command)) from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise MissingToolError("The disk is full.", str(error), f"free some space, then `{command}` again") from error
+        raise Interrupted(interrupts.words(progress.reached(), shell.killed, _command())) from error
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
@@ -161,6 +159,10 @@ def _words(error: BaseException, environment: str | None) -> str:
     if not isinstance(error, Interrupted) and not hasattr(error, "exit_code"):
         return repr(error)
     return str(error).replace("--env ...", f"--env {environment or ''}")
+
+
+def _command() -> str:
+    return f"invoke {shlex.join(sys.argv[1:])}"
 
 
 def _raw(text: bytes) -> None:

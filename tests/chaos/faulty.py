@@ -113,7 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(answer, kept)
             return
         said = answer.data
-        for old, new in self.server.rewrites:
+        # Nothing else: an address that comes back in a state would look like a change later.
+        for old, new in self.server.rewrites if "GetAuthorizationToken" in self.headers.get("X-Amz-Target", "") else ():
             said = said.replace(old.encode(), new.encode())
         headed = self.command == "HEAD"
         self._answer(answer.status, kept, answer.headers.get("Content-Length", 0) if headed else len(said))
