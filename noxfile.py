@@ -56,15 +56,15 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
-def chaos(session: nox.Session) -> None:
-    """Deploys of what must never serve, under traffic."""
-    session.run("pytest", "tests/chaos", *session.posargs)
-
-
-@nox.session
 def workflow(session: nox.Session) -> None:
     """The workflows of GitHub, unmodified, on this machine: preprod and prod are two accounts of the emulator."""
     session.run("pytest", "tests/workflow", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Everything that can break does: bad images, faults in each stage, cancels at any moment (`-- --cancels 100`)."""
+    session.run("pytest", "tests/chaos", *session.posargs)
 
 
 @nox.session

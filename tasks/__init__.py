@@ -1,6 +1,6 @@
 """What `invoke` can do. Each task chains what it needs; each alone works. nox asks, invoke changes."""
 
-from tasks.keep import bootstrap, prune, sandbox_down, sandbox_status, sandbox_up, tf_unlock
+from tasks.keep import bootstrap, prune, sandbox_down, sandbox_status, sandbox_up, unlock
 from tasks.look import diff, doctor, job_summary, releases, status, stream
 from tasks.ship import build_image, deploy, promote, push_image, rollback, tf_apply, tf_plan, verify
 
@@ -23,6 +23,6 @@ __all__ = [
     "stream",
     "tf_apply",
     "tf_plan",
-    "tf_unlock",
+    "unlock",
     "verify",
 ]

@@ -6,7 +6,8 @@ from invoke.context import Context
 
 from delivery import bootstrap as foundation
 from delivery import deploy as story
-from delivery import docker, terraform
+from delivery import docker
+from delivery import lock as locks
 from delivery import prune as pruning
 from delivery.console import ENV, asked, confirmed, say, task
 from sandbox import lifecycle
@@ -23,11 +24,17 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Se
         foundation.apply(b, saved)
 
 
-@task(help={**ENV, "lock": "the ID in the message that said so", "stack": "whose state is locked: service or registry"})
-def tf_unlock(c: Context, env: str | None = None, lock: str = "", stack: str = story.STACK) -> None:
-    """Remove a state lock that a dead run left behind."""
+@task(
+    help={
+        **ENV,
+        "lock": "its ID: you have looked, and its owner is dead",
+        "stack": "whose state is locked: service or registry",
+    }
+)
+def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = story.STACK) -> None:
+    """Show who holds a state lock, and remove it if its owner cannot be alive any more."""
     with bench(c, env) as b:
-        terraform.unlock(story.initialise(b, stack), lock, b.shell)
+        say(locks.release(b.aws, story.initialise(b, stack), lock, b.shell))
 
 
 @task(help={**ENV, "yes": "do not ask", "dry_run": "only show what would go"})

@@ -56,8 +56,8 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
 def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> None:
     """Show environments side by side: what is live, since when, by whom, what drifted; whether it is the same bytes."""
     names = console.chosen(c, env or ())
-    with console.opening(ROOT, c, *names, quiet=json) as opened:
-        places = overview.look(names, opened)
+    with console.opening(ROOT, c, *names, quiet=json) as (shell, opened):
+        places = overview.look(names, shell, opened)
     if json:
         say(overview.document(places))
         return

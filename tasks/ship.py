@@ -11,7 +11,7 @@ from delivery import promote as promotion
 from delivery import publish as images
 from delivery import rollback as undoing
 from delivery.console import ENV, confirmed, say, task
-from tasks.common import CANARY, DESTROY, ROOT, YES, bench
+from tasks.common import CANARY, DESTROY, LOCK_WAIT, ROOT, YES, bench, waiting
 
 
 @task(help=ENV)
@@ -30,17 +30,19 @@ def push_image(c: Context, env: str | None = None) -> None:
         say(image.uri)
 
 
-@task(help=ENV)
-def tf_plan(c: Context, env: str | None = None) -> None:
+@task(help={**ENV, **LOCK_WAIT})
+def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
     """Publish the image, then say what a deploy would change in the infrastructure."""
-    with bench(c, env) as b:
+    with bench(waiting(c, lock_wait), env) as b:
         story.plan(b, story.guard(b))
 
 
-@task(help=DESTROY, iterable=["destroy"])
-def tf_apply(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
+@task(help=DESTROY | LOCK_WAIT, iterable=["destroy"])
+def tf_apply(
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, lock_wait: str = ""
+) -> None:
     """Plan and apply: publishes a new version, and leaves the alias `live` where it is."""
-    with bench(c, env) as b:
+    with bench(waiting(c, lock_wait), env) as b:
         saved = story.plan(b, story.guard(b), tuple(destroy or ()))
         confirmed(b, yes, f"Apply this to {env}?")
         story.apply(b, saved)
@@ -54,13 +56,18 @@ def verify(c: Context, env: str | None = None) -> None:
             release.check(b, target)
 
 
-@task(help=DESTROY | CANARY, iterable=["destroy"])
+@task(help=DESTROY | CANARY | LOCK_WAIT, iterable=["destroy"])
 def deploy(
-    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, canary: str = ""
+    c: Context,
+    env: str | None = None,
+    yes: bool = False,
+    destroy: Sequence[str] | None = None,
+    canary: str = "",
+    lock_wait: str = "",
 ) -> None:
     """Build, push, plan, apply, verify the new version's stream, then make it live."""
     steps = shifting.steps(canary)
-    with bench(c, env) as b:
+    with bench(waiting(c, lock_wait), env) as b:
         saved = story.plan(b, story.guard(b), tuple(destroy or ()))
         confirmed(b, yes, f"Apply this to {env}?")
         released = story.deliver(b, saved, steps)

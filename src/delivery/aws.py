@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/boto3/latest/guide/retries.html: throttling, 5xx and connection errors
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
+# "The operation cannot be performed at this time. An update is in progress for resource": refused, so not begun.
+_BUSY = "cannot be performed at this time"
+_SETTLES = 30  # times, a second apart
 _LOCK = threading.Lock()
 _NO_CREDENTIALS = (
     exceptions.NoCredentialsError,
@@ -104,8 +107,20 @@ class Aws:
 
     def _make(self, service: str, config: Config) -> Any:
         with explained("find AWS credentials"), _environment(self._variables):
-            client: Any = boto3.Session(region_name=self._region).client  # the stubs want a literal service name
-            return client(service, config=config)
+            session: Any = boto3.Session(region_name=self._region)  # its stubs want literal names and silent handlers
+            session.events.register("needs-retry.lambda", settling)
+            client: Any = session.client(service, config=config)
+            return client
+
+
+def settling(response: Any, attempts: int, **_: Any) -> float | None:
+    """Seconds until botocore sends again what Lambda refused while an earlier change settles; None: not for this.
+
+    botocore's own modes do not retry a conflict: https://docs.aws.amazon.com/boto3/latest/guide/retries.html.
+    """
+    error = response[1].get("Error", {}) if response else {}
+    conflict = error.get("Code") == "ResourceConflictException" and _BUSY in error.get("Message", "")
+    return 1.0 if conflict and attempts <= _SETTLES else None
 
 
 @contextlib.contextmanager

@@ -4,7 +4,9 @@ The bucket is made by an API call when it is missing; Terraform then adopts it w
 own state in it.
 """
 
-from delivery import docker, registry, state, terraform
+import functools
+
+from delivery import docker, lock, registry, state, terraform
 from delivery.aws import ClientError, code, explained
 from delivery.errors import CloudError
 from delivery.settings import Environment
@@ -33,7 +35,8 @@ def plan(bench: Workbench, names: tuple[str, ...], destroy: tuple[str, ...] = ()
             _create_bucket(bench, bucket(bench))
         stack = terraform.init(bench.settings, STACK, bench.shell, stage.say)
         values = {**vars_of(where), "images": names}
-        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
+        work = functools.partial(terraform.plan, stack, values, bench.scratch, bench.shell, stage.say)
+        saved = lock.patiently(bench.aws, stack, bench.shell, stage.say, work)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.line(f"    {words}")
@@ -48,7 +51,8 @@ def apply(bench: Workbench, saved: Plan) -> None:
             outputs = terraform.outputs(saved.stack, bench.shell)
             stage.done("nothing to do")
         else:
-            outputs = terraform.apply(saved, bench.shell, stage.say)
+            work = functools.partial(terraform.apply, saved, bench.shell, stage.say)
+            outputs = lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, work)
             stage.done(saved.done())
     for name, variable in _ROLES.items():
         if arn := outputs.get(name):

@@ -1,10 +1,11 @@
 """Our `@task`: a failure becomes a message and an exit code here, and nowhere else."""
 
 import contextlib
+import errno
 import functools
 import io
 import os
-import shutil
+import shlex
 import signal
 import sys
 import traceback
@@ -17,10 +18,10 @@ from invoke.config import DataProxy
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from delivery import settings, summary
-from delivery.errors import INTERRUPTED, RefusedError, naming
+from delivery import interrupts, scratch, settings, summary
+from delivery.errors import INTERRUPTED, Interrupted, MissingToolError, RefusedError, naming
 from delivery.progress import Progress, Screen
-from delivery.shell import Shell
+from delivery.shell import SIGNALS, Shell
 from delivery.workbench import Request, Workbench, open_bench
 
 ENV = {"env": "the environment, one of those in invoke.yaml"}
@@ -39,8 +40,11 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
                 _prepare_process()
                 body(context, *args, **kwargs)
             except KeyboardInterrupt as error:
-                _end(_words(error, None), INTERRUPTED)
+                _end(_words(error, kwargs.get("env")), INTERRUPTED)
             except Exception as error:
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    hint = f"free some space, then `{_command()}` again"
+                    error = MissingToolError("The disk is full.", str(error), hint)
                 if not hasattr(error, "exit_code"):
                     raise
                 _end(_words(error, kwargs.get("env")), error.exit_code)
@@ -53,22 +57,22 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
 @contextlib.contextmanager
 def bench(root: Path, context: Context, env: str | None, quiet: bool = False) -> Iterator[Workbench]:
     """The workbench of one environment; see `opening`."""
-    with opening(root, context, env, quiet=quiet) as opened:
+    with opening(root, context, env, quiet=quiet) as (_, opened):
         yield opened(env)
 
 
 @contextlib.contextmanager
 def benches(root: Path, context: Context, *environments: str | None) -> Iterator[tuple[Workbench, ...]]:
     """A workbench for each environment; see `opening`."""
-    with opening(root, context, *environments) as opened:
+    with opening(root, context, *environments) as (_, opened):
         yield tuple(map(opened, environments))
 
 
 @contextlib.contextmanager
 def opening(
     root: Path, context: Context, *environments: str | None, quiet: bool = False
-) -> Iterator[Callable[[str | None], Workbench]]:
-    """Opens the workbenches of environments, with progress shown and signals forwarded as long as this is open.
+) -> Iterator[tuple[Shell, Callable[[str | None], Workbench]]]:
+    """The shell, and what opens workbenches; progress is shown and signals are forwarded as long as this is open.
 
     `quiet`: progress goes to stderr, so that stdout has the answer alone. Their scratch folder is gone afterwards: a
     plan or a login in it may hold secrets, and is good for one run only.
@@ -77,17 +81,18 @@ def opening(
     progress = Progress(Screen(stderr=quiet))
     config = _plain(context.config)
     with (
-        _scratch(root / ".deploy") as scratch,
-        shell.forwarding(),
+        shell.forwarding(lambda: _raw(interrupts.STILL)),
+        scratch.folder(root / ".deploy", shell) as mine,
         progress.showing(),
         _summarised(progress, environments),
+        _situated(progress, shell),
     ):
 
         def opened(name: str | None) -> Workbench:
             with naming(name or ""):
-                return open_bench(Request(root, name, config, scratch), shell, progress)
+                return open_bench(Request(root, name, config, mine), shell, progress)
 
-        yield opened
+        yield shell, opened
 
 
 @contextlib.contextmanager
@@ -103,6 +108,15 @@ def _summarised(progress: Progress, environments: tuple[str | None, ...]) -> Ite
 def chosen(context: Context, names: Sequence[str]) -> tuple[str, ...]:
     """The environments that were named, or all that need not be started. Raises ConfigurationError."""
     return settings.chosen(_plain(context.config), names)
+
+
+@contextlib.contextmanager
+def _situated(progress: Progress, shell: Shell) -> Iterator[None]:
+    """An interrupt says what it leaves."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(interrupts.words(progress.reached(), shell.killed, _command())) from error
 
 
 def confirmed(bench: Workbench, yes: bool, question: str) -> None:
@@ -129,45 +143,31 @@ def say(text: str) -> None:
     Screen().print(text, markup=False, soft_wrap=True)
 
 
-@contextlib.contextmanager
-def _scratch(parent: Path) -> Iterator[Path]:
-    """A folder of this process, gone afterwards; and gone now, those of processes that were killed."""
-    for folder in parent.glob("run-*"):
-        if not _runs(int(folder.name.removeprefix("run-"))):
-            shutil.rmtree(folder, ignore_errors=True)
-    folder = parent / f"run-{os.getpid()}"
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)  # asks, sends nothing: kill(2)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _plain(value: Any) -> Any:
     """Invoke's configuration as ordinary dicts: its proxies are no Mapping."""
     return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, DataProxy) else value
 
 
 def _words(error: BaseException, environment: str | None) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "Interrupted. No tool is left running and no state lock is held."
-    known = hasattr(error, "exit_code")
-    return str(error).replace("--env ...", f"--env {environment or ''}") if known else repr(error)
+    if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+        return "Interrupted; the same command again continues."
+    if not isinstance(error, Interrupted) and not hasattr(error, "exit_code"):
+        return repr(error)
+    return str(error).replace("--env ...", f"--env {environment or ''}")
+
+
+def _command() -> str:
+    return f"invoke {shlex.join(sys.argv[1:])}"
+
+
+def _raw(text: bytes) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, text)
 
 
 def _prepare_process() -> None:
     """Every way to be asked to stop is one, and a terminal that cannot show a character shows another."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -175,7 +175,8 @@ def _prepare_process() -> None:
 
 
 def _end(message: str, code: int) -> NoReturn:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not change how we end
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not change how we end
     if {"--debug", "-d"} & set(sys.argv):  # invoke takes it before and after the task's name, and keeps it to itself
         traceback.print_exc()
     Screen(stderr=True).print(message, style="red", markup=False, soft_wrap=True)

@@ -12,10 +12,11 @@ has the alias from the start, because a Function URL needs one; a public URL sta
 step looks at what exists first, so a deploy that was cut off anywhere is continued by the next one.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
-from delivery import bootstrap, docker, function, parallel, publish, registry, source, state, terraform
+from delivery import bootstrap, docker, function, lock, parallel, publish, registry, source, state, terraform
 from delivery import release as releasing
 from delivery.canary import Move, Step
 from delivery.errors import RefusedError
@@ -55,7 +56,8 @@ def plan(bench: Workbench, images: tuple[Image, ...], destroy: tuple[str, ...] =
     published, stack = parallel.both(bench.shell, lambda: publish.publish(bench, images), lambda: initialise(bench))
     with bench.progress.stage("plan") as stage:
         values = values_of(bench, {image.name: image.uri for image in published}, bench.source.tag)
-        saved = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
+        work = functools.partial(terraform.plan, stack, values, bench.scratch, bench.shell, stage.say)
+        saved = lock.patiently(bench.aws, stack, bench.shell, stage.say, work)
         stage.done(saved.words()[-1])
     for words in saved.words()[:-1]:
         bench.progress.detail(words)
@@ -84,7 +86,8 @@ def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:
             outputs = terraform.outputs(saved.stack, bench.shell)
             stage.done("nothing to do")
         else:
-            outputs = terraform.apply(saved, bench.shell, stage.say)
+            work = functools.partial(terraform.apply, saved, bench.shell, stage.say)
+            outputs = lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, work)
             stage.done(saved.done())
     return function.deployed(outputs)
 

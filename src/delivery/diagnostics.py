@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from delivery import permissions
-from delivery.errors import TerraformError
+from delivery.errors import LockedError, TerraformError
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
 # The lock's fields as Terraform prints them; statemgr.LockInfo in hashicorp/terraform.
@@ -25,6 +25,8 @@ class Diagnostics:
     say: Callable[[str], None]
     errors: list[dict[str, Any]] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
+    killed: bool = False
+    """Whether a signal ended it, so that it could not release the lock."""
 
     def feed(self, line: str) -> None:
         """Take one line of Terraform's output."""
@@ -52,6 +54,12 @@ class Diagnostics:
             return TerraformError(f"Terraform may not {doing} {stack}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
             return _locked(text, stack)
+        if "Saved plan is stale" in text:
+            what = f"The plan of {stack} is stale: somebody else changed it meanwhile."
+            return TerraformError(what, "Nothing was applied.", "run the same again, which plans anew")
+        if re.search(r"ExpiredToken|InvalidClientTokenId", text):
+            hint = "`aws sso login` (or renew the credentials), then run the same command again"
+            return TerraformError(f"The credentials expired before Terraform could {doing} {stack}.", text, hint)
         if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):
             return TerraformError("The state bucket does not exist.", text, "invoke bootstrap --env ...")
         if self.providers_unreachable:
@@ -68,12 +76,21 @@ def _text(error: dict[str, Any]) -> str:
     return f"{error['summary']}{where}" + (f": {detail}" if detail else "")
 
 
-def _locked(text: str, stack: str) -> TerraformError:
+def _locked(text: str, stack: str) -> LockedError:
     lock = dict(_LOCK.findall(text))
     who, since = lock.get("Who", "somebody"), lock.get("Created", "an unknown time")
-    operation = lock.get("Operation", "an operation").removeprefix("OperationType")
-    return TerraformError(
-        f"The state is locked by {who} since {since} ({operation.lower()}).",
+    return locked(stack, f"{who} since {since} ({operation(lock.get('Operation', ''))})")
+
+
+def operation(name: str) -> str:
+    """What the holder of a lock does, such as `apply`; statemgr.LockInfo calls it OperationTypeApply."""
+    return name.removeprefix("OperationType").lower() or "an operation"
+
+
+def locked(stack: str, holder: str) -> LockedError:
+    """The failure of a run that found the state locked; `holder`: who, since when, what for."""
+    return LockedError(
+        f"The state is locked by {holder}.",
         "Two runs at once would overwrite each other.",
-        f"wait for that run; if it is dead: invoke tf-unlock --env ... --stack {stack} --lock {lock.get('ID', 'ID')}",
+        f"--lock-wait 5m waits for that run; if it is dead: invoke unlock --env ... --stack {stack}",
     )

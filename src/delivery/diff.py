@@ -6,11 +6,11 @@ here: the commit; the image as it would be pushed -+-> commits, layers; and Terr
 
 from dataclasses import dataclass, replace
 
-from delivery import deploy, docker, function, parallel, publish, registry, source, terraform
+from delivery import deploy, docker, function, parallel, publish, registry, source, state, terraform
 from delivery.errors import BuildError
 from delivery.gate import Candidate
 from delivery.image import PublishedImage
-from delivery.terraform import Plan, Stack
+from delivery.terraform import Plan
 from delivery.workbench import Workbench, require_docker
 
 
@@ -80,10 +80,10 @@ def find(bench: Workbench) -> Difference:
     registry.require_repositories(bench.aws, images)
     built, stack = parallel.both(bench.shell, lambda: publish.preview(bench, images), lambda: deploy.initialise(bench))
     with bench.progress.stage("compare") as stage:
-        live = _live(bench, stack)
+        live = _live(bench)
         changes = tuple(_change(bench, image, seen, live.get(image.name)) for image, seen in built)
         values = deploy.values_of(bench, {image.name: image.uri for image, _ in built}, bench.source.tag)
-        plan = terraform.plan(stack, values, bench.scratch, bench.shell, stage.say)
+        plan = terraform.plan(replace(stack, locks=False), values, bench.scratch, bench.shell, stage.say)
         found = Difference(changes, plan)
         stage.done(f"commit {bench.source.short} against what is live")
     for line in found.words():
@@ -91,10 +91,9 @@ def find(bench: Workbench) -> Difference:
     return found
 
 
-def _live(bench: Workbench, stack: Stack) -> dict[str, Live]:
-    outputs = terraform.outputs(stack, bench.shell)
+def _live(bench: Workbench) -> dict[str, Live]:
     found = {}
-    for target in function.deployed(outputs) if "functions" in outputs else ():
+    for target in state.functions(bench):
         version = function.alias(bench.aws, target).version
         repository, _, digest = function.image_uri(bench.aws, target, version).partition("@")
         commit = function.commit(bench.aws, replace(target, version=version))

@@ -2,7 +2,7 @@
 
     DeliveryError            never raised itself
     +-- ConfigurationError   2  a missing or wrong setting, an unknown environment
-    +-- MissingToolError     3  docker, buildx, terraform or git absent or too old
+    +-- MissingToolError     3  docker, buildx, terraform or git absent or too old, or the disk is full
     +-- RefusedError         4  possible but unsafe
     +-- BuildError           5  no usable image: build, push, media type, platform, size
     +-- TerraformError       6  infrastructure did not change as asked; lock held
@@ -68,6 +68,10 @@ class TerraformError(DeliveryError):
     exit_code = 6
 
 
+class LockedError(TerraformError):
+    """Somebody else holds the state's lock; nothing was changed, so it can be tried again."""
+
+
 class UnhealthyError(DeliveryError):
     """A version was deployed and does not stream; the alias did not move."""
 
@@ -78,6 +82,10 @@ class CloudError(DeliveryError):
     """AWS or the registry refused, or cannot be reached."""
 
     exit_code = 8
+
+
+class Interrupted(KeyboardInterrupt):
+    """An interrupt that can say in one line what it left."""
 
 
 @contextlib.contextmanager

@@ -7,9 +7,7 @@ from typing import IO
 _LATE = 2.0  # seconds that a grandchild may hold a pipe after the child has ended
 
 
-def collect(
-    stdout: IO[str] | None, stderr: IO[str] | None, on_line: Callable[[str], None]
-) -> Callable[[], tuple[str, str]]:
+def collect(stdout: IO[str], stderr: IO[str], on_line: Callable[[str], None]) -> Callable[[], tuple[str, str]]:
     """Read both in threads, giving `on_line` each line; the result waits for their ends and returns both texts.
 
     What `on_line` raises is raised by the result: a reader that stopped would leave the pipe full, the child hanging.
@@ -17,13 +15,14 @@ def collect(
     kept: tuple[list[str], list[str]] = ([], [])
     failed: list[BaseException] = []
 
-    def pump(stream: IO[str] | None, lines: list[str]) -> None:
-        for line in stream or ():
-            lines.append(line)
-            try:
-                on_line(line.rstrip("\n"))
-            except BaseException as error:  # noqa: BLE001 - see above
-                failed.append(error)
+    def pump(stream: IO[str], lines: list[str]) -> None:
+        with stream:
+            for line in stream:
+                lines.append(line)
+                try:
+                    on_line(line.rstrip("\n"))
+                except BaseException as error:  # noqa: BLE001 - see above
+                    failed.append(error)
 
     threads = [
         threading.Thread(target=pump, args=pair, daemon=True) for pair in zip((stdout, stderr), kept, strict=True)

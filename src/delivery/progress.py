@@ -91,6 +91,12 @@ class Progress:
             if self.redraws:
                 self._live.start()
 
+    def reached(self) -> dict[str, bool]:
+        """The stages that began, in that order; whether each came to its end."""
+        with self._lock:
+            found = [*self.stages, *self._running]
+        return {stage.name: stage.mark == "✓" for stage in sorted(found, key=lambda stage: stage.started)}
+
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """One stage, timed; its line says whether it came to its end."""

@@ -51,6 +51,8 @@ class Settings:
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
     deadlines: Deadlines = field(default_factory=Deadlines)
+    lock_wait: float = 0.0
+    """Seconds to wait for a state lock that somebody else holds."""
 
 
 def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
@@ -66,6 +68,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
     registry = _text(raw, prefix, "registry", r"[\w.-]+(:\d+)?", "a registry host", default)
     build = _section(config, "build", ("platform", "cache"))
     git = _section(config, "git", ("default_branch",))
+    terraform = _section(config, "terraform", ("lock_wait",))
     return Settings(
         root=root,
         environment=Environment(str(name), account, region, registry, _flag(raw, prefix, "protected")),
@@ -76,6 +79,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
         started_by=_text(raw, prefix, "started_by", r"[\w.]+:\w+", "module:function", ""),
         variables=_variables(raw.get("variables") or {}, f"{prefix}.variables"),
         deadlines=_deadlines(_section(config, "verify", tuple(vars(Deadlines())))),
+        lock_wait=_seconds(_text(terraform, "terraform", "lock_wait", r"\d{1,5}[smh]", "a time such as 5m", "0s")),
     )
 
 
@@ -166,6 +170,10 @@ def _variables(raw: object, prefix: str) -> dict[str, str]:
         if value is None:
             raise _malformed(f"{prefix}.{key}", value, 'a value; "" for an empty one')
     return {str(key): str(value) for key, value in raw.items()}
+
+
+def _seconds(text: str) -> float:
+    return float(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
 
 
 def _deadlines(raw: Mapping[str, Any]) -> Deadlines:

@@ -1,13 +1,13 @@
-"""Processes: the only module that starts one.
+"""Runs commands, and decides when they stop.
 
 Each child runs in a session of its own, so a terminal's Ctrl-C reaches us alone and we forward it **once**: a second
 interrupt makes Terraform give up its state ("Two interrupts received"), and none at all leaves its lock behind.
+GitHub cancels a job with SIGINT, SIGTERM after 7.5 s and SIGKILL 2.5 s later, to us alone: a tool that may be killed
+without harm gets less than that, and Terraform outlives us.
 """
 
 import contextlib
-import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,22 +15,36 @@ from pathlib import Path
 from types import FrameType
 
 from delivery import clock
+from delivery.child import Child
 from delivery.errors import ConfigurationError, MissingToolError
 from delivery.output import collect
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL = 0.1  # seconds between two looks at a child that was asked to stop
+_GRACE = 5.0  # seconds
+# What only Terraform needs: not for git and docker, nor for what they run.
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, as data. `grace`: seconds it gets to stop by itself after an interrupt."""
+    """What to run, as data. `grace`: seconds it gets to stop by itself after an interrupt.
+
+    `credentials`: it may see those of AWS. `outlives`: it goes on to its end if we are killed; see Child.
+    """
 
     argv: tuple[str, ...]
     cwd: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     stdin: str = field(default="", repr=False)  # may be a password
-    grace: float = 20.0
+    grace: float = _GRACE
+    credentials: bool = False
+    outlives: bool = False
+
+    @property
+    def name(self) -> str:
+        """The program, as people call it."""
+        return Path(self.argv[0]).name
 
 
 @dataclass(frozen=True)
@@ -46,9 +60,10 @@ class Result:
 class _Children:
     """What is running, shared by every shell made from one."""
 
-    running: set[subprocess.Popen[str]] = field(default_factory=set)
+    running: set[Child] = field(default_factory=set)
     starting: int = 0
     stopped_at: float | None = None
+    killed: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -75,21 +90,32 @@ class Shell:
         child = self._start(command)
         try:
             outputs = collect(child.stdout, child.stderr, on_line or _ignore)
-            _tell(child, command.stdin)
-            self._wait(child, command.grace)
-            texts = outputs()
+            child.tell(command.stdin)
+            if not self._ended(child, command.grace):
+                self._children.killed.append(command.name)
         finally:
-            _kill_session(child)
+            child.end()
             with self._children.lock:
                 self._children.running.discard(child)
+        texts = outputs()
         if self.stopped:
             raise KeyboardInterrupt
-        return Result(child.returncode, *texts)
+        return Result(child.code, *texts)
 
     @property
     def stopped(self) -> bool:
         """Whether `stop` was called."""
         return self._children.stopped_at is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a child runs, or is about to."""
+        return bool(self._children.running or self._children.starting)
+
+    @property
+    def killed(self) -> tuple[str, ...]:
+        """The programs that were asked to stop and did not in time."""
+        return tuple(self._children.killed)
 
     def stop(self) -> None:
         """Interrupt every running child, once, and refuse to start another."""
@@ -98,89 +124,60 @@ class Shell:
                 return
             self._children.stopped_at = clock.monotonic()
             for child in self._children.running:
-                _interrupt(child)
+                child.interrupt()
 
     @contextlib.contextmanager
-    def forwarding(self) -> Iterator[None]:
-        """While open, the first signal is forwarded to the children once; the rest are swallowed."""
-        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+    def forwarding(self, again: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """While open, the first signal is forwarded to the children once; for the rest, `again` is called."""
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            del number, frame
+            if self.stopped:
+                again()
+                return
+            self.stop()
+            if not self.busy:
+                raise KeyboardInterrupt
+
+        before = {number: signal.signal(number, on_signal) for number in SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if self.stopped:
-            return
-        self.stop()
-        if not self._children.running and not self._children.starting:
-            raise KeyboardInterrupt
-
-    def _start(self, command: Command) -> subprocess.Popen[str]:
+    def _start(self, command: Command) -> Child:
         children = self._children
         with children.lock:
             children.starting += 1
         try:
             if self.stopped:
                 raise KeyboardInterrupt
-            child = _popen(command, {**self.variables, **command.variables})
+            variables = {**self.variables, **command.variables}
+            if not command.credentials:
+                variables = {name: value for name, value in variables.items() if name not in _CREDENTIALS}
+            child = Child(command.argv, command.cwd, variables, bool(command.stdin), command.outlives)
             with children.lock:
                 children.running.add(child)
                 if self.stopped:  # a signal came while it was being started
-                    _interrupt(child)
+                    child.interrupt()
             return child
         except FileNotFoundError as error:
             if command.cwd and not command.cwd.is_dir():
                 raise ConfigurationError(f"The folder {command.cwd} is gone.") from error
-            name = Path(command.argv[0]).name
-            raise MissingToolError(f"{name} was not found.", str(error), "invoke doctor") from error
+            raise MissingToolError(f"{command.name} was not found.", str(error), "invoke doctor") from error
         finally:
             with children.lock:
                 children.starting -= 1
 
-    def _wait(self, child: subprocess.Popen[str], grace: float) -> None:
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(_POLL)
-                return
+    def _ended(self, child: Child, grace: float) -> bool:
+        """Whether the child came to its end by itself; False when it was asked to stop, and did not within `grace`."""
+        while not child.ended(_POLL):
             stopped_at = self._children.stopped_at
             if stopped_at is not None and clock.monotonic() - stopped_at > grace:
-                return
+                return False
+        return True
 
 
 def _ignore(line: str) -> None:
     del line
-
-
-def _popen(command: Command, variables: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command.argv,
-        cwd=command.cwd,
-        env=variables,
-        stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-
-
-def _interrupt(child: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.send_signal(signal.SIGINT)
-
-
-def _tell(child: subprocess.Popen[str], stdin: str) -> None:
-    if stdin and child.stdin:
-        with contextlib.suppress(BrokenPipeError), child.stdin:
-            child.stdin.write(stdin)
-
-
-def _kill_session(child: subprocess.Popen[str]) -> None:
-    # The child leads its session, so this also ends what it left running.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()

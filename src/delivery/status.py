@@ -13,6 +13,7 @@ from typing import Any
 from delivery import deploy, function, inventory, parallel, releases, state, terraform
 from delivery.function import Function
 from delivery.releases import Entry
+from delivery.shell import Shell
 from delivery.workbench import Workbench
 
 _HEADS = ("environment", "image", "version", "commit", "digest", "live since (UTC)", "by", "image age", "drift")
@@ -47,9 +48,9 @@ class Place:
         return {"environment": self.environment, "functions": functions, "drift": self.drift, "error": self.failure}
 
 
-def look(names: Sequence[str], opened: Callable[[str], Workbench]) -> tuple[Place, ...]:
+def look(names: Sequence[str], shell: Shell, opened: Callable[[str], Workbench]) -> tuple[Place, ...]:
     """Every environment, all at once. `opened` makes a workbench, and may fail for one of them."""
-    return parallel.each([functools.partial(_place, name, opened) for name in names])
+    return parallel.each(shell, [functools.partial(_place, name, opened) for name in names])
 
 
 def table(places: Sequence[Place]) -> tuple[str, ...]:

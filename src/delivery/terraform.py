@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delivery import mirror
+from delivery import clock, mirror
 from delivery.diagnostics import Diagnostics
-from delivery.errors import ConfigurationError, RefusedError, TerraformError
+from delivery.errors import RefusedError, TerraformError
 from delivery.settings import Environment, Settings
 from delivery.shell import Command, Shell
 
@@ -24,8 +24,15 @@ class Stack:
     folder: Path
     data: Path
     environment: str
+    lock_wait: float = 0.0
+    """Seconds to wait for the state lock; see `lock.patiently`."""
     locks: bool = True
     """Whether a plan takes the state's lock; who only looks need not."""
+
+    @property
+    def unfinished(self) -> Path:
+        """When a run that takes the lock began, in UTC; gone once it came to its end, whatever that was."""
+        return self.data / "unfinished"
 
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module, as data."""
@@ -33,7 +40,8 @@ class Stack:
         unset = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
         ours = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
         variables = {**ours, **dict.fromkeys(unset, "")}
-        return Command(("terraform", f"-chdir={self.folder}", *arguments), variables=variables, grace=_GRACE)
+        argv = ("terraform", f"-chdir={self.folder}", *arguments)
+        return Command(argv, variables=variables, grace=_GRACE, credentials=True, outlives=True)
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,8 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
     """
     environment = settings.environment.name
     folder = settings.root / "infrastructure" / name
-    stack = Stack(name, folder, settings.root / ".deploy" / environment / name, environment)
+    data = settings.root / ".deploy" / environment / name
+    stack = Stack(name, folder, data, environment, settings.lock_wait)
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
     arguments = ("init", *flags, f"-backend-config={environment}.backend.hcl")
     log = _run(stack, arguments, shell, say)
@@ -100,13 +109,13 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
 
 
 def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: Shell, say: Say) -> Plan:
-    """Save a plan in `folder` and read back what it will do. Raises TerraformError."""
+    """Save a plan in `folder`, which is this run's alone, and read back what it will do. Raises TerraformError."""
     values = folder / f"{stack.name}.tfvars.json"
     values.write_text(json.dumps(variables))
     file = folder / f"{stack.name}.tfplan"
-    arguments = ["plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars"]
-    arguments += [f"-var-file={values}", *([] if stack.locks else ["-lock=false"])]
-    log = _run(stack, tuple(arguments), shell, say)
+    arguments = ("plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars")
+    run, lock = (_lock_and_run, ()) if stack.locks else (_run, ("-lock=false",))
+    log = run(stack, (*arguments, f"-var-file={values}", *lock), shell, say)
     if log.errors:
         raise log.error("plan", stack.name)
     shown = shell.run(stack.command("show", "-json", str(file)))
@@ -116,11 +125,8 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
 
 
 def apply(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
-    """Apply exactly what was planned; returns the outputs. The plan file is gone afterwards. Raises TerraformError."""
-    try:
-        log = _run(saved.stack, ("apply", "-json", "-input=false", str(saved.file)), shell, say)
-    finally:
-        saved.file.unlink(missing_ok=True)
+    """Apply exactly what was planned; returns the outputs. Raises TerraformError."""
+    log = _lock_and_run(saved.stack, ("apply", "-json", "-input=false", str(saved.file)), shell, say)
     if log.errors:
         raise _with_state(log.error("apply", saved.stack.name), saved.stack.folder / "errored.tfstate")
     return outputs(saved.stack, shell)
@@ -141,20 +147,19 @@ def outputs(stack: Stack, shell: Shell) -> dict[str, Any]:
     return {name: output["value"] for name, output in json.loads(result.stdout).items()}
 
 
-def unlock(stack: Stack, lock: str, shell: Shell) -> None:
-    """Remove a lock that a dead run left. Raises TerraformError when there is no such lock."""
-    if not lock:
-        raise ConfigurationError("No lock was named.", "", "--lock with the ID that the refused task printed")
-    result = shell.run(stack.command("force-unlock", "-no-color", "-force", lock))
-    if result.code:
-        why = result.stderr.strip()
-        raise TerraformError(f"The lock {lock} was not removed.", why, "invoke tf-plan --env ...")
+def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Diagnostics:
+    stack.unfinished.write_text(clock.now().isoformat())
+    log = _run(stack, arguments, shell, say)
+    if not log.killed:
+        stack.unfinished.unlink(missing_ok=True)
+    return log
 
 
 def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Diagnostics:
     stack.data.mkdir(parents=True, exist_ok=True)
     log = Diagnostics(say)
     result = shell.run(stack.command(*arguments), log.feed)
+    log.killed = result.code < 0
     if result.code and not log.errors:
         last = "\n".join(log.other[-5:])
         log.errors.append({"summary": f"terraform ended with {result.code}", "detail": last})

@@ -5,7 +5,7 @@ Every change names what was seen before (`RevisionId`): of two people at once, t
 
 from delivery.aws import Aws, ClientError, code, explained
 from delivery.errors import RefusedError
-from delivery.function import Alias, Function
+from delivery.function import Alias, Function, alias
 
 
 def move(aws: Aws, function: Function, seen: Alias) -> Alias:
@@ -46,5 +46,8 @@ def _update(aws: Aws, function: Function, seen: Alias, version: str, weights: di
         except ClientError as error:
             if code(error) != "PreconditionFailedException":
                 raise
-            raise moved_meanwhile(function, seen) from error
+            now = alias(aws, function)
+            if (now.version, now.weights) != (version, weights):
+                raise moved_meanwhile(function, seen) from error
+            return now  # our own move: its answer was lost, and botocore sent it again
     return Alias.of(answer)

@@ -1,5 +1,90 @@
-"""The clone that deploys, as in the integration tests."""
+"""One clone and one sandbox for all that is broken here; the first deploy of all is the one that is watched."""
 
-from clones import checkout, deployed
+import base64
+import random
+from dataclasses import dataclass
 
-__all__ = ["checkout", "deployed"]
+import pytest
+from checkout import Checkout, Outcome
+from faulty import relaying, through
+from place import PASSWORD, Place
+from shims import records, shim
+from watch import Watch
+
+from sandbox import lifecycle
+
+TABLES: list[str] = []
+"""What the tests of this folder print at the end."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--cancels", type=int, default=12, help="how many deploys are cancelled")
+    parser.addoption("--seed", type=int, default=random.randrange(10**6), help="when they are cancelled")
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in TABLES:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def table():
+    return TABLES
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A first deploy, and everything that was seen of it."""
+
+    place: Place
+    outcome: Outcome
+    watch: Watch
+    environments: str
+    files: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory):
+    clone = Checkout.make(tmp_path_factory.mktemp("clone"))
+    home, outside = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("outside")
+    try:
+        place = Place.make(clone)
+        log = outside / "environments"
+        paths = [shim(outside / "bin", place.path, tool, ("", records(log))) for tool in ("git", "docker")]
+        variables = {
+            **paths[0],
+            "HOME": str(home),
+            "GITHUB_STEP_SUMMARY": str(outside / "summary"),
+            "GITHUB_OUTPUT": str(outside / "output"),
+        }
+        with relaying(place.endpoint, rewrites=[*_password(place)]) as relay, Watch() as watch:
+            outcome = place.invoke("deploy --debug", **variables, **through(relay))
+        files = {name: (outside / name).read_text() for name in ("summary", "output")}
+        yield Watched(place, outcome, watch, log.read_text(), {**files, **_read(home)})
+    finally:
+        lifecycle.stop(clone.root, print)
+
+
+@pytest.fixture(scope="session")
+def place(watched):
+    """Where the first deploy went well."""
+    assert watched.outcome.code == 0, watched.outcome.text
+    return watched.place
+
+
+@pytest.fixture(scope="session")
+def deployed(place):
+    """The clone after a first deploy to its other environment, the one that needs no clean tree."""
+    outcome = place.clone.invoke("deploy", "--env", "sandbox")
+    assert outcome.code == 0, outcome.text
+    return place.clone, outcome
+
+
+def _password(place):
+    """The registry's password becomes one that can be looked for: the emulator takes any."""
+    token = place.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    yield token, base64.b64encode(f"AWS:{PASSWORD}".encode()).decode()
+
+
+def _read(folder):
+    return {str(path): path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()}

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +128,12 @@ class Checkout:
     def live(self) -> str:
         """The version that the alias names."""
         return self.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"]
+
+    def served(self) -> str:
+        """The version that the public address is served by."""
+        url = self.client("lambda").get_function_url_config(FunctionName=FUNCTION, Qualifier="live")["FunctionUrl"]
+        with urllib.request.urlopen(f"{url}api/v2/stream?events=1", timeout=60) as answer:
+            return hello(answer.read().decode().splitlines())["version"]
 
     def versions(self) -> list[str]:
         """Every published version."""

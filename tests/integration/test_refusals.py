@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -131,22 +132,26 @@ def test_a_missing_state_bucket_says_bootstrap(clone):
     refused(outcome, 6, "The state bucket does not exist", "invoke bootstrap --env sandbox")
 
 
-def test_a_held_lock_names_its_holder_since_when_and_how_to_release_it(clone):
+def test_a_held_lock_names_its_holder_since_when_and_is_removed_only_by_who_has_looked(clone):
+    now = datetime.now(UTC)
     lock = {
         "ID": "0b3d1f6e-5d4b-4f0e-9f0a-3c2b1a000001",
         "Operation": "OperationTypeApply",
         "Who": "ada@laptop",
         "Version": "1.11.4",
-        "Created": "2026-11-23T06:00:00Z",
+        "Created": now.isoformat().replace("+00:00", "Z"),
         "Info": "",
         "Path": f"{BUCKET}/service.tfstate",
     }
     clone.client("s3").put_object(Bucket=BUCKET, Key="service.tfstate.tflock", Body=json.dumps(lock))
     outcome = clone.invoke("deploy", "--env", "sandbox")
-    refused(outcome, 6, "locked by ada@laptop since 2026-11-23", f"--stack service --lock {lock['ID']}")
-    released = clone.invoke("tf-unlock", "--env", "sandbox", "--lock", lock["ID"])
+    refused(outcome, 6, f"locked by ada@laptop since {now:%Y-%m-%d}", "unlock --env sandbox --stack service")
+    refused(clone.invoke("unlock", "--env", "sandbox"), 4, "on another machine", f"--stack service --lock {lock['ID']}")
+    assert clone.locked()
+    released = clone.invoke("unlock", "--env", "sandbox", "--lock", lock["ID"])
     assert released.code == 0, released.text
     assert not clone.locked()
+    assert "nobody is changing it" in clone.invoke("unlock", "--env", "sandbox").text
 
 
 def test_a_tag_is_no_image_uri_for_terraform(clone):

@@ -11,7 +11,6 @@ import signal
 import pytest
 from checkout import FUNCTION
 from test_refusals import refused
-from test_unhealthy import served_version
 from waiting import until
 
 SOURCE = "src/lambdas/sse_streaming/app.py"
@@ -118,7 +117,7 @@ def test_a_rollback_serves_what_served_before_and_neither_builds_nor_plans(relea
     assert re.findall(r"^✓ (\w+)", text, re.MULTILINE) == ["sandbox", "guards", "verify", "release"]
     assert f"version {b} -> {a}" in text
     assert alias(checkout) == (a, {})
-    assert served_version(checkout) == a
+    assert checkout.served() == a
 
 
 def test_the_history_says_what_was_rolled_back_to_what_and_by_whom(releases):
@@ -144,6 +143,6 @@ def test_a_deploy_after_it_is_an_ordinary_one_and_the_next_rollback_passes_over_
     checkout, a, b = releases
     commit(checkout, "C")
     succeeded(checkout.invoke("deploy", *SANDBOX))
-    assert served_version(checkout) == checkout.live() not in (a, b)
+    assert checkout.served() == checkout.live() not in (a, b)
     succeeded(checkout.invoke("rollback", *SANDBOX))
-    assert served_version(checkout) == a
+    assert checkout.served() == a

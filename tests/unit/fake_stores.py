@@ -20,7 +20,7 @@ class FakeS3(_Fake):
         if Bucket not in self.buckets:
             raise refusal("NoSuchBucket", "The specified bucket does not exist")
         if Key not in self.objects:
-            raise refusal("NoSuchKey", "The specified key does not exist")
+            raise refusal("NoSuchKey", "The specified key does not exist", "GetObject")
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
     @operation

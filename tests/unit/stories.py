@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import urllib3
 from fake_build import CONFIG, DIGEST, bake, manifest
@@ -103,7 +104,7 @@ def answers(*changes, **more):
         "docker port": "127.0.0.1:32768\n",
         "docker rm": "",
         "docker buildx bake": bake,
-        "terraform init": "",
+        "terraform init": initialised,
         "terraform plan": "",
         "terraform show": shown(*changes),
         "terraform apply": "",
@@ -149,3 +150,11 @@ def blobs(monkeypatch, status=200, **config):
 
     monkeypatch.setattr(urllib3.PoolManager, "request", request)
     return asked
+
+
+def initialised(command):
+    """What Terraform's init leaves: where the state is, and so its lock."""
+    backend = {"config": {"bucket": "state", "key": "service.tfstate"}}
+    data = Path(command.variables["TF_DATA_DIR"])
+    (data / "terraform.tfstate").write_text(json.dumps({"backend": backend}))
+    return ""

@@ -19,22 +19,23 @@ verify releases
 state
 workbench
 function_url rie traffic metrics
-function registry
+function registry lock
 inventory
 archive transfer
 docker terraform login distribution gate
-source tools parallel summary
-buildlog diagnostics mirror progress sse
+source tools parallel summary interrupts
+buildlog diagnostics mirror progress scratch sse
 shell aws
+child
 output permissions
 events
 settings image errors clock
 """
 EFFECTS = {
-    "subprocess": {"shell"},
+    "subprocess": {"child"},
     "boto3": {"aws"},
     "time": {"clock"},
-    "datetime": {"clock", "release", "canary", "metrics"},
+    "datetime": {"clock", "release", "canary", "metrics", "lock"},
 }
 
 

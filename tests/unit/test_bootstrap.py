@@ -5,7 +5,7 @@ import json
 import pytest
 from fake_lambda import FakeS3
 from fakes import ACCOUNT, FakeEcr, refusal
-from stories import NAME, answers, world
+from stories import NAME, answers, initialised, world
 from transcripts import change
 
 from delivery import bootstrap
@@ -44,8 +44,8 @@ def bootstrapped(bench):
 
 def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
     made = empty(tmp_path, CREATE, ADOPT)
-    made.shell.answers["terraform init"] = lambda _: (
-        "" if "state" in made.aws.s3.buckets else Result(1, "", "no bucket")
+    made.shell.answers["terraform init"] = lambda command: (
+        initialised(command) if "state" in made.aws.s3.buckets else Result(1, "", "no bucket")
     )
     assert bootstrapped(made.bench) == (
         "= adopt aws_s3_bucket.state",

@@ -50,7 +50,7 @@ def test_a_failure_is_told_on_stderr_without_a_traceback_and_ends_with_its_code(
 
 def test_an_interrupt_ends_with_130(capsys):
     assert ended(failing(KeyboardInterrupt())) == 130
-    assert capsys.readouterr().err == "Interrupted. No tool is left running and no state lock is held.\n"
+    assert capsys.readouterr().err == "Interrupted; the same command again continues.\n"
 
 
 def test_what_to_type_next_names_the_environment_that_was_asked_for(capsys):

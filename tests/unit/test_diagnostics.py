@@ -30,10 +30,7 @@ def test_what_we_say_better_ourselves_is_not_repeated(kind):
 def test_a_lock_names_who_since_when_what_for_and_how_to_release_it():
     error = read(LOCKED)[0].error("plan", "service")
     assert error.what == "The state is locked by ada@laptop since 2026-01-02 03:04:05.678 +0000 UTC (apply)."
-    assert error.hint == (
-        "wait for that run; if it is dead: invoke tf-unlock --env ... "
-        "--stack service --lock a3f0c1de-5f7c-4a5d-9a37-0a8b8c1d2e3f"
-    )
+    assert error.hint == ("--lock-wait 5m waits for that run; if it is dead: invoke unlock --env ... --stack service")
     assert error.exit_code == 6
 
 
@@ -56,6 +53,22 @@ def test_a_provider_that_cannot_be_fetched_is_seen_and_told():
     error = log.error("initialise", "service")
     assert error.what == "Terraform's provider cannot be fetched, and no local mirror has it."
     assert "connection refused" in error.why
+
+
+def test_a_plan_that_somebody_overtook_is_stale_in_our_words():
+    stale = diagnostic("Saved plan is stale", "The given plan file can no longer be applied")
+    error = read(stale)[0].error("apply", "service")
+    assert error.what == "The plan of service is stale: somebody else changed it meanwhile."
+    assert error.hint == "run the same again, which plans anew"
+
+
+def test_credentials_that_expired_midway_are_told_as_that():
+    line = diagnostic(
+        "reading Lambda Function (fn)", "api error ExpiredTokenException: The security token ... is expired"
+    )
+    error = read(line)[0].error("plan", "service")
+    assert error.what == "The credentials expired before Terraform could plan service."
+    assert "renew the credentials" in error.hint
 
 
 def test_any_other_failure_names_the_resource_and_terraform_s_reason():

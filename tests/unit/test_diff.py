@@ -2,7 +2,7 @@
 
 import pytest
 from fake_build import manifest
-from stories import COMMIT, DIGEST, NAME, REPOSITORY, UPDATE, answers, blobs, outputs, world
+from stories import COMMIT, DIGEST, NAME, REPOSITORY, UPDATE, answers, blobs, state, world
 
 from delivery import diff
 from delivery.errors import CloudError
@@ -82,7 +82,8 @@ def test_an_image_that_is_there_already_is_compared_without_a_build(made):
 
 def test_before_the_first_deploy_everything_is_new(tmp_path, monkeypatch):
     blobs(monkeypatch)
-    made = world(tmp_path, answers(UPDATE, **{"terraform output": "{}"}))
+    made = world(tmp_path, answers(UPDATE))
+    made.aws.s3.objects.clear()
     assert words(made)[0] == f"sse-streaming: nothing is live; {DIGEST[:19]}, 26.5 MB to fetch"
 
 
@@ -93,5 +94,5 @@ def test_an_environment_without_repositories_is_told_to_bootstrap(made):
 
 
 def test_a_version_that_waits_for_its_verification_is_still_compared_with_what_is_live(made):
-    made.shell.answers["terraform output"] = outputs(version="9")
+    made.aws.s3.objects["service.tfstate"] = state("9")
     assert words(made)[0].startswith("sse-streaming: version 1 is live")

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from botocore import exceptions
+from botocore.hooks import HierarchicalEmitter
 from fakes import refusal
 
 from delivery import aws
@@ -99,6 +100,8 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
     sessions, clients = [], []
 
     class Session:
+        events = HierarchicalEmitter()
+
         def __init__(self, region_name):
             seen = {name: os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")}
             sessions.append({"region_name": region_name, **seen})
@@ -123,3 +126,28 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
     assert sessions == [told, told]
     assert clients == [("ecr", 30, 5), ("lambda", 7.0, 1)]
     assert dict(os.environ) == before, "the process keeps its own"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "attempts", "seconds"),
+    [
+        (
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. An update is in progress",
+            1,
+            1.0,
+        ),
+        (
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. An update is in progress",
+            31,
+            None,
+        ),
+        ("ResourceConflictException", "The statement id (public) provided already exists.", 1, None),
+        ("PreconditionFailedException", "The operation cannot be performed at this time.", 1, None),
+    ],
+)
+def test_only_a_change_that_lambda_refused_because_another_settles_is_sent_again(code, message, attempts, seconds):
+    answer = {"Error": {"Code": code, "Message": message}}
+    assert aws.settling(response=(None, answer), attempts=attempts, operation=None) == seconds
+    assert aws.settling(response=None, attempts=attempts, caught_exception=OSError()) is None

@@ -44,6 +44,13 @@ def test_an_alias_that_somebody_else_moved_meanwhile_stays_where_they_put_it(aws
     assert "invoke releases" in caught.value.hint
 
 
+def test_a_move_whose_answer_was_lost_and_that_botocore_sent_again_is_our_own(aws):
+    seen = function.alias(aws, FUNCTION)
+    aws.functions.moved_to("2")
+    traffic.move(aws, FUNCTION, seen)
+    assert aws.functions.live == "2"
+
+
 def test_a_forbidden_move_is_told_with_the_permission(aws):
     aws.functions.refuses["update_alias"] = refusal("AccessDeniedException", "not authorized: lambda:UpdateAlias")
     with pytest.raises(CloudError, match="lambda:UpdateAlias"):

@@ -10,7 +10,9 @@ from delivery.parallel import both, each
 
 
 class Stoppable:
-    """A shell whose `stop` can be waited for."""
+    """A shell whose `stop` can be waited for; `busy`: whether it runs a tool."""
+
+    busy = True
 
     def __init__(self):
         self.asked = threading.Event()
@@ -82,12 +84,30 @@ def test_an_interrupt_of_the_task_itself_stops_both_lanes(shell, monkeypatch):
     assert shell.asked.is_set()
 
 
-def test_any_number_of_lanes_run_at_once_and_answer_in_order():
+def test_any_number_of_lanes_run_at_once_and_answer_in_order(shell):
     both_run = threading.Barrier(2, timeout=10)
-    assert each([lambda: both_run.wait() >= 0, lambda: both_run.wait() >= 0, lambda: 3]) == (True, True, 3)
-    assert each([]) == ()
+    assert each(shell, [lambda: both_run.wait() >= 0, lambda: both_run.wait() >= 0, lambda: 3]) == (True, True, 3)
+    assert each(shell, []) == ()
 
 
-def test_what_a_lane_raises_is_raised():
+def test_what_a_lane_raises_is_raised(shell):
     with pytest.raises(BuildError):
-        each([lambda: 1, fail])
+        each(shell, [lambda: 1, fail])
+
+
+def test_an_interrupt_waits_for_no_lane_that_runs_no_tool_such_as_a_call_that_aws_does_not_answer(shell):
+    shell.busy = False
+    never, met = threading.Event(), threading.Event()
+
+    def unanswered():
+        met.set()
+        never.wait(60)
+
+    def interrupted():
+        met.wait(10)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        both(shell, unanswered, interrupted)
+    assert not never.is_set()
+    never.set()

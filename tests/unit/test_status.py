@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from fakes import refusal
+from fakes import FakeShell, refusal
 from stories import COMMIT, DIGEST, NAME, UPDATE, URI, answers, world
 
 from delivery import clock, status
@@ -31,7 +31,7 @@ def made(tmp_path):
 
 
 def look(**benches):
-    return status.look(list(benches), lambda name: benches[name]())
+    return status.look(list(benches), FakeShell(), lambda name: benches[name]())
 
 
 def table(*places):

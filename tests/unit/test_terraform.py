@@ -1,5 +1,6 @@
 """Terraform's commands as data, and what its plan says in words."""
 
+import contextlib
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from stories import settings
 from transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, progress, shown
 
 from delivery import terraform
-from delivery.errors import ConfigurationError, TerraformError
+from delivery.errors import TerraformError
 from delivery.shell import Result
 from delivery.terraform import Plan, Stack
 
@@ -136,20 +137,17 @@ def saved_plan(stack):
     return Plan(stack, stack.data / "service.tfplan", ("a.b",), (), ())
 
 
-def test_what_was_planned_is_what_is_applied_and_the_plan_is_gone_afterwards(stack):
+def test_what_was_planned_is_what_is_applied(stack):
     fake = FakeShell({"terraform apply": progress("a.b: Creating..."), "terraform output": '{"x": {"value": 1}}'})
     said = []
     assert terraform.apply(saved_plan(stack), fake, said.append) == {"x": 1}
-    assert fake.ran[0].argv[2:] == ("apply", "-json", "-input=false", str(stack.data / "service.tfplan"))
+    assert fake.ran[0].argv[2:] == (
+        "apply",
+        "-json",
+        "-input=false",
+        str(stack.data / "service.tfplan"),
+    )
     assert said == ["a.b: Creating..."]
-    assert not (stack.data / "service.tfplan").exists()
-
-
-@pytest.mark.parametrize("answer", [Result(1, diagnostic("No", address="a.b"), ""), KeyboardInterrupt()])
-def test_the_plan_is_gone_after_an_apply_that_fails_too(stack, answer):
-    with pytest.raises((TerraformError, KeyboardInterrupt)):
-        terraform.apply(saved_plan(stack), FakeShell({"terraform apply": answer}), print)
-    assert not (stack.data / "service.tfplan").exists()
 
 
 def test_outputs_that_cannot_be_read_are_told(stack):
@@ -158,17 +156,14 @@ def test_outputs_that_cannot_be_read_are_told(stack):
     assert caught.value.why == "Error: Backend initialization"
 
 
-def test_a_lock_is_removed_by_its_id(stack):
-    fake = FakeShell({"terraform force-unlock": ""})
-    terraform.unlock(stack, "a3f0", fake)
-    assert fake.ran[0].argv[2:] == ("force-unlock", "-no-color", "-force", "a3f0")
+@pytest.mark.parametrize(("code", "left"), [(0, False), (1, False), (-9, True)])
+def test_only_a_terraform_that_was_killed_leaves_its_run_unfinished(stack, code, left):
+    fake = FakeShell({"terraform plan": Result(code, "", ""), "terraform show": shown()})
+    with contextlib.suppress(TerraformError):
+        terraform.plan(stack, {}, stack.data, fake, print)
+    assert stack.unfinished.exists() == left
 
 
-def test_a_lock_that_is_not_there_is_told(stack):
-    with pytest.raises(TerraformError, match="The lock a3f0 was not removed"):
-        terraform.unlock(stack, "a3f0", FakeShell({"terraform force-unlock": Result(1, "", "Failed to unlock state")}))
-
-
-def test_no_lock_is_removed_without_its_id(stack):
-    with pytest.raises(ConfigurationError, match="--lock with the ID"):
-        terraform.unlock(stack, "", FakeShell())
+def test_terraform_alone_sees_the_credentials_and_outlives_a_task_that_is_killed(stack):
+    command = stack.command("plan")
+    assert (command.credentials, command.outlives) == (True, True)

@@ -1,0 +1,85 @@
+"""GitHub's cancel at random moments of a whole deploy: no lock, no orphan, no container, and the next one converges."""
+
+import collections
+import contextlib
+import random
+import re
+import signal
+import subprocess
+
+import pytest
+from place import ENV, SOURCE
+from waiting import until
+
+# actions/runner, ProcessInvoker: SIGINT to the step's process alone, then SIGTERM, then SIGKILL
+SEQUENCE = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 10.0))  # with the seconds waited after each
+EVERY = 10  # cancels, then a deploy that is left alone
+
+
+@pytest.fixture(scope="module")
+def longest(place):
+    """Seconds of a whole deploy with a build."""
+    change(place, 0)
+    child = place.typed("deploy")
+    text, _ = child.communicate(timeout=180)
+    assert child.returncode == 0, text
+    return float(re.search(r"is live in ([\d.]+) s", text)[1]) + 1.5  # and the start of Python
+
+
+def change(place, number):
+    """Something for every stage to do."""
+    path = place.clone.root / SOURCE
+    path.write_text(re.sub(r"\n# cancel \S+\n|\Z", f"\n# cancel {number}\n", path.read_text(), count=1))
+    place.memory(513 + number)
+
+
+def cancelled(child, seconds):
+    """Let it run so long, then cancel as GitHub does; returns what it printed and the last signal it needed."""
+    sent = None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return child.communicate(timeout=seconds)[0], sent
+    for number, patience in SEQUENCE:
+        sent = number
+        child.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.communicate(timeout=patience)[0], sent
+    raise AssertionError("it outlived SIGKILL")
+
+
+def where(text):
+    """The stage it was cancelled in, from the last line it printed."""
+    found = re.search(r"^Interrupted(?: in ([\w ]+))?[:;]", text, re.MULTILINE)
+    return "before the story" if found is None else found[1] or "between stages"
+
+
+def converge(place, seed):
+    outcome = place.invoke("deploy")
+    assert outcome.code == 0, f"seed {seed}\n{outcome.text}"
+    assert place.live() == place.newest(), f"seed {seed}"
+
+
+def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_one_converges(
+    place, longest, request, table
+):
+    number, seed = request.config.getoption("--cancels"), request.config.getoption("--seed")
+    chance = random.Random(seed)
+    tally = collections.Counter()
+    containers = place.containers()
+    for index in range(1, number + 1):
+        change(place, index)
+        at = chance.uniform(0.3, longest)
+        text, sent = cancelled(place.typed("deploy"), at)
+        said = f"seed {seed}, cancel {index} after {at:.2f} s:\n{text}"
+        ended = where(text) if sent else "finished first"
+        tally[ended, sent.name if sent else "-"] += 1
+        assert "Traceback" not in text or ended == "before the story", said
+        until(lambda: not place.tools(), 15, f"the end of {place.tools()}; {said}")
+        assert place.locks() == [], said
+        assert place.scratches() == [], said
+        assert place.containers() <= containers, said
+        if index % EVERY == 0:
+            converge(place, seed)
+    converge(place, seed)
+    rows = [f"  {count:>3}  {stage:<24} {last}" for (stage, last), count in sorted(tally.items())]
+    head = f"Cancels: {number} of a deploy of {longest:.0f} s in {ENV}, --seed {seed}; stage and last signal needed"
+    table += ["", head, *rows, "  locks 0, orphans 0, containers 0, folders 0; the next deploy converged"]
