@@ -9,8 +9,8 @@ import functools
 from delivery import docker, lock, registry, state, terraform
 from delivery.aws import ClientError, code, explained
 from delivery.errors import CloudError
+from delivery.plan import Plan
 from delivery.settings import Environment
-from delivery.terraform import Plan
 from delivery.workbench import Workbench
 
 STACK = "registry"

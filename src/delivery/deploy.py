@@ -13,7 +13,7 @@ step looks at what exists first, so a deploy that was cut off anywhere is contin
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from delivery import bootstrap, docker, function, lock, parallel, publish, registry, source, state, terraform
@@ -22,8 +22,8 @@ from delivery.canary import Move, Step
 from delivery.errors import RefusedError
 from delivery.function import Function
 from delivery.image import Image
+from delivery.plan import Plan, Stack
 from delivery.release import Release
-from delivery.terraform import Plan, Stack
 from delivery.workbench import Workbench, require_docker
 
 STACK = state.STACK
@@ -79,17 +79,27 @@ def values_of(bench: Workbench, images: Mapping[str, str], commit: str) -> dict[
 
 
 def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:
-    """Apply exactly that plan; returns the functions with their new versions."""
+    """Apply exactly that plan; returns the functions with their new versions.
+
+    A run that was killed between Lambda's update and its publication left Terraform nothing to change, and the change
+    without a version: it gets one here, and the state learns of it.
+    """
+
+    def locked(work: Callable[..., dict[str, Any]]) -> tuple[Function, ...]:
+        doing = functools.partial(work, saved, bench.shell, stage.say)
+        return function.deployed(lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, doing))
+
     with bench.progress.stage("apply") as stage:
-        outputs: dict[str, Any]
         if saved.empty:
-            outputs = terraform.outputs(saved.stack, bench.shell)
-            stage.done("nothing to do")
+            targets = function.deployed(terraform.outputs(saved.stack, bench.shell))
         else:
-            work = functools.partial(terraform.apply, saved, bench.shell, stage.say)
-            outputs = lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, work)
-            stage.done(saved.done())
-    return function.deployed(outputs)
+            targets = locked(terraform.apply)
+        if all(function.publish(bench.aws, target) == target.version for target in targets):
+            stage.done("nothing to do" if saved.empty else saved.done())
+        else:
+            targets = locked(terraform.refresh)
+            stage.done("what a killed run had changed has a version now")
+    return targets
 
 
 def deliver(bench: Workbench, saved: Plan, steps: tuple[Step, ...] = ()) -> tuple[Release, ...]:

@@ -10,7 +10,7 @@ from delivery import deploy, docker, function, parallel, publish, registry, sour
 from delivery.errors import BuildError
 from delivery.gate import Candidate
 from delivery.image import PublishedImage
-from delivery.terraform import Plan
+from delivery.plan import Plan
 from delivery.workbench import Workbench, require_docker
 
 

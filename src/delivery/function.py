@@ -95,6 +95,16 @@ def image_uri(aws: Aws, function: Function, version: str) -> str:
     return answer["Code"].get("ImageUri", "")
 
 
+def publish(aws: Aws, function: Function) -> str:
+    """The version that is what the function is now; a new one only if it changed since the last. Raises CloudError.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html: "Lambda doesn't publish a version if the
+    function's configuration and code haven't changed since the last version."
+    """
+    with explained(f"publish {function.name}"):
+        return aws.functions.publish_version(FunctionName=function.name)["Version"]
+
+
 def wait_active(aws: Aws, function: Function) -> None:
     """Until Lambda has made the published version ready. Raises UnhealthyError when it cannot, or CloudError."""
     with explained(f"wait for version {function.version} of {function.name} to become active"):

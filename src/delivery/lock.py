@@ -15,8 +15,9 @@ from typing import TypeVar
 from delivery import clock, diagnostics
 from delivery.aws import Aws, ClientError, code, explained
 from delivery.errors import LockedError, RefusedError, TerraformError
+from delivery.plan import Stack
 from delivery.shell import Shell
-from delivery.terraform import Say, Stack
+from delivery.terraform import Say
 
 T = TypeVar("T")
 PROC = Path("/proc")

@@ -2,90 +2,17 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from delivery import clock, mirror
 from delivery.diagnostics import Diagnostics
-from delivery.errors import RefusedError, TerraformError
-from delivery.settings import Environment, Settings
-from delivery.shell import Command, Shell
+from delivery.errors import TerraformError
+from delivery.plan import Plan, Stack, read
+from delivery.settings import Settings
+from delivery.shell import Shell
 
-_GRACE = 120.0  # seconds: an interrupted apply finishes the calls it has begun, then writes the state
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A root module, initialised for one environment. `data`: its TF_DATA_DIR, kept between runs."""
-
-    name: str
-    folder: Path
-    data: Path
-    environment: str
-    lock_wait: float = 0.0
-    """Seconds to wait for the state lock; see `lock.patiently`."""
-    locks: bool = True
-    """Whether a plan takes the state's lock; who only looks need not."""
-
-    @property
-    def unfinished(self) -> Path:
-        """When a run that takes the lock began, in UTC; gone once it came to its end, whatever that was."""
-        return self.data / "unfinished"
-
-    def command(self, *arguments: str) -> Command:
-        """A terraform command in this root module, as data."""
-        # What a person has exported for their own runs must not reach ours: -destroy, another workspace.
-        unset = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
-        ours = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        variables = {**ours, **dict.fromkeys(unset, "")}
-        argv = ("terraform", f"-chdir={self.folder}", *arguments)
-        return Command(argv, variables=variables, grace=_GRACE, credentials=True, outlives=True)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A saved plan and what it will do: addresses, with the changed attributes for updates."""
-
-    stack: Stack
-    file: Path
-    creates: tuple[str, ...]
-    updates: tuple[str, ...]
-    deletes: tuple[str, ...]
-    imports: tuple[str, ...] = ()
-    forgets: tuple[str, ...] = ()
-    empty: bool = False
-    """Whether applying it would change nothing, neither resources nor state nor outputs; Terraform's own word."""
-
-    def require_harmless(self, environment: Environment, named: tuple[str, ...] = ()) -> None:
-        """Raises RefusedError when it destroys in a protected environment what was not `named`, address by address."""
-        unnamed = [address for address in self.deletes if address not in named]
-        if unnamed and environment.protected:
-            raise RefusedError(
-                f"The plan destroys {len(unnamed)} in {environment.name}, which is protected.",
-                "\n".join(unnamed),
-                f"keep them in infrastructure/{self.stack.name}, or name each: --destroy '{unnamed[0]}'",
-            )
-
-    def words(self) -> tuple[str, ...]:
-        """One line a change, the summary last."""
-        if self.empty:
-            return ("no changes: the infrastructure is as described",)
-        signs = (
-            ("= adopt", self.imports),
-            ("+ create", self.creates),
-            ("~ update", self.updates),
-            ("- delete", self.deletes),
-            ("? forget", self.forgets),
-        )
-        lines = [f"{sign} {address}" for sign, addresses in signs for address in addresses]
-        counts = f"{len(self.creates)} to create, {len(self.updates)} to update, {len(self.deletes)} to delete"
-        return (*lines, counts)
-
-    def done(self) -> str:
-        """What applying it did."""
-        return f"{len(self.creates)} created, {len(self.updates)} updated, {len(self.deletes)} deleted"
 
 
 def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
@@ -110,7 +37,7 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
 
 def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: Shell, say: Say) -> Plan:
     """Save a plan in `folder`, which is this run's alone, and read back what it will do. Raises TerraformError."""
-    values = folder / f"{stack.name}.tfvars.json"
+    values = _values(folder, stack)
     values.write_text(json.dumps(variables))
     file = folder / f"{stack.name}.tfplan"
     arguments = ("plan", "-json", "-input=false", f"-out={file}", f"-var-file={stack.environment}.tfvars")
@@ -121,7 +48,7 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
     shown = shell.run(stack.command("show", "-json", str(file)))
     if shown.code:
         raise TerraformError(f"The plan of {stack.name} cannot be read back.", shown.stderr.strip())
-    return _read(stack, file, json.loads(shown.stdout))
+    return read(stack, file, json.loads(shown.stdout))
 
 
 def apply(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
@@ -130,6 +57,20 @@ def apply(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
     if log.errors:
         raise _with_state(log.error("apply", saved.stack.name), saved.stack.folder / "errored.tfstate")
     return outputs(saved.stack, shell)
+
+
+def refresh(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
+    """Let the state learn what AWS has, changing nothing there; returns the outputs. Raises TerraformError."""
+    stack = saved.stack
+    files = (f"-var-file={stack.environment}.tfvars", f"-var-file={_values(saved.file.parent, stack)}")
+    log = _lock_and_run(stack, ("apply", "-refresh-only", "-auto-approve", "-json", "-input=false", *files), shell, say)
+    if log.errors:
+        raise log.error("refresh", stack.name)
+    return outputs(stack, shell)
+
+
+def _values(folder: Path, stack: Stack) -> Path:
+    return folder / f"{stack.name}.tfvars.json"
 
 
 def _with_state(error: TerraformError, errored: Path) -> TerraformError:
@@ -164,36 +105,3 @@ def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Di
         last = "\n".join(log.other[-5:])
         log.errors.append({"summary": f"terraform ended with {result.code}", "detail": last})
     return log
-
-
-def _read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
-    """https://developer.hashicorp.com/terraform/internals/json-format#plan-representation."""
-    found = document.get("resource_changes", [])
-    resources = [(resource["address"], resource["change"]) for resource in found]
-    # Made by halves, by a run that was cut off: to make it again destroys nothing that ever worked.
-    tainted = {resource["address"] for resource in found if resource.get("action_reason") == "replace_because_tainted"}
-
-    def having(action: str) -> tuple[str, ...]:
-        return tuple(address for address, change in resources if action in change["actions"])
-
-    return Plan(
-        stack,
-        file,
-        creates=having("create"),
-        updates=tuple(f"{at} ({', '.join(_changed(change))})" for at, change in resources if _updates(change)),
-        deletes=tuple(address for address in having("delete") if address not in tainted),
-        imports=tuple(address for address, change in resources if "importing" in change),
-        forgets=having("forget"),
-        empty=not document["applyable"],
-    )
-
-
-def _updates(change: dict[str, Any]) -> bool:
-    return bool(change["actions"] == ["update"])
-
-
-def _changed(change: dict[str, Any]) -> list[str]:
-    before, after = change["before"] or {}, change["after"] or {}
-    known = [key for key, value in after.items() if before.get(key) != value]
-    later = [key for key, unknown in (change.get("after_unknown") or {}).items() if unknown is True]
-    return sorted(known or later)  # what follows from the change is no news beside it

@@ -16,7 +16,7 @@ class FakeLambda(_Fake):
 
     def __init__(self, live="1", auth="NONE"):
         super().__init__()
-        self.live, self.auth = live, auth
+        self.live, self.auth, self.newest = live, auth, "2"
         self.revision = 1
         self.weights: dict[str, float] = {}
         self.statements: dict[str, dict] = {}
@@ -81,6 +81,11 @@ class FakeLambda(_Fake):
             raise refusal("ResourceNotFoundException", "The resource you requested does not exist")
         statements = [_statement(name, dict(grant)) for name, grant in self.statements.items()]
         return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
+
+    @operation
+    def publish_version(self, FunctionName):
+        assert FunctionName == "fn"
+        return {"Version": self.newest}
 
     @operation
     def get_function(self, FunctionName, Qualifier):

@@ -25,6 +25,7 @@ archive transfer
 docker terraform login distribution gate
 source tools parallel summary interrupts
 buildlog diagnostics mirror progress scratch sse
+plan
 shell aws
 child
 output permissions

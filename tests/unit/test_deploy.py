@@ -48,6 +48,7 @@ def test_the_version_is_ready_then_verified_then_tagged_and_only_then_live_and_o
     made = world(tmp_path)
     deployed(made)
     assert calls(made) == [
+        "publish_version",
         "get_alias",
         "get_function_configuration",
         "get_function_configuration",
@@ -87,6 +88,17 @@ def test_a_second_deploy_builds_applies_and_moves_nothing_but_verifies_again(tmp
     assert "update_alias" not in calls(made)
     assert "✓ apply      nothing to do" in made.out.getvalue()
     assert "alias live: version 2, open to everyone" in made.out.getvalue()
+
+
+def test_what_a_killed_run_changed_and_did_not_publish_gets_its_version_and_the_state_learns_of_it(tmp_path):
+    answered = iter([outputs("1"), outputs("2")])
+    made = world(tmp_path, answers(**{"terraform output": lambda _: next(answered)}))
+    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    deployed(made)
+    (refresh,) = made.shell.typed("terraform apply")
+    assert {"-refresh-only", "-auto-approve"} <= set(refresh.argv)
+    assert made.aws.functions.live == "2"
+    assert "✓ apply      what a killed run had changed has a version now" in made.out.getvalue()
 
 
 @pytest.mark.parametrize(

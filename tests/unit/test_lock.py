@@ -13,8 +13,8 @@ from stories import Clock, initialised
 
 from delivery import clock, lock
 from delivery.errors import LockedError, RefusedError, TerraformError
+from delivery.plan import Stack
 from delivery.shell import Result
-from delivery.terraform import Stack
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ID = "a3f0c1de-5f7c-4a5d-9a37-0a8b8c1d2e3f"

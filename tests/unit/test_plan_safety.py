@@ -7,7 +7,7 @@ from transcripts import change, shown
 
 from delivery import terraform
 from delivery.errors import RefusedError
-from delivery.terraform import Stack
+from delivery.plan import Stack
 
 
 @pytest.fixture

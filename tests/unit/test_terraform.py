@@ -10,8 +10,8 @@ from transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, d
 
 from delivery import terraform
 from delivery.errors import TerraformError
+from delivery.plan import Plan, Stack
 from delivery.shell import Result
-from delivery.terraform import Plan, Stack
 
 INIT = ("init", "-json", "-input=false", "-reconfigure", "-lockfile=readonly", "-backend-config=sandbox.backend.hcl")
 

@@ -6,8 +6,8 @@ from transcripts import change, shown
 
 from delivery import terraform
 from delivery.errors import TerraformError
+from delivery.plan import Stack
 from delivery.shell import Result
-from delivery.terraform import Stack
 
 
 @pytest.fixture
