@@ -1,12 +1,16 @@
-"""What nox can ask. `./dev nox` asks everything below but `lock`; nox asks, invoke changes."""
+"""What nox can ask. `./dev nox` asks everything below but `lock`, once; nox asks, invoke changes."""
 
 import shutil
+import signal
 import subprocess
+import sys
+import threading
 
 import nox
 
 nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
-nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "integration", "workflow", "chaos"]
+nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "deploys"]
+LANES = ("integration", "workflow", "chaos")
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
 
@@ -34,49 +38,68 @@ def types(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """Everything that needs no process and no network; under ten seconds."""
-    session.run("pytest", "tests/unit", *session.posargs)
+    _pytest(session, "tests/unit")
 
 
 @nox.session
 def function(session: nox.Session) -> None:
     """The function against AWS's own Runtime Interface Emulator."""
-    session.run("pytest", "tests/lambda", *session.posargs)
+    _pytest(session, "tests/lambda")
 
 
 @nox.session
 def validate(session: nox.Session) -> None:
     """Terraform accepts every root module."""
-    session.run("pytest", "tests/terraform", *session.posargs)
+    _pytest(session, "tests/terraform")
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """The real thing: engine, emulator, Terraform, deploys that work and deploys that must fail."""
-    session.run("pytest", "tests/integration", *session.posargs)
+    _pytest(session, "tests/integration")
 
 
 @nox.session
 def workflow(session: nox.Session) -> None:
     """The workflows of GitHub, unmodified, on this machine: preprod and prod are two accounts of the emulator."""
-    session.run("pytest", "tests/workflow", *session.posargs)
+    _pytest(session, "tests/workflow")
 
 
 @nox.session
 def chaos(session: nox.Session) -> None:
     """Everything that can break does: bad images, faults in each stage, cancels at any moment (`-- --cancels 100`)."""
-    session.run("pytest", "tests/chaos", *session.posargs)
+    _pytest(session, "tests/chaos")
 
 
 @nox.session
 def image(session: nox.Session) -> None:
     """Build the images and check them, without any cloud."""
-    session.run("pytest", "tests/image", *session.posargs)
+    _pytest(session, "tests/image")
+
+
+@nox.session
+def deploys(session: nox.Session) -> None:
+    """`integration`, `workflow` and `chaos` at once, each with a sandbox of its own: one alone mostly waits."""
+    lanes = {name: _lane(name) for name in LANES}
+    children = [child for child, _ in lanes.values()]
+    try:
+        failed = [name for name, (child, _) in lanes.items() if child.wait()]
+    except KeyboardInterrupt:
+        for child in children:
+            child.send_signal(signal.SIGINT)  # once: a second one would cut short what the fixtures stop
+        for child in children:
+            child.wait(120)
+        raise
+    for _, telling in lanes.values():
+        telling.join(5)
+    if failed:
+        session.error(f"failed: {', '.join(failed)}; one alone: nox -s {failed[0]}")
 
 
 @nox.session
 def reproducible(session: nox.Session) -> None:
     """One commit, two clones, no cache: one digest. A part of `image`, on its own."""
-    session.run("pytest", "tests/image/test_reproducible.py", *session.posargs)
+    _pytest(session, "tests/image/test_reproducible.py")
 
 
 @nox.session
@@ -87,6 +110,27 @@ def lock(session: nox.Session) -> None:
     for name in LOCKED:
         flags = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header")
         session.run("uv", "pip", "compile", *flags, f"{name}.in", "-o", f"{name}.txt", external=True)
+
+
+def _pytest(session: nox.Session, folder: str) -> None:
+    # Its fixtures stop what they started; nox would kill it a third of a second after Ctrl-C.
+    session.run("pytest", folder, *session.posargs, interrupt_timeout=90.0, terminate_timeout=30.0)
+
+
+def _lane(name: str) -> tuple[subprocess.Popen[str], threading.Thread]:
+    argv = [sys.executable, "-u", "-m", "pytest", "-v", f"tests/{name}"]
+    pipe, merged = subprocess.PIPE, subprocess.STDOUT
+    child = subprocess.Popen(
+        argv, stdout=pipe, stderr=merged, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+    )
+    telling = threading.Thread(target=_tell, args=(name, child), daemon=True)
+    telling.start()
+    return child, telling
+
+
+def _tell(name: str, child: subprocess.Popen[str]) -> None:
+    for line in child.stdout or ():
+        print(f"{name:<12} {line}", end="", flush=True)
 
 
 def _files(pattern: str) -> list[str]:
