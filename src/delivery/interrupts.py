@@ -5,6 +5,8 @@ from collections.abc import Mapping
 # The stages that change something, the last first: what is true when one was cut off, and when it came to its end.
 _LEFT = {
     "release": ("the alias may have moved or not, `invoke releases --env ...` says", "the release itself was done"),
+    "canary": ("the old version has all requests again", "the old version has all requests again"),
+    "prune": ("part of what was shown is gone; the rest goes the next time", "what was shown is gone"),
     "apply": (
         "Terraform kept in its state what it had done; the alias was not moved",
         "apply finished; the alias was not moved",
