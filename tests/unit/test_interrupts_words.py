@@ -19,7 +19,7 @@ TYPED = "invoke deploy --env preprod"
         ({"init": True, "verify": False}, "Interrupted in verify: nothing was changed"),
         ({"apply": True, "release": False}, "Interrupted in release: the alias may have moved or not, `invoke releas"),
         ({"apply": True, "canary": False}, "Interrupted in canary: the old version has all requests again"),
-        ({"look": True, "prune": False}, "Interrupted in prune: part of what was shown is gone; the rest goes the next"),
+        ({"look": True, "prune": False}, "Interrupted in prune: part of what was shown is gone; the rest"),
         ({"release": True}, "Interrupted: the release itself was done"),
         ({"build": False}, "Interrupted in build: nothing was pushed"),
         ({"copy": False}, "Interrupted in copy: what was copied stays; nothing runs it"),
