@@ -1,6 +1,7 @@
 """Bad images, deployed for real while a client keeps asking: none is ever served, and no request fails."""
 
 import pytest
+import yaml
 from bad_images import BAD, MAIN
 from checkout import REPOSITORY
 from traffic import Traffic
@@ -48,7 +49,9 @@ def test_a_bad_image_serves_nobody_and_fails_nobody_s_request(clone, bad):
 
 def test_a_protected_environment_has_the_image_started_before_it_is_pushed(clone):
     """Without the start it would have been pushed, applied, and found out with exit 7."""
-    clone.edit("invoke.yaml", "    bootstraps: true\n", "    bootstraps: true\n    protected: true\n")
+    settings = yaml.safe_load((clone.root / "invoke.yaml").read_text())
+    settings["environments"]["sandbox"]["protected"] = True
+    (clone.root / "invoke.yaml").write_text(yaml.safe_dump(settings))
     clone.commit("protected")
     good = clone.invoke("push-image", "--env", "sandbox")
     assert "hello after" in good.text, good.text
