@@ -5,7 +5,8 @@
     return-20261123T101500.000000Z-v4-after-v5-by-alice     version 5 had a share, was given up, and 4 has all again
 
 An event is written after the alias has moved. A run that is cut off in between leaves a move without a name, never
-a name without a move; and the move itself is still told, by the alias, or by the `after` of the next event.
+a name without a move; and the move itself is still told, by the alias, or by the `after` of the next event. The next
+run records it before it moves the alias again: of two that were cut off in a row, neither is lost.
 """
 
 import re
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from delivery import clock
 
 LIVE, ROLLBACK, RETURN = "live", "rollback", "return"
+UNKNOWN = "unknown"  # who: a run that was cut off before it could say
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _TAG = re.compile(
     rf"({LIVE}|{ROLLBACK}|{RETURN})-(\d{{4}})(\d\d)(\d\d)T(\d\d)(\d\d)([\d.]+)Z-v(\d+)(?:-after-v(\d+))?-by-([\w.-]+)"
@@ -36,10 +38,15 @@ class Event:
     who: str = ""
 
 
+def kind(version: str, before: str) -> str:
+    """What a move was that nobody recorded: only a rollback goes to a lower number."""
+    return ROLLBACK if before and int(version) < int(before) else LIVE
+
+
 def tag(kind: str, version: str, after: str, who: str) -> str:
     """The tag of what has happened just now."""
     replaced = f"-after-v{after}" if after else ""
-    name = re.sub(r"[^\w.-]", "-", who, flags=re.ASCII)[:_LONGEST] or "unknown"
+    name = re.sub(r"[^\w.-]", "-", who, flags=re.ASCII)[:_LONGEST] or UNKNOWN
     return f"{kind}-{clock.now().strftime(_STAMP)}-v{version}{replaced}-by-{name}"
 
 
@@ -106,5 +113,4 @@ def _moves(tags: Iterable[str]) -> list[Event]:
 
 
 def _unrecorded(version: str, before: str) -> Event:
-    kind = ROLLBACK if before and int(version) < int(before) else LIVE
-    return Event(kind, "", version, before)
+    return Event(kind(version, before), "", version, before)

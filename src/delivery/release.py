@@ -80,9 +80,11 @@ def _made_live(bench: Workbench, move: Move) -> Release:
     target, seen = move.target, move.seen
     with bench.progress.stage("release") as stage:
         moves = seen.version != target.version
+        _catch_up(bench, move, who=events.UNKNOWN if moves else bench.aws.caller())
         if moves:
             traffic.move(bench.aws, target, seen)
-        _record(bench, move)
+            kind = events.ROLLBACK if move.back else events.LIVE
+            _record(bench, move, events.tag(kind, target.version, seen.version, bench.aws.caller()))
         public = function_url.settle(bench.aws, target)
         moved = f"{seen.version} -> {target.version}" if moves else target.version
         stage.done(f"alias {target.alias}: version {moved}, open to {'everyone' if public else 'signed requests'}")
@@ -90,12 +92,18 @@ def _made_live(bench: Workbench, move: Move) -> Release:
     return Release(where, target.image, target.version, target.stream_url, public, clock.now())
 
 
-def _record(bench: Workbench, move: Move) -> None:
-    """Say who made it live; also for a run that was cut off between its move and this."""
-    version, before = move.target.version, move.seen.version
-    if before == version:
-        before = releases.recorded(bench.aws, move.target)
-        if before == version:
-            return
-    kind = events.ROLLBACK if move.back else events.LIVE
-    registry.tag(bench.aws, move.image, events.tag(kind, version, before, bench.aws.caller()))
+def _catch_up(bench: Workbench, move: Move, who: str) -> None:
+    """Say what serves already, if the run that made it live was cut off before it said so.
+
+    The next event tells of one such move, not of two in a row. Raises RefusedError when somebody moved the alias.
+    """
+    before, serving = releases.recorded(bench.aws, move.target), move.seen.version
+    if before == serving:
+        return
+    if function.alias(bench.aws, move.target).revision != move.seen.revision:
+        raise traffic.moved_meanwhile(move.target, move.seen)
+    _record(bench, move, events.tag(events.kind(serving, before), serving, before, who))
+
+
+def _record(bench: Workbench, move: Move, event: str) -> None:
+    registry.tag(bench.aws, move.image, event)  # on what is released: that image is never removed

@@ -46,6 +46,7 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
 
 def test_the_version_is_ready_then_verified_then_tagged_and_only_then_live_and_open(tmp_path):
     made = world(tmp_path)
+    made.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
     deployed(made)
     assert calls(made) == [
         "publish_version",
