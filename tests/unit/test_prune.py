@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 import pytest
-from fake_lambda import FakeLambda
-from fakes import FakeEcr, operation, refusal
+from fake_prunable import PrunableEcr, PrunableLambda
+from fakes import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stories import DIGEST, NAME, REPOSITORY, world
@@ -17,35 +17,6 @@ from delivery.prune import Found
 
 def digest(number):
     return f"sha256:{number:064x}"
-
-
-class PrunableLambda(FakeLambda):
-    """Versions that can be listed by alias and deleted, as Lambda does: not while an alias names them."""
-
-    weights: dict[str, float] = {}  # noqa: RUF012 - a fake: set by a test on its own instance
-
-    @operation
-    def list_aliases(self, FunctionName):
-        assert FunctionName == "fn"
-        routing = {"RoutingConfig": {"AdditionalVersionWeights": self.weights}} if self.weights else {}
-        return {"Aliases": [{"Name": "live", "FunctionVersion": self.live, **routing}]}
-
-    @operation
-    def delete_function(self, FunctionName, Qualifier):
-        assert FunctionName == "fn"
-        assert Qualifier != self.live
-        self.versions.remove({"Version": Qualifier})
-        del self.images[Qualifier]
-
-
-class PrunableEcr(FakeEcr):
-    @operation
-    def batch_delete_image(self, repositoryName, imageIds):
-        ((key, wanted),) = imageIds[0].items()
-        assert key == "imageDigest", "by tag, ECR would only untag it"
-        del self.repositories[repositoryName][wanted]
-        self.tags = {at: of for at, of in self.tags.items() if of != wanted}
-        return {"imageIds": imageIds, "failures": []}
 
 
 @dataclass

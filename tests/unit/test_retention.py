@@ -1,56 +1,8 @@
 """Retention: over random histories, what expires and what never does, by the rules of ECR's user guide."""
 
-import json
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import Path
-
+from fake_retention import KEPT, Pushed, expired, rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-FILE = Path(__file__).parents[2] / "infrastructure/modules/image_repository/retention.json.tftpl"
-KEPT = 3
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """An image in the repository: its tags, and how many days ago it was pushed."""
-
-    number: int
-    tags: frozenset[str]
-    days: int
-
-
-def rules():
-    text = FILE.read_text().replace("${never_reached}", "100000").replace("${keep_images}", str(KEPT))
-    return sorted(json.loads(text)["rules"], key=lambda rule: rule["rulePriority"])
-
-
-def matches(selection, image):
-    """User guide, "Lifecycle policy properties": all patterns of a list have to be among the image's tags."""
-    if selection["tagStatus"] == "untagged":
-        return not image.tags
-    if selection["tagStatus"] == "any":
-        return True
-    return all(any(fnmatchcase(tag, pattern) for tag in image.tags) for pattern in selection["tagPatternList"])
-
-
-def expired(images):
-    """User guide, "Lifecycle policy evaluation rules": what one rule's tagging matches, no later one expires."""
-    gone, claimed = set(), set()
-    for rule in rules():
-        selection = rule["selection"]
-        # Claimed by a higher rule: counted by a lower one, never expired by it.
-        matched = sorted((it for it in images if matches(selection, it)), key=lambda it: it.days)
-        if selection["countType"] == "imageCountMoreThan":
-            due = matched[selection["countNumber"] :]
-        else:
-            due = [image for image in matched if image.days > selection["countNumber"]]
-        gone |= {image for image in due if image not in claimed}
-        if selection["tagStatus"] != "any":
-            claimed |= set(matched)
-    return gone
-
 
 TAGS = st.sets(
     st.sampled_from(["latest", "buildcache", "keep-0123456789ab", "release-7", "live-7", "c" * 40, "rollback-7"])

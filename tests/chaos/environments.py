@@ -1,0 +1,78 @@
+"""Two environments in accounts of their own, and what can be done to them: the real stories, up to a cut."""
+
+import itertools
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from accounts import Account
+from fake_registry import FakeRegistry
+from hypothesis.stateful import RuleBasedStateMachine
+from observed import Killed
+from stories import Clock
+
+from delivery import clock, deploy, promote, prune, rollback
+from delivery.errors import DeliveryError
+
+DONE, REFUSED, UNHEALTHY, CUT = 0, 4, 7, 130  # exit codes
+NEVER = (None, None)
+
+
+class Environments(RuleBasedStateMachine):
+    """preprod and prod, which gets its images from preprod alone; time passes only when it is read."""
+
+    def __init__(self):
+        super().__init__()
+        self.root, self.patched = Path(tempfile.mkdtemp()), pytest.MonkeyPatch()
+        Clock(tick=0.3).install(self.patched)
+        moments = itertools.count()
+        self.patched.setattr(clock, "now", lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(moments)))
+        self.accounts = {name: Account(self.root, name) for name in ("preprod", "prod")}
+        registry = FakeRegistry(*(account.ecr for account in self.accounts.values())).install(self.patched)
+        registry.blobs = {account.repository: account.blobs for account in self.accounts.values()}
+        self.promoted: list[str] = []
+
+    def teardown(self):
+        self.patched.undo()
+        shutil.rmtree(self.root)
+
+    def deployed(self):
+        """The environments where something is deployed."""
+        return [name for name, account in self.accounts.items() if account.oracle.live]
+
+    def _deliver(self, where, pick, steps=(), end=NEVER):
+        account = self.accounts[where]
+        commit = self.promoted[pick % len(self.promoted)] if where == "prod" else f"{pick:040}"
+        bench = account.bench(commit)
+        saved = deploy.plan(bench, deploy.guard(bench))
+        account.cut(*end)
+        return self._ended(deploy.deliver, bench, saved, steps)
+
+    def _roll_back(self, where, to="", end=NEVER):
+        bench = self.accounts[where].bench()
+        self.accounts[where].cut(*end)
+        return self._ended(lambda: rollback.rollback(bench, rollback.prepare(bench, to)))
+
+    def _prune(self, where, end=NEVER):
+        bench = self.accounts[where].bench()
+        self.accounts[where].cut(*end)
+        return self._ended(lambda: prune.remove(bench, prune.find(bench)))
+
+    def _promote(self):
+        origin, target = (account.bench() for account in self.accounts.values())
+        return self._ended(lambda: promote.promote(origin, target, promote.prepare(origin, target, None)))
+
+    def _ended(self, story, *given):
+        """How a run ends, as the task would exit; whatever was wrong is over with it."""
+        try:
+            story(*given)
+        except DeliveryError as error:
+            return error.exit_code
+        except (KeyboardInterrupt, Killed):
+            return CUT
+        finally:
+            for account in self.accounts.values():
+                account.calm()
+        return DONE
