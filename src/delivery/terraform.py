@@ -8,7 +8,7 @@ from typing import Any
 
 from delivery import clock, mirror
 from delivery.diagnostics import Diagnostics
-from delivery.errors import RefusedError, TerraformError
+from delivery.errors import DeliveryError, RefusedError, TerraformError
 from delivery.settings import Environment, Settings
 from delivery.shell import Command, Shell
 
@@ -31,7 +31,7 @@ class Stack:
 
     @property
     def unfinished(self) -> Path:
-        """When a run that takes the lock began, in UTC; gone once it came to its end, whatever that was."""
+        """When a run that takes the lock began, in UTC; gone once it ended and left no lock."""
         return self.data / "unfinished"
 
     def command(self, *arguments: str) -> Command:
@@ -132,7 +132,7 @@ def apply(saved: Plan, shell: Shell, say: Say) -> dict[str, Any]:
     return outputs(saved.stack, shell)
 
 
-def _with_state(error: TerraformError, errored: Path) -> TerraformError:
+def _with_state(error: DeliveryError, errored: Path) -> DeliveryError:
     """Where the state could not be written, Terraform leaves it in a file that is all there is of it."""
     if errored.exists():
         error.hint = f"keep {errored}: it is the only record of what was made; `terraform state push` it, {error.hint}"
@@ -150,7 +150,7 @@ def outputs(stack: Stack, shell: Shell) -> dict[str, Any]:
 def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Diagnostics:
     stack.unfinished.write_text(clock.now().isoformat())
     log = _run(stack, arguments, shell, say)
-    if not log.killed:
+    if not log.left_lock:
         stack.unfinished.unlink(missing_ok=True)
     return log
 
