@@ -12,6 +12,7 @@ STS = "Action=GetCallerIdentity"
 LOGIN = "AmazonEC2ContainerRegistry.*GetAuthorizationToken"
 TAGGING = "AmazonEC2ContainerRegistry.*PutImage"
 STATE = r"(GET|HEAD) /sse-streaming-tfstate"
+RELEASED = r"DELETE /sse-streaming-tfstate.*tflock"
 READ = r"GET /20\d\d-\d\d-\d\d/functions/"
 UPDATE = r"PUT /2015-03-31/functions/[^ ]+/(code|configuration)"
 STREAM = r"response-streaming-invocations"
@@ -53,7 +54,8 @@ class Cell:
     """Once it hangs: `cancelled`, a person loses patience and types Ctrl-C; `killed`, the task gets SIGKILL."""
     disk: str = ""
     """Options of a tmpfs that is the disk of the run."""
-    variables: Mapping[str, str] = field(default_factory=dict)
+    once: bool = False
+    """Terraform's provider tries again once, not 25 times, which takes longer than the whole matrix."""
 
 
 NEXT = Cell("then deploy", 0, "is live in")

@@ -11,6 +11,7 @@ from cells import (
     LOGIN,
     MOVE,
     READ,
+    RELEASED,
     STATE,
     STREAM,
     STS,
@@ -24,8 +25,6 @@ from cells import (
 )
 from shims import FAILS, KILLED, pushing
 
-TWICE = {"AWS_MAX_ATTEMPTS": "2"}
-"""How often Terraform's provider tries: 25 times unless told, which takes longer than this whole matrix."""
 ONCE = 'exec REAL "$@" -backend-config=max_retries=1'
 """What the backend's file could say too: it tries 5 times unless told."""
 FULL = "size=96m"  # of which a shim takes all
@@ -104,16 +103,20 @@ PLANS = Row(
     (
         Cell("tool fails", 6, "it broke", ((*PLAN, FAILS),)),
         hung("in plan: the image was pushed", (*PLAN, HANGS)),
-        Cell("network refuses", 6, "could not plan", relay=((READ, "drop", ALWAYS),), variables=TWICE),
+        Cell("network refuses", 6, "could not plan", relay=((READ, "drop", ALWAYS),), once=True),
         Cell("slow", 0, "plan", relay=((READ, "slow", 1),)),
         Cell("500", 0, "plan", relay=((READ, BROKEN, 2),)),
         Cell("throttled", 0, "plan", relay=((READ, THROTTLED, 2),)),
-        Cell("credentials expire", 6, "renew the credentials", relay=((READ, EXPIRED, ALWAYS),)),
+        Cell(
+            "credentials expire",
+            6,
+            "renew the credentials",
+            relay=((READ, EXPIRED, ALWAYS), (RELEASED, "403 ExpiredToken", ALWAYS)),
+        ),
         Cell("disk full", 3, "The disk is full", ((*PLAN, FILLS),), disk=FULL),
         Cell("killed", 6, "terraform ended with -9", ((*PLAN, KILLED),)),
     ),
     (INIT_DONE,),
-    changes=False,
 )
 APPLIES = Row(
     "apply",
@@ -121,7 +124,7 @@ APPLIES = Row(
     (
         Cell("tool fails", 6, "it broke", ((*APPLY, FAILS),)),
         hung("in apply: Terraform kept in its state", relay=((UPDATE, "hold", ALWAYS),)),
-        Cell("network refuses", 6, "could not apply", relay=((UPDATE, "drop", ALWAYS),), variables=TWICE),
+        Cell("network refuses", 6, "could not apply", relay=((UPDATE, "drop", ALWAYS),), once=True),
         Cell("slow", 0, "1 updated", relay=((UPDATE, "slow", 1),)),
         Cell("500", 0, "1 updated", relay=((UPDATE, BROKEN, 2),)),
         Cell("throttled", 0, "1 updated", relay=((UPDATE, THROTTLED, 2),)),

@@ -1,6 +1,5 @@
 """Each stage meets each fault: the exit code, the words, the stages that ran, the alias, and the next deploy."""
 
-import re
 import signal
 
 import pytest
@@ -44,7 +43,7 @@ def ended(place, row, cell, folder):
         outcome = place.invoke("deploy")
         return outcome.code, outcome.text
     with broken(place, row, cell, folder) as (variables, met):
-        child = place.typed(row.task, **variables, **cell.variables)
+        child = place.typed(row.task, **variables)
         if cell.ends:
             until(met, 90, "the fault")
             child.send_signal(SIGNALS.get(cell.ends, signal.SIGKILL))
