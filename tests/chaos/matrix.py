@@ -136,18 +136,18 @@ APPLIES = Row(
 )
 VERIFIES = Row(
     "verify",
-    "verify",
+    "deploy",
     (
-        hung("in verify: nothing was changed", relay=((STREAM, "hold", ALWAYS),)),
+        hung("in verify: apply finished; the alias was not moved", relay=((STREAM, "hold", ALWAYS),)),
         Cell("network refuses", 8, "cannot be reached", relay=((STREAM, "drop", ALWAYS),)),
         Cell("slow", 0, "4 events", relay=((STREAM, "slow", 1),)),
         Cell("500", 8, "AWS refused", relay=((STREAM, BROKEN, ALWAYS),)),
         Cell("throttled", 8, "wait a minute", relay=((STREAM, THROTTLED, ALWAYS),)),
-        Cell("credentials expire", 8, "renew the credentials", relay=((READ, EXPIRED, ALWAYS),)),
+        Cell("credentials expire", 8, "renew the credentials", relay=((STREAM, EXPIRED, ALWAYS),)),
         Cell("killed", -9, "", relay=((STREAM, "hold", ALWAYS),), ends=KILLED_IT),
     ),
-    without={"tool fails": NO_TOOL, "disk full": NOT_WRITTEN},
-    changes=False,
+    (INIT_DONE,),
+    {"tool fails": NO_TOOL, "disk full": NOT_WRITTEN},
 )
 MOVES = (
     hung("in release: the alias may have moved or not", relay=((MOVE, "hold", ALWAYS),)),

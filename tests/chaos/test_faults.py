@@ -33,8 +33,8 @@ def prepare(place, row, number):
         path.write_text(f"{path.read_text()}\n# fault {number}\n")
     elif row.stage == "apply":
         place.memory(1000 + number)
-    elif row.stage in ("release", "rollback"):  # somebody moved it by hand
-        version = "1" if row.stage == "release" else place.newest()
+    elif row.stage in ("verify", "release", "rollback"):  # somebody moved it by hand
+        version = place.newest() if row.stage == "rollback" else "1"
         place.client("lambda").update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=version)
 
 
