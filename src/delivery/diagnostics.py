@@ -15,6 +15,7 @@ from delivery.errors import NO_SPACE, DeliveryError, LockedError, TerraformError
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
 # The lock's fields as Terraform prints them; statemgr.LockInfo in hashicorp/terraform.
 _LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_UNRELEASED = "Error releasing the state lock"
 _NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
 
 
@@ -31,7 +32,7 @@ class Diagnostics:
     @property
     def left_lock(self) -> bool:
         """Whether the lock it took may still be there: its credentials may have ended before it did."""
-        return self.killed or any("releasing the state lock" in error["summary"] for error in self.errors)
+        return self.killed or any(_UNRELEASED in error["summary"] for error in self.errors)
 
     def feed(self, line: str) -> None:
         """Take one line of Terraform's output."""
@@ -80,6 +81,9 @@ class Diagnostics:
 def _text(error: dict[str, Any]) -> str:
     where = f" ({error['address']})" if error.get("address") else ""
     detail = error.get("detail", "").strip()
+    if _UNRELEASED in error["summary"]:  # what follows advises `force-unlock`, which the next run here does by itself
+        left = "The next run from this checkout removes it, elsewhere `invoke unlock --env ...` does."
+        detail = f"{detail.partition('Lock Info')[0].strip()}\n{left}"
     return f"{error['summary']}{where}" + (f": {detail}" if detail else "")
 
 
