@@ -44,10 +44,13 @@ def ended(place, row, cell, folder):
         return outcome.code, outcome.text
     with broken(place, row, cell, folder) as (variables, met):
         child = place.typed(row.task, **variables)
-        if cell.ends:
-            until(met, 90, "the fault")
-            child.send_signal(SIGNALS.get(cell.ends, signal.SIGKILL))
-        text, _ = child.communicate(timeout=170)
+        try:
+            if cell.ends:
+                until(met, 90, "the fault")
+                child.send_signal(SIGNALS.get(cell.ends, signal.SIGKILL))
+            text, _ = child.communicate(timeout=170)
+        finally:
+            child.kill()
         assert met() or not cell.relay, f"the fault was never met:\n{text}"
     return child.returncode, text
 
