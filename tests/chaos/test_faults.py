@@ -87,12 +87,11 @@ def test_every_pair_is_tried_or_has_a_reason(done, table):
 def report(done):
     """The matrix of exit codes, then each failure with the stages that were seen and the words that were said."""
     columns = (*FAULTS, NEXT.fault)
-    width = max(map(len, columns)) + 1
     yield from ("", "Faults: exit codes by stage (0: tried again, and went through; -9: the task itself was killed)")
-    yield f"  {'':<9}" + "".join(f"{fault:>{width}}" for fault in columns)
+    yield f"  {'':<9}" + "".join(f"  {fault}" for fault in columns)
     for row in MATRIX:
-        codes = (str(done.get((row.stage, fault), ("-",))[0]) for fault in columns)
-        yield f"  {row.stage:<9}" + "".join(f"{code:>{width}}" for code in codes)
+        codes = (f"{done.get((row.stage, fault), ('-',))[0]:>{len(fault) + 2}}" for fault in columns)
+        yield f"  {row.stage:<9}{''.join(codes)}"
     yield "  What ended otherwise than well, the stages that were seen, and what was said:"
     for row, cell in STORY:
         if cell.code and (row.stage, cell.fault) in done:
