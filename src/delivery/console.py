@@ -19,7 +19,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from delivery import interrupts, scratch, settings, summary
-from delivery.errors import INTERRUPTED, Interrupted, MissingToolError, RefusedError, naming
+from delivery.errors import INTERRUPTED, Interrupted, RefusedError, disk_full, naming
 from delivery.progress import Progress, Screen
 from delivery.shell import SIGNALS, Shell
 from delivery.workbench import Request, Workbench, open_bench
@@ -43,8 +43,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
                 _end(_words(error, kwargs.get("env")), INTERRUPTED)
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    hint = f"free some space, then `{_command()}` again"
-                    error = MissingToolError("The disk is full.", str(error), hint)
+                    error = disk_full(str(error))
                 if not hasattr(error, "exit_code"):
                     raise
                 _end(_words(error, kwargs.get("env")), error.exit_code)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from delivery import permissions
-from delivery.errors import LockedError, TerraformError
+from delivery.errors import NO_SPACE, DeliveryError, LockedError, TerraformError, disk_full
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
 # The lock's fields as Terraform prints them; statemgr.LockInfo in hashicorp/terraform.
 _LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_UNRELEASED = "Error releasing the state lock"
 _NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
 
 
@@ -27,6 +28,11 @@ class Diagnostics:
     other: list[str] = field(default_factory=list)
     killed: bool = False
     """Whether a signal ended it, so that it could not release the lock."""
+
+    @property
+    def left_lock(self) -> bool:
+        """Whether the lock it took may still be there: its credentials may have ended before it did."""
+        return self.killed or any(_UNRELEASED in error["summary"] for error in self.errors)
 
     def feed(self, line: str) -> None:
         """Take one line of Terraform's output."""
@@ -47,9 +53,14 @@ class Diagnostics:
         """Whether the run failed because no provider could be fetched."""
         return any(error["summary"] in _NO_PROVIDER for error in self.errors)
 
-    def error(self, doing: str, stack: str) -> TerraformError:
+    def error(self, doing: str, stack: str) -> DeliveryError:
         """The failure in our words, where it is a known one. `doing`: a verb; `stack`: the root module's name."""
         text = "\n".join(_text(error) for error in self.errors) or "\n".join(self.other[-5:])
+        if re.search(r"ExpiredToken|InvalidClientTokenId", text):  # S3 says it with 403, as if an action were refused
+            hint = "`aws sso login` (or renew the credentials), then run the same command again"
+            return TerraformError(f"The credentials expired before Terraform could {doing} {stack}.", text, hint)
+        if NO_SPACE in text:
+            return disk_full(text)
         if actions := permissions.missing(text):  # before the lock, which may be what cannot be written
             return TerraformError(f"Terraform may not {doing} {stack}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
@@ -57,9 +68,6 @@ class Diagnostics:
         if "Saved plan is stale" in text:
             what = f"The plan of {stack} is stale: somebody else changed it meanwhile."
             return TerraformError(what, "Nothing was applied.", "run the same again, which plans anew")
-        if re.search(r"ExpiredToken|InvalidClientTokenId", text):
-            hint = "`aws sso login` (or renew the credentials), then run the same command again"
-            return TerraformError(f"The credentials expired before Terraform could {doing} {stack}.", text, hint)
         if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):
             return TerraformError("The state bucket does not exist.", text, "invoke bootstrap --env ...")
         if self.providers_unreachable:
@@ -73,6 +81,9 @@ class Diagnostics:
 def _text(error: dict[str, Any]) -> str:
     where = f" ({error['address']})" if error.get("address") else ""
     detail = error.get("detail", "").strip()
+    if _UNRELEASED in error["summary"]:  # what follows advises `force-unlock`, which the next run here does by itself
+        left = "The next run from this checkout removes it, elsewhere `invoke unlock --env ...` does."
+        detail = f"{detail.partition('Lock Info')[0].strip()}\n{left}"
     return f"{error['summary']}{where}" + (f": {detail}" if detail else "")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from delivery import permissions
 from delivery.buildlog import BuildLog
-from delivery.errors import BuildError, CloudError, ConfigurationError
+from delivery.errors import NO_SPACE, BuildError, CloudError, ConfigurationError, disk_full
 from delivery.image import Image, PublishedImage
 from delivery.settings import Settings
 from delivery.shell import Command, Shell
@@ -124,7 +124,7 @@ def build(bake: Bake, root: Path, shell: Shell, say: Callable[[str], None]) -> t
     entitled = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
     result = shell.run(bake.command(root, entitled), on_line)
     if result.code:
-        raise _failure(log, result.stderr)
+        raise _failure(log, _last(result.stderr) or f"docker ended with {result.code}", bake.output)
     metadata = json.loads(bake.metadata.read_text())
     return {name: metadata[name].get("containerimage.digest", "") for name in bake.targets}, log.counts()
 
@@ -137,14 +137,16 @@ def published(images: tuple[Image, ...], digests: Mapping[str, str]) -> tuple[Pu
         raise BuildError("buildx built, but reports no digest.", str(error), "update buildx") from error
 
 
-def _failure(log: BuildLog, stderr: str) -> Exception:
+def _failure(log: BuildLog, last: str, output: str) -> Exception:
     step, why = log.failure()
-    why = why or _last(stderr)
+    why = why or last
     correct = "correct the Dockerfile, then `invoke build-image --env ...`"
     if log.failed_in == "base":
         return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
     if log.failed_in == "step":
         return BuildError(f"The image does not build: {step}", why, correct)
+    if NO_SPACE in why:
+        return disk_full(why)
     if "exporting manifest lists" in why:
         why = f"{why}\nLambda takes one manifest: no index, no attestations."
         return BuildError("The build makes an index.", why, "keep provenance and sbom disabled in docker-bake.hcl")
@@ -156,12 +158,15 @@ def _failure(log: BuildLog, stderr: str) -> Exception:
         return ConfigurationError("build.cache cannot work with this engine and builder.", why, hint)
     if "failed to push" in why or "failed to authorize" in why:
         return _refused(why)
-    return BuildError("The image does not build.", why, correct if "dockerfile" in why.lower() else _DOCTOR)
+    what = "The image could not be pushed." if output == "push" else "The image does not build."
+    return BuildError(what, why, correct if "dockerfile" in why.lower() else _DOCTOR)
 
 
 def _refused(why: str) -> CloudError:
     if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
         return CloudError("The repository does not exist.", why, "invoke bootstrap --env ...")
+    if "failed to do request" in why:  # containerd's words where there was no answer at all
+        return CloudError("The registry cannot be reached.", why, "check the network, then run the same command again")
     actions = permissions.missing(why)
     return CloudError("The registry refused the push.", why, permissions.hint(actions) if actions else _DOCTOR)
 

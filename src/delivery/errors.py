@@ -16,6 +16,7 @@ import contextlib
 from collections.abc import Iterator
 
 INTERRUPTED = 130
+NO_SPACE = "no space left on device"  # ENOSPC, as programs in Go say it
 
 
 class DeliveryError(Exception):
@@ -82,6 +83,11 @@ class CloudError(DeliveryError):
     """AWS or the registry refused, or cannot be reached."""
 
     exit_code = 8
+
+
+def disk_full(why: str) -> MissingToolError:
+    """What to say of a disk that has no room for what a tool or this program writes."""
+    return MissingToolError("The disk is full.", why, "free some space, then run the same command again")
 
 
 class Interrupted(KeyboardInterrupt):

@@ -65,7 +65,7 @@ def read(aws: Aws, stack: Stack) -> Lock | None:
 def patiently(aws: Aws, stack: Stack, shell: Shell, say: Say, work: Callable[[], T]) -> T:
     """What `work` returns, a plan or an apply, once nobody else holds the lock; at most the stack's `lock_wait` later.
 
-    Terraform's own -lock-timeout waits without a word; here a person sees for whom, and the lock that a killed run
+    Terraform's own -lock-timeout waits without a word; here a person sees for whom, and the lock that a dead run
     of this checkout left is removed. Raises LockedError when it is still held then, CloudError, and what `work` does.
     """
     began = clock.monotonic()
@@ -81,7 +81,7 @@ def patiently(aws: Aws, stack: Stack, shell: Shell, say: Say, work: Callable[[],
 def _wait(aws: Aws, stack: Stack, shell: Shell, say: Say, began: float) -> None:
     while found := read(aws, stack):
         if _ours_and_dead(found, stack):
-            say(f"removing the lock of {found.words()}: that run of this checkout was killed")
+            say(f"removing the lock of {found.words()}: that run of this checkout is over")
             remove(stack, found, shell)
             return
         waited = clock.monotonic() - began
@@ -132,7 +132,7 @@ def remove(stack: Stack, found: Lock, shell: Shell) -> None:
 
 
 def _ours_and_dead(found: Lock, stack: Stack) -> bool:
-    """Whether a run of this checkout took it, and was killed: it began just before the lock, and nothing runs now.
+    """Whether a run of this checkout took it, and could not release it: begun just before it, and nothing runs now.
 
     Neither alone would do: machines may share a name, and other checkouts of this one may be at work.
     """

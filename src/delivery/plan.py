@@ -26,7 +26,7 @@ class Stack:
 
     @property
     def unfinished(self) -> Path:
-        """When a run that takes the lock began, in UTC; gone once it came to its end, whatever that was."""
+        """When a run that takes the lock began, in UTC; gone once it ended and left no lock."""
         return self.data / "unfinished"
 
     def command(self, *arguments: str) -> Command:

@@ -7,7 +7,7 @@ from typing import Any
 
 from delivery import clock, mirror
 from delivery.diagnostics import Diagnostics
-from delivery.errors import TerraformError
+from delivery.errors import DeliveryError, TerraformError
 from delivery.plan import Plan, Stack, read
 from delivery.settings import Settings
 from delivery.shell import Shell
@@ -73,7 +73,7 @@ def _values(folder: Path, stack: Stack) -> Path:
     return folder / f"{stack.name}.tfvars.json"
 
 
-def _with_state(error: TerraformError, errored: Path) -> TerraformError:
+def _with_state(error: DeliveryError, errored: Path) -> DeliveryError:
     """Where the state could not be written, Terraform leaves it in a file that is all there is of it."""
     if errored.exists():
         error.hint = f"keep {errored}: it is the only record of what was made; `terraform state push` it, {error.hint}"
@@ -91,7 +91,7 @@ def outputs(stack: Stack, shell: Shell) -> dict[str, Any]:
 def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Diagnostics:
     stack.unfinished.write_text(clock.now().isoformat())
     log = _run(stack, arguments, shell, say)
-    if not log.killed:
+    if not log.left_lock:
         stack.unfinished.unlink(missing_ok=True)
     return log
 

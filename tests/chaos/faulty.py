@@ -12,6 +12,7 @@ import urllib3
 
 _OWN = {"connection", "transfer-encoding", "content-length", "date", "server"}
 _ALWAYS = 10**9
+_TLS = b"\x16"  # the first byte of its handshake; RFC 8446, 5.1
 
 
 @dataclass
@@ -68,6 +69,14 @@ class Relay(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def handle_one_request(self) -> None:
+        if self.rfile.peek(1)[:1] != _TLS:
+            super().handle_one_request()
+            return
+        self.rfile.read1()  # a registry on this machine is asked in plain HTTP next
+        self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        self.close_connection = True
 
     def relay(self) -> None:
         body = self._body()

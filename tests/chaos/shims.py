@@ -27,6 +27,16 @@ DONE = "exit 0"
 """Nothing to do: for an init whose data is there already, in a story that starts later."""
 
 
+def pushing(action: str) -> str:
+    """An action for the bake that pushes; the one before it, which builds into a file, goes well."""
+    return f'if [ "$OUTPUT" != push ]; then exec REAL "$@"; fi; {action}'
+
+
+def fills(file: Path) -> str:
+    """The disk that `file` lies on is full by the time the real one runs."""
+    return f'cat /dev/zero > {file} 2>/dev/null; exec REAL "$@"'
+
+
 def hangs(mark: Path) -> str:
     """It never ends by itself; `mark` exists once it hangs."""
     return f"touch {mark}; exec sleep {_HANGS}"

@@ -1,116 +1,105 @@
 """Each stage meets each fault: the exit code, the words, the stages that ran, the alias, and the next deploy."""
 
-import contextlib
-import re
 import signal
-import subprocess
 
 import pytest
-from cells import FAULTS, HANGS, MATRIX, WITHOUT
-from faulty import Rule, relaying, through
-from place import SOURCE, stages
-from shims import hangs, shim
+from cells import CANCELLED, FAULTS, NEXT
+from matrix import MATRIX
+from place import FUNCTION, SOURCE, TFVARS, stages
 from waiting import until
+from world import broken
 
-ORDER = ("guards", "publish", "init", "plan", "apply", "verify", "release")
-ROWS = tuple(dict.fromkeys(cell.stage for cell in MATRIX))
-
-
-@contextlib.contextmanager
-def small_disk(place, pages):
-    """The runs' folder is a disk with so many pages of 4 KiB; what Terraform keeps there is not."""
-    folder = place.clone.root / ".deploy"
-    if pages:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={pages * 4096}", "tmpfs", str(folder)], check=True)
-        (folder / "full").write_bytes(b"x" * 4096)
-    try:
-        yield
-    finally:
-        if pages:
-            subprocess.run(["umount", str(folder)], check=True)
-
-
-@contextlib.contextmanager
-def broken(place, cell, folder):
-    """The world of a cell: the variables that lead there, and what tells that it hangs."""
-    mark, variables = folder / "hangs", {}
-    for tool in {tool for tool, _, _ in cell.shims}:
-        cases = [(words, hangs(mark) if how == HANGS else how) for name, words, how in cell.shims if name == tool]
-        variables |= shim(folder / "bin", place.path, tool, *cases)
-    with contextlib.ExitStack() as world:
-        world.enter_context(small_disk(place, cell.disk))
-        if cell.relay:
-            relay = world.enter_context(relaying(place.endpoint, *(Rule(*rule) for rule in cell.relay)))
-            variables |= through(relay)
-            if "/v2/" in cell.relay[0][0]:
-                variables |= {"INVOKE_ENVIRONMENTS_PREPROD_REGISTRY": relay.host}
-            yield variables, lambda: mark.exists() or relay.met.is_set()
-            assert relay.met.is_set(), "the fault was never met"
-        else:
-            yield variables, mark.exists
-
-
-def prepare(place, cell, number):
-    """Give the stage something to do."""
-    if cell.stage == "publish":
-        path = place.clone.root / SOURCE
-        path.write_text(re.sub(r"\n# fault \d+\n|\Z", f"\n# fault {number}\n", path.read_text(), count=1))
-    elif cell.stage == "apply":
-        place.memory(1000 + number)
-    elif cell.stage == "release":
-        name = {"FunctionName": "preprod-sse-streaming", "Name": "live"}
-        place.client("lambda").update_alias(**name, FunctionVersion="1")  # somebody went back by hand
+# `init` runs beside `build`, `gate` and `publish`; alone it comes before whatever else.
+ORDER = ("guards", "init", "build", "gate", "publish", "plan", "apply", "verify", "release")
+STORY = [(row, cell) for row in MATRIX for cell in row.story]
+NAMES = [f"{row.stage} {cell.fault}".replace(" ", "-") for row, cell in STORY]
+SIGNALS = {CANCELLED: signal.SIGINT}
 
 
 @pytest.fixture(scope="module")
 def done(place):
-    """What came out of each cell; the tree is clean again afterwards."""
-    del place
-    return {}
+    """What came out of each cell, its exit code and the stages that were seen; the clone's files are restored after."""
+    files = {place.clone.root / name: (place.clone.root / name).read_text() for name in (SOURCE, TFVARS)}
+    yield {}
+    for path, text in files.items():
+        path.write_text(text)
 
 
-def ended(place, cell, folder):
-    with broken(place, cell, folder) as (variables, hanging):
-        child = place.typed(cell.task, **variables)
-        if cell.cancel:
-            until(hanging, 90, "the hanging tool")
-            child.send_signal(signal.SIGINT)
-        text, _ = child.communicate(timeout=170)
+def prepare(place, row, number):
+    """Give the stage something to do."""
+    path = place.clone.root / SOURCE
+    place.clone.git("checkout", "--quiet", "--", SOURCE)
+    if row.stage in ("build", "publish"):
+        path.write_text(f"{path.read_text()}\n# fault {number}\n")
+    elif row.stage == "apply":
+        place.memory(1000 + number)
+    elif row.stage in ("verify", "release", "rollback"):  # somebody moved it by hand
+        version = place.newest() if row.stage == "rollback" else "1"
+        place.client("lambda").update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=version)
+
+
+def ended(place, row, cell, folder):
+    if cell is NEXT:
+        outcome = place.invoke("deploy")
+        return outcome.code, outcome.text
+    with broken(place, row, cell, folder) as (variables, met):
+        child = place.typed(row.task, **variables)
+        try:
+            if cell.ends:
+                until(met, 90, "the fault")
+                child.send_signal(SIGNALS.get(cell.ends, signal.SIGKILL))
+            text, _ = child.communicate(timeout=170)
+        finally:
+            child.kill()
+        assert met() or not cell.relay, f"the fault was never met:\n{text}"
     return child.returncode, text
 
 
-@pytest.mark.parametrize("cell", MATRIX, ids=lambda cell: cell.name.replace(" ", "-"))
-def test_a_fault_ends_as_it_should_and_nothing_later_has_run(place, cell, tmp_path, done):
-    prepare(place, cell, MATRIX.index(cell))
+@pytest.mark.parametrize(("row", "cell"), STORY, ids=NAMES)
+def test_a_fault_ends_as_it_should_with_nothing_later_run_and_the_next_deploy_converges(
+    place, row, cell, tmp_path, done
+):
+    prepare(place, row, STORY.index((row, cell)))
     live = place.live()
-    code, text = ended(place, cell, tmp_path)
-    done[cell.stage, cell.fault] = str(code)
+    code, text = ended(place, row, cell, tmp_path)
+    done[row.stage, cell.fault] = code, stages(text)
     assert code == cell.code, text
     assert cell.said in text, text
     assert "Traceback" not in text
     if code:
-        later = ORDER[ORDER.index(cell.stage) + 1 :] if cell.stage != "publish" else ORDER[3:]
-        assert not set(stages(text)) & set(later), "a stage ran after the one that failed"
+        later = ORDER[ORDER.index(row.stage) + 1 :] if row.stage in ORDER else ()
+        assert not set(stages(text)) & set(later), f"a stage ran after the one that failed:\n{text}"
         assert place.live() == live
-    assert place.scratches() == []
     until(lambda: not place.tools(), 20, f"the end of {place.tools()}")
-
-
-@pytest.mark.parametrize("row", ROWS)
-def test_after_the_faults_of_a_stage_the_next_deploy_converges(place, row):
-    if row not in ("publish", "apply", "release"):
-        pytest.skip("changed nothing: the cells of the rows below have deployed over it")
-    outcome = place.invoke("deploy")
-    assert outcome.code == 0, outcome.text
-    assert place.live() == place.newest()
+    if code >= 0:  # what a killed task leaves is for the next one to take away
+        assert place.scratches() == []
+    if cell is NEXT:
+        assert place.live() == place.newest()
+        assert place.locks() == []
 
 
 def test_every_pair_is_tried_or_has_a_reason(done, table):
-    tried = {(cell.stage, cell.fault) for cell in MATRIX}
-    missing = [f"{row} {fault}" for row in ROWS for fault in FAULTS if (row, fault) not in tried]
-    assert missing == [name for name in missing if name in WITHOUT]
-    width = max(map(len, FAULTS)) + 1
-    heads = "".join(f"{fault:>{width}}" for fault in FAULTS)
-    lines = [f"  {row:<8}" + "".join(f"{done.get((row, fault), 'n/a'):>{width}}" for fault in FAULTS) for row in ROWS]
-    table += ["", "Faults: exit codes by stage (0: retried, and went through)", f"  {'':<8}{heads}", *lines]
-    table += [f"  n/a {name}: {why}" for name, why in WITHOUT.items()]
+    for row in MATRIX:
+        assert sorted([*(cell.fault for cell in row.cells), *row.without]) == sorted(FAULTS), row.stage
+    table += report(done)
+
+
+def report(done):
+    """The matrix of exit codes, then each failure with the stages that were seen and the words that were said."""
+    columns = (*FAULTS, NEXT.fault)
+    yield from ("", "Faults: exit codes by stage (0: tried again, and went through; -9: the task itself was killed)")
+    yield f"  {'':<9}" + "".join(f"  {fault}" for fault in columns)
+    for row in MATRIX:
+        codes = (f"{done.get((row.stage, fault), ('-',))[0]:>{len(fault) + 2}}" for fault in columns)
+        yield f"  {row.stage:<9}{''.join(codes)}"
+    yield "  What ended otherwise than well, the stages that were seen, and what was said:"
+    for row, cell in STORY:
+        if cell.code and (row.stage, cell.fault) in done:
+            code, seen = done[row.stage, cell.fault]
+            yield f"  {row.stage:<9}{cell.fault:<19}{code:>4}  {' '.join(seen) or '-':<47} {cell.said}"
+    reasons = {}
+    for row in MATRIX:
+        for fault, why in row.without.items():
+            reasons.setdefault(why, []).append(f"{row.stage} {fault}")
+    yield from (f"  - {', '.join(pairs)}: {why}" for why, pairs in reasons.items())
+    yield f"  - {NEXT.fault} {', '.join(row.stage for row in MATRIX if not row.changes)}: nothing was changed"

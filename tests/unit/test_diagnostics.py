@@ -71,6 +71,28 @@ def test_credentials_that_expired_midway_are_told_as_that():
     assert "renew the credentials" in error.hint
 
 
+def test_credentials_that_expired_are_no_permission_that_is_missing():
+    expired = "operation error S3: ListObjectsV2, https response error StatusCode: 403, api error ExpiredToken: expired"
+    error = read(diagnostic("Failed to get existing workspaces", expired))[0].error("initialise", "service")
+    assert error.what == "The credentials expired before Terraform could initialise service."
+    assert "s3:ListBucket" not in error.hint
+
+
+def test_a_lock_that_could_not_be_released_is_nobody_else_s_and_not_to_be_forced_away():
+    detail = "Error message: EOF\nLock Info:\n  ID: 1\n  Who: ada@laptop\nplease call the force-unlock command"
+    error = read(diagnostic("Error releasing the state lock", detail))[0].error("plan", "service")
+    assert error.what == "Terraform could not plan service."
+    assert "force-unlock" not in error.why
+    assert "The next run from this checkout removes it, elsewhere `invoke unlock" in error.why
+
+
+def test_a_full_disk_is_told_as_that():
+    full = diagnostic("Failed to write plan file", "write /run/service.tfplan: no space left on device")
+    error = read(full)[0].error("plan", "service")
+    assert (error.exit_code, error.what) == (3, "The disk is full.")
+    assert "free some space" in error.hint
+
+
 def test_any_other_failure_names_the_resource_and_terraform_s_reason():
     log, _ = read(
         diagnostic("creating Lambda Function (fn): ResourceConflictException", "Already there", address="m.x"),

@@ -9,13 +9,14 @@ from transcripts import BASE_MISSING, RUN_FAILED, SYNTAX, push_failed
 
 from delivery import docker
 from delivery.docker import Bake
-from delivery.errors import BuildError, CloudError, ConfigurationError
+from delivery.errors import BuildError, CloudError, ConfigurationError, DeliveryError, MissingToolError
 from delivery.image import Image, PublishedImage
 from delivery.shell import Result
 from delivery.source import Source
 
 SOURCE = Source(COMMIT, dirty=False, committed_at=1_700_000_000)
 VARIABLES = {"BUILD_NETWORK": "default", "CA_BUNDLE": "", "COMMIT": COMMIT}
+NO_INDEX = "docker exporter does not support exporting manifest lists, use the oci exporter instead"
 HEAD = ("docker", "buildx", "bake", "--file")
 FILES = ("--file", "docker-bake.hcl", "--progress", "plain")
 
@@ -24,15 +25,15 @@ def bake(tmp_path, output="push", **variables):
     return Bake(("sse-streaming",), {**VARIABLES, **variables}, tmp_path, output)
 
 
-def built(tmp_path, **shell):
+def built(tmp_path, output="archive", **shell):
     said = []
-    result = docker.build(bake(tmp_path), tmp_path, FakeShell(answers(**shell)), said.append)
+    result = docker.build(bake(tmp_path, output), tmp_path, FakeShell(answers(**shell)), said.append)
     return result, said
 
 
-def failure(tmp_path, text):
-    with pytest.raises((BuildError, CloudError, ConfigurationError)) as caught:
-        built(tmp_path, **{"docker buildx bake": Result(1, "", text)})
+def failure(tmp_path, text, output="archive"):
+    with pytest.raises(DeliveryError) as caught:
+        built(tmp_path, output, **{"docker buildx bake": Result(1, "", text)})
     return caught.value
 
 
@@ -96,12 +97,7 @@ def test_a_failed_step_is_told_with_its_last_lines(tmp_path):
     [
         (BASE_MISSING, BuildError, "The base image is missing.", "FROM"),
         (SYNTAX, BuildError, "The image does not build.", ""),
-        (
-            "ERROR: docker exporter does not support exporting manifest lists, use the oci exporter instead",
-            BuildError,
-            "The build makes an index.",
-            "provenance",
-        ),
+        (f"ERROR: {NO_INDEX}", BuildError, "The build makes an index.", "provenance"),
         (
             "ERROR: Docker exporter is not supported for the docker driver.",
             ConfigurationError,
@@ -122,7 +118,8 @@ def test_a_failed_step_is_told_with_its_last_lines(tmp_path):
             "invoke bootstrap --env ...",
         ),
         (push_failed("unexpected status: 403 Forbidden"), CloudError, "The registry refused the push.", "doctor"),
-        (push_failed("dial tcp 127.0.0.1:1: connection refused"), CloudError, "The registry refused the push.", ""),
+        (push_failed("failed to do request: EOF"), CloudError, "The registry cannot be reached.", "network"),
+        ("ERROR: write /run/build.tar: no space left on device", MissingToolError, "The disk is full.", "free some"),
     ],
 )
 def test_each_failure_has_its_message(tmp_path, text, kind, what, hint):
@@ -132,13 +129,19 @@ def test_each_failure_has_its_message(tmp_path, text, kind, what, hint):
     assert hint in error.hint
 
 
-def test_a_dockerfile_that_cannot_be_parsed_is_quoted(tmp_path):
+def test_a_dockerfile_that_cannot_be_parsed_is_quoted_and_to_be_corrected(tmp_path):
     assert "unknown instruction: COPI" in failure(tmp_path, SYNTAX).why
+    assert "Dockerfile" in failure(tmp_path, SYNTAX).hint
 
 
 def test_a_digest_with_404_in_it_is_no_missing_repository(tmp_path):
     text = push_failed('failed to do request: Head "https://x/v2/y/blobs/sha256:ab404": connection refused')
-    assert failure(tmp_path, text).what == "The registry refused the push."
+    assert failure(tmp_path, text).what == "The registry cannot be reached."
+
+
+def test_a_push_that_ends_without_a_word_is_no_failed_build(tmp_path):
+    error = failure(tmp_path, "", "push")
+    assert (error.what, error.why) == ("The image could not be pushed.", "docker ended with 1")
 
 
 @pytest.mark.parametrize("noise", ["error: failed to push some refs", "pull access denied for x"])
@@ -164,10 +167,6 @@ def test_failures_are_told_apart_when_several_targets_are_built(tmp_path, text, 
 def test_a_missing_cache_is_not_the_reason_of_a_later_failure(tmp_path):
     text = "#4 importing cache manifest from x:buildcache\n#4 ERROR: x:buildcache: not found\nERROR: no space left"
     assert "no space left" in failure(tmp_path, text).why
-
-
-def test_a_dockerfile_that_cannot_be_parsed_is_to_be_corrected(tmp_path):
-    assert "Dockerfile" in failure(tmp_path, SYNTAX).hint
 
 
 def test_the_targets_are_what_the_bake_file_builds_by_default(tmp_path):

@@ -159,7 +159,7 @@ def test_a_lock_that_our_own_killed_run_left_is_removed_without_asking(stack):
     fake, said = forced(), []
     assert lock.patiently(held(HERE), stack, fake, said.append, lambda: "done") == "done"
     assert len(fake.ran) == 1
-    assert said[0].endswith("that run of this checkout was killed")
+    assert said[0].endswith("that run of this checkout is over")
     assert not stack.unfinished.exists()
 
 

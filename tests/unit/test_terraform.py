@@ -156,9 +156,14 @@ def test_outputs_that_cannot_be_read_are_told(stack):
     assert caught.value.why == "Error: Backend initialization"
 
 
-@pytest.mark.parametrize(("code", "left"), [(0, False), (1, False), (-9, True)])
-def test_only_a_terraform_that_was_killed_leaves_its_run_unfinished(stack, code, left):
-    fake = FakeShell({"terraform plan": Result(code, "", ""), "terraform show": shown()})
+UNRELEASED = diagnostic("Error releasing the state lock", "DeleteObject: api error ExpiredToken")
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "left"), [(0, "", False), (1, "", False), (-9, "", True), (1, UNRELEASED, True)]
+)
+def test_only_a_terraform_that_may_have_left_its_lock_leaves_its_run_unfinished(stack, code, printed, left):
+    fake = FakeShell({"terraform plan": Result(code, printed, ""), "terraform show": shown()})
     with contextlib.suppress(TerraformError):
         terraform.plan(stack, {}, stack.data, fake, print)
     assert stack.unfinished.exists() == left
