@@ -10,6 +10,7 @@ from place import BUCKET, ENV
 from waiting import until
 
 UPDATE = r"PUT /2015-03-31/functions/[^ ]+/(code|configuration)"
+PUBLISH = r"POST /2015-03-31/functions/[^ ]+/versions"
 
 
 def until_said(child, words):
@@ -71,19 +72,29 @@ def test_a_task_that_is_killed_leaves_a_terraform_that_ends_by_itself_and_no_loc
     assert place.scratches() == []
 
 
-def test_the_lock_of_a_terraform_that_was_killed_is_removed_by_the_next_deploy(changing):
-    place, child, _ = changing
-    pids = [pid for pid, line in place.tools().items() if "apply" in line and "terraform" in line]
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    text, _ = child.communicate(timeout=30)
+def test_what_a_killed_terraform_left_is_mended_by_the_next_deploy_its_lock_and_what_nobody_published(place):
+    """Lambda has taken the change then, and has no version of it: Terraform by itself would see nothing to do."""
+    before = place.newest()
+    place.memory(800 + int(before))
+    with relaying(place.endpoint, Rule(PUBLISH, "hold")) as relay:
+        child = place.typed("deploy", **through(relay))
+        assert relay.met.wait(90)
+        for pid, line in place.tools().items():
+            if "terraform" in line and "apply" in line:
+                os.kill(pid, signal.SIGKILL)
+        text, _ = child.communicate(timeout=60)
     assert child.returncode == 6, text
     assert "terraform ended with -9" in text
     assert place.locks() == ["service.tfstate.tflock"]
+    until(lambda: not place.tools(), 20, "the end of the provider")
+    assert place.newest() == before, "it was published after all"
     again = place.invoke("deploy")
     assert again.code == 0, again.text
+    assert "what a killed run had changed has a version now" in again.text
     assert place.locks() == []
-    assert place.live() == place.newest()
+    assert place.live() == place.newest() != before
+    plan = place.invoke("tf-plan")
+    assert "no changes" in plan.text, plan.text
 
 
 def test_a_plan_that_somebody_overtook_is_stale_and_nothing_is_applied(place):
