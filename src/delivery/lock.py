@@ -6,7 +6,7 @@ https://developer.hashicorp.com/terraform/language/backend/s3#state-locking. The
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from delivery.terraform import Say
 
 T = TypeVar("T")
 PROC = Path("/proc")
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")  # another one is another cloud, with other locks
 _LOOK = 1.0  # seconds between two looks at a lock that is waited for
 _START = timedelta(seconds=60)  # from Terraform's start to its lock: it opens the backend in between
 _BLUR = 2.0  # seconds: the boot's time is a whole number of them
@@ -80,7 +81,7 @@ def patiently(aws: Aws, stack: Stack, shell: Shell, say: Say, work: Callable[[],
 
 def _wait(aws: Aws, stack: Stack, shell: Shell, say: Say, began: float) -> None:
     while found := read(aws, stack):
-        if _ours_and_dead(found, stack):
+        if _ours_and_dead(found, stack, shell):
             say(f"removing the lock of {found.words()}: that run of this checkout is over")
             remove(stack, found, shell)
             return
@@ -91,11 +92,11 @@ def _wait(aws: Aws, stack: Stack, shell: Shell, say: Say, began: float) -> None:
         clock.pause(_LOOK)
 
 
-def require_dead(found: Lock, stack: Stack) -> None:
+def require_dead(found: Lock, stack: Stack, shell: Shell) -> None:
     """Raises RefusedError while the holder may still be alive."""
     hint = f"wait for it; or look yourself, then: invoke unlock --env ... --stack {stack.name} --lock {found.id}"
     if found.here and PROC.is_dir():
-        if pids := _terraforms(found, stack):
+        if pids := _terraforms(found, stack, shell):
             what = f"The lock is held by {found.words()}, on this machine, and that may still run."
             raise RefusedError(what, f"Terraform runs here as process {', '.join(map(str, pids))}.", hint)
     elif (age := clock.now() - found.created) < _OLD:
@@ -117,7 +118,7 @@ def release(aws: Aws, stack: Stack, named: str, shell: Shell) -> str:
         hint = f"look at it, then: invoke unlock --env ... --stack {stack.name}"
         raise RefusedError(f"The lock is another one: {found.id}.", f"It is held by {found.words()}.", hint)
     if not named:
-        require_dead(found, stack)
+        require_dead(found, stack, shell)
     remove(stack, found, shell)
     return f"Removed the lock {found.id} of {found.words()}."
 
@@ -131,7 +132,7 @@ def remove(stack: Stack, found: Lock, shell: Shell) -> None:
     stack.unfinished.unlink(missing_ok=True)
 
 
-def _ours_and_dead(found: Lock, stack: Stack) -> bool:
+def _ours_and_dead(found: Lock, stack: Stack, shell: Shell) -> bool:
     """Whether a run of this checkout took it, and could not release it: begun just before it, and nothing runs now.
 
     Neither alone would do: machines may share a name, and other checkouts of this one may be at work.
@@ -139,25 +140,33 @@ def _ours_and_dead(found: Lock, stack: Stack) -> bool:
     if not (found.here and PROC.is_dir() and stack.unfinished.exists()):
         return False
     since = found.created - datetime.fromisoformat(stack.unfinished.read_text())
-    return timedelta() <= since <= _START and not _terraforms(found, stack)
+    return timedelta() <= since <= _START and not _terraforms(found, stack, shell)
 
 
-def _terraforms(found: Lock, stack: Stack) -> list[int]:
+def _terraforms(found: Lock, stack: Stack, shell: Shell) -> list[int]:
     """Every Terraform on this machine that could hold the lock: all but those that began later or work elsewhere."""
     processes = []
     for process in PROC.glob("[0-9]*"):
         try:
             if (process / "comm").read_text().strip() != "terraform" or not _ran(process, found.created):
                 continue
-            environ = (process / "environ").read_bytes().split(b"\0")
+            given = os.fsdecode((process / "environ").read_bytes())
         except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
             continue
         except PermissionError:  # another user's
-            environ = []
-        where = [Path(os.fsdecode(item)[len("TF_DATA_DIR=") :]) for item in environ if item.startswith(b"TF_DATA_DIR=")]
-        if not where or where[0].parts[-2:] == (stack.environment, stack.name):
+            given = ""
+        if _may_hold(dict(item.split("=", 1) for item in given.split("\0") if "=" in item), stack, shell):
             processes.append(int(process.name))
     return sorted(processes)
+
+
+def _may_hold(environ: Mapping[str, str], stack: Stack, shell: Shell) -> bool:
+    """Whether a Terraform with this environment may hold the stack's lock; of unknown ones nobody knows."""
+    data = Path(environ.get("TF_DATA_DIR", stack.data))
+    if data == stack.data:
+        return True
+    elsewhere = any(environ.get(name, "") != shell.variables.get(name, "") for name in _ENDPOINTS)
+    return data.parts[-2:] == (stack.environment, stack.name) and not elsewhere
 
 
 def _ran(process: Path, when: datetime) -> bool:

@@ -18,6 +18,7 @@ from delivery.shell import Result
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ID = "a3f0c1de-5f7c-4a5d-9a37-0a8b8c1d2e3f"
+DATA = object()  # the data folder of this very checkout
 HERE = f"ada@{os.uname().nodename}"
 
 
@@ -51,14 +52,15 @@ def held(who="ada@elsewhere", age=timedelta(minutes=2)):
     return aws
 
 
-def runs(pid, comm="terraform", data="preprod/service", state="S", began=86_400):
+def runs(pid, comm="terraform", data="/x/.deploy/preprod/service", endpoint="", state="S", began=86_400):
     """A process of this machine; `data`: where it says it works; `began`: seconds after the boot, nine days ago."""
     folder = lock.PROC / str(pid)
     folder.mkdir()
     (folder / "comm").write_text(f"{comm}\n")
     ticks = began * os.sysconf("SC_CLK_TCK")
     (folder / "stat").write_text(f"{pid} ({comm}) {state} {' '.join(['1'] * 18)} {ticks} 1")
-    (folder / "environ").write_bytes(f"A=b\0TF_DATA_DIR=/x/.deploy/{data}\0".encode() if data else b"A=b\0")
+    given = {"A": "b", "TF_DATA_DIR": str(data), "AWS_ENDPOINT_URL": endpoint}
+    (folder / "environ").write_text("".join(f"{name}={value}\0" for name, value in given.items() if value))
 
 
 def never():
@@ -120,16 +122,17 @@ def test_a_lock_of_another_machine_is_refused_while_it_is_young_and_removed_when
     assert fake.ran[0].argv[2:] == ("force-unlock", "-no-color", "-force", ID)
 
 
-@pytest.mark.parametrize("data", ["preprod/service", ""])
-def test_a_lock_of_this_machine_is_refused_while_a_terraform_runs_that_could_hold_it(stack, data):
-    runs(71, data=data)
+@pytest.mark.parametrize("working", [{}, {"data": ""}, {"data": DATA, "endpoint": "http://relay.test"}])
+def test_a_lock_of_this_machine_is_refused_while_a_terraform_runs_that_could_hold_it(stack, working):
+    runs(71, **{name: stack.data if value is DATA else value for name, value in working.items()})
     with pytest.raises(RefusedError, match="on this machine, and that may still run") as caught:
         lock.release(held(HERE, timedelta(days=2)), stack, "", FakeShell())
     assert caught.value.why == "Terraform runs here as process 71."
 
 
 def test_what_works_elsewhere_or_is_no_terraform_or_has_ended_holds_no_lock(stack):
-    runs(71, data="prod/service")
+    runs(71, data="/x/.deploy/prod/service")
+    runs(75, endpoint="http://another-cloud.test")
     runs(72, comm="bash")
     runs(73, state="Z")
     runs(74, began=86_400 * 9 + 60)
