@@ -10,7 +10,13 @@ import nox
 
 nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
 nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "deploys"]
-LANES = ("integration", "workflow", "chaos")
+_TRAFFIC = tuple(f"tests/chaos/test_{name}.py" for name in ("bad_images", "prune", "side_by_side"))
+# What `deploys` runs at once; the second is the shortest, so it has a part of the third
+LANES = {
+    "integration": ("tests/integration",),
+    "workflow": ("tests/workflow", *_TRAFFIC),
+    "chaos": ("tests/chaos", *(f"--ignore={path}" for path in _TRAFFIC)),
+}
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
 
@@ -118,7 +124,7 @@ def _pytest(session: nox.Session, folder: str) -> None:
 
 
 def _lane(name: str) -> tuple[subprocess.Popen[str], threading.Thread]:
-    argv = [sys.executable, "-u", "-m", "pytest", "-v", f"tests/{name}"]
+    argv = [sys.executable, "-u", "-m", "pytest", "-v", *LANES[name]]
     pipe, merged = subprocess.PIPE, subprocess.STDOUT
     child = subprocess.Popen(
         argv, stdout=pipe, stderr=merged, stdin=subprocess.DEVNULL, text=True, start_new_session=True
