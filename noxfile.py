@@ -11,11 +11,13 @@ import nox
 nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
 nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "deploys"]
 _TRAFFIC = tuple(f"tests/chaos/test_{name}.py" for name in ("bad_images", "prune", "side_by_side"))
-# What `deploys` runs at once; the second is the shortest, so it has a part of the third
+_FAULTS = tuple(f"tests/chaos/test_{name}.py" for name in ("faults", "histories"))
+# What `deploys` runs at once: lanes of about one length
 LANES = {
     "integration": ("tests/integration",),
     "workflow": ("tests/workflow", *_TRAFFIC),
-    "chaos": ("tests/chaos", *(f"--ignore={path}" for path in _TRAFFIC)),
+    "faults": _FAULTS,
+    "chaos": ("tests/chaos", *(f"--ignore={path}" for path in _TRAFFIC + _FAULTS)),
 }
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
@@ -85,7 +87,7 @@ def image(session: nox.Session) -> None:
 
 @nox.session
 def deploys(session: nox.Session) -> None:
-    """`integration`, `workflow` and `chaos` at once, each with a sandbox of its own: one alone mostly waits."""
+    """`integration`, `workflow` and `chaos` in four lanes at once, each with a sandbox of its own."""
     lanes = {name: _lane(name) for name in LANES}
     children = [child for child, _ in lanes.values()]
     try:
@@ -99,7 +101,7 @@ def deploys(session: nox.Session) -> None:
     for _, telling in lanes.values():
         telling.join(5)
     if failed:
-        session.error(f"failed: {', '.join(failed)}; one alone: nox -s {failed[0]}")
+        session.error(f"failed: {', '.join(failed)}; above, its lines begin so")
 
 
 @nox.session

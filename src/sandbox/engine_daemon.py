@@ -29,11 +29,16 @@ for entry in /run/*/; do
     mount -n --bind "$entry" "$top/${entry##*/}"
 done
 mount -n --move "$top" /run
+mount -n --bind "$top.ports" /proc/sys/net/ipv4/ip_local_port_range
 exec "$@"
 """
 """Gives the namespace a /run of its own: containerd puts its shims' sockets into /run/containerd, whatever it
 is told. Our own socket stays visible outside, since its folder is the machine's, like all the others.
--n, or mount(8) keeps notes in the machine's /run/mount."""
+-n, or mount(8) keeps notes in the machine's /run/mount. And a range of ports of its own: dockerd publishes on the
+first of the machine's range that it has not given away itself, and gives up after ten that another engine has
+(libnetwork/portallocator in moby/moby)."""
+_PORTS, _SHARE = (33_000, 60_000), 500
+"""Of the machine's usual range, and of that for one engine."""
 
 
 def install(layout: Layout) -> None:
@@ -59,6 +64,7 @@ def configure(layout: Layout) -> None:
     for folder in (layout.run, layout.engine / "top"):
         folder.mkdir(parents=True, exist_ok=True)
     layout.run.chmod(0o700)
+    (layout.engine / "top.ports").write_text(ports(layout))
     settings = {
         "features": {"containerd-snapshotter": True},
         "hosts": [socket(layout)],
@@ -80,6 +86,13 @@ def configure(layout: Layout) -> None:
         "log-level": "warn",
     }
     Path(marker(layout)[1]).write_text(json.dumps(settings, indent=2))
+
+
+def ports(layout: Layout) -> str:
+    """The range this engine publishes on, as the kernel writes one: checkouts side by side rarely share theirs."""
+    first, last = _PORTS
+    begin = first + int(layout.id, 16) % ((last - first) // _SHARE) * _SHARE
+    return f"{begin}\t{begin + _SHARE - 1}\n"
 
 
 def command(layout: Layout) -> list[str]:

@@ -13,7 +13,7 @@ from waiting import until
 
 # actions/runner, ProcessInvoker: SIGINT to the step's process alone, then SIGTERM, then SIGKILL
 SEQUENCE = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 10.0))  # with the seconds waited after each
-EVERY = 10  # cancels, then a deploy that is left alone
+EVERY = 9  # cancels, then a deploy that is left alone
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +52,27 @@ def where(text):
     return "before the story" if found is None else found[1] or "between stages"
 
 
-def converge(place, seed):
-    outcome = place.invoke("deploy")
-    assert outcome.code == 0, f"seed {seed}\n{outcome.text}"
-    assert place.live() == place.newest(), f"seed {seed}"
+def pytest_generate_tests(metafunc):
+    """One test for so many cancels and the deploy after them: what is seen while hundreds run."""
+    if "batch" in metafunc.fixturenames:
+        number = metafunc.config.getoption("--cancels")
+        batches = [range(first, min(first + EVERY, number + 1)) for first in range(1, number + 1, EVERY)]
+        metafunc.parametrize("batch", batches, ids=lambda batch: f"{batch[0]}-to-{batch[-1]}")
+
+
+@pytest.fixture(scope="module")
+def tally(place):
+    """How the cancelled deploys ended."""
+    del place
+    return collections.Counter()
 
 
 def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_one_converges(
-    place, longest, request, table
+    place, longest, request, tally, batch
 ):
-    number, seed = request.config.getoption("--cancels"), request.config.getoption("--seed")
-    chance = random.Random(seed)
-    tally = collections.Counter()
-    containers = place.containers()
-    for index in range(1, number + 1):
+    seed = request.config.getoption("--seed")
+    containers, chance = place.containers(), random.Random(f"{seed}, {batch[0]}")
+    for index in batch:
         change(place, index)
         at = chance.uniform(0.3, longest)
         text, sent = cancelled(place.typed("deploy"), at)
@@ -77,9 +84,14 @@ def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_on
         assert place.locks() == [], said
         assert place.scratches() == [], said
         assert place.containers() <= containers, said
-        if index % EVERY == 0:
-            converge(place, seed)
-    converge(place, seed)
+    outcome = place.invoke("deploy")
+    assert outcome.code == 0, f"seed {seed}\n{outcome.text}"
+    assert place.live() == place.newest(), f"seed {seed}"
+
+
+def test_every_cancel_was_counted(tally, longest, request, table):
+    number, seed = request.config.getoption("--cancels"), request.config.getoption("--seed")
     rows = [f"  {count:>3}  {stage:<24} {last}" for (stage, last), count in sorted(tally.items())]
     head = f"Cancels: {number} of a deploy of {longest:.0f} s in {ENV}, --seed {seed}; stage and last signal needed"
-    table += ["", head, *rows, "  locks 0, orphans 0, containers 0, folders 0; the next deploy converged"]
+    table += ["", head, *rows, "  locks 0, orphans 0, containers 0, folders 0; each time the next deploy converged"]
+    assert tally.total() == number

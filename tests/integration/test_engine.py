@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.integration.traces import kill, left_behind, processes_of
 
-from sandbox import base_image, engine, engine_private, processes
+from sandbox import base_image, engine, engine_daemon, engine_private, processes
 from sandbox.engine_client import Engine
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
@@ -98,10 +98,12 @@ def test_an_image_is_built_and_run_without_any_registry(ready: Engine, tmp_path:
     assert ready.docker("run", "--rm", "--read-only", "tiny").split() == ["1234", "Asia/Tokyo"]
 
 
-def test_containers_are_reached_by_address_and_by_published_port(ready: Engine, server: str) -> None:
+def test_containers_are_reached_by_address_and_by_published_port(layout: Layout, ready: Engine, server: str) -> None:
     address = ready.docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", server).strip()
     published = ready.docker("port", server, "80").split()[0]
     assert published.startswith("127.0.0.1:")
+    first, last = map(int, engine_daemon.ports(layout).split())
+    assert first <= int(published.rpartition(":")[2]) <= last, "a range that no other engine starts from"
     for place in (f"{address}:80", published):
         assert processes.wait_until(functools.partial(answers, f"http://{place}/"), 15), place
 
