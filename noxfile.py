@@ -12,11 +12,12 @@ nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
 nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "deploys"]
 _TRAFFIC = tuple(f"tests/chaos/test_{name}.py" for name in ("bad_images", "prune", "side_by_side"))
 _FAULTS = tuple(f"tests/chaos/test_{name}.py" for name in ("faults", "histories"))
+_SANDBOX = ("tests/integration/cloud", "tests/integration/test_engine.py")
 # What `deploys` runs at once: lanes of about one length
 LANES = {
-    "integration": ("tests/integration",),
+    "integration": ("tests/integration", *(f"--ignore={path}" for path in _SANDBOX)),
     "workflow": ("tests/workflow", *_TRAFFIC),
-    "faults": _FAULTS,
+    "faults": (*_FAULTS, *_SANDBOX),
     "chaos": ("tests/chaos", *(f"--ignore={path}" for path in _TRAFFIC + _FAULTS)),
 }
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")

@@ -1,4 +1,4 @@
-"""Ctrl-C at any point: exit code 130, no process, no lock, and the next deploy needs no help."""
+"""Ctrl-C, a closed terminal, a polite kill: exit code 130, no process, no lock, and the next deploy needs no help."""
 
 import signal
 from pathlib import Path
@@ -41,32 +41,32 @@ def left_behind(checkout):
     ]
 
 
-def interrupted(child, marker):
-    """Read until `marker` is printed, interrupt, and return the exit code and everything printed."""
+def interrupted(child, marker, number):
+    """Read until `marker` is printed, send that signal, and return the exit code and everything printed."""
     text = ""
     while marker not in text:
         line = child.stdout.readline()
         assert line, f"ended before {marker!r}:\n{text}"
         text += line
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     rest, _ = child.communicate(timeout=150)
     return child.returncode, text + rest
 
 
-# The moments in between: tests/chaos/test_cancels.py
-LEFT = {
-    "✓ publish": "the image was pushed; nothing runs it",
-    "✓ apply": "apply finished; the alias was not moved",
-}
+# The moments in between, and Ctrl-C: tests/chaos/test_cancels.py
+LEFT = (
+    ("✓ publish", signal.SIGHUP, "the image was pushed; nothing runs it"),
+    ("✓ apply", signal.SIGTERM, "apply finished; the alias was not moved"),
+)
 
 
-@pytest.mark.parametrize("marker", LEFT)
-def test_an_interrupt_leaves_no_process_no_lock_and_the_alias_where_it_was_and_says_so(changed, marker):
+@pytest.mark.parametrize(("marker", "number", "left"), LEFT)
+def test_an_interrupt_leaves_no_process_no_lock_and_the_alias_where_it_was_and_says_so(changed, marker, number, left):
     live = changed.live()
-    code, text = interrupted(changed.start("deploy", "--env", "sandbox"), marker)
+    code, text = interrupted(changed.start("deploy", "--env", "sandbox"), marker, number)
     assert code == 130, text
     (line,) = [line for line in text.splitlines() if line.startswith("Interrupted")]
-    assert LEFT[marker] in line
+    assert left in line
     assert line.endswith("run `invoke deploy --env sandbox` again.")
     assert "Traceback" not in text
     assert left_behind(changed) == []
