@@ -45,15 +45,15 @@ def plan(bench: Workbench, names: tuple[str, ...], destroy: tuple[str, ...] = ()
 
 
 def apply(bench: Workbench, saved: Plan) -> None:
-    """Apply exactly that plan, and say which roles jobs may take. Raises TerraformError."""
+    """Apply exactly that plan, and say which roles jobs may take. Raises TerraformError or CloudError."""
     with bench.progress.stage("registry") as stage:
         if saved.empty:
-            outputs = terraform.outputs(saved.stack, bench.shell)
             stage.done("nothing to do")
         else:
             work = functools.partial(terraform.apply, saved, bench.shell, stage.say)
-            outputs = lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, work)
+            lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, work)
             stage.done(saved.done())
+    outputs = state.outputs(bench, STACK)
     for name, variable in _ROLES.items():
         if arn := outputs.get(name):
             prefix = bench.settings.environment.name.upper().replace("-", "_")

@@ -14,7 +14,6 @@ step looks at what exists first, so a deploy that was cut off anywhere is contin
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from delivery import bootstrap, docker, function, lock, parallel, publish, registry, source, state, terraform
 from delivery import release as releasing
@@ -85,19 +84,19 @@ def apply(bench: Workbench, saved: Plan) -> tuple[Function, ...]:
     without a version: it gets one here, and the state learns of it.
     """
 
-    def locked(work: Callable[..., dict[str, Any]]) -> tuple[Function, ...]:
+    def locked(work: Callable[..., None]) -> None:
         doing = functools.partial(work, saved, bench.shell, stage.say)
-        return function.deployed(lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, doing))
+        lock.patiently(bench.aws, saved.stack, bench.shell, stage.say, doing)
 
     with bench.progress.stage("apply") as stage:
-        if saved.empty:
-            targets = function.deployed(terraform.outputs(saved.stack, bench.shell))
-        else:
-            targets = locked(terraform.apply)
+        if not saved.empty:
+            locked(terraform.apply)
+        targets = state.current(bench)
         if all(function.publish(bench.aws, target) == target.version for target in targets):
             stage.done("nothing to do" if saved.empty else saved.done())
         else:
-            targets = locked(terraform.refresh)
+            locked(terraform.refresh)
+            targets = state.current(bench)
             stage.done("what a killed run had changed has a version now")
     return targets
 

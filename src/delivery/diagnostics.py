@@ -26,13 +26,13 @@ class Diagnostics:
     say: Callable[[str], None]
     errors: list[dict[str, Any]] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
-    killed: bool = False
-    """Whether a signal ended it, so that it could not release the lock."""
+    code: int = 0
+    """Its exit code; below 0, a signal ended it, so that it could not release the lock."""
 
     @property
     def left_lock(self) -> bool:
         """Whether the lock it took may still be there: its credentials may have ended before it did."""
-        return self.killed or any(_UNRELEASED in error["summary"] for error in self.errors)
+        return self.code < 0 or any(_UNRELEASED in error["summary"] for error in self.errors)
 
     def feed(self, line: str) -> None:
         """Take one line of Terraform's output."""

@@ -51,7 +51,7 @@ class Plan:
     imports: tuple[str, ...] = ()
     forgets: tuple[str, ...] = ()
     empty: bool = False
-    """Whether applying it would change nothing, neither resources nor state nor outputs; Terraform's own word."""
+    """Whether applying it would change nothing, neither resources nor state nor outputs: Terraform's exit code."""
 
     def require_harmless(self, environment: Environment, named: tuple[str, ...] = ()) -> None:
         """Raises RefusedError when it destroys in a protected environment what was not `named`, address by address."""
@@ -84,7 +84,7 @@ class Plan:
 
 
 def read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
-    """What `terraform show -json` says of a saved plan.
+    """What `terraform show -json` says of a saved plan that changes something.
 
     https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
     """
@@ -104,7 +104,6 @@ def read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
         deletes=tuple(address for address in having("delete") if address not in tainted),
         imports=tuple(address for address, change in resources if "importing" in change),
         forgets=having("forget"),
-        empty=not document["applyable"],
     )
 
 

@@ -28,12 +28,17 @@ def current(bench: Workbench) -> tuple[Function, ...]:
 
 def functions(bench: Workbench) -> tuple[Function, ...]:
     """The functions as they are deployed, none before the first deploy. Raises TerraformError or CloudError."""
-    document = _read(bench)
+    found = outputs(bench, STACK)
+    return function.deployed(found) if "functions" in found else ()
+
+
+def outputs(bench: Workbench, stack: str) -> dict[str, Any]:
+    """A root module's outputs by name, none before its first apply. Raises TerraformError or CloudError."""
+    document = _read(bench, stack)
     if document.get("version", _FORMAT) != _FORMAT:
         why = f"Its format is {document['version']}; known here is {_FORMAT}."
-        raise TerraformError(f"The state of {STACK} cannot be read.", why, "a terraform that writes it, such as 1.11")
-    outputs = {name: output["value"] for name, output in document.get("outputs", {}).items()}
-    return function.deployed(outputs) if "functions" in outputs else ()
+        raise TerraformError(f"The state of {stack} cannot be read.", why, "a terraform that writes it, such as 1.11")
+    return {name: output["value"] for name, output in document.get("outputs", {}).items()}
 
 
 def bucket(settings: Settings, stack: str) -> str:
@@ -50,11 +55,11 @@ def bucket(settings: Settings, stack: str) -> str:
     return match[1]
 
 
-def _read(bench: Workbench) -> dict[str, Any]:
-    name = bucket(bench.settings, STACK)
+def _read(bench: Workbench, stack: str) -> dict[str, Any]:
+    name = bucket(bench.settings, stack)
     with explained(f"read what is deployed from the state bucket {name}"):
         try:
-            body = bench.aws.s3.get_object(Bucket=name, Key=f"{STACK}.tfstate")["Body"].read()
+            body = bench.aws.s3.get_object(Bucket=name, Key=f"{stack}.tfstate")["Body"].read()
         except ClientError as error:
             if code(error) in ("NoSuchKey", "NoSuchBucket"):
                 return {}

@@ -12,7 +12,7 @@ from fake_build import CONFIG, digest_of, manifest
 from observed import Cut, Ecr, Functions
 from oracle import Oracle
 from stories import UPDATE, answers, outputs, world
-from transcripts import BUILT, diagnostic, shown
+from transcripts import BUILT, diagnostic, planned
 
 from delivery.settings import Environment
 from delivery.shell import Result
@@ -65,16 +65,16 @@ class Account:
         self._aws.cloudwatch.counts = {(str(version), "Errors"): 3 for version in versions}
 
     def _tools(self):
-        terraform = {"plan": self._plan, "show": self._show, "apply": self._apply, "output": self._output}
+        terraform = {"plan": self._plan, "show": self._show, "apply": self._apply}
         return {"docker buildx bake": self._bake, **{f"terraform {name}": answer for name, answer in terraform.items()}}
 
     def _plan(self, command):
         (file,) = (word for word in command.argv if word.startswith("-var-file=") and word.endswith(".json"))
         self._wanted = json.loads(Path(file.partition("=")[2]).read_text())
-        return ""
+        return planned(*([] if self._wanted == self._applied else [UPDATE]))["terraform plan"]
 
     def _show(self, _):
-        return shown(*([] if self._wanted == self._applied else [UPDATE]))
+        return planned(UPDATE)["terraform show"]
 
     def _apply(self, _):
         self.meanwhile()
@@ -85,9 +85,6 @@ class Account:
         self._applied, found = self._wanted, json.loads(outputs(version, uri))
         self._aws.s3.objects["service.tfstate"] = json.dumps({"version": 4, "outputs": found})
         return ""
-
-    def _output(self, _):
-        return json.dumps(json.loads(self._aws.s3.objects["service.tfstate"])["outputs"])
 
     def _bake(self, command):
         text, blobs = built(command.variables["COMMIT"])

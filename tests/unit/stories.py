@@ -12,7 +12,7 @@ from fake_build import CONFIG, DIGEST, bake, manifest
 from fake_lambda import FakeAws, FakeLambda, FakeS3, healthy, hello, prelude
 from fakes import ACCOUNT, FakeEcr, FakeShell
 from rich.console import Console
-from transcripts import change, shown
+from transcripts import change, planned
 
 from delivery import clock, rie
 from delivery.function import Function
@@ -74,7 +74,7 @@ def settings(root, protected=False, **changes):
 
 
 def outputs(version="2", uri=URI):
-    """What `terraform output -json` prints."""
+    """The outputs as the state has them."""
     found = {"function_name": "fn", "version": version, "alias": "live", "url": FUNCTION.url, "image_uri": uri}
     return json.dumps({"functions": {"value": {"sse-streaming": found}}})
 
@@ -105,10 +105,8 @@ def answers(*changes, **more):
         "docker rm": "",
         "docker buildx bake": bake,
         "terraform init": initialised,
-        "terraform plan": "",
-        "terraform show": shown(*changes),
         "terraform apply": "",
-        "terraform output": outputs(),
+        **planned(*changes),
         **more,
     }
 

@@ -1,11 +1,9 @@
 """Bucket before state, repository before image; harmless again."""
 
-import json
-
 import pytest
 from fake_lambda import FakeS3
 from fakes import ACCOUNT, FakeEcr, refusal
-from stories import NAME, answers, initialised, world
+from stories import NAME, answers, initialised, state, world
 from transcripts import change
 
 from delivery import bootstrap
@@ -52,7 +50,7 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
         "+ create module.repository.aws_ecr_repository.this",
         "1 to create, 0 to update, 0 to delete",
     )
-    assert [command.argv[2] for command in made.shell.typed("terraform")] == ["init", "plan", "show", "apply", "output"]
+    assert [command.argv[2] for command in made.shell.typed("terraform")] == ["init", "plan", "show", "apply"]
     assert made.shell.ran[0].argv[1].endswith("infrastructure/registry")
 
 
@@ -133,7 +131,7 @@ def test_an_account_is_never_asked_for_more_than_its_bucket_and_repositories(tmp
 def test_the_roles_of_jobs_are_named_as_the_variables_that_the_workflow_reads(tmp_path):
     made = empty(tmp_path, CREATE)
     found = {"ci_role": {"value": "arn:ci"}, "reader_role": {"value": ""}}
-    made.shell.answers["terraform output"] = json.dumps(found)
+    made.aws.s3.objects["registry.tfstate"] = state(outputs=found)
     bootstrapped(made.bench)
     shown = made.out.getvalue()
     assert "the repository's variable SANDBOX_ROLE_ARN is arn:ci" in shown

@@ -5,7 +5,7 @@ import json
 import pytest
 from fake_lambda import chunk, healthy, prelude
 from fakes import refusal
-from stories import COMMIT, DIGEST, FUNCTION, NAME, UPDATE, Clock, answers, blobs, outputs, world
+from stories import COMMIT, DIGEST, FUNCTION, NAME, UPDATE, Clock, answers, blobs, outputs, state, world
 from transcripts import diagnostic
 
 from delivery import deploy
@@ -92,8 +92,9 @@ def test_a_second_deploy_builds_applies_and_moves_nothing_but_verifies_again(tmp
 
 
 def test_what_a_killed_run_changed_and_did_not_publish_gets_its_version_and_the_state_learns_of_it(tmp_path):
-    answered = iter([outputs("1"), outputs("2")])
-    made = world(tmp_path, answers(**{"terraform output": lambda _: next(answered)}))
+    made = world(tmp_path, answers())
+    made.aws.s3.objects["service.tfstate"] = state("1")
+    made.shell.answers["terraform apply"] = lambda _: made.aws.s3.objects.update({"service.tfstate": state("2")}) or ""
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
     deployed(made)
     (refresh,) = made.shell.typed("terraform apply")
@@ -135,7 +136,8 @@ def test_an_apply_that_fails_is_not_verified(tmp_path):
 def test_no_function_is_made_live_when_another_does_not_stream(tmp_path):
     both = json.loads(outputs())
     both["functions"]["value"]["worse"] = {**both["functions"]["value"]["sse-streaming"], "version": "3"}
-    made = world(tmp_path, answers(UPDATE, **{"terraform output": json.dumps(both)}))
+    made = world(tmp_path)
+    made.aws.s3.objects["service.tfstate"] = state(outputs=both)
     made.aws.functions.commits["3"] = COMMIT
     made.aws.functions.responses["3"] = [chunk(prelude(500))]
     with pytest.raises(UnhealthyError, match="Version 3"):

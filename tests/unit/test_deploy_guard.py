@@ -5,6 +5,7 @@ import json
 import pytest
 from fakes import FakeEcr
 from stories import COMMIT, DIGEST, IMAGE, NAME, REPOSITORY, answers, world
+from transcripts import change, planned
 
 from delivery import deploy
 from delivery.errors import CloudError, ConfigurationError, MissingToolError, RefusedError
@@ -90,11 +91,7 @@ def test_a_missing_repository_is_told_before_anything_is_built(tmp_path):
 def test_a_missing_repository_is_made_where_the_environment_bootstraps(tmp_path):
     made = world(tmp_path, answers(**{"terraform apply": ""}), bootstraps=True)
     made.aws.ecr.repositories.clear()
-    registry_plan = {
-        "address": "aws_ecr_repository.this",
-        "change": {"actions": ["create"], "before": None, "after": {}},
-    }
-    made.shell.answers["terraform show"] = json.dumps({"resource_changes": [registry_plan], "applyable": True})
+    made.shell.answers |= planned(change("aws_ecr_repository.this", "create", after={}))
     made.shell.answers["terraform apply"] = lambda _: made.aws.ecr.repositories.update({NAME: {}}) or ""
     assert deploy.guard(made.bench) == (IMAGE,)
     assert made.stages() == ["guards", "bootstrap", "registry"]

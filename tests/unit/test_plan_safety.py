@@ -3,7 +3,8 @@
 import pytest
 from fakes import FakeShell
 from stories import settings
-from transcripts import change, shown
+from transcripts import change
+from transcripts import planned as plans
 
 from delivery import terraform
 from delivery.errors import RefusedError
@@ -15,8 +16,7 @@ def planned(tmp_path):
     stack = Stack("service", tmp_path, tmp_path, "prod")
 
     def plan(*changes):
-        answers = {"terraform plan": "", "terraform show": shown(*changes, applyable=True)}
-        return terraform.plan(stack, {}, tmp_path, FakeShell(answers), print)
+        return terraform.plan(stack, {}, tmp_path, FakeShell(plans(*changes)), print)
 
     return plan
 

@@ -6,13 +6,15 @@ import json
 import pytest
 from fakes import FakeShell
 from stories import settings
-from transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, progress, shown
+from transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, planned, progress
 
+from delivery import mirror as mirrors
 from delivery import terraform
 from delivery.errors import TerraformError
 from delivery.plan import Plan, Stack
 from delivery.shell import Result
 
+CREATE = change("a.b", "create", after={})
 INIT = ("init", "-json", "-input=false", "-reconfigure", "-lockfile=readonly", "-backend-config=sandbox.backend.hcl")
 
 
@@ -22,8 +24,7 @@ def stack(tmp_path):
     return Stack("service", tmp_path / "service", tmp_path / "data", "sandbox")
 
 
-def planned(stack, *changes, **more):
-    fake = FakeShell({"terraform plan": "", "terraform show": shown(*changes, **more)})
+def plan(stack, fake):
     return terraform.plan(stack, {}, stack.data, fake, print)
 
 
@@ -33,7 +34,8 @@ def mirror(root):
     return folder
 
 
-def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path):
+def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(mirrors, "find", lambda _: None)
     fake, said = FakeShell({"terraform init": progress("Initializing the backend...", "init_output")}), []
     stack = terraform.init(settings(tmp_path), "service", fake, said.append)
     (command,) = fake.ran
@@ -43,22 +45,27 @@ def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path):
     assert (stack.name, stack.environment, said) == ("service", "sandbox", ["Initializing the backend..."])
 
 
-def test_a_local_mirror_is_used_when_the_registry_cannot_be_reached(tmp_path):
+def test_a_local_mirror_is_used_where_there_is_one(tmp_path):
     folder = mirror(tmp_path)
-    fake = FakeShell({"terraform init": [Result(1, NO_PROVIDER, ""), ""]}, {"TF_PLUGIN_CACHE_DIR": str(folder)})
-    said = []
-    terraform.init(settings(tmp_path), "service", fake, said.append)
-    first, second = fake.ran
-    assert second.argv == (*first.argv, f"-plugin-dir={folder}")
-    assert said == [f"the provider registry cannot be reached; using {folder}"]
+    fake = FakeShell({"terraform init": ""}, {"TF_PLUGIN_CACHE_DIR": str(folder)})
+    terraform.init(settings(tmp_path), "service", fake, print)
+    (command,) = fake.ran
+    assert command.argv[2:] == (*INIT, f"-plugin-dir={folder}")
 
 
-def test_a_mirror_without_the_provider_is_told(tmp_path):
-    answers = [Result(1, NO_PROVIDER, ""), Result(1, NOT_IN_MIRROR, "")]
+def test_what_a_mirror_lacks_comes_from_the_registry(tmp_path):
+    fake = FakeShell(
+        {"terraform init": [Result(1, NOT_IN_MIRROR, ""), ""]}, {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))}
+    )
+    terraform.init(settings(tmp_path), "service", fake, print)
+    assert fake.ran[1].argv[2:] == INIT
+
+
+def test_a_provider_that_is_in_no_mirror_and_out_of_reach_is_told(tmp_path):
+    answers = [Result(1, NOT_IN_MIRROR, ""), Result(1, NO_PROVIDER, "")]
     fake = FakeShell({"terraform init": answers}, {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))})
     with pytest.raises(TerraformError, match="provider cannot be fetched, and no local mirror has it"):
         terraform.init(settings(tmp_path), "service", fake, print)
-    assert len(fake.ran) == 2
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,7 @@ def test_an_init_that_fails_gives_no_stack_and_is_not_tried_again(tmp_path, line
 
 
 def test_a_plan_is_saved_with_its_values_in_a_file(stack):
-    fake = FakeShell({"terraform plan": "", "terraform show": shown()})
+    fake = FakeShell(planned(CREATE))
     terraform.plan(stack, {"images": {"a": "r@sha256:d"}, "commit": "c"}, stack.data, fake, print)
     plan, show = fake.ran
     saved, values = stack.data / "service.tfplan", stack.data / "service.tfvars.json"
@@ -84,6 +91,7 @@ def test_a_plan_is_saved_with_its_values_in_a_file(stack):
         "plan",
         "-json",
         "-input=false",
+        "-detailed-exitcode",
         f"-out={saved}",
         "-var-file=sandbox.tfvars",
         f"-var-file={values}",
@@ -93,8 +101,7 @@ def test_a_plan_is_saved_with_its_values_in_a_file(stack):
 
 
 def test_each_kind_of_change_has_its_words(stack):
-    saved = planned(
-        stack,
+    changes = (
         change("aws_s3_bucket.state", "no-op", importing={"id": "state"}),
         change("aws_iam_role.this", "create", after={}),
         change("aws_lambda_function.this", "update", before={"a": 1, "b": 1, "c": 1}, after={"a": 2, "b": 1, "c": 3}),
@@ -102,6 +109,7 @@ def test_each_kind_of_change_has_its_words(stack):
         change("aws_lambda_alias.live", "no-op", before={}, after={}),
         change("data.aws_region.this", "read", after={}),
     )
+    saved = plan(stack, FakeShell(planned(*changes)))
     assert saved.words() == (
         "= adopt aws_s3_bucket.state",
         "+ create aws_iam_role.this",
@@ -114,22 +122,26 @@ def test_each_kind_of_change_has_its_words(stack):
 
 @pytest.mark.parametrize("actions", [("delete", "create"), ("create", "delete")])
 def test_a_replacement_is_a_delete_too(stack, actions):
-    saved = planned(stack, change("aws_ecr_repository.this", *actions, before={}, after={}))
+    saved = plan(stack, FakeShell(planned(change("aws_ecr_repository.this", *actions, before={}, after={}))))
     assert (saved.creates, saved.deletes) == (("aws_ecr_repository.this",), ("aws_ecr_repository.this",))
 
 
-@pytest.mark.parametrize("document", [shown(), shown(change("a.b", "no-op", before={}, after={}))])
-def test_nothing_to_change_is_an_empty_plan(stack, document):
-    fake = FakeShell({"terraform plan": "", "terraform show": document})
-    saved = terraform.plan(stack, {}, stack.data, fake, print)
-    assert saved.empty
+def test_nothing_to_change_is_an_empty_plan_and_costs_no_second_run(stack):
+    fake = FakeShell({"terraform plan": ""})
+    saved = plan(stack, fake)
+    assert (saved.empty, len(fake.ran)) == (True, 1)
     assert saved.words() == ("no changes: the infrastructure is as described",)
 
 
 def test_a_plan_that_fails_is_not_read(stack):
     fake = FakeShell({"terraform plan": Result(1, LOCKED, "")})
     with pytest.raises(TerraformError, match="locked by ada@laptop"):
-        terraform.plan(stack, {}, stack.data, fake, print)
+        plan(stack, fake)
+
+
+def test_a_plan_s_exit_code_for_changes_is_a_failure_of_anything_else(stack):
+    with pytest.raises(TerraformError, match="terraform ended with 2"):
+        terraform.apply(saved_plan(stack), FakeShell({"terraform apply": Result(2, "", "")}), print)
 
 
 def saved_plan(stack):
@@ -138,9 +150,8 @@ def saved_plan(stack):
 
 
 def test_what_was_planned_is_what_is_applied(stack):
-    fake = FakeShell({"terraform apply": progress("a.b: Creating..."), "terraform output": '{"x": {"value": 1}}'})
-    said = []
-    assert terraform.apply(saved_plan(stack), fake, said.append) == {"x": 1}
+    fake, said = FakeShell({"terraform apply": progress("a.b: Creating...")}), []
+    terraform.apply(saved_plan(stack), fake, said.append)
     assert fake.ran[0].argv[2:] == (
         "apply",
         "-json",
@@ -150,12 +161,6 @@ def test_what_was_planned_is_what_is_applied(stack):
     assert said == ["a.b: Creating..."]
 
 
-def test_outputs_that_cannot_be_read_are_told(stack):
-    with pytest.raises(TerraformError, match="outputs of service cannot be read") as caught:
-        terraform.outputs(stack, FakeShell({"terraform output": Result(1, "", "Error: Backend initialization")}))
-    assert caught.value.why == "Error: Backend initialization"
-
-
 UNRELEASED = diagnostic("Error releasing the state lock", "DeleteObject: api error ExpiredToken")
 
 
@@ -163,9 +168,8 @@ UNRELEASED = diagnostic("Error releasing the state lock", "DeleteObject: api err
     ("code", "printed", "left"), [(0, "", False), (1, "", False), (-9, "", True), (1, UNRELEASED, True)]
 )
 def test_only_a_terraform_that_may_have_left_its_lock_leaves_its_run_unfinished(stack, code, printed, left):
-    fake = FakeShell({"terraform plan": Result(code, printed, ""), "terraform show": shown()})
     with contextlib.suppress(TerraformError):
-        terraform.plan(stack, {}, stack.data, fake, print)
+        plan(stack, FakeShell({"terraform plan": Result(code, printed, "")}))
     assert stack.unfinished.exists() == left
 
 

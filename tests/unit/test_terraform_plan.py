@@ -2,12 +2,15 @@
 
 import pytest
 from fakes import FakeShell
-from transcripts import change, shown
+from transcripts import change
+from transcripts import planned as plans
 
 from delivery import terraform
 from delivery.errors import TerraformError
 from delivery.plan import Stack
 from delivery.shell import Result
+
+UPDATE = change("a.b", "update", before={"x": 1}, after={"x": 2})
 
 
 @pytest.fixture
@@ -15,24 +18,24 @@ def stack(tmp_path):
     return Stack("service", tmp_path, tmp_path, "sandbox")
 
 
-def planned(stack, document):
-    return terraform.plan(stack, {}, stack.data, FakeShell({"terraform plan": "", "terraform show": document}), print)
+def planned(stack, answers):
+    return terraform.plan(stack, {}, stack.data, FakeShell(answers), print)
 
 
 def test_a_plan_that_cannot_be_read_back_is_told(stack):
     with pytest.raises(TerraformError, match="plugin"):
-        planned(stack, Result(1, "", "Error: Failed to load plugin schemas"))
+        planned(stack, {**plans(UPDATE), "terraform show": Result(1, "", "Error: Failed to load plugin schemas")})
 
 
 def test_a_plan_that_changes_only_outputs_is_not_empty(stack):
     outputs = {"functions": {"actions": ["create"], "before": None, "after": {}}}
-    assert not planned(stack, shown(output_changes=outputs, applyable=True)).empty
+    assert not planned(stack, plans(output_changes=outputs)).empty
 
 
 def test_a_plan_that_forgets_a_resource_is_not_empty(stack):
-    assert not planned(stack, shown(change("a.b", "forget", before={}), applyable=True)).empty
+    assert not planned(stack, plans(change("a.b", "forget", before={}))).empty
 
 
 def test_an_update_names_what_is_known_only_after_it(stack):
     known_later = change("a.b", "update", before={"x": 1}, after={}, after_unknown={"x": True})
-    assert planned(stack, shown(known_later)).updates == ("a.b (x)",)
+    assert planned(stack, plans(known_later)).updates == ("a.b (x)",)

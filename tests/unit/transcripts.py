@@ -2,6 +2,8 @@
 
 import json
 
+from delivery.shell import Result
+
 _OPENING = """\
 #0 building with "default" instance using docker driver
 
@@ -153,9 +155,10 @@ def change(address, *actions, before=None, after=None, **more):
     return {"address": address, "change": {"actions": list(actions), "before": before, "after": after, **more}}
 
 
-def shown(*changes, **more):
-    """What `terraform show -json` prints of a plan."""
+def planned(*changes, **more):
+    """What `terraform plan -detailed-exitcode` and, where something changes, `terraform show -json` answer."""
     idle = all(found["change"]["actions"] in (["no-op"], ["read"]) for found in changes)
-    adopts = any("importing" in found["change"] for found in changes)
-    document = {"format_version": "1.2", "applyable": adopts or not idle, "errored": False}
-    return json.dumps({**document, **({"resource_changes": list(changes)} if changes else {}), **more})
+    if idle and not more and not any("importing" in found["change"] for found in changes):
+        return {"terraform plan": ""}
+    document = {"format_version": "1.2", "applyable": True, "errored": False, "resource_changes": list(changes), **more}
+    return {"terraform plan": Result(2, "", ""), "terraform show": json.dumps(document)}
