@@ -80,6 +80,15 @@ def deployed(place):
     return place.clone, outcome
 
 
+@pytest.fixture
+def clone(deployed):
+    """The deployed clone, put back as it was."""
+    checkout, _ = deployed
+    commit = checkout.head()
+    yield checkout
+    checkout.restore(commit)
+
+
 def _password(place):
     """The registry's password becomes one that can be looked for: the emulator takes any."""
     token = place.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]

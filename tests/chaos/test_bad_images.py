@@ -11,15 +11,6 @@ IMPATIENT = {"INVOKE_VERIFY_FIRST_EVENT": "8", "INVOKE_VERIFY_BETWEEN": "3", "IN
 TALLY = []
 
 
-@pytest.fixture
-def clone(deployed):
-    """The deployed clone, put back as it was."""
-    checkout, _ = deployed
-    commit = checkout.head()
-    yield checkout
-    checkout.restore(commit)
-
-
 def digests(checkout):
     details = checkout.client("ecr").describe_images(repositoryName=REPOSITORY)["imageDetails"]
     return {detail["imageDigest"] for detail in details}

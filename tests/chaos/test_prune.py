@@ -1,20 +1,10 @@
 """A prune after failures: what failed and was replaced goes, what serves or could serve again stays."""
 
-import pytest
 from bad_images import BAD
 from checkout import FUNCTION, REPOSITORY
 from traffic import Traffic
 
 PRUNE = ("prune", "--env", "sandbox")
-
-
-@pytest.fixture
-def clone(deployed):
-    """The deployed clone, put back as it was."""
-    checkout, _ = deployed
-    commit = checkout.head()
-    yield checkout
-    checkout.restore(commit)
 
 
 def digests(checkout):
