@@ -10,7 +10,7 @@ import nox
 
 nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
 nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "deploys"]
-_TRAFFIC = tuple(f"tests/chaos/test_{name}.py" for name in ("bad_images", "prune", "side_by_side"))
+_TRAFFIC = tuple(f"tests/chaos/test_{name}.py" for name in ("bad_images", "side_by_side"))
 _FAULTS = tuple(f"tests/chaos/test_{name}.py" for name in ("faults", "histories"))
 _SANDBOX = ("tests/integration/cloud", "tests/integration/test_engine.py")
 # What `deploys` runs at once: lanes of about one length
