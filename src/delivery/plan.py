@@ -29,6 +29,11 @@ class Stack:
         """When a run that takes the lock began, in UTC; gone once it ended and left no lock."""
         return self.data / "unfinished"
 
+    @property
+    def initialised(self) -> Path:
+        """What the last `init` worked on, as a digest; gone once anything failed."""
+        return self.data / "initialised"
+
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module, as data."""
         # What a person has exported for their own runs must not reach ours: -destroy, another workspace.

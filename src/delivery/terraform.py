@@ -1,9 +1,10 @@
 """Terraform: `init -> Stack -> plan -> Plan -> apply`. Only a Stack can plan, only a Plan is applied.
 
-What it costs is the start of its provider, seconds of a processor each: a plan without changes is not read back, and
-outputs are read from the state (`delivery.state`).
+What it costs is its provider, whose check and start are seconds of a processor each: `init` runs when it could do
+something, a plan without changes is not read back, and outputs are read from the state (`delivery.state`).
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ _DETAILED, _CHANGES = "-detailed-exitcode", 2
 
 
 def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
-    """Initialise `infrastructure/<name>`: its backend and its providers.
+    """Initialise `infrastructure/<name>`: its backend and its providers; nothing to do if they are as last time.
 
     Providers come from a local mirror if there is one, as Terraform's own implied ones do; what it lacks, from the
     registry. The lock file's checksums hold for both. Raises TerraformError.
@@ -32,13 +33,29 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
     stack = Stack(name, folder, data, environment, settings.lock_wait)
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
     arguments = ("init", *flags, f"-backend-config={environment}.backend.hcl")
-    if found := mirror.find(shell.variables):
+    found = mirror.find(shell.variables)
+    inputs = _inputs(stack, found, shell)
+    if stack.initialised.exists() and stack.initialised.read_text() == inputs:
+        return stack
+    stack.initialised.unlink(missing_ok=True)
+    if found:
         log = _run(stack, (*arguments, f"-plugin-dir={found}"), shell, say)
     if not found or log.providers_unreachable:
         log = _run(stack, arguments, shell, say)
     if log.errors:
         raise log.error("initialise", name)
+    stack.initialised.write_text(inputs)
     return stack
+
+
+def _inputs(stack: Stack, found: Path | None, shell: Shell) -> str:
+    """A digest of what `init` works on: Terraform itself, the modules, the lock and backend files, and the mirror."""
+    version = shell.run(stack.command("version", "-json"))
+    digest = hashlib.sha256(f"{version.code} {version.stdout} {found}".encode())
+    for file in sorted(stack.folder.parent.rglob("*")):
+        if file.suffix in (".tf", ".hcl"):
+            digest.update(f"\n{file}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: Shell, say: Say) -> Plan:
@@ -103,4 +120,6 @@ def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, say: Say) -> Di
     if result.code not in fine and not log.errors:
         last = "\n".join(log.other[-5:])
         log.errors.append({"summary": f"terraform ended with {result.code}", "detail": last})
+    if log.errors:
+        stack.initialised.unlink(missing_ok=True)  # whatever it was: the next `init` looks again
     return log

@@ -21,6 +21,8 @@ def broken(place, row, cell, folder):
     for tool in {tool for tool, _, _ in rules}:
         cases = [(words, action) for name, words, action in rules if name == tool]
         variables |= shim(folder / "bin", place.path, tool, *cases)
+    if row.stage == "init":
+        (place.clone.root / ".deploy" / ENV / "service" / "initialised").unlink(missing_ok=True)  # as on a fresh clone
     with contextlib.ExitStack() as world:
         if cell.disk:
             world.enter_context(_disk(place, cell.disk, folder / "kept" if row.shims else None))

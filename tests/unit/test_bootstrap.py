@@ -50,7 +50,8 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
         "+ create module.repository.aws_ecr_repository.this",
         "1 to create, 0 to update, 0 to delete",
     )
-    assert [command.argv[2] for command in made.shell.typed("terraform")] == ["init", "plan", "show", "apply"]
+    ran = [command.argv[2] for command in made.shell.typed("terraform")]
+    assert ran == ["version", "init", "plan", "show", "apply"]
     assert made.shell.ran[0].argv[1].endswith("infrastructure/registry")
 
 

@@ -8,7 +8,7 @@ from fakes import FakeShell
 from stories import settings
 from transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, planned, progress
 
-from delivery import mirror as mirrors
+from delivery import mirror as finding
 from delivery import terraform
 from delivery.errors import TerraformError
 from delivery.plan import Plan, Stack
@@ -34,11 +34,22 @@ def mirror(root):
     return folder
 
 
+def initialising(tmp_path, *answers, mirrors=True, version="1.11.4"):
+    """A shell for `init`, with a mirror or without."""
+    variables = {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))} if mirrors else {}
+    return FakeShell({"terraform init": list(answers), "terraform version": version}, variables)
+
+
+def initialised(fake):
+    return [command.argv[2:] for command in fake.typed("terraform init")]
+
+
 def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(mirrors, "find", lambda _: None)
-    fake, said = FakeShell({"terraform init": progress("Initializing the backend...", "init_output")}), []
+    monkeypatch.setattr(finding, "find", lambda _: None)
+    fake = initialising(tmp_path, progress("Initializing the backend...", "init_output"), mirrors=False)
+    said = []
     stack = terraform.init(settings(tmp_path), "service", fake, said.append)
-    (command,) = fake.ran
+    (command,) = fake.typed("terraform init")
     assert command.argv == ("terraform", f"-chdir={tmp_path}/infrastructure/service", *INIT)
     assert command.variables["TF_DATA_DIR"] == str(tmp_path / ".deploy" / "sandbox" / "service")
     assert command.grace >= 120, "an interrupted terraform needs time to write its state and release its lock"
@@ -46,24 +57,19 @@ def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path, 
 
 
 def test_a_local_mirror_is_used_where_there_is_one(tmp_path):
-    folder = mirror(tmp_path)
-    fake = FakeShell({"terraform init": ""}, {"TF_PLUGIN_CACHE_DIR": str(folder)})
+    fake = initialising(tmp_path, "")
     terraform.init(settings(tmp_path), "service", fake, print)
-    (command,) = fake.ran
-    assert command.argv[2:] == (*INIT, f"-plugin-dir={folder}")
+    assert initialised(fake) == [(*INIT, f"-plugin-dir={tmp_path / 'mirror'}")]
 
 
 def test_what_a_mirror_lacks_comes_from_the_registry(tmp_path):
-    fake = FakeShell(
-        {"terraform init": [Result(1, NOT_IN_MIRROR, ""), ""]}, {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))}
-    )
+    fake = initialising(tmp_path, Result(1, NOT_IN_MIRROR, ""), "")
     terraform.init(settings(tmp_path), "service", fake, print)
-    assert fake.ran[1].argv[2:] == INIT
+    assert initialised(fake)[1:] == [INIT]
 
 
 def test_a_provider_that_is_in_no_mirror_and_out_of_reach_is_told(tmp_path):
-    answers = [Result(1, NOT_IN_MIRROR, ""), Result(1, NO_PROVIDER, "")]
-    fake = FakeShell({"terraform init": answers}, {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))})
+    fake = initialising(tmp_path, Result(1, NOT_IN_MIRROR, ""), Result(1, NO_PROVIDER, ""))
     with pytest.raises(TerraformError, match="provider cannot be fetched, and no local mirror has it"):
         terraform.init(settings(tmp_path), "service", fake, print)
 
@@ -76,10 +82,10 @@ def test_a_provider_that_is_in_no_mirror_and_out_of_reach_is_told(tmp_path):
     ],
 )
 def test_an_init_that_fails_gives_no_stack_and_is_not_tried_again(tmp_path, line, what):
-    fake = FakeShell({"terraform init": Result(1, line, "")}, {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))})
+    fake = initialising(tmp_path, Result(1, line, ""))
     with pytest.raises(TerraformError) as caught:
         terraform.init(settings(tmp_path), "service", fake, print)
-    assert (caught.value.what, len(fake.ran)) == (what, 1)
+    assert (caught.value.what, len(initialised(fake))) == (what, 1)
 
 
 def test_a_plan_is_saved_with_its_values_in_a_file(stack):
