@@ -79,7 +79,7 @@ def status(layout: Layout) -> tuple[str, str]:
     settings = cloud_settings.remembered(layout)
     if settings is None or not processes.find(layout, NAME):
         return "down", ""
-    return ("up", _cloud(settings).description) if _healthy(settings.port) else ("broken", "it does not answer")
+    return ("up", _cloud(settings).description) if _healthy(layout, settings) else ("broken", "it does not answer")
 
 
 def _started(layout: Layout, engine: Engine, settings: Settings) -> bool:
@@ -88,7 +88,7 @@ def _started(layout: Layout, engine: Engine, settings: Settings) -> bool:
     cloud_settings.remember(layout, settings)
     argv = [sys.executable, "-m", "sandbox.launcher", str(layout.home), *settings.binds]
     daemon = processes.spawn(layout, NAME, argv, cloud_settings.environment(layout, engine, settings))
-    processes.wait_until(lambda: not daemon.alive or _healthy(settings.port), READY_SECONDS)
+    processes.wait_until(lambda: not daemon.alive or _healthy(layout, settings), READY_SECONDS)
     if _answers(layout, settings):
         return True
     lines = daemon.last_lines()
@@ -119,14 +119,16 @@ def _remove_functions(layout: Layout, settings: Settings) -> None:
 
 
 def _answers(layout: Layout, settings: Settings) -> bool:
-    return processes.find(layout, NAME) is not None and _healthy(settings.port)
+    return processes.find(layout, NAME) is not None and _healthy(layout, settings)
 
 
-def _healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+def _healthy(layout: Layout, settings: Settings) -> bool:
+    """Whether it answers, and is this checkout's: one that started at the same moment may have taken the port."""
+    connection = http.client.HTTPConnection("127.0.0.1", settings.port, timeout=2)
     try:
-        connection.request("GET", "/_ministack/health")
-        return connection.getresponse().status == 200
+        connection.request("GET", cloud_settings.HEALTH)
+        answer = connection.getresponse()
+        return answer.status == 200 and answer.getheader(cloud_settings.WHOSE) == str(layout.home)
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -17,6 +17,10 @@ REGION = "us-east-1"
 PORT = 4566
 """Where people look for an emulator of AWS; another one if it is taken."""
 
+HEALTH = "/_ministack/health"
+WHOSE = "x-sandbox"
+"""The header of HEALTH's answer that says which checkout's emulator it is."""
+
 _FUNCTION_FLAGS = "--read-only --tmpfs /tmp"
 """What Lambda gives a function: nothing to write to but /tmp."""
 

@@ -12,13 +12,29 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from sandbox import live, mends, mends_lambda
+from sandbox import cloud_settings, live, mends, mends_lambda
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
 
 ANSWER_DELAY = 0.005
 """Seconds a changing request is answered late, see `unhurried`."""
+
+
+def named(app: App, home: str) -> App:
+    """Who asks whether it is well is told whose emulator it is."""
+    header = (cloud_settings.WHOSE.encode(), home.encode())
+
+    async def serve_one(scope: Any, receive: Any, send: Send) -> None:
+        async def signed(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            await send(message)
+
+        asked = scope["type"] == "http" and scope["path"] == cloud_settings.HEALTH
+        await app(scope, receive, signed if asked else send)
+
+    return serve_one
 
 
 def unhurried(app: App) -> App:
@@ -42,7 +58,7 @@ def unhurried(app: App) -> App:
     return serve_one
 
 
-def main(binds: Sequence[str]) -> None:
+def main(home: str, binds: Sequence[str]) -> None:
     """Serve at `binds`; the first is the endpoint that answers name."""
     endpoint = f"http://{binds[0]}"
     for mend in (*mends.mends(endpoint), *mends_lambda.mends(endpoint)):
@@ -52,9 +68,9 @@ def main(binds: Sequence[str]) -> None:
     config.bind = list(binds)
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
-    app = unhurried(importlib.import_module("ministack.app").app)
+    app = named(unhurried(importlib.import_module("ministack.app").app), home)
     asyncio.run(serve(app, config))
 
 
 if __name__ == "__main__":
-    main(sys.argv[2:])
+    main(sys.argv[1], sys.argv[2:])

@@ -59,6 +59,7 @@ def watched(tmp_path_factory):
         }
         with relaying(place.endpoint, rewrites=[*_password(place)]) as relay, Watch() as watch:
             outcome = place.invoke("deploy --debug", **variables, **through(relay))
+        assert outcome.code == 0, outcome.text
         files = {name: (outside / name).read_text() for name in ("summary", "output")}
         yield Watched(place, outcome, watch, log.read_text(), {**files, **_read(home)})
     finally:
@@ -68,7 +69,6 @@ def watched(tmp_path_factory):
 @pytest.fixture(scope="session")
 def place(watched):
     """Where the first deploy went well."""
-    assert watched.outcome.code == 0, watched.outcome.text
     return watched.place
 
 

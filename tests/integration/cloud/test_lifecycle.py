@@ -1,5 +1,6 @@
 """Starting, finding again, healing and ending the local cloud."""
 
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from cloud_place import Place, completion, create, invoke
 
-from sandbox import cloud, processes
+from sandbox import cloud, cloud_settings, processes
 from sandbox.layout import Layout
 
 
@@ -52,6 +53,21 @@ def test_two_clouds_on_one_engine_know_nothing_of_one_another(place: Place, anot
     create(another, "theirs")
     names = [function["FunctionName"] for function in place.aws("lambda").list_functions()["Functions"]]
     assert "theirs" not in names
+
+
+def test_of_two_that_start_at_once_the_second_takes_another_port_and_not_the_first_one_s_answers(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both found the same port free; the first had it by the time the second looked whether it answers."""
+    taken, find = int(place.cloud.endpoint.rpartition(":")[2]), cloud_settings.free_ports
+    monkeypatch.setattr(cloud_settings, "free_ports", lambda *given: itertools.chain([taken], find(*given)))
+    layout = Layout.of(tmp_path)
+    try:
+        second = cloud.start(layout, place.engine, print)
+        assert second.endpoint != place.cloud.endpoint
+        assert cloud.status(layout)[0] == cloud.status(place.layout)[0] == "up"
+    finally:
+        cloud.stop(layout)
 
 
 def test_a_killed_cloud_is_healed_by_the_next_start_at_the_same_address(another: Place) -> None:
