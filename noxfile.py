@@ -1,5 +1,7 @@
 """What nox can ask. `./dev nox` asks everything below but `lock`, once; nox asks, invoke changes."""
 
+import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -94,8 +96,9 @@ def deploys(session: nox.Session) -> None:
     try:
         failed = [name for name, (child, _) in lanes.items() if child.wait()]
     except KeyboardInterrupt:
-        for child in children:
-            child.send_signal(signal.SIGINT)  # once: a second one would cut short what the fixtures stop
+        for child in children:  # as a terminal does it, and once: a second one would cut short what the fixtures stop
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGINT)
         for child in children:
             child.wait(120)
         raise

@@ -11,8 +11,6 @@ from place import PASSWORD, Place
 from shims import records, shim
 from watch import Watch
 
-from sandbox import lifecycle
-
 TABLES: list[str] = []
 """What the tests of this folder print at the end."""
 
@@ -63,7 +61,7 @@ def watched(tmp_path_factory):
         files = {name: (outside / name).read_text() for name in ("summary", "output")}
         yield Watched(place, outcome, watch, log.read_text(), {**files, **_read(home)})
     finally:
-        lifecycle.stop(clone.root, print)
+        clone.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A clone of the project in a folder of its own, with a sandbox of its own: what a person has, and types."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+from waiting import until
 
 from sandbox import lifecycle
 
@@ -72,6 +74,12 @@ class Checkout:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def stop(self) -> None:
+        """Stop its sandbox, once what was typed here has ended: a test that was interrupted did not wait for it."""
+        with contextlib.suppress(AssertionError):
+            until(lambda: not _at(self.root), 60, "the end of what was typed")
+        lifecycle.stop(self.root, print)
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Change one place in a file."""
@@ -159,3 +167,13 @@ def hello(lines) -> dict[str, str]:
 
 def _git(root: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def _at(folder: Path) -> list[str]:
+    """The processes that work in that folder, zombies left out."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink() == folder:
+                found.append(process.name)
+    return found

@@ -3,8 +3,6 @@
 import pytest
 from checkout import Checkout
 
-from sandbox import lifecycle
-
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory):
@@ -12,7 +10,7 @@ def checkout(tmp_path_factory):
     try:
         yield made
     finally:
-        lifecycle.stop(made.root, print)
+        made.stop()
 
 
 @pytest.fixture(scope="session")

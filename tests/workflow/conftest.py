@@ -4,8 +4,6 @@ import pytest
 from checkout import Checkout
 from pipeline import Pipeline
 
-from sandbox import lifecycle
-
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
@@ -13,7 +11,7 @@ def pipeline(tmp_path_factory):
     try:
         yield Pipeline.make(clone, tmp_path_factory.mktemp("runner"))
     finally:
-        lifecycle.stop(clone.root, print)
+        clone.stop()
 
 
 @pytest.fixture(scope="session")
