@@ -112,13 +112,18 @@ def environment(layout: Layout) -> dict[str, str]:
     return {**inherited, "PATH": path, **({"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {})}
 
 
-def remove_cgroups(layout: Layout) -> None:
-    """Remove the empty cgroups dockerd leaves: one tree (version 2), or one per controller (version 1)."""
+def remove_cgroups(layout: Layout) -> bool:
+    """Remove the empty cgroups dockerd leaves: one tree (version 2), or one per controller (version 1).
+
+    Returns whether all are gone; one whose processes were killed just now is busy for another moment.
+    """
     hierarchies = Path("/sys/fs/cgroup")
-    for top in (hierarchies / layout.bridge, *hierarchies.glob(f"*/{layout.bridge}")):
+    tops = (hierarchies / layout.bridge, *hierarchies.glob(f"*/{layout.bridge}"))
+    for top in tops:
         for folder in sorted((entry for entry in (top, *top.rglob("*")) if entry.is_dir()), reverse=True):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+    return not any(top.exists() for top in tops)
 
 
 def programs(layout: Layout) -> Path:

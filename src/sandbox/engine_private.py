@@ -16,6 +16,7 @@ from sandbox.layout import Layout
 NAME = "engine"
 READY_SECONDS = 60.0
 GRACE_SECONDS = 15.0
+_CGROUP_SECONDS = 5.0
 
 
 def running(layout: Layout) -> Engine | None:
@@ -60,7 +61,7 @@ def stop(layout: Layout) -> None:
     if layout.run.exists() or network.exists(layout.bridge):
         network.delete_bridge(layout.bridge)
         shutil.rmtree(layout.run, ignore_errors=True)
-        engine_daemon.remove_cgroups(layout)
+        processes.wait_until(lambda: engine_daemon.remove_cgroups(layout), _CGROUP_SECONDS)
 
 
 def status(layout: Layout) -> str:
