@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import nox
 
@@ -130,10 +132,14 @@ def _pytest(session: nox.Session, folder: str) -> None:
 
 
 def _lane(name: str) -> tuple[subprocess.Popen[str], threading.Thread]:
+    # Folders of its own: pytest unlocks a session's before its last fixtures end, and another that ends would remove it.
+    folder = Path(tempfile.gettempdir()) / f"lane-{name}"
+    folder.mkdir(exist_ok=True)
+    variables = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(folder)}
     argv = [sys.executable, "-u", "-m", "pytest", "-v", *LANES[name]]
     pipe, merged = subprocess.PIPE, subprocess.STDOUT
     child = subprocess.Popen(
-        argv, stdout=pipe, stderr=merged, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+        argv, stdout=pipe, stderr=merged, stdin=subprocess.DEVNULL, text=True, start_new_session=True, env=variables
     )
     telling = threading.Thread(target=_tell, args=(name, child), daemon=True)
     telling.start()
