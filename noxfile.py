@@ -132,7 +132,7 @@ def _pytest(session: nox.Session, folder: str) -> None:
 
 
 def _lane(name: str) -> tuple[subprocess.Popen[str], threading.Thread]:
-    # Folders of its own: pytest unlocks a session's before its last fixtures end, and another that ends would remove it.
+    # Folders of its own: pytest unlocks a session's before its last fixtures end, and another that ends may remove it
     folder = Path(tempfile.gettempdir()) / f"lane-{name}"
     folder.mkdir(exist_ok=True)
     variables = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(folder)}
