@@ -32,6 +32,7 @@ def lint(session: nox.Session) -> None:
     """Everything that has a linter is formatted and has nothing said against it; offline."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
     session.run("terraform", "fmt", "-check", "-recursive", "infrastructure")
     session.run("shellcheck", "dev", ".ci/run")
     session.run("hadolint", *_files("*Dockerfile"))

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,9 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from delivery import clock
+
+Update = Callable[[str], None]
+"""Shows what a stage does now."""
 
 _QUIET = 2.0  # seconds between two lines of one stage where nothing can be redrawn (CI logs)
 _WIDTH = 10  # of a stage's name
@@ -33,7 +36,7 @@ class Stage:
     """How it ended: `✓` or `✗`; empty while it runs."""
     _said: float = field(default_factory=lambda: clock.monotonic())
 
-    def say(self, text: str) -> None:
+    def update(self, text: str) -> None:
         """Show what is happening now; shown at most every two seconds where lines stay."""
         self.now = " ".join(text.split())[:_LONGEST]
         if not self.progress.redraws and clock.monotonic() - self._said > _QUIET:

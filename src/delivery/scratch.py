@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from delivery.shell import Shell
+from delivery.process.shell import Shell
 
 
 @contextlib.contextmanager

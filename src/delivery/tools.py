@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from delivery.errors import MissingToolError
-from delivery.shell import Command, Shell
+from delivery.process.shell import Command, Shell
 
 
 @dataclass(frozen=True)

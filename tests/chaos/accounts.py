@@ -8,15 +8,15 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-from fake_build import CONFIG, digest_of, manifest
 from observed import Cut, Ecr, Functions
 from oracle import Oracle
-from stories import UPDATE, answers, outputs, world
-from transcripts import BUILT, diagnostic, planned
+from support.fake_build import CONFIG, digest_of, manifest
+from support.stories import UPDATE, answers, outputs, world
+from support.transcripts import BUILT, diagnostic, planned
 
+from delivery.git import Commit
+from delivery.process.shell import Result
 from delivery.settings import Environment
-from delivery.shell import Result
-from delivery.source import Source
 
 HOST = "registry.test:5000"
 IMAGE = "sse-streaming"
@@ -39,10 +39,10 @@ class Account:
         self._aws.s3.objects.clear()
         (root / "infrastructure" / "service" / f"{name}.backend.hcl").write_text('bucket = "state"\n')
 
-    def bench(self, commit="0" * 40):
+    def run_context(self, commit="0" * 40):
         """A workbench where that commit is checked out; a run begins."""
         self.oracle.begins()
-        return replace(self._world.bench, source=Source(commit, False, 1_700_000_000))
+        return replace(self._world.run, source=Commit(commit, False, 1_700_000_000))
 
     @property
     def held(self):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from accounts import Account
-from fake_registry import FakeRegistry
 from hypothesis.stateful import RuleBasedStateMachine
 from observed import Killed
-from stories import Clock
+from support.fake_registry import FakeRegistry
+from support.stories import Clock
 
-from delivery import clock, deploy, promote, prune, rollback
+from delivery import clock
+from delivery.commands import deploy, promote, prune, rollback
 from delivery.errors import DeliveryError
 
 DONE, REFUSED, UNHEALTHY, CUT = 0, 4, 7, 130  # exit codes
@@ -45,23 +46,23 @@ class Environments(RuleBasedStateMachine):
     def _deliver(self, where, pick, steps=(), end=NEVER):
         account = self.accounts[where]
         commit = self.promoted[pick % len(self.promoted)] if where == "prod" else f"{pick:040}"
-        bench = account.bench(commit)
-        saved = deploy.plan(bench, deploy.guard(bench))
+        run = account.run_context(commit)
+        saved = deploy.plan(run, deploy.guard(run))
         account.cut(*end)
-        return self._ended(deploy.deliver, bench, saved, steps)
+        return self._ended(deploy.deliver, run, saved, steps)
 
     def _roll_back(self, where, to="", end=NEVER):
-        bench = self.accounts[where].bench()
+        run = self.accounts[where].run_context()
         self.accounts[where].cut(*end)
-        return self._ended(lambda: rollback.rollback(bench, rollback.prepare(bench, to)))
+        return self._ended(lambda: rollback.rollback(run, rollback.prepare(run, to)))
 
     def _prune(self, where, end=NEVER):
-        bench = self.accounts[where].bench()
+        run = self.accounts[where].run_context()
         self.accounts[where].cut(*end)
-        return self._ended(lambda: prune.remove(bench, prune.find(bench)))
+        return self._ended(lambda: prune.remove(run, prune.plan(run)))
 
     def _promote(self):
-        origin, target = (account.bench() for account in self.accounts.values())
+        origin, target = (account.run_context() for account in self.accounts.values())
         return self._ended(lambda: promote.promote(origin, target, promote.prepare(origin, target, None)))
 
     def _ended(self, story, *given):

@@ -1,9 +1,9 @@
 """Fakes of Lambda and ECR with a memory, which tell an oracle what happens, and can end a run at any effect."""
 
-from fake_lambda import healthy
-from fake_prunable import PrunableEcr, PrunableLambda
-from fake_retention import Pushed, expired
-from fakes import operation
+from support.fake_lambda import healthy
+from support.fake_prunable import PrunableEcr, PrunableLambda
+from support.fake_retention import Pushed, expired
+from support.fakes import operation
 
 # What changes something, or takes long: a run that ends, ends before one of these.
 EFFECTS = {"invoke_with_response_stream", "put_image", "update_alias", "delete_function", "batch_delete_image"}

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from place import ENV, SOURCE
-from waiting import until
+from support.waiting import until
 
 # actions/runner, ProcessInvoker: SIGINT to the step's process alone, then SIGTERM, then SIGKILL
 SEQUENCE = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 10.0))  # with the seconds waited after each

@@ -6,7 +6,7 @@ import pytest
 from cells import CANCELLED, FAULTS, NEXT
 from matrix import MATRIX
 from place import FUNCTION, SOURCE, TFVARS, stages
-from waiting import until
+from support.waiting import until
 from world import broken
 
 # `init` runs beside `build`, `gate` and `publish`; alone it comes before whatever else.

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 from observed import Killed
 
-from delivery import deploy, publish, rollback
-from delivery.canary import Step
+from delivery.commands import deploy, rollback
 from delivery.errors import RefusedError
+from delivery.image import push
+from delivery.release.canary import Step
 
 STEPS = (Step(0.1, 5), Step(0.5, 5))
 COMMITS = st.integers(0, 5)
@@ -115,8 +116,8 @@ class Histories(Environments):
 
     @rule(commit=COMMITS)
     def push(self, commit):
-        bench = self.accounts["preprod"].bench(f"{commit:040}")
-        publish.publish(bench, deploy.guard(bench))
+        run = self.accounts["preprod"].run_context(f"{commit:040}")
+        push.push(run, deploy.guard(run))
 
     @precondition(lambda machine: machine.accounts["preprod"].oracle.live)
     @rule()
@@ -144,7 +145,7 @@ class Histories(Environments):
         account = self.accounts[where]
         expected = account.functions.live if account.functions.weights else account.oracle.release_before()
         try:
-            (found,) = rollback.prepare(account.bench())
+            (found,) = rollback.prepare(account.run_context())
         except RefusedError:
             assert not expected, f"a rollback of {where} finds nothing, not even version {expected}"
         else:

@@ -7,7 +7,7 @@ import signal
 import pytest
 from faulty import Rule, relaying, through
 from place import BUCKET, ENV
-from waiting import until
+from support.waiting import until
 
 UPDATE = r"PUT /2015-03-31/functions/[^ ]+/(code|configuration)"
 PUBLISH = r"POST /2015-03-31/functions/[^ ]+/versions"

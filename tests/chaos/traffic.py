@@ -7,7 +7,7 @@ from collections import Counter
 
 from checkout import FUNCTION, hello
 
-from delivery.function import stream_event
+from delivery.aws.function import stream_event
 
 PAUSE = 0.2  # seconds between two requests
 

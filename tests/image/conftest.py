@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from delivery import archive, docker, gate, rie
-from delivery.shell import Shell
+from delivery.image import bake, check, inspect, start_check
+from delivery.process.shell import Shell
 from sandbox import base_image, engine
 from sandbox.layout import Layout
 
@@ -52,25 +52,27 @@ class Project:
             "CA_BUNDLE": known.get("CA_BUNDLE", ""),
             "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         }
-        return docker.Bake(("sse-streaming",), variables, self.root, output)
+        return bake.Bake(("sse-streaming",), variables, self.root, output)
 
     def build(self, output="archive"):
         """Build it; returns its digest."""
-        return docker.build(self.bake(output), self.root, self.shell, print)[0]["sse-streaming"]
+        return bake.build(self.bake(output), self.root, self.shell, print)[0]["sse-streaming"]
 
     def gated(self):
         """Build it and let it through the gate; returns what the gate saw."""
         digest = self.build()
-        seen = archive.read("sse-streaming", self.root / "sse-streaming.tar", digest)
-        gate.require(seen, PLATFORM)
+        seen = inspect.archive("sse-streaming", self.root / "sse-streaming.tar", digest)
+        check.require(seen, PLATFORM)
         return seen
 
-    def rehearsed(self, patience=rie.PATIENCE):
+    def rehearsed(self, patience=start_check.DEADLINE):
         """Build it, and start it as a deploy to a protected environment would."""
         seen = self.gated()
-        rie.load(self.root / "sse-streaming.tar", self.shell)
-        start = rie.Start(f"sse-streaming:{self.commit}", seen.config, PLATFORM, self.commit)
-        return rie.rehearse(start, rie.program(ROOT / ".cache", PLATFORM, self.shell), self.shell, patience)
+        start_check.load(self.root / "sse-streaming.tar", self.shell)
+        start = start_check.StartCheck(f"sse-streaming:{self.commit}", seen.config, PLATFORM, self.commit)
+        return start_check.run_check(
+            start, start_check.emulator(ROOT / ".cache", PLATFORM, self.shell), self.shell, patience
+        )
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from delivery.errors import BuildError
-from delivery.shell import Command
+from delivery.process.shell import Command
 
 FROM_SCRATCH = "FROM scratch\nCOPY app.py /app\nUSER 65532\n"
 START = 'CMD ["/app"]\n'

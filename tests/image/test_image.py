@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from python_on_whales import DockerClient
-from waiting import until
+from support.waiting import until
 
-from delivery import docker as delivery_docker
-from delivery.function import stream_event
-from delivery.shell import Command
+from delivery.aws.function import stream_event
+from delivery.image import bake
+from delivery.process.shell import Command
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "sse-streaming:the-commit"
@@ -26,8 +26,8 @@ def client(shell, tmp_path_factory):
         "BUILD_NETWORK": shell.variables.get("BUILD_NETWORK") or "default",
         "CA_BUNDLE": shell.variables.get("CA_BUNDLE", ""),
     }
-    bake = delivery_docker.Bake(("sse-streaming",), variables, tmp_path_factory.mktemp("bake"), "load")
-    delivery_docker.build(bake, ROOT, shell, print)
+    loaded = bake.Bake(("sse-streaming",), variables, tmp_path_factory.mktemp("bake"), "load")
+    bake.build(loaded, ROOT, shell, print)
     program = shutil.which("docker", path=shell.variables["PATH"])
     return DockerClient(host=shell.variables.get("DOCKER_HOST") or None, client_call=[program])
 

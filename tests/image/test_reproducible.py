@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from delivery import docker, settings, source
-from delivery.buildlog import BuildLog
+from delivery import git, settings
+from delivery.image import bake
+from delivery.image.build_log import BuildLog
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,15 +33,15 @@ def digest(root, shell):
     """Build what a deploy of that commit would push, taking nothing from any cache."""
     environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test")
     known = settings.Settings(root, environment, cache="none")
-    variables = docker.variables(known, source.read(root, shell), shell.variables)
-    bake = docker.Bake(("sse-streaming",), {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")
-    bake.network.write_text(bake.networks())
-    command = bake.command(root, entitlements=False)
+    variables = bake.variables(known, git.read_commit(root, shell), shell.variables)
+    archive = bake.Bake(("sse-streaming",), {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")
+    archive.network.write_text(archive.networks())
+    command = archive.command(root, entitlements=False)
     log = BuildLog()
     result = shell.run(replace(command, argv=(*command.argv, "--no-cache")), log.feed)
     assert result.code == 0, result.stderr
     assert all("] FROM " in step for number, step in log.steps.items() if number in log.cached), "a step was cached"
-    return json.loads(bake.metadata.read_text())["sse-streaming"]["containerimage.digest"]
+    return json.loads(archive.metadata.read_text())["sse-streaming"]["containerimage.digest"]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
-from waiting import until
+from support.waiting import until
 
 from sandbox import lifecycle
 

@@ -18,9 +18,9 @@ from checkout import Checkout, Outcome
 from policies import Document
 from rich.console import Console
 
+from delivery.context import Request, RunContext, open_context
+from delivery.process.shell import Shell
 from delivery.progress import Progress
-from delivery.shell import Shell
-from delivery.workbench import Request, Workbench, open_bench
 from sandbox import cloud, cloud_settings, engine, processes
 from sandbox.cloud_settings import Settings
 from sandbox.layout import Layout
@@ -100,14 +100,14 @@ class Guarded:
         iam = self.client("iam", root(role.environment))
         iam.put_role_policy(RoleName=role.name, PolicyName=role.policy, PolicyDocument=json.dumps(document))
 
-    def bench(self, credentials: dict[str, str], environment: str = ENVIRONMENT) -> Workbench:
+    def run_context(self, credentials: dict[str, str], environment: str = ENVIRONMENT) -> RunContext:
         """What the tasks work with, for whoever the credentials belong to."""
         config = yaml.safe_load((self.checkout.root / "invoke.yaml").read_text())
         config["environments"][environment]["variables"] |= credentials
         scratch = self.checkout.root / ".deploy" / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
         request = Request(self.checkout.root, environment, config, scratch)
-        return open_bench(request, Shell(os.environ), Progress(Console(file=io.StringIO())))
+        return open_context(request, Shell(os.environ), Progress(Console(file=io.StringIO())))
 
     def bootstrap(self, environment: str) -> Outcome:
         """Type `invoke bootstrap` as the account's root, once, as a person does."""

@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from delivery.distribution import Login, PassingError, Repository
+from delivery.aws.distribution import Login, PassingError, Repository
 
 BLOB = b"layer " * 400_000
 DIGEST = "sha256:" + "a" * 64

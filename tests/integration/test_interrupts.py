@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from waiting import until
+from support.waiting import until
 
 SOURCE = "src/lambdas/sse_streaming/app.py"
 DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"

@@ -11,8 +11,12 @@ from guarded import ENVIRONMENT, bucket
 from policies import UNENFORCED, actions, enforced
 from trial import Trial
 
-from delivery import bootstrap, clock, deploy, function, function_url, inventory, metrics, registry, state
-from delivery.aws import explained
+from delivery import clock
+from delivery.aws import ecr, function, function_url
+from delivery.aws.session import explained
+from delivery.commands import bootstrap, deploy
+from delivery.release import metrics
+from delivery.terraform import state
 
 FUNCTION = f"{ENVIRONMENT}-sse-streaming"
 TFVARS = f"infrastructure/service/{ENVIRONMENT}.tfvars"
@@ -39,11 +43,11 @@ def test_the_emulator_cannot_judge_these_so_their_words_are_read(trial):
 def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
     pushed = trial.invoke("push-image")
     assert pushed.code == 0, pushed.text
-    aws, image = trial.bench.aws, trial.images[0]
-    trial.without({"ecr:DescribeRepositories"}, "guards", lambda: registry.require_repositories(aws, trial.images))
-    trial.without({"ecr:BatchGetImage"}, "publish", lambda: registry.find(aws, image, "latest"))
-    trial.without({"ecr:GetAuthorizationToken"}, "publish", lambda: registry.login(aws))
-    trial.without({"s3:ListBucket"}, "doctor", lambda: bootstrap.bucket_exists(trial.bench))
+    aws, image = trial.run.aws, trial.images[0]
+    trial.without({"ecr:DescribeRepositories"}, "guards", lambda: ecr.require_repositories(aws, trial.images))
+    trial.without({"ecr:BatchGetImage"}, "publish", lambda: ecr.find(aws, image, "latest"))
+    trial.without({"ecr:GetAuthorizationToken"}, "publish", lambda: ecr.authorize(aws))
+    trial.without({"s3:ListBucket"}, "doctor", lambda: bootstrap.bucket_exists(trial.run))
 
 
 @pytest.mark.parametrize(
@@ -89,25 +93,25 @@ def test_nothing_is_planned_without(trial, dropped):
 
 
 def test_the_state_is_not_read_and_its_lock_not_released_without(trial):
-    trial.without({"s3:GetObject"}, "init", lambda: deploy.initialise(trial.bench))
+    trial.without({"s3:GetObject"}, "init", lambda: deploy.initialise(trial.run))
     trial.without({"s3:DeleteObject"}, "plan", trial.plan)
     trial.guarded.client("s3").delete_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate.tflock")
 
 
 def test_nothing_is_released_without(trial):
-    aws, target, image = trial.bench.aws, trial.target, trial.image
+    aws, target, image = trial.run.aws, trial.target, trial.image
     url = trial.guarded.client("lambda")
-    trial.without(ALIAS, "release", lambda: function.alias(aws, target))
-    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.commit(aws, target))
-    trial.without({"ecr:PutImage"}, "release", lambda: registry.tag_release(aws, image, "0"))
-    trial.without({"ecr:DescribeImages"}, "releases", lambda: inventory.tags(aws, image.repository_name))
-    trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.look(aws, target))
+    trial.without(ALIAS, "release", lambda: function.read_alias(aws, target))
+    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.read_commit(aws, target))
+    trial.without({"ecr:PutImage"}, "release", lambda: ecr.tag_release(aws, image, "0"))
+    trial.without({"ecr:DescribeImages"}, "releases", lambda: ecr.tags(aws, image.repository_name))
+    trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.check_access(aws, target))
     trial.without({"cloudwatch:GetMetricData"}, "canary", lambda: metrics.failures(aws, target, clock.now()))
-    trial.without({"s3:GetObject"}, "rollback", lambda: state.functions(trial.bench))
+    trial.without({"s3:GetObject"}, "rollback", lambda: state.functions(trial.run))
     url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
-    trial.without({"lambda:AddPermission"}, "release", lambda: function_url.settle(aws, target))
+    trial.without({"lambda:AddPermission"}, "release", lambda: function_url.apply_access(aws, target))
     url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="AWS_IAM")
-    trial.without({"lambda:RemovePermission"}, "release", lambda: function_url.settle(aws, target))
+    trial.without({"lambda:RemovePermission"}, "release", lambda: function_url.apply_access(aws, target))
 
 
 def test_nothing_is_updated_without(trial):

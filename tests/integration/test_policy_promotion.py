@@ -5,8 +5,10 @@ from botocore.exceptions import ClientError
 from guarded import DELIVERY, ENVIRONMENT, GITHUB, PROD, READER, bucket, root, token
 from policies import SAME, UNENFORCED, actions, enforced
 
-from delivery import function, inventory, registry, releases, state
+from delivery.aws import ecr, function
 from delivery.errors import DeliveryError
+from delivery.release import history
+from delivery.terraform import state
 
 JOB = token(sub=f"repo:{GITHUB}:environment:prod")
 UNENFORCED_HERE = {
@@ -69,17 +71,17 @@ def test_both_roles_together_are_enough_for_a_promotion(guarded, profiles):
 
 def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded, roles, capsys):
     held, policy = roles
-    bench = guarded.bench(held[READER])
-    target = state.current(bench)[0]
-    aws, repository = bench.aws, target.image_uri.partition("@")[0].partition("/")[2]
+    run = guarded.run_context(held[READER])
+    target = state.require_functions(run)[0]
+    aws, repository = run.aws, target.image_uri.partition("@")[0].partition("/")[2]
     needs = {
-        "s3:GetObject": lambda: state.current(bench),
-        "ecr:GetAuthorizationToken": lambda: registry.login(aws),
-        "ecr:BatchGetImage": lambda: releases.verified(aws, target),
-        "ecr:DescribeImages": lambda: inventory.tags(aws, repository),
-        "lambda:GetAlias": lambda: function.alias(aws, target),
-        "lambda:GetFunction": lambda: releases.verified(aws, target),
-        "lambda:ListVersionsByFunction": lambda: releases.history(aws, target),
+        "s3:GetObject": lambda: state.require_functions(run),
+        "ecr:GetAuthorizationToken": lambda: ecr.authorize(aws),
+        "ecr:BatchGetImage": lambda: history.verified_live(aws, target),
+        "ecr:DescribeImages": lambda: ecr.tags(aws, repository),
+        "lambda:GetAlias": lambda: function.read_alias(aws, target),
+        "lambda:GetFunction": lambda: history.verified_live(aws, target),
+        "lambda:ListVersionsByFunction": lambda: history.read(aws, target),
     }
     said = {action: _failure(guarded, policy, action, do) for action, do in needs.items()}
     said |= {action: f"not enforced here: {reason}" for action, reason in UNENFORCED_HERE.items()}

@@ -11,8 +11,8 @@ import relays
 import urllib3
 import yaml
 from checkout import Checkout
+from support.waiting import until
 from test_refusals import plain, refused
-from waiting import until
 
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}
 PROMOTE = ("promote", "--from", "preprod", "--to", "prod")

@@ -10,8 +10,8 @@ import signal
 
 import pytest
 from checkout import FUNCTION
+from support.waiting import until
 from test_refusals import refused
-from waiting import until
 
 SOURCE = "src/lambdas/sse_streaming/app.py"
 SANDBOX = ("--env", "sandbox")

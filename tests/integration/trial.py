@@ -6,9 +6,12 @@ import pytest
 from guarded import ENVIRONMENT, token
 from policies import SAME, UNENFORCED, enforced
 
-from delivery import deploy, docker, registry, state, terraform
+from delivery.aws import ecr
+from delivery.commands import deploy
 from delivery.errors import DeliveryError
-from delivery.image import PublishedImage
+from delivery.image import bake
+from delivery.reference import PushedImage
+from delivery.terraform import execute, state
 
 
 class Trial:
@@ -18,10 +21,10 @@ class Trial:
         self.guarded = guarded
         self.policy = guarded.policy()
         self.credentials = guarded.assume(token())
-        self.bench = guarded.bench(self.credentials)
+        self.run = guarded.run_context(self.credentials)
         self.table = []
         self.allow()
-        self.images = docker.images(self.bench.settings, ("sse-streaming",), self.bench.source)
+        self.images = bake.images(self.run.settings, ("sse-streaming",), self.run.commit)
 
     def allow(self, *dropped):
         self.guarded.allow(enforced(self.policy, frozenset(dropped) | frozenset(UNENFORCED)))
@@ -43,20 +46,20 @@ class Trial:
 
     @functools.cached_property
     def stack(self):
-        return deploy.initialise(self.bench)
+        return deploy.initialise(self.run)
 
     @property
     def image(self):
-        return registry.find(self.bench.aws, self.images[0], "latest")
+        return ecr.find(self.run.aws, self.images[0], "latest")
 
     @property
     def target(self):
-        return state.current(self.bench)[0]
+        return state.require_functions(self.run)[0]
 
     def plan(self, digest=None):
-        image = PublishedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
-        values = {"images": {"sse-streaming": image.uri}, "commit": self.bench.source.tag}
-        return terraform.plan(self.stack, values, self.bench.scratch, self.bench.shell, str)
+        image = PushedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
+        values = {"images": {"sse-streaming": image.uri}, "commit": self.run.commit.tag}
+        return execute.plan(self.stack, values, self.run.scratch, self.run.shell, str)
 
     def apply(self, digest=None):
-        terraform.apply(self.plan(digest), self.bench.shell, str)
+        execute.apply(self.plan(digest), self.run.shell, str)

@@ -11,8 +11,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from delivery import rie
-from delivery.shell import Shell
+from delivery.image import start_check
+from delivery.process.shell import Shell
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -23,7 +23,7 @@ INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 def binary():
     """The emulator's program, fetched once for each state of the lock file."""
     machine = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[platform.machine()]
-    return rie.program(ROOT / ".cache", machine, Shell(os.environ))
+    return start_check.emulator(ROOT / ".cache", machine, Shell(os.environ))
 
 
 def free_port():

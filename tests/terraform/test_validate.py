@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from delivery import mirror
-from delivery.shell import Command, Shell
+from delivery.process.shell import Command, Shell
+from delivery.terraform import mirror
 
 INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)

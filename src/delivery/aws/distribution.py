@@ -1,0 +1,141 @@
+"""A registry's own API: manifests and blobs, byte for byte.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+import urllib3
+
+from delivery.errors import CloudError
+
+# The manifests of one image; Lambda takes these two, and no index.
+# https://docs.aws.amazon.com/lambda/latest/dg/images-create.html, "Requirements"
+MANIFEST_TYPES = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
+_PIECE = 1 << 20  # bytes read and sent at a time: what a copy holds in memory
+_NONE: Mapping[str, str] = {}
+_BUSY = (429, 500, 502, 503, 504)
+# GET and HEAD change nothing, and a manifest's PUT makes the same thing every time. An upload is no such request.
+_AGAIN = urllib3.Retry(total=4, backoff_factor=0.5, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False)
+_TIMEOUT = urllib3.Timeout(connect=5, read=120)  # seconds; a registry answers a large blob once it has hashed it
+
+
+class PassingError(CloudError):
+    """A failure that may be over at the next try: no connection, or a registry that is busy."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A registry's address with scheme, and the password for user AWS; valid for 12 hours."""
+
+    endpoint: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.endpoint})"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as it is stored: its bytes, whose hash is its digest, and its media type."""
+
+    content: bytes
+    media_type: str
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the bytes; OCI image spec, "Digests"."""
+        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+
+
+class Repository:
+    """One repository of a registry, by its name without the host. Every method raises CloudError."""
+
+    def __init__(self, access: Login, name: str) -> None:
+        self.access = access
+        self.name = name
+        self._headers = urllib3.make_headers(basic_auth=f"AWS:{access.password}")
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, blocksize=_PIECE)
+
+    def __repr__(self) -> str:
+        return f"Repository({self.access.endpoint}/{self.name})"
+
+    def json(self, digest: str) -> dict[str, Any]:
+        """A small JSON blob, such as an image's configuration."""
+        with self._opened("GET", f"blobs/{digest}") as answer:
+            document: dict[str, Any] = answer.json()
+        return document
+
+    def has(self, digest: str) -> bool:
+        """Whether the blob is there: "Checking if content exists in the registry"."""
+        with self._opened("HEAD", f"blobs/{digest}", missing=True) as answer:
+            return answer.status != 404
+
+    def manifest(self, digest: str, accepted: tuple[str, ...]) -> Manifest | None:
+        """The manifest with this digest, None when it is gone: "Pulling manifests"."""
+        headers = {"Accept": ", ".join(accepted)}
+        with self._opened("GET", f"manifests/{digest}", headers, missing=True) as answer:
+            if answer.status == 404:
+                return None
+            return Manifest(answer.data, answer.headers["Content-Type"])
+
+    def put(self, manifest: Manifest) -> None:
+        """Store the same bytes under the same media type, untagged: "Pushing manifests"."""
+        headers = {"Content-Type": manifest.media_type}
+        with self._opened("PUT", f"manifests/{manifest.digest}", headers, manifest.content):
+            pass
+
+    @contextlib.contextmanager
+    def blob(self, digest: str) -> Iterator[Iterator[bytes]]:
+        """A blob's bytes, piece by piece. ECR answers with a redirect to S3, which is followed without the password."""
+        with self._opened("GET", f"blobs/{digest}") as answer:
+            yield answer.stream(_PIECE, decode_content=False)
+
+    def begin(self, mount: Mapping[str, str]) -> str:
+        """Begin an upload: where to send the blob, or nothing when it was mounted: "Mounting a blob"."""
+        query = f"?{urlencode(mount)}" if mount else ""
+        with self._opened("POST", f"blobs/uploads/{query}") as answer:
+            return "" if answer.status == 201 else urljoin(f"{self.access.endpoint}/", answer.headers["Location"])
+
+    def finish(self, where: str, digest: str, size: int, pieces: Iterator[bytes]) -> None:
+        """Send a whole blob where an upload began: "POST then PUT".
+
+        In one request on purpose: ECR keeps only the first of several PATCH chunks
+        (https://github.com/aws/containers-roadmap/issues/2831).
+        """
+        url = f"{where}{'&' if '?' in where else '?'}{urlencode({'digest': digest})}"
+        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+        with self._opened("PUT", url, headers, pieces):
+            pass
+
+    @contextlib.contextmanager
+    def _opened(
+        self, method: str, path: str, headers: Mapping[str, str] = _NONE, body: Any = None, missing: bool = False
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        url = urljoin(f"{self.access.endpoint}/v2/{self.name}/", path)
+        ours = self._headers if url.startswith(f"{self.access.endpoint}/") else {}
+        retries = False if "/blobs/uploads/" in url else _AGAIN
+        sent = {**ours, **headers}
+        try:
+            answer = self._pool.request(method, url, body=body, headers=sent, retries=retries, preload_content=False)
+            with contextlib.closing(answer):
+                if answer.status >= 300 and not (missing and answer.status == 404):
+                    raise _refused(answer, f"{method} {self.name}")
+                yield answer
+        except urllib3.exceptions.HTTPError as error:
+            raise PassingError("The registry cannot be reached.", str(error), "invoke doctor --env ...") from error
+
+
+def _refused(answer: urllib3.BaseHTTPResponse, request: str) -> CloudError:
+    kind = PassingError if answer.status in _BUSY else CloudError
+    why = answer.data.decode(errors="replace")[:500]
+    what = f"The registry answered {answer.status} to {request}."
+    return kind(what, why, "run the same command again; it continues where it stopped")

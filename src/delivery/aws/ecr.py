@@ -1,0 +1,189 @@
+"""ECR: the authorization, repositories, images by tag or digest, tags, and the removal of an image."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from delivery import clock
+from delivery.aws.distribution import MANIFEST_TYPES, Login
+from delivery.aws.session import Aws, ClientError, error_code, explained
+from delivery.errors import BuildError, CloudError, RefusedError
+from delivery.reference import Image, PushedImage
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import ImageTypeDef
+
+RELEASE = "release-"  # with a version: it was verified; never expires
+KEEP = "keep-"  # with a part of the digest: it may be deployed; never expires, `prune` alone takes it away
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image as it lies in a repository."""
+
+    digest: str
+    tags: tuple[str, ...]
+
+
+def authorize(aws: Aws) -> Login:
+    """An ECR authorization. Raises CloudError."""
+    with explained("log in to the registry"):
+        data = aws.ecr.get_authorization_token()["authorizationData"][0]
+    return Login(data["proxyEndpoint"], password(data["authorizationToken"]))
+
+
+def missing_repositories(aws: Aws, images: tuple[Image, ...]) -> tuple[str, ...]:
+    """Which images' repositories do not exist. Raises CloudError."""
+    return tuple(image.repository_name for image in images if not _exists(aws.ecr, image.repository_name))
+
+
+def require_repositories(aws: Aws, images: tuple[Image, ...]) -> None:
+    """Raises CloudError naming the repositories that do not exist."""
+    if missing := missing_repositories(aws, images):
+        raise CloudError(f"The repository does not exist: {', '.join(missing)}", "", "invoke bootstrap --env ...")
+
+
+def find(aws: Aws, image: Image | PushedImage, tag: str) -> PushedImage | None:
+    """The image that carries `tag`, if there is one. Raises CloudError."""
+    with explained(f"look up {image.repository_name}:{tag}"):
+        answer = aws.ecr.batch_get_image(
+            repositoryName=image.repository_name,
+            imageIds=[{"imageTag": tag}],
+            acceptedMediaTypes=[*MANIFEST_TYPES],
+        )
+    if not answer["images"]:
+        return None
+    return PushedImage(image.name, image.repository, answer["images"][0]["imageId"]["imageDigest"])
+
+
+def manifest(aws: Aws, image: PushedImage) -> bytes:
+    """The bytes of an image's manifest. Raises BuildError when the registry has no such digest, or CloudError."""
+    return _stored(aws.ecr, image)["imageManifest"].encode()
+
+
+def tag_release(aws: Aws, image: PushedImage, version: str) -> None:
+    """Tag a released image `release-<version>`, which retention never expires. Raises CloudError."""
+    tag(aws, image, f"{RELEASE}{version}")
+
+
+def protect(aws: Aws, image: PushedImage) -> None:
+    """Tag an image that is to be applied, so that it never expires while a version may run it. Raises CloudError."""
+    tag(aws, image, f"{KEEP}{image.digest[7:19]}")
+
+
+def tag(aws: Aws, image: PushedImage, name: str) -> None:
+    """Let `name` name this image, wherever it was before. Raises BuildError or CloudError."""
+    found = _stored(aws.ecr, image)
+    with explained(f"tag {image.repository_name} as {name}"):
+        try:
+            aws.ecr.put_image(
+                repositoryName=image.repository_name,
+                imageManifest=found["imageManifest"],
+                imageManifestMediaType=found["imageManifestMediaType"],
+                imageDigest=image.digest,  # refused if these bytes are not that image
+                imageTag=name,
+            )
+        except ClientError as error:
+            if error_code(error) != "ImageAlreadyExistsException":
+                raise
+
+
+def require_unclaimed(aws: Aws, image: PushedImage, commit: str) -> None:
+    """Raises RefusedError when the tag of a commit names another image already: nobody could say which one ran."""
+    found = find(aws, image, commit)
+    if found and found.digest != image.digest:
+        raise RefusedError(
+            f"{image.repository_name}:{commit} is another image already.",
+            f"It is {found.digest}; this one is {image.digest}.",
+            "find out which is right; `aws ecr batch-delete-image` removes the tag of the other",
+        )
+
+
+def claim(aws: Aws, image: PushedImage, commit: str) -> None:
+    """Tag the image of a clean commit with it. Raises RefusedError when the tag names another image, or CloudError."""
+    require_unclaimed(aws, image, commit)
+    tag(aws, image, commit)
+
+
+def exists(aws: Aws, image: PushedImage) -> bool:
+    """Whether the repository has the digest. Raises CloudError."""
+    with explained(f"look up {image.uri}"):
+        ids = [{"imageDigest": image.digest}]
+        answer = aws.ecr.batch_get_image(repositoryName=image.repository_name, imageIds=ids)  # type: ignore[arg-type]
+    return bool(answer["images"])
+
+
+def list_images(aws: Aws, repository_name: str) -> tuple[StoredImage, ...]:
+    """Every image of a repository. Raises CloudError."""
+    found: list[StoredImage] = []
+    with explained(f"list the images of {repository_name}"):
+        for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
+            found += [StoredImage(it["imageDigest"], tuple(it.get("imageTags", []))) for it in page["imageDetails"]]
+    return tuple(found)
+
+
+def tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
+    """Tag to digest, for each tag in the repository. Raises CloudError."""
+    return {tag: image.digest for image in list_images(aws, repository_name) for tag in image.tags}
+
+
+def release_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Version to digest, for each release tag among `tags`."""
+    return {name.removeprefix(RELEASE): digest for name, digest in tags.items() if name.startswith(RELEASE)}
+
+
+def age(aws: Aws, repository_name: str, digest: str) -> float | None:
+    """Seconds since an image came into the repository; None when it is not there. Raises CloudError."""
+    with explained(f"look up {repository_name}@{digest}"):
+        try:
+            answer = aws.ecr.describe_images(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
+        except ClientError as error:
+            if error_code(error) == "ImageNotFoundException":
+                return None
+            raise
+    return next(((clock.now() - one["imagePushedAt"]).total_seconds() for one in answer["imageDetails"]), None)
+
+
+def delete_image(aws: Aws, repository_name: str, digest: str) -> None:
+    """Delete an image with all its tags; one that is gone already is no failure. Raises CloudError.
+
+    By digest: by tag, ECR takes away that tag alone.
+    """
+    with explained(f"delete {repository_name}@{digest}"):
+        answer = aws.ecr.batch_delete_image(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
+    failures = [it for it in answer.get("failures", []) if it.get("failureCode") != "ImageNotFound"]
+    if failures:
+        why = str(failures[0].get("failureReason", failures[0]))
+        raise CloudError(f"{repository_name}@{digest} was not deleted.", why, "invoke prune --env ...")
+
+
+def password(token: str) -> str:
+    """The password in an ECR authorization token: base64 of `AWS:password`."""
+    return base64.b64decode(token).decode().partition(":")[2]
+
+
+def _exists(ecr: "ECRClient", repository_name: str) -> bool:
+    with explained(f"look up the repository {repository_name}"):
+        try:
+            ecr.describe_repositories(repositoryNames=[repository_name])
+        except ClientError as error:
+            if error_code(error) == "RepositoryNotFoundException":
+                return False
+            raise
+    return True
+
+
+def _stored(ecr: "ECRClient", image: PushedImage) -> "ImageTypeDef":
+    with explained(f"read the manifest of {image.uri}"):
+        answer = ecr.batch_get_image(
+            repositoryName=image.repository_name,
+            imageIds=[{"imageDigest": image.digest}],
+            acceptedMediaTypes=[*MANIFEST_TYPES],
+        )
+    if not answer["images"]:
+        raise BuildError(
+            f"{image.uri} does not exist.", "The registry has no such digest.", "invoke push-image --env ..."
+        )
+    return answer["images"][0]

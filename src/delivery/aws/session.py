@@ -1,0 +1,184 @@
+"""AWS: the only module that imports boto3. Clients come from the normal credential chain.
+
+What botocore raises is explained in one table here; every call is made inside `explained(...)`.
+"""
+
+import contextlib
+import functools
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import urllib3
+from botocore import exceptions
+from botocore.config import Config
+
+from delivery.aws import permissions
+from delivery.errors import CloudError, ConfigurationError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html: throttling, 5xx and connection errors
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
+# "The operation cannot be performed at this time. An update is in progress for resource": refused, so not begun.
+_BUSY = "cannot be performed at this time"
+_SETTLES = 30  # times, a second apart
+_LOCK = threading.Lock()
+_NO_CREDENTIALS = (
+    exceptions.NoCredentialsError,
+    exceptions.PartialCredentialsError,
+    exceptions.CredentialRetrievalError,
+    exceptions.SSOError,
+    exceptions.TokenRetrievalError,
+)
+# GitHub docs, "Configuring OpenID Connect in Amazon Web Services"
+_TRUST = "in the workflow `id-token: write`, and the environment that the role's trust names; then run the job again"
+
+
+class Aws:
+    """Clients for one environment. `variables` win over the process environment, as they do for every tool.
+
+    An empty one is as good as unset, which botocore by itself would not have for a profile.
+    """
+
+    def __init__(self, region: str, variables: Mapping[str, str]) -> None:
+        self._region = region
+        self._variables = variables
+        self._clients: dict[str, Any] = {}
+
+    def account(self) -> str:
+        """The 12 digits of the account the credentials belong to. Raises CloudError."""
+        return self._identity["Account"]
+
+    def caller(self) -> str:
+        """Who the credentials belong to: the end of their ARN, a user's name or a role's session. Raises CloudError.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+        """
+        return re.split("[:/]", self._identity["Arn"])[-1]
+
+    @functools.cached_property
+    def _identity(self) -> dict[str, str]:
+        with explained("read which account the credentials belong to"):
+            found: dict[str, str] = self._client("sts").get_caller_identity()
+            return found
+
+    @property
+    def cloudwatch(self) -> "CloudWatchClient":
+        """CloudWatch, for the metrics of a canary."""
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
+
+    @property
+    def ecr(self) -> "ECRClient":
+        """Elastic Container Registry."""
+        client: ECRClient = self._client("ecr")
+        return client
+
+    @property
+    def functions(self) -> "LambdaClient":
+        """Lambda."""
+        client: LambdaClient = self._client("lambda")
+        return client
+
+    @property
+    def s3(self) -> "S3Client":
+        """S3, for the state bucket."""
+        client: S3Client = self._client("s3")
+        return client
+
+    def streaming(self, silence: float) -> "LambdaClient":
+        """A Lambda client for one stream: never retried, given up after `silence` seconds without a byte."""
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=silence)
+        client: LambdaClient = self._make("lambda", config)
+        return client
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._make(service, _CONFIG)
+        return self._clients[service]
+
+    def _make(self, service: str, config: Config) -> Any:
+        with explained("find AWS credentials"), _environment(self._variables):
+            session: Any = boto3.Session(region_name=self._region)  # its stubs want literal names and silent handlers
+            session.events.register("needs-retry.lambda", retry_while_updating)
+            client: Any = session.client(service, config=config)
+            return client
+
+
+def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None:
+    """Seconds until botocore sends again what Lambda refused while an earlier change settles; None: not for this.
+
+    botocore's own modes do not retry a conflict: https://docs.aws.amazon.com/boto3/latest/guide/retries.html.
+    """
+    error = response[1].get("Error", {}) if response else {}
+    conflict = error.get("Code") == "ResourceConflictException" and _BUSY in error.get("Message", "")
+    return 1.0 if conflict and attempts <= _SETTLES else None
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """botocore reads profile, keys, endpoint, proxies and CA bundle from the process environment alone."""
+    with _LOCK:
+        before = dict(os.environ)
+        os.environ.update(variables)
+        for name in [name for name, value in variables.items() if not value]:
+            del os.environ[name]
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@contextlib.contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn what botocore raises into a CloudError that says what could not be done, why, and what to type."""
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise _refused(doing, error) from error
+    except exceptions.ProfileNotFound as error:
+        raise ConfigurationError(str(error), hint="aws configure list-profiles") from error
+    except _NO_CREDENTIALS as error:
+        hint = "`aws sso login`, or set AWS_PROFILE, then run the same command again; in a workflow: `id-token: write`"
+        raise CloudError(f"Could not {doing}: there are no valid AWS credentials.", str(error), hint) from error
+    except FileNotFoundError as error:  # boto3 reads AWS_WEB_IDENTITY_TOKEN_FILE at the first call
+        raise CloudError(f"Could not {doing}: there is no OIDC token.", str(error), _TRUST) from error
+    except (exceptions.ConnectionError, exceptions.HTTPClientError, urllib3.exceptions.HTTPError) as error:
+        hint = "check the network and AWS_ENDPOINT_URL, then `invoke doctor --env ...`"
+        raise CloudError(f"Could not {doing}: AWS cannot be reached.", str(error), hint) from error
+    except exceptions.BotoCoreError as error:
+        raise CloudError(f"Could not {doing}.", str(error), "invoke doctor --env ...") from error
+
+
+def error_code(error: exceptions.ClientError) -> str:
+    """The error code AWS answered, such as ResourceNotFoundException."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _refused(doing: str, error: exceptions.ClientError) -> CloudError:
+    name = error_code(error)
+    if error.operation_name == "AssumeRoleWithWebIdentity":
+        return CloudError(f"Could not {doing}: the role cannot be taken ({name}).", str(error), _TRUST)
+    if name.startswith(("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidSignature")):
+        hint = "`aws sso login` (or renew the credentials), then run the same command again"
+    elif "AccessDenied" in name or "Unauthorized" in name:
+        actions = permissions.missing(str(error))
+        hint = permissions.hint(actions) if actions else "ask for the permission that the line above names"
+    elif "Throttl" in name or name == "TooManyRequestsException":
+        hint = "wait a minute, then run the same command again; it continues where it stopped"
+    else:
+        hint = "invoke doctor --env ..."
+    return CloudError(f"Could not {doing}: AWS refused ({name}).", str(error), hint)
+
+
+ClientError = exceptions.ClientError
+WaiterError = exceptions.WaiterError

@@ -1,0 +1,1 @@
+"""The command line: `@task`, sessions, questions, and the pages that GitHub shows."""

@@ -1,0 +1,113 @@
+"""One typed command: its shell, its progress, its scratch folder, and the page that GitHub shows of it."""
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from invoke.config import DataProxy
+from invoke.context import Context
+
+from delivery import scratch, settings
+from delivery.cli import interrupts, summary
+from delivery.context import Request, RunContext, open_context
+from delivery.errors import Interrupted, naming
+from delivery.process.shell import Shell
+from delivery.progress import Progress, Screen
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Session:
+    """What all environments of one command share. `config`: Invoke's merged configuration."""
+
+    root: Path
+    config: dict[str, Any]
+    scratch: Path
+    shell: Shell
+    progress: Progress
+    opened: list[str | None] = field(default_factory=list)
+
+    def open(self, environment: str | None, lock_wait: str = "") -> RunContext:
+        """The context of one environment. `lock_wait` overrides `terraform.lock_wait` of invoke.yaml.
+
+        Raises ConfigurationError, MissingToolError, RefusedError or CloudError.
+        """
+        self.opened.append(environment)
+        config = self.config
+        if lock_wait:
+            config = {**config, "terraform": {**(config.get("terraform") or {}), "lock_wait": lock_wait}}
+        with naming(environment or ""):
+            return open_context(Request(self.root, environment, config, self.scratch), self.shell, self.progress)
+
+    def environments(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The environments with these names; without names, all that a read need not start.
+
+        Raises ConfigurationError for an unknown name.
+        """
+        return settings.chosen(self.config, names)
+
+
+@contextlib.contextmanager
+def session(context: Context, *, quiet: bool = False, root: Path = ROOT) -> Iterator[Session]:
+    """Show progress and forward signals as long as the session is open.
+
+    `quiet`: progress goes to stderr, so that stdout holds the answer alone. The scratch folder is removed at the end:
+    a plan or a login in it may hold secrets.
+    """
+    shell = Shell(os.environ)
+    progress = Progress(Screen(stderr=quiet))
+    with (
+        shell.forwarding(lambda: _write_to_terminal(interrupts.STILL)),
+        scratch.folder(root / ".deploy", shell) as folder,
+        progress.showing(),
+    ):
+        made = Session(root, _plain(context.config), folder, shell, progress)
+        with _summary_page(made), _interrupt_message(made):
+            yield made
+
+
+def message(error: BaseException, environment: str | None) -> str:
+    """The text that a person reads of an error."""
+    if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
+        return "Interrupted; the same command again continues."
+    if not isinstance(error, Interrupted) and not hasattr(error, "exit_code"):
+        return repr(error)
+    return str(error).replace("--env ...", f"--env {environment or ''}")
+
+
+@contextlib.contextmanager
+def _summary_page(made: Session) -> Iterator[None]:
+    """Write GitHub's page at the end, after a failure too."""
+    try:
+        yield
+    finally:
+        failure = message(error, next(iter(made.opened), None)) if (error := sys.exception()) else ""
+        page = summary.page(sys.argv[1:], made.progress, failure)
+        summary.publish(os.environ, page, made.progress.facts)
+
+
+@contextlib.contextmanager
+def _interrupt_message(made: Session) -> Iterator[None]:
+    """Say after an interrupt what it leaves."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        command = f"invoke {shlex.join(sys.argv[1:])}"
+        raise Interrupted(interrupts.words(made.progress.reached(), made.shell.killed, command)) from error
+
+
+def _plain(value: Any) -> Any:
+    """Invoke's configuration as ordinary dicts: its proxies are no Mapping."""
+    return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, DataProxy) else value
+
+
+def _write_to_terminal(text: bytes) -> None:
+    """Write without any lock: this runs in a signal handler."""
+    with contextlib.suppress(OSError):
+        os.write(2, text)

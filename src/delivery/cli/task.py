@@ -1,0 +1,64 @@
+"""`@task`: the one place where an error becomes a message on stderr and an exit code."""
+
+import errno
+import functools
+import io
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import invoke.tasks
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from delivery.cli import session
+from delivery.errors import INTERRUPTED, disk_full
+from delivery.process.shell import SIGNALS
+from delivery.progress import Screen
+
+
+def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
+    """`invoke.task` for a body that raises DeliveryError; `--debug` prints the traceback too.
+
+    Any exception with an `exit_code` is printed as a message, and the task exits with that code. `options` are
+    Invoke's: https://docs.pyinvoke.org/en/stable/api/tasks.html.
+    """
+
+    def decorate(body: Callable[..., None]) -> Any:
+        @functools.wraps(body)
+        def run(context: Context, *args: Any, **kwargs: Any) -> None:
+            try:
+                _prepare_process()
+                body(context, *args, **kwargs)
+            except KeyboardInterrupt as error:
+                _exit(session.message(error, kwargs.get("env")), INTERRUPTED)
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    error = disk_full(str(error))
+                if not hasattr(error, "exit_code"):
+                    raise
+                _exit(session.message(error, kwargs.get("env")), error.exit_code)
+
+        return invoke.tasks.task(**options)(run)
+
+    return decorate
+
+
+def _prepare_process() -> None:
+    """Treat SIGTERM and SIGHUP like Ctrl-C; replace characters that the terminal cannot print."""
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _exit(message: str, code: int) -> NoReturn:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # a second signal must not change the exit code
+    if {"--debug", "-d"} & set(sys.argv):  # Invoke accepts the flag before and after the task, and does not pass it on
+        traceback.print_exc()
+    Screen(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
+    raise Exit(code=code)

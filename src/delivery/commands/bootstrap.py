@@ -1,0 +1,94 @@
+"""Bucket before state, repository before image: one idempotent story.
+
+The bucket is made by an API call when it is missing; Terraform then adopts it with an `import` block and keeps its
+own state in it.
+"""
+
+from delivery.aws import ecr
+from delivery.aws.session import ClientError, error_code, explained
+from delivery.context import RunContext
+from delivery.errors import CloudError
+from delivery.image import bake
+from delivery.terraform import execute, stages, state, variables
+from delivery.terraform.plan import Plan
+
+STACK = "registry"
+_ROLES = {"ci_role": "ROLE_ARN", "reader_role": "READER_ROLE_ARN"}  # outputs to variables of the GitHub repository
+
+
+def needed(run: RunContext, names: tuple[str, ...]) -> bool:
+    """Whether the state bucket or a repository is missing. Raises CloudError."""
+    images = bake.images(run.settings, names, run.commit)
+    return not bucket_exists(run) or bool(ecr.missing_repositories(run.aws, images))
+
+
+def targets(run: RunContext) -> tuple[str, ...]:
+    """The names of the images that get a repository: the targets of docker-bake.hcl. Raises ConfigurationError."""
+    return bake.targets(run.settings, run.shell)
+
+
+def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ()) -> Plan:
+    """Make the state bucket when it is missing, and plan everything else, in words that stay on the screen.
+
+    Raises CloudError, TerraformError, or RefusedError for a plan that destroys in a protected environment
+    what `destroy` does not name.
+    """
+    where = run.settings.environment
+    with run.progress.stage("bootstrap") as stage:
+        if not bucket_exists(run):
+            _create_bucket(run, bucket(run))
+        stack = execute.init(run.settings, STACK, run.shell, stage.update)
+        saved = stages.plan(run, stack, {**variables.common(where), "images": names}, stage.update)
+        stage.done(saved.words()[-1])
+    for words in saved.words()[:-1]:
+        run.progress.line(f"    {words}")
+    saved.require_harmless(where, destroy)
+    return saved
+
+
+def apply(run: RunContext, saved: Plan) -> None:
+    """Apply exactly that plan, and say which roles jobs may take. Raises TerraformError or CloudError."""
+    with run.progress.stage("registry") as stage:
+        if saved.empty:
+            stage.done("nothing to do")
+        else:
+            stages.apply(run, saved, stage.update)
+            stage.done(saved.done())
+    outputs = state.outputs(run, STACK)
+    for name, variable in _ROLES.items():
+        if arn := outputs.get(name):
+            prefix = run.settings.environment.name.upper().replace("-", "_")
+            run.progress.detail(f"the repository's variable {prefix}_{variable} is {arn}")
+
+
+def bucket(run: RunContext) -> str:
+    """The state bucket that the backend's file names. Raises ConfigurationError."""
+    return state.bucket(run.settings, STACK)
+
+
+def bucket_exists(run: RunContext) -> bool:
+    """Whether the state bucket is there. Raises CloudError."""
+    name = bucket(run)
+    with explained(f"look for the state bucket {name}"):
+        try:
+            run.aws.s3.head_bucket(Bucket=name)
+        except ClientError as error:
+            if error_code(error) in ("404", "NoSuchBucket"):
+                return False
+            if error_code(error) == "403":
+                why = "It belongs to another account, or these credentials may not see it (s3:ListBucket)."
+                hint = f"another bucket in infrastructure/{STACK}/{run.settings.environment.name}.backend.hcl"
+                raise CloudError(f"The state bucket {name} is out of reach.", why, hint) from error
+            raise
+    return True
+
+
+def _create_bucket(run: RunContext, name: str) -> None:
+    region = run.settings.environment.region
+    with explained(f"create the state bucket {name}"):
+        if region == "us-east-1":  # the one region that may not be named; S3 API, CreateBucket
+            run.aws.s3.create_bucket(Bucket=name)
+        else:
+            where = {"LocationConstraint": region}
+            run.aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)  # type: ignore[arg-type] # a literal
+        run.aws.s3.get_waiter("bucket_exists").wait(Bucket=name)

@@ -1,0 +1,12 @@
+"""`invoke unlock`: show who holds the state lock of a root module, and remove the lock of a dead owner."""
+
+from delivery.context import RunContext
+from delivery.terraform import lock, stages
+
+
+def unlock(run: RunContext, stack: str, lock_id: str = "") -> str:
+    """Remove the lock if its owner cannot be alive, or if its ID is `lock_id`; returns what was done, for people.
+
+    Raises RefusedError while the owner may be alive, TerraformError or CloudError.
+    """
+    return lock.release(run.aws, stages.init(run, stack), lock_id, run.shell)

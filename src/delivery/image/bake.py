@@ -1,0 +1,175 @@
+"""Docker: build with bake, push, and say what was pushed."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from delivery.aws import permissions
+from delivery.errors import NO_SPACE, BuildError, CloudError, ConfigurationError, disk_full
+from delivery.git import Commit
+from delivery.image.build_log import BuildLog
+from delivery.process.shell import Command, Shell
+from delivery.reference import Image, PushedImage
+from delivery.settings import Settings
+
+FILE = "docker-bake.hcl"
+_DOCTOR = "invoke doctor --env ..."
+# Read by buildx's gha cache; absent in `run:` steps, where buildx then drops the cache without a word.
+# https://docs.docker.com/build/cache/backends/gha/#authentication
+_GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
+
+
+@dataclass(frozen=True)
+class Bake:
+    """One `docker buildx bake`, as data: which targets, with which variables, and where they go.
+
+    `output`: `load` into the local engine, `archive` into a file in `folder`, or `push`.
+    """
+
+    targets: tuple[str, ...]
+    variables: Mapping[str, str]
+    folder: Path
+    output: str
+
+    @property
+    def metadata(self) -> Path:
+        """Where buildx records what it built."""
+        return self.folder / "build.json"
+
+    def archive(self, target: str) -> Path:
+        """The file that `archive` leaves of a target."""
+        return self.folder / f"{target}.tar"
+
+    @property
+    def network(self) -> Path:
+        """A Compose file that says the network of RUN steps: buildx 0.13 ignores that attribute in HCL."""
+        return self.folder / "network.compose.yaml"
+
+    def networks(self) -> str:
+        """The text of that file."""
+        build = {"context": ".", "network": self.variables["BUILD_NETWORK"]}
+        return json.dumps({"services": {name: {"build": build} for name in self.targets}})
+
+    def command(self, root: Path, entitlements: bool) -> Command:
+        """The argv. buildx asks since 0.20 for what the file uses beyond its own folder."""
+        argv = ["docker", "buildx", "bake", "--file", str(self.network), "--file", FILE, "--progress", "plain"]
+        if entitlements and self.variables["BUILD_NETWORK"] == "host":
+            argv += ["--allow", "network.host"]
+        if entitlements and self.variables["CA_BUNDLE"]:
+            argv += ["--allow", f"fs.read={self.variables['CA_BUNDLE']}"]
+        argv += ["--metadata-file", str(self.metadata), *self.targets]
+        variables = {**self.variables, "OUTPUT": self.output, "ARCHIVES": str(self.folder)}
+        return Command(tuple(argv), cwd=root, variables=variables)
+
+
+def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
+    """The names of the images that docker-bake.hcl builds by default. Raises ConfigurationError."""
+    argv = ("docker", "buildx", "bake", "--file", FILE, "--print")
+    result = shell.run(Command(argv, cwd=settings.root))
+    if result.code:
+        raise ConfigurationError(f"{FILE} cannot be read.", result.stderr.strip(), f"correct {FILE}")
+    names: dict[str, object] = json.loads(result.stdout)["target"]
+    return tuple(sorted(names))
+
+
+def images(settings: Settings, names: tuple[str, ...], source: Commit) -> tuple[Image, ...]:
+    """The images we intend: `{registry}/{environment}-{name}-lambda`, tagged `latest` and with the commit."""
+    return tuple(Image(name, repository(settings, name), ("latest", source.tag)) for name in names)
+
+
+def repository(settings: Settings, name: str) -> str:
+    """Where an environment keeps an image; docker-bake.hcl says the same."""
+    where = settings.environment
+    return f"{where.registry}/{where.name}-{name}-lambda"
+
+
+def variables(settings: Settings, source: Commit, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What docker-bake.hcl asks for. `inherited`: the environment of the tools, for what only it can know.
+
+    Raises ConfigurationError when the selected cache cannot work.
+    """
+    if settings.cache == "gha" and (missing := [name for name in _GHA if not inherited.get(name)]):
+        raise ConfigurationError(
+            "build.cache is `gha`, and its credentials are missing: nothing would be cached.",
+            f"Not set: {', '.join(missing)}",
+            "export the runtime variables in a step before this one, or INVOKE_BUILD_CACHE=registry",
+        )
+    return {
+        "REGISTRY": settings.environment.registry,
+        "ENVIRONMENT": settings.environment.name,
+        "COMMIT": source.tag,
+        "PLATFORM": settings.platform,
+        "CACHE": settings.cache,
+        "CACHE_DIR": str(settings.root / ".deploy" / "cache"),
+        "SOURCE_DATE_EPOCH": str(source.committed_at),
+        "BUILD_NETWORK": inherited.get("BUILD_NETWORK") or "default",
+        "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
+    }
+
+
+def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -> tuple[dict[str, str], str]:
+    """Build (and push) all targets; returns each one's digest and the counts of steps in words.
+
+    Raises BuildError with the failing step and its last 20 lines, CloudError when the registry refused.
+    """
+    log = BuildLog()
+
+    def on_line(line: str) -> None:
+        if step := log.feed(line):
+            update(step)
+
+    bake.network.write_text(bake.networks())
+    entitled = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
+    result = shell.run(bake.command(root, entitled), on_line)
+    if result.code:
+        raise _failure(log, _last(result.stderr) or f"docker ended with {result.code}", bake.output)
+    metadata = json.loads(bake.metadata.read_text())
+    return {name: metadata[name].get("containerimage.digest", "") for name in bake.targets}, log.counts()
+
+
+def pushed_images(images: tuple[Image, ...], digests: Mapping[str, str]) -> tuple[PushedImage, ...]:
+    """What exists now, from buildx's own record. Raises BuildError when it names no digest."""
+    try:
+        return tuple(PushedImage(image.name, image.repository, digests[image.name]) for image in images)
+    except ValueError as error:
+        raise BuildError("buildx built, but reports no digest.", str(error), "update buildx") from error
+
+
+def _failure(log: BuildLog, last: str, output: str) -> Exception:
+    step, why = log.failure()
+    why = why or last
+    correct = "correct the Dockerfile, then `invoke build-image --env ...`"
+    if log.failed_in == "base":
+        return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
+    if log.failed_in == "step":
+        return BuildError(f"The image does not build: {step}", why, correct)
+    if NO_SPACE in why:
+        return disk_full(why)
+    if "exporting manifest lists" in why:
+        why = f"{why}\nLambda takes one manifest: no index, no attestations."
+        return BuildError("The build makes an index.", why, "keep provenance and sbom disabled in docker-bake.hcl")
+    if re.search(r"exporter .*not (currently )?supported", why):
+        hint = "`docker buildx create --use`, or the containerd image store"
+        return ConfigurationError("This engine and builder cannot write an image to a file.", why, hint)
+    if "Cache export is not supported" in why:
+        hint = "`docker buildx create --use`, the containerd image store, or INVOKE_BUILD_CACHE=none"
+        return ConfigurationError("build.cache cannot work with this engine and builder.", why, hint)
+    if "failed to push" in why or "failed to authorize" in why:
+        return _refused(why)
+    what = "The image could not be pushed." if output == "push" else "The image does not build."
+    return BuildError(what, why, correct if "dockerfile" in why.lower() else _DOCTOR)
+
+
+def _refused(why: str) -> CloudError:
+    if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
+        return CloudError("The repository does not exist.", why, "invoke bootstrap --env ...")
+    if "failed to do request" in why:  # containerd's words where there was no answer at all
+        return CloudError("The registry cannot be reached.", why, "check the network, then run the same command again")
+    actions = permissions.missing(why)
+    return CloudError("The registry refused the push.", why, permissions.hint(actions) if actions else _DOCTOR)
+
+
+def _last(text: str, lines: int = 5) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])

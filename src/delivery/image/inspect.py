@@ -1,0 +1,97 @@
+"""A built image as a file on this machine, before any registry has seen it.
+
+BuildKit's docker exporter writes the manifest.json that every engine can load, beside an OCI image layout
+(https://github.com/opencontainers/image-spec/blob/main/image-layout.md) with the manifest that a push would make.
+"""
+
+import hashlib
+import json
+import tarfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from delivery.aws import ecr
+from delivery.aws.distribution import Login, Repository
+from delivery.aws.session import Aws
+from delivery.errors import BuildError
+from delivery.reference import PushedImage
+
+_PIECE = 1 << 20  # bytes read at a time
+_GZIP = 16 + zlib.MAX_WBITS  # zlib.decompressobj: "must include a gzip header and trailer"
+
+
+@dataclass(frozen=True)
+class InspectedImage:
+    """An image as people name it, its manifest's bytes and its configuration.
+
+    `uncompressed`: bytes of all layers, or less where nobody has counted: a registry knows the compressed ones only.
+    """
+
+    name: str
+    manifest: bytes
+    config: Mapping[str, Any]
+    uncompressed: int
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The manifest, read."""
+        found: dict[str, Any] = json.loads(self.manifest)
+        return found
+
+    def words(self) -> str:
+        """Its size for people."""
+        layers = self.document["layers"]
+        return f"{sum(layer['size'] for layer in layers) / 1e6:.1f} MB compressed, {len(layers)} layers"
+
+
+def pushed(aws: Aws, image: PushedImage, access: Login) -> InspectedImage:
+    """Read a pushed image from the registry. Raises BuildError when the registry has no such digest, or CloudError."""
+    content = ecr.manifest(aws, image)
+    document = json.loads(content)
+    config: dict[str, Any] = {}
+    if "config" in document:
+        config = Repository(access, image.repository_name).json(document["config"]["digest"])
+    return InspectedImage(image.uri, content, config, uncompressed=0)
+
+
+def archive(name: str, file: Path, digest: str) -> InspectedImage:
+    """The image of `digest` in the file, as people shall call it. Raises BuildError when it is not in there."""
+    if not file.exists():
+        hint = f'`output = output("{file.stem}")` in its target in docker-bake.hcl'
+        raise BuildError(f"The build left no archive of {file.stem}.", "Its target says otherwise.", hint)
+    with tarfile.open(file) as tar:
+        manifest = _blob(tar, digest).read()
+        if f"sha256:{hashlib.sha256(manifest).hexdigest()}" != digest:
+            raise BuildError(f"{file.name} holds other bytes than {digest} names.", "", "build again")
+        document: dict[str, Any] = json.loads(manifest)
+        if "config" not in document:  # an index: refused for that, and nothing else is known of it
+            return InspectedImage(name, manifest, {}, 0)
+        config = json.loads(_blob(tar, document["config"]["digest"]).read())
+        uncompressed = sum(_length(tar, layer) for layer in document["layers"])
+    return InspectedImage(name, manifest, config, uncompressed)
+
+
+def _blob(tar: tarfile.TarFile, digest: str) -> IO[bytes]:
+    try:
+        found = tar.extractfile(f"blobs/{digest.replace(':', '/')}")
+    except KeyError:
+        found = None
+    if found is None:
+        raise BuildError(f"The build left no {digest} in its archive.", "", "update buildx")
+    return found
+
+
+def _length(tar: tarfile.TarFile, layer: dict[str, Any]) -> int:
+    """Bytes of a layer, uncompressed. Counted: gzip's own trailer knows the length modulo 4 GiB only (RFC 1952)."""
+    if not str(layer.get("mediaType", "")).endswith("gzip"):
+        return int(layer["size"])
+    blob, total, unpack = _blob(tar, layer["digest"]), 0, zlib.decompressobj(_GZIP)
+    while piece := blob.read(_PIECE):
+        total += len(unpack.decompress(piece))
+        while unpack.eof and unpack.unused_data:  # RFC 1952: a file is one or more members
+            piece, unpack = unpack.unused_data, zlib.decompressobj(_GZIP)
+            total += len(unpack.decompress(piece))
+    return total

@@ -1,0 +1,183 @@
+"""Runs commands, and decides when they stop.
+
+Each child runs in a session of its own, so a terminal's Ctrl-C reaches us alone and we forward it **once**: a second
+interrupt makes Terraform give up its state ("Two interrupts received"), and none at all leaves its lock behind.
+GitHub cancels a job with SIGINT, SIGTERM after 7.5 s and SIGKILL 2.5 s later, to us alone: a tool that may be killed
+without harm gets less than that, and Terraform outlives us.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from delivery import clock
+from delivery.errors import ConfigurationError, MissingToolError
+from delivery.process.child import Child
+from delivery.process.output import collect
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_POLL = 0.1  # seconds between two looks at a child that was asked to stop
+_GRACE = 5.0  # seconds
+# What only Terraform needs: not for git and docker, nor for what they run.
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run, as data. `grace`: seconds it gets to stop by itself after an interrupt.
+
+    `credentials`: it may see those of AWS. `outlives`: it goes on to its end if we are killed; see Child.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    stdin: str = field(default="", repr=False)  # may be a password
+    grace: float = _GRACE
+    credentials: bool = False
+    outlives: bool = False
+
+    @property
+    def name(self) -> str:
+        """The program, as people call it."""
+        return Path(self.argv[0]).name
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended: its exit code and both outputs as text."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass
+class _Children:
+    """What is running, shared by every shell made from one."""
+
+    running: set[Child] = field(default_factory=set)
+    starting: int = 0
+    stopped_at: float | None = None
+    killed: list[str] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+class Shell:
+    """Runs commands with one environment; `stop` asks whatever is running to end."""
+
+    def __init__(self, variables: Mapping[str, str], children: _Children | None = None) -> None:
+        self.variables = dict(variables)
+        self._children = children or _Children()
+
+    def with_variables(self, variables: Mapping[str, str]) -> "Shell":
+        """The same shell with more variables; its children are this one's too, so `stop` reaches them."""
+        return Shell({**self.variables, **variables}, self._children)
+
+    def unstopped(self) -> "Shell":
+        """A shell that `stop` has not reached: for taking away what an interrupted command left."""
+        return Shell(self.variables)
+
+    def run(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
+        """Run to the end, giving `on_line` each line of both outputs as it comes.
+
+        Raises MissingToolError when the program does not exist and KeyboardInterrupt once `stop` was called.
+        """
+        child = self._start(command)
+        try:
+            outputs = collect(child.stdout, child.stderr, on_line or _ignore)
+            child.tell(command.stdin)
+            if not self._ended(child, command.grace):
+                self._children.killed.append(command.name)
+        finally:
+            child.end()
+            with self._children.lock:
+                self._children.running.discard(child)
+        texts = outputs()
+        if self.stopped:
+            raise KeyboardInterrupt
+        return Result(child.code, *texts)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._children.stopped_at is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a child runs, or is about to."""
+        return bool(self._children.running or self._children.starting)
+
+    @property
+    def killed(self) -> tuple[str, ...]:
+        """The programs that were asked to stop and did not in time."""
+        return tuple(self._children.killed)
+
+    def stop(self) -> None:
+        """Interrupt every running child, once, and refuse to start another."""
+        with self._children.lock:
+            if self.stopped:
+                return
+            self._children.stopped_at = clock.monotonic()
+            for child in self._children.running:
+                child.interrupt()
+
+    @contextlib.contextmanager
+    def forwarding(self, again: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """While open, the first signal is forwarded to the children once; for the rest, `again` is called."""
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            del number, frame
+            if self.stopped:
+                again()
+                return
+            self.stop()
+            if not self.busy:
+                raise KeyboardInterrupt
+
+        before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _start(self, command: Command) -> Child:
+        children = self._children
+        with children.lock:
+            children.starting += 1
+        try:
+            if self.stopped:
+                raise KeyboardInterrupt
+            variables = {**self.variables, **command.variables}
+            if not command.credentials:
+                variables = {name: value for name, value in variables.items() if name not in _CREDENTIALS}
+            child = Child(command.argv, command.cwd, variables, bool(command.stdin), command.outlives)
+            with children.lock:
+                children.running.add(child)
+                if self.stopped:  # a signal came while it was being started
+                    child.interrupt()
+            return child
+        except FileNotFoundError as error:
+            if command.cwd and not command.cwd.is_dir():
+                raise ConfigurationError(f"The folder {command.cwd} is gone.") from error
+            raise MissingToolError(f"{command.name} was not found.", str(error), "invoke doctor") from error
+        finally:
+            with children.lock:
+                children.starting -= 1
+
+    def _ended(self, child: Child, grace: float) -> bool:
+        """Whether the child came to its end by itself; False when it was asked to stop, and did not within `grace`."""
+        while not child.ended(_POLL):
+            stopped_at = self._children.stopped_at
+            if stopped_at is not None and clock.monotonic() - stopped_at > grace:
+                return False
+        return True
+
+
+def _ignore(line: str) -> None:
+    del line

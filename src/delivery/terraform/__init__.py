@@ -1,0 +1,1 @@
+"""Terraform: init, plan, apply; the state, its lock and its outputs."""

@@ -1,0 +1,107 @@
+"""What Terraform says with `-json`: progress for people, and errors as our own.
+
+https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from delivery.aws import permissions
+from delivery.errors import NO_SPACE, DeliveryError, LockedError, TerraformError, disk_full
+
+_PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
+# The lock's fields as Terraform prints them; statemgr.LockInfo in hashicorp/terraform.
+_LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_UNRELEASED = "Error releasing the state lock"
+_NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
+
+
+@dataclass
+class Diagnostics:
+    """Collects the lines of one run; `say` gets what is happening now."""
+
+    update: Callable[[str], None]
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+    code: int = 0
+    """Its exit code; below 0, a signal ended it, so that it could not release the lock."""
+
+    @property
+    def left_lock(self) -> bool:
+        """Whether the lock it took may still be there: its credentials may have ended before it did."""
+        return self.code < 0 or any(_UNRELEASED in error["summary"] for error in self.errors)
+
+    def feed(self, line: str) -> None:
+        """Take one line of Terraform's output."""
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            self.other.append(line)
+            return
+        if message.get("type") == "diagnostic" and message["diagnostic"]["severity"] == "error":
+            self.errors.append(message["diagnostic"])
+        elif message.get("type") in _PROGRESS:
+            self.update(message["@message"])
+
+    @property
+    def providers_unreachable(self) -> bool:
+        """Whether the run failed because no provider could be fetched."""
+        return any(error["summary"] in _NO_PROVIDER for error in self.errors)
+
+    def error(self, doing: str, stack: str) -> DeliveryError:
+        """The failure in our words, where it is a known one. `doing`: a verb; `stack`: the root module's name."""
+        text = "\n".join(_text(error) for error in self.errors) or "\n".join(self.other[-5:])
+        if re.search(r"ExpiredToken|InvalidClientTokenId", text):  # S3 says it with 403, as if an action were refused
+            hint = "`aws sso login` (or renew the credentials), then run the same command again"
+            return TerraformError(f"The credentials expired before Terraform could {doing} {stack}.", text, hint)
+        if NO_SPACE in text:
+            return disk_full(text)
+        if actions := permissions.missing(text):  # before the lock, which may be what cannot be written
+            return TerraformError(f"Terraform may not {doing} {stack}: {actions}", text, permissions.hint(actions))
+        if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
+            return _locked(text, stack)
+        if "Saved plan is stale" in text:
+            what = f"The plan of {stack} is stale: somebody else changed it meanwhile."
+            return TerraformError(what, "Nothing was applied.", "run the same again, which plans anew")
+        if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):
+            return TerraformError("The state bucket does not exist.", text, "invoke bootstrap --env ...")
+        if self.providers_unreachable:
+            hint = "check the network, or unpack the provider below a folder named registry.terraform.io"
+            return TerraformError("Terraform's provider cannot be fetched, and no local mirror has it.", text, hint)
+        return TerraformError(
+            f"Terraform could not {doing} {stack}.", text, "correct what it names, run the same again"
+        )
+
+
+def _text(error: dict[str, Any]) -> str:
+    where = f" ({error['address']})" if error.get("address") else ""
+    detail = error.get("detail", "").strip()
+    if _UNRELEASED in error["summary"]:  # what follows advises `force-unlock`, which the next run here does by itself
+        left = "The next run from this checkout removes it, elsewhere `invoke unlock --env ...` does."
+        detail = f"{detail.partition('Lock Info')[0].strip()}\n{left}"
+    return f"{error['summary']}{where}" + (f": {detail}" if detail else "")
+
+
+def _locked(text: str, stack: str) -> LockedError:
+    lock = dict(_LOCK.findall(text))
+    who, since = lock.get("Who", "somebody"), lock.get("Created", "an unknown time")
+    return locked(stack, f"{who} since {since} ({operation(lock.get('Operation', ''))})")
+
+
+def operation(name: str) -> str:
+    """What the holder of a lock does, such as `apply`; statemgr.LockInfo calls it OperationTypeApply."""
+    return name.removeprefix("OperationType").lower() or "an operation"
+
+
+def locked(stack: str, holder: str) -> LockedError:
+    """The failure of a run that found the state locked; `holder`: who, since when, what for."""
+    return LockedError(
+        f"The state is locked by {holder}.",
+        "Two runs at once would overwrite each other.",
+        f"--lock-wait 5m waits for that run; if it is dead: invoke unlock --env ... --stack {stack}",
+    )

@@ -1,0 +1,123 @@
+"""A root module and what is planned for it, as values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from delivery.errors import RefusedError
+from delivery.process.shell import Command
+from delivery.settings import Environment
+
+_GRACE = 120.0  # seconds: an interrupted apply finishes the calls it has begun, then writes the state
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A root module, initialised for one environment. `data`: its TF_DATA_DIR, kept between runs."""
+
+    name: str
+    folder: Path
+    data: Path
+    environment: str
+    lock_wait: float = 0.0
+    """Seconds to wait for the state lock; see `lock.patiently`."""
+    locks: bool = True
+    """Whether a plan takes the state's lock; who only looks need not."""
+
+    @property
+    def unfinished(self) -> Path:
+        """When a run that takes the lock began, in UTC; gone once it ended and left no lock."""
+        return self.data / "unfinished"
+
+    @property
+    def initialised(self) -> Path:
+        """What the last `init` worked on, as a digest; gone once anything failed."""
+        return self.data / "initialised"
+
+    def command(self, *arguments: str) -> Command:
+        """A terraform command in this root module, as data."""
+        # What a person has exported for their own runs must not reach ours: -destroy, another workspace.
+        unset = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
+        ours = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        variables = {**ours, **dict.fromkeys(unset, "")}
+        argv = ("terraform", f"-chdir={self.folder}", *arguments)
+        return Command(argv, variables=variables, grace=_GRACE, credentials=True, outlives=True)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A saved plan and what it will do: addresses, with the changed attributes for updates."""
+
+    stack: Stack
+    file: Path
+    creates: tuple[str, ...]
+    updates: tuple[str, ...]
+    deletes: tuple[str, ...]
+    imports: tuple[str, ...] = ()
+    forgets: tuple[str, ...] = ()
+    empty: bool = False
+    """Whether applying it would change nothing, neither resources nor state nor outputs: Terraform's exit code."""
+
+    def require_harmless(self, environment: Environment, named: tuple[str, ...] = ()) -> None:
+        """Raises RefusedError when it destroys in a protected environment what was not `named`, address by address."""
+        unnamed = [address for address in self.deletes if address not in named]
+        if unnamed and environment.protected:
+            raise RefusedError(
+                f"The plan destroys {len(unnamed)} in {environment.name}, which is protected.",
+                "\n".join(unnamed),
+                f"keep them in infrastructure/{self.stack.name}, or name each: --destroy '{unnamed[0]}'",
+            )
+
+    def words(self) -> tuple[str, ...]:
+        """One line a change, the summary last."""
+        if self.empty:
+            return ("no changes: the infrastructure is as described",)
+        signs = (
+            ("= adopt", self.imports),
+            ("+ create", self.creates),
+            ("~ update", self.updates),
+            ("- delete", self.deletes),
+            ("? forget", self.forgets),
+        )
+        lines = [f"{sign} {address}" for sign, addresses in signs for address in addresses]
+        counts = f"{len(self.creates)} to create, {len(self.updates)} to update, {len(self.deletes)} to delete"
+        return (*lines, counts)
+
+    def done(self) -> str:
+        """What applying it did."""
+        return f"{len(self.creates)} created, {len(self.updates)} updated, {len(self.deletes)} deleted"
+
+
+def read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
+    """What `terraform show -json` says of a saved plan that changes something.
+
+    https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
+    """
+    found = document.get("resource_changes", [])
+    resources = [(resource["address"], resource["change"]) for resource in found]
+    # Made by halves, by a run that was cut off: to make it again destroys nothing that ever worked.
+    tainted = {resource["address"] for resource in found if resource.get("action_reason") == "replace_because_tainted"}
+
+    def having(action: str) -> tuple[str, ...]:
+        return tuple(address for address, change in resources if action in change["actions"])
+
+    return Plan(
+        stack,
+        file,
+        creates=having("create"),
+        updates=tuple(f"{at} ({', '.join(_changed(change))})" for at, change in resources if _updates(change)),
+        deletes=tuple(address for address in having("delete") if address not in tainted),
+        imports=tuple(address for address, change in resources if "importing" in change),
+        forgets=having("forget"),
+    )
+
+
+def _updates(change: dict[str, Any]) -> bool:
+    return bool(change["actions"] == ["update"])
+
+
+def _changed(change: dict[str, Any]) -> list[str]:
+    before, after = change["before"] or {}, change["after"] or {}
+    known = [key for key, value in after.items() if before.get(key) != value]
+    later = [key for key, unknown in (change.get("after_unknown") or {}).items() if unknown is True]
+    return sorted(known or later)  # what follows from the change is no news beside it

@@ -1,0 +1,25 @@
+"""The values of the root modules' variables, from the settings; invoke.yaml has the last word over tfvars."""
+
+from collections.abc import Mapping
+
+from delivery.settings import Environment, Settings
+
+_ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}  # OCI's platform to Lambda's architecture
+
+
+def common(environment: Environment) -> dict[str, object]:
+    """The variables that every root module has: environment, account, region."""
+    return {"environment": environment.name, "account": environment.account, "region": environment.region}
+
+
+def service(settings: Settings, images: Mapping[str, str], commit: str) -> dict[str, object]:
+    """The variables of `infrastructure/service`.
+
+    `images`: image name to `repository@sha256:...`, one for each function. `commit`: the tag of the commit.
+    """
+    return {
+        **common(settings.environment),
+        "images": dict(images),
+        "commit": commit,
+        "architecture": _ARCHITECTURES[settings.platform],
+    }

@@ -1,0 +1,268 @@
+"""Everything that `invoke` can do. Every task runs its own prerequisites; `invoke --help TASK` explains its options.
+
+*nox asks, invoke changes*: checks and tests are in noxfile.py.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from invoke.context import Context
+
+from delivery import commands
+from delivery.aws import function, sse
+from delivery.cli import summary
+from delivery.cli.output import print_line, print_lines
+from delivery.cli.prompt import ask, confirm
+from delivery.cli.session import ROOT, session
+from delivery.cli.task import task
+from delivery.image import push
+from delivery.process.shell import Shell
+from delivery.release import history, live
+from delivery.release.canary import parse_steps
+from delivery.terraform import state
+from sandbox import lifecycle
+
+ENV = {"env": "the environment, by its name in invoke.yaml"}
+YES = {**ENV, "yes": "do not ask before a protected environment changes"}
+DESTROY = {"destroy": "the address of a resource that a protected environment may lose; repeat it for each address"}
+LOCK_WAIT = {"lock_wait": "how long to wait for the state lock, such as 5m (default: terraform.lock_wait)"}
+CANARY = {"canary": "shares of the requests for the new version, each for a time, such as 10%/5m,50%/10m"}
+JSON = {"json": "print JSON, and nothing else, on stdout"}
+
+
+# --- Ship -------------------------------------------------------------------------------------------------------------
+
+
+@task(help=ENV)
+def build_image(c: Context, env: str | None = None) -> None:
+    """Build the images into the local engine; push nothing."""
+    with session(c) as s:
+        run = s.open(env)
+        push.build(run, commands.deploy.guard(run))
+
+
+@task(help=ENV)
+def push_image(c: Context, env: str | None = None) -> None:
+    """Build and push the images as :latest and :<commit>; print repository@digest."""
+    with session(c) as s:
+        run = s.open(env)
+        images = push.push(run, commands.deploy.guard(run))
+    print_lines(image.uri for image in images)
+
+
+@task(help={**ENV, **LOCK_WAIT})
+def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
+    """Push the image, then show the infrastructure changes of a deploy."""
+    with session(c) as s:
+        run = s.open(env, lock_wait)
+        commands.deploy.plan(run, commands.deploy.guard(run))
+
+
+@task(help={**YES, **DESTROY, **LOCK_WAIT}, iterable=["destroy"])
+def tf_apply(
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, lock_wait: str = ""
+) -> None:
+    """Plan and apply: publish a new version, and leave the alias `live` where it is."""
+    with session(c) as s:
+        run = s.open(env, lock_wait)
+        plan = commands.deploy.plan(run, commands.deploy.guard(run), tuple(destroy or ()))
+        confirm(run, f"Apply this to {env}?", yes=yes)
+        commands.deploy.apply(run, plan)
+
+
+@task(help=ENV)
+def verify(c: Context, env: str | None = None) -> None:
+    """Open the stream of the newest version, and check that it streams."""
+    with session(c) as s:
+        run = s.open(env)
+        for deployed in state.require_functions(run):
+            live.verify_version(run, deployed)
+
+
+@task(help={**YES, **DESTROY, **CANARY, **LOCK_WAIT}, iterable=["destroy"])
+def deploy(
+    c: Context,
+    env: str | None = None,
+    yes: bool = False,
+    destroy: Sequence[str] | None = None,
+    canary: str = "",
+    lock_wait: str = "",
+) -> None:
+    """Build, push, plan, apply, verify the new version's stream, then make the version live."""
+    steps = parse_steps(canary)
+    with session(c) as s:
+        run = s.open(env, lock_wait)
+        plan = commands.deploy.plan(run, commands.deploy.guard(run), tuple(destroy or ()))
+        confirm(run, f"Apply this to {env}?", yes=yes)
+        released = commands.deploy.deliver(run, plan, steps)
+    run.progress.summary(f"{env}: commit {run.commit.short} is live", tuple(map(live.words, released)))
+
+
+@task(help={**YES, **CANARY, "to": "the version to return to (default: the last verified release that served before)"})
+def rollback(c: Context, env: str | None = None, to: str = "", yes: bool = False, canary: str = "") -> None:
+    """Verify an earlier release again, and make it live; no build, no Terraform."""
+    steps = parse_steps(canary)
+    with session(c) as s:
+        run = s.open(env)
+        returns = commands.rollback.prepare(run, to)
+        words = "; ".join(planned.words() for planned in returns)
+        if all(planned.done for planned in returns):
+            print_line(f"{env}: {words}. Nothing to do.")
+            return
+        confirm(run, f"Make this live in {env}: {words}?", yes=yes)
+        released = commands.rollback.rollback(run, returns, steps)
+    run.progress.summary(f"{env}: rolled back", tuple(map(live.words, released)))
+
+
+@task(
+    help={
+        "from_": "the environment whose live and verified image is copied",
+        "to": "the environment that gets the copy",
+        "commit": "refuse unless this commit is live in the source environment",
+        "yes": YES["yes"],
+    }
+)
+def promote(
+    c: Context, from_: str | None = None, to: str | None = None, commit: str | None = None, yes: bool = False
+) -> None:
+    """Copy the live and verified image of one environment to another, byte for byte; no build."""
+    with session(c) as s:
+        origin, target = s.open(from_), s.open(to)
+        promotions = commands.promote.prepare(origin, target, commit)
+        if all(planned.live for planned in promotions):
+            print_line(f"{to} already serves it: {'; '.join(p.words() for p in promotions)}. Nothing to do.")
+            return
+        confirm(target, f"Copy this to {to}?", yes=yes)
+        commands.promote.promote(origin, target, promotions)
+    target.progress.summary(f"{to} has what {from_} serves", tuple(planned.words() for planned in promotions))
+
+
+# --- Look -------------------------------------------------------------------------------------------------------------
+
+
+@task(help={"env": f"{ENV['env']}; without it, only the tools are checked"})
+def doctor(c: Context, env: str | None = None) -> None:
+    """Check the tools, the credentials and what a deploy needs, and say how to mend what is missing."""
+    if env is None:
+        commands.doctor.report(commands.doctor.run_checks(commands.doctor.tool_checks(Shell(os.environ))), print_line)
+        return
+    with session(c) as s:
+        run = s.open(env)
+        checks = commands.doctor.environment_checks(run)
+        commands.doctor.report(commands.doctor.run_checks(checks), print_line)
+
+
+@task(help=ENV)
+def diff(c: Context, env: str | None = None) -> None:
+    """Show what a deploy would change: commits, image layers, infrastructure; push and apply nothing."""
+    with session(c) as s:
+        commands.diff.compare(s.open(env))
+
+
+@task(help={**ENV, **JSON})
+def releases(c: Context, env: str | None = None, json: bool = False) -> None:
+    """List the versions: time, commit, image, verified, live, who made them live, and rollbacks."""
+    with session(c, quiet=json) as s:
+        run = s.open(env)
+        found = {deployed.image: history.read(run.aws, deployed) for deployed in state.require_functions(run)}
+    if json:
+        print_line(history.document(found))
+        return
+    for entries in found.values():
+        print_lines(history.table(entries))
+
+
+@task(
+    help={"env": "an environment; repeat it for each (default: all that need not be started)", **JSON}, iterable=["env"]
+)
+def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> None:
+    """Show environments side by side: what is live, since when, by whom, drift, and whether the bytes are the same."""
+    with session(c, quiet=json) as s:
+        places = commands.status.read(s.environments(env or ()), s.shell, s.open)
+    print_lines([commands.status.document(places)] if json else commands.status.table(places))
+
+
+@task(help={**ENV, "events": "the number of events to print"})
+def stream(c: Context, env: str | None = None, events: str = "10") -> None:
+    """Print the events of the live stream as they arrive."""
+    with session(c) as s:
+        run = s.open(env)
+        deployed = state.require_functions(run)[0]
+    query = {"events": events, "interval": "1"}
+    for event in sse.events(function.stream(run.aws, deployed, deployed.alias, query, silence=60)):
+        print_line(f"{event.name:<10} {event.data}")
+        sys.stdout.flush()
+
+
+@task()
+def job_summary(c: Context) -> None:
+    """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`."""
+    del c
+    page = summary.jobs(os.environ.get("NEEDS", ""))
+    summary.publish(os.environ, page, {})
+    print_line(page)
+
+
+# --- Set up and clean up ----------------------------------------------------------------------------------------------
+
+
+@task(help={**YES, **DESTROY}, iterable=["destroy"])
+def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
+    """Make the state bucket, the image repositories and the CI roles; once for each environment, safe to repeat."""
+    with session(c) as s:
+        run = s.open(env)
+        confirm(run, f"Make the state bucket of {env} if it is missing, and plan the rest?", yes=yes)
+        plan = commands.bootstrap.plan(run, commands.bootstrap.targets(run), tuple(destroy or ()))
+        confirm(run, f"Apply this to {env}?", yes=yes)
+        commands.bootstrap.apply(run, plan)
+
+
+@task(
+    help={
+        **ENV,
+        "lock": "the ID of the lock: you have checked that its owner is dead",
+        "stack": "the root module whose state is locked: service or registry",
+    }
+)
+def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = state.STACK) -> None:
+    """Show who holds a state lock, and remove the lock if its owner cannot be alive any more."""
+    with session(c) as s:
+        run = s.open(env)
+        print_line(commands.unlock.unlock(run, stack, lock))
+
+
+@task(help={**ENV, "yes": "do not ask", "dry_run": "only show what would be removed"})
+def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool = False) -> None:
+    """Remove versions that can never serve again, and the images that only they ran; always asks.
+
+    A version that is live, has a share of the requests, was released, or is newer than the live one is never removed.
+    A person runs this task: the CI role may delete nothing.
+    """
+    with session(c) as s:
+        run = s.open(env)
+        prunings = commands.prune.plan(run)
+        if prunings and not dry_run:
+            ask(run, f"Remove this from {env}?", yes=yes, reason="What is removed does not come back.")
+            commands.prune.remove(run, prunings)
+
+
+@task()
+def sandbox_up(c: Context) -> None:
+    """Start the cloud on this machine: a Docker engine, an AWS emulator, the base image."""
+    del c
+    lifecycle.start(ROOT, print_line)
+
+
+@task()
+def sandbox_down(c: Context) -> None:
+    """Stop the cloud on this machine, and remove what was deployed to it."""
+    del c
+    lifecycle.stop(ROOT, print_line)
+
+
+@task()
+def sandbox_status(c: Context) -> None:
+    """Show which parts of the cloud on this machine are running."""
+    del c
+    print_lines(f"{part:<10} {state_:<8} {detail}" for part, state_, detail in lifecycle.status(ROOT))

@@ -1,0 +1,62 @@
+"""A canary among fakes: version 2 is verified and to become live instead of 1."""
+
+import pytest
+
+from delivery.aws.function import Alias
+from delivery.release import live, records
+from delivery.release.canary import AliasMove, Step
+from support.fake_lambda import healthy
+from support.stories import COMMIT, FUNCTION, Clock, world
+
+TEN = Step(0.1, 12)
+HALF = Step(0.5, 5)
+
+
+class Healthy:
+    """A version that streams, as often as it is asked, until it is told to stop."""
+
+    def __init__(self):
+        self.looks, self.worse, self.meanwhile = 0, None, {}
+
+    def __iter__(self):
+        self.looks += 1
+        self.meanwhile.get(self.looks, lambda: None)()
+        return iter(self.worse if self.worse else healthy(commit=COMMIT))
+
+
+def made(root, monkeypatch):
+    """The world of it; version 2 answers whenever it is looked at."""
+    Clock(tick=0.3).install(monkeypatch)
+    found = world(root)
+    found.aws.functions.responses["2"] = Healthy()
+    return found
+
+
+def shifted(made, *steps):
+    return live.make_live(made.run, (AliasMove(FUNCTION, Alias("1", "revision-1")),), steps)
+
+
+def alias(made):
+    return made.aws.functions.live, made.aws.functions.weights
+
+
+def weights(made):
+    updates = made.aws.functions.called("update_alias")
+    return [(one["FunctionVersion"], one["RoutingConfig"]["AdditionalVersionWeights"]) for one in updates]
+
+
+def failed(made, kind, *steps):
+    """What ends the canary; the old version has all requests again, or what somebody else gave it."""
+    with pytest.raises(kind) as caught:
+        shifted(made, *(steps or (TEN,)))
+    return caught.value
+
+
+def kinds(made):
+    found = [records.parse(tag) for _, tag in made.aws.ecr.tags]
+    return sorted((event.kind, event.version, event.after, event.who) for event in found if event)
+
+
+def stop(error):
+    """Raise it, where only an expression fits."""
+    raise error

@@ -1,0 +1,161 @@
+"""A workbench made of fakes: one environment, one image, a project folder that is empty but for the backend's file."""
+
+import hashlib
+import io
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+from rich.console import Console
+
+from delivery import clock
+from delivery.aws.function import Function
+from delivery.context import RunContext
+from delivery.git import Commit
+from delivery.image import start_check
+from delivery.progress import Progress
+from delivery.reference import Image, PushedImage
+from delivery.settings import Environment, Settings
+from support.fake_build import CONFIG, DIGEST, bake, manifest
+from support.fake_lambda import FakeAws, FakeLambda, FakeS3, healthy, hello, prelude
+from support.fakes import ACCOUNT, FakeEcr, FakeShell
+from support.transcripts import change, planned
+
+COMMIT = "c" * 40
+NAME = "sandbox-sse-streaming-lambda"
+REPOSITORY = f"registry.test:5000/{NAME}"
+URI = f"{REPOSITORY}@{DIGEST}"
+IMAGE = Image("sse-streaming", REPOSITORY, ("latest", COMMIT))
+PUBLISHED = PushedImage("sse-streaming", REPOSITORY, DIGEST)
+FUNCTION = Function("sse-streaming", "fn", "2", "live", "https://x.lambda-url.test/", URI)
+UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})
+
+
+@dataclass(frozen=True)
+class World:
+    """A workbench and the fakes below it; `out` is what a person would see."""
+
+    run: RunContext
+    shell: FakeShell
+    aws: FakeAws
+    out: io.StringIO
+
+    def stages(self):
+        """The names of the stages, in the order they ended."""
+        return [stage.name for stage in self.run.progress.stages]
+
+
+class Clock:
+    """A clock that is set by hand; `tick` is what passes each time it is read."""
+
+    def __init__(self, tick=0.0):
+        self.time, self.tick = 0.0, tick
+
+    def __call__(self):
+        self.time += self.tick
+        return self.time
+
+    def pass_(self, seconds):
+        """Time passes."""
+        self.time += seconds
+
+    def install(self, monkeypatch):
+        """Make it the clock that delivery reads, and waits by."""
+        monkeypatch.setattr(clock, "monotonic", self)
+        monkeypatch.setattr(clock, "pause", self.pass_)
+        return self
+
+
+def settings(root, protected=False, **changes):
+    """Settings of the environment `sandbox`."""
+    environment = Environment("sandbox", ACCOUNT, "us-east-1", "registry.test:5000", protected)
+    return Settings(**{"root": root, "environment": environment, "cache": "none", **changes})
+
+
+def outputs(version="2", uri=URI):
+    """The outputs as the state has them."""
+    found = {"function_name": "fn", "version": version, "alias": "live", "url": FUNCTION.url, "image_uri": uri}
+    return json.dumps({"functions": {"value": {"sse-streaming": found}}})
+
+
+def state(newest="2", **changes):
+    """The state that Terraform keeps in the bucket; `newest`: the version of the function."""
+    return json.dumps({"version": 4, "outputs": json.loads(outputs(newest)), **changes})
+
+
+def answers(*changes, **more):
+    """A shell where every tool is there and works; the plan has `changes`."""
+    return {
+        "git log": f"{COMMIT} 1700000000\n",
+        "git status": "",
+        "git rev-parse": COMMIT,
+        "git merge-base": "",
+        "terraform version": json.dumps({"terraform_version": "1.11.4"}),
+        "git --version": "git version 2.39.5",
+        "docker version": "26.1.5+dfsg1\n",
+        "docker buildx version": "github.com/docker/buildx 0.13.1",
+        "docker buildx bake --file docker-bake.hcl --print": json.dumps({"target": {"sse-streaming": {}}}),
+        "docker buildx bake --help": "  --file\n  --print\n",
+        "docker context inspect": "unix:///run/docker.sock\n",
+        "docker login": "Login Succeeded\n",
+        "docker load": "",
+        "docker run": "",
+        "docker port": "127.0.0.1:32768\n",
+        "docker rm": "",
+        "docker buildx bake": bake,
+        "terraform init": initialised,
+        "terraform apply": "",
+        **planned(*changes),
+        **more,
+    }
+
+
+def world(root, shell=None, protected=False, dirty=False, **changes):
+    """A project at `root`, its bucket and repository there, the image not pushed yet, version 1 live."""
+    for stack, name in itertools.product(("registry", "service"), ("sandbox", "prod")):
+        folder = root / "infrastructure" / stack
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.backend.hcl").write_text('bucket = "state"\nregion = "us-east-1"\n')
+    emulator = (
+        root / ".cache" / f"aws-lambda-rie-x86_64-{hashlib.sha256(start_check.LOCK.read_bytes()).hexdigest()[:12]}"
+    )
+    emulator.parent.mkdir(exist_ok=True)
+    emulator.touch()
+    out = io.StringIO()
+    fake = FakeShell(answers(UPDATE) if shell is None else shell, {"DOCKER_CONFIG": str(root / "home")})
+    functions = FakeLambda()
+    functions.commits["2"] = f"{COMMIT}-dirty" if dirty else COMMIT
+    functions.responses["2"] = healthy(commit=functions.commits["2"])
+    aws = FakeAws(FakeEcr({NAME: {DIGEST: manifest()}}), functions, FakeS3("state"))
+    aws.s3.objects["service.tfstate"] = state()
+    progress = Progress(Console(file=out, width=200))
+    source = Commit(COMMIT, dirty, 1_700_000_000)
+    scratch = root / ".deploy" / "run-1"
+    scratch.mkdir(parents=True, exist_ok=True)
+    run = RunContext(settings(root, protected, **changes), source, fake, aws, progress, scratch)
+    return World(run, fake, aws, out)
+
+
+def blobs(monkeypatch, status=200, **config):
+    """The registry serves one config blob; returns the requests it got. urllib3 has no seam of its own here."""
+    asked = []
+
+    def request(self, method, url, headers=None, **_):
+        del self
+        asked.append((method, url, headers))
+        started = url.startswith("http://127.0.0.1:32768/")  # the image, in its rehearsal
+        body = prelude() + hello(commit=COMMIT) if started else json.dumps({**CONFIG, **config}).encode()
+        return urllib3.HTTPResponse(io.BytesIO(body), status=status, preload_content=False)
+
+    monkeypatch.setattr(urllib3.PoolManager, "request", request)
+    return asked
+
+
+def initialised(command):
+    """What Terraform's init leaves: where the state is, and so its lock."""
+    backend = {"config": {"bucket": "state", "key": "service.tfstate"}}
+    data = Path(command.variables["TF_DATA_DIR"])
+    (data / "terraform.tfstate").write_text(json.dumps({"backend": backend}))
+    return ""

@@ -1,0 +1,150 @@
+"""ECR: is the image there, is it one that Lambda takes, which were released."""
+
+import json
+
+import pytest
+import urllib3
+from support.fake_build import manifest
+from support.fake_lambda import FakeAws
+from support.fakes import FakeEcr, refusal
+from support.stories import DIGEST, IMAGE, NAME, PUBLISHED, URI, blobs
+
+from delivery.aws import distribution, ecr
+from delivery.aws.ecr import Login
+from delivery.errors import BuildError, CloudError
+from delivery.image import check
+
+ACCESS = Login("http://registry.test:5000", "hush")
+OTHER = "sha256:" + "e" * 64
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def aws(text=None, tags=()):
+    held = {DIGEST: text or manifest(), OTHER: "another"}
+    return FakeAws(FakeEcr({NAME: held}, {(NAME, tag): DIGEST for tag in tags}))
+
+
+def refused(monkeypatch, text=None, platform="linux/amd64", **config):
+    blobs(monkeypatch, **config)
+    with pytest.raises((BuildError, CloudError)) as caught:
+        check.require_pushed(aws(text), PUBLISHED, platform, ACCESS)
+    return caught.value
+
+
+def test_a_login_shows_where_but_not_its_password():
+    access = ecr.authorize(FakeAws())
+    assert (access.endpoint, access.password) == ("http://registry.test:5000", "hush")
+    assert repr(access) == "Login(http://registry.test:5000)"
+
+
+def test_a_good_image_is_told_by_its_size(monkeypatch):
+    asked = blobs(monkeypatch)
+    assert check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS).words() == "26.5 MB compressed, 2 layers"
+    ((method, url, headers),) = asked
+    config = "sha256:" + "c" * 64
+    assert (method, url) == ("GET", f"http://registry.test:5000/v2/{NAME}/blobs/{config}")
+    assert headers == urllib3.make_headers(basic_auth="AWS:hush")
+
+
+@pytest.mark.parametrize("media_type", distribution.MANIFEST_TYPES)
+def test_both_manifests_that_lambda_takes_are_accepted(monkeypatch, media_type):
+    blobs(monkeypatch)
+    assert check.require_pushed(aws(manifest(mediaType=media_type)), PUBLISHED, "linux/amd64", ACCESS)
+
+
+@pytest.mark.parametrize("media_type", [INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"])
+def test_an_index_is_refused_with_its_media_type_and_the_way_to_avoid_it(monkeypatch, media_type):
+    error = refused(monkeypatch, json.dumps({"mediaType": media_type, "manifests": []}))
+    assert (error.exit_code, error.what) == (5, f"{URI} is a {media_type}.")
+    assert "provenance" in error.hint
+
+
+def test_another_platform_is_refused_by_name(monkeypatch):
+    error = refused(monkeypatch, architecture="arm64")
+    assert (error.exit_code, error.what) == (5, f"{URI} was built for linux/arm64.")
+    assert error.why == "build.platform in invoke.yaml is linux/amd64."
+
+
+def test_too_large_an_image_is_refused_with_its_size(monkeypatch):
+    error = refused(monkeypatch, manifest(layers=[{"size": 6 * 1024**3}, {"size": 5 * 1024**3}]))
+    assert (error.exit_code, error.what) == (5, f"{URI} has 11.0 GiB of compressed layers.")
+
+
+def test_exactly_ten_gib_is_not_too_large(monkeypatch):
+    blobs(monkeypatch)
+    assert check.require_pushed(aws(manifest(layers=[{"size": 10 * 1024**3}])), PUBLISHED, "linux/amd64", ACCESS)
+
+
+def test_a_digest_that_the_registry_does_not_have_is_told(monkeypatch):
+    blobs(monkeypatch)
+    with pytest.raises(BuildError, match=f"{URI} does not exist"):
+        check.require_pushed(FakeAws(FakeEcr({NAME: {}})), PUBLISHED, "linux/amd64", ACCESS)
+
+
+def test_a_registry_that_does_not_give_its_blob_is_told(monkeypatch):
+    blobs(monkeypatch, status=503)
+    with pytest.raises(CloudError, match="The registry answered 503"):
+        check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS)
+
+
+def test_a_registry_out_of_reach_is_told(monkeypatch):
+    def request(*_, **__):
+        raise urllib3.exceptions.ConnectTimeoutError("timed out")
+
+    monkeypatch.setattr(urllib3.PoolManager, "request", request)
+    with pytest.raises(CloudError, match="The registry cannot be reached") as caught:
+        check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS)
+    assert "hush" not in str(caught.value)
+
+
+def test_an_index_without_a_media_type_is_refused(monkeypatch):
+    refused(monkeypatch, json.dumps({"schemaVersion": 2, "manifests": [{"digest": DIGEST}]}))
+
+
+@pytest.mark.parametrize(("tags", "found"), [(("v1",), PUBLISHED), ((), None), (("other",), None)])
+def test_an_image_is_found_by_its_tag_and_known_by_its_digest(tags, found):
+    assert ecr.find(aws(tags=tags), IMAGE, "v1") == found
+
+
+def test_missing_repositories_are_named_with_the_way_to_make_them():
+    empty = FakeAws()
+    assert ecr.missing_repositories(empty, (IMAGE,)) == (NAME,)
+    with pytest.raises(CloudError) as caught:
+        ecr.require_repositories(empty, (IMAGE,))
+    assert str(caught.value) == f"The repository does not exist: {NAME}\n  try: invoke bootstrap --env ..."
+
+
+def test_a_repository_that_is_there_is_not_missing():
+    ecr.require_repositories(aws(), (IMAGE,))
+
+
+def test_a_forbidden_look_is_not_a_missing_repository():
+    fake = aws()
+    fake.ecr.refuses["describe_repositories"] = refusal("AccessDeniedException")
+    with pytest.raises(CloudError, match="AccessDenied"):
+        ecr.missing_repositories(fake, (IMAGE,))
+
+
+def test_a_release_is_tagged_with_its_version_and_again_without_harm():
+    fake = aws()
+    for _ in range(2):
+        ecr.tag_release(fake, PUBLISHED, "7")
+    assert fake.ecr.tags == {(NAME, "release-7"): DIGEST}
+    assert {given["imageManifest"] for given in fake.ecr.called("put_image")} == {manifest()}, "byte for byte"
+
+
+def test_a_refused_release_tag_is_told():
+    fake = aws()
+    fake.ecr.refuses["put_image"] = refusal("ImageTagAlreadyExistsException")
+    with pytest.raises(CloudError, match="as release-7: AWS refused"):
+        ecr.tag_release(fake, PUBLISHED, "7")
+
+
+def test_release_tags_are_read_from_every_page_and_no_other_tag_with_them():
+    fake = aws(tags=("release-1", "latest", "release-2", "c" * 40))
+    fake.ecr.tags[NAME, "release-3"] = OTHER
+    assert ecr.release_tags(ecr.tags(fake, NAME)) == {"1": DIGEST, "2": DIGEST, "3": OTHER}
+
+
+def test_the_password_is_read_out_of_ecr_s_token():
+    assert ecr.password("QVdTOmh1c2g6eA==") == "hush:x"

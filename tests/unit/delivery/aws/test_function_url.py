@@ -1,0 +1,101 @@
+"""Who may call a Function URL: what is set, and what doctor sees."""
+
+import pytest
+from support.fake_lambda import FakeAws, FakeLambda
+from support.fakes import refusal
+from support.stories import FUNCTION
+
+from delivery.aws import function_url
+from delivery.errors import CloudError, RefusedError
+
+PUBLIC = {
+    "PublicUrl": {"Principal": "*", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+    "PublicUrlInvoke": {"Principal": "*", "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
+}
+
+
+@pytest.fixture
+def aws():
+    return FakeAws()
+
+
+def test_a_public_url_gets_both_statements_and_the_second_only_through_the_url(aws):
+    assert function_url.apply_access(aws, FUNCTION) is True
+    assert aws.functions.statements == PUBLIC
+
+
+def test_opening_a_url_again_changes_nothing(aws):
+    for _ in range(2):
+        assert function_url.apply_access(aws, FUNCTION) is True
+    assert aws.functions.statements == PUBLIC
+
+
+def test_a_half_open_url_is_opened_whole(aws):
+    aws.functions.statements["PublicUrl"] = PUBLIC["PublicUrl"]
+    function_url.apply_access(aws, FUNCTION)
+    assert aws.functions.statements == PUBLIC
+
+
+def test_a_signed_url_is_opened_to_nobody():
+    aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
+    assert function_url.apply_access(aws, FUNCTION) is False
+    assert aws.functions.statements == {}
+
+
+def test_a_url_that_is_signed_now_loses_what_made_it_public():
+    aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
+    ours = {"Principal": "1", "Action": "lambda:InvokeFunction"}
+    aws.functions.statements = {**PUBLIC, "FunctionURLAllowPublicAccess": {}, "Somebodys": ours}
+    function_url.apply_access(aws, FUNCTION)
+    assert aws.functions.statements == {"Somebodys": ours}
+
+
+@pytest.mark.parametrize("name", ["add_permission", "get_function_url_config"])
+def test_a_url_that_may_not_be_opened_is_told(aws, name):
+    aws.functions.refuses[name] = refusal("AccessDeniedException")
+    with pytest.raises(CloudError, match="URL of fn"):
+        function_url.apply_access(aws, FUNCTION)
+
+
+def test_what_the_release_settles_is_what_doctor_wants_to_see(aws):
+    function_url.apply_access(aws, FUNCTION)
+    assert function_url.check_access(aws, FUNCTION) == "everyone (both statements)"
+
+
+@pytest.mark.parametrize(
+    ("kept", "missing"),
+    [
+        ((), "lambda:InvokeFunctionUrl, lambda:InvokeFunction"),
+        (("PublicUrl",), "lambda:InvokeFunction"),
+        (("PublicUrlInvoke",), "lambda:InvokeFunctionUrl"),
+    ],
+)
+def test_a_public_url_without_both_statements_is_told_with_those_that_are_missing(aws, kept, missing):
+    aws.functions.statements = {name: PUBLIC[name] for name in kept}
+    with pytest.raises(CloudError) as caught:
+        function_url.check_access(aws, FUNCTION)
+    assert caught.value.why == f"Not granted to `*`: {missing}"
+    assert "invoke deploy" in caught.value.hint
+
+
+def test_an_unconditioned_grant_to_everyone_is_refused_even_beside_the_two(aws):
+    function_url.apply_access(aws, FUNCTION)
+    aws.functions.statements["Open"] = {"Principal": "*", "Action": "lambda:InvokeFunction"}
+    with pytest.raises(RefusedError, match="in a way that nobody asked for") as caught:
+        function_url.check_access(aws, FUNCTION)
+    assert "lambda:InvokeFunction to `*`" in caught.value.why
+
+
+def test_a_signed_url_has_no_statement_for_everyone():
+    aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
+    assert function_url.check_access(aws, FUNCTION) == "signed requests (AWS_IAM)"
+    aws.functions.statements = dict(PUBLIC)
+    with pytest.raises(RefusedError):
+        function_url.check_access(aws, FUNCTION)
+
+
+def test_a_grant_that_is_narrowed_to_an_organisation_is_somebodys_own():
+    aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
+    grant = {"Principal": "*", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "AWS_IAM"}
+    aws.functions.statements = {"Ours": {**grant, "PrincipalOrgID": "o-1"}}
+    assert function_url.check_access(aws, FUNCTION) == "signed requests (AWS_IAM)"

@@ -1,0 +1,66 @@
+"""A refusal names the permission that was missing, whoever printed it."""
+
+import pytest
+from support.fakes import refusal
+from support.transcripts import diagnostic
+
+from delivery.aws import permissions, session
+from delivery.errors import CloudError
+from delivery.terraform.diagnostics import Diagnostics
+
+DENIED = "User: arn:aws:sts::1:assumed-role/ci/job is not authorized to perform: {} because no policy allows it"
+FORBIDDEN = "operation error S3: {}, https response error StatusCode: 403, RequestID: X, api error Forbidden: Forbidden"
+REGISTRY = "failed to push x: unexpected status from {} request to https://h/v2/prod-a-lambda/{}: {} Forbidden"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (DENIED.format("ecr:PutImage"), "ecr:PutImage"),
+        (f"denied: {DENIED.format('ecr:InitiateLayerUpload')} on resource: x", "ecr:InitiateLayerUpload"),
+        (f"{DENIED.format('iam:GetRole')}\n{DENIED.format('iam:GetRole')}", "iam:GetRole"),
+        (f"{DENIED.format('iam:GetRole')}\n{DENIED.format('logs:TagResource')}", "iam:GetRole, logs:TagResource"),
+        (FORBIDDEN.format("HeadObject"), "s3:GetObject (or s3:ListBucket)"),
+        (FORBIDDEN.format("ListObjectsV2"), "s3:ListBucket"),
+        (FORBIDDEN.format("PutObject"), "s3:PutObject"),
+        (FORBIDDEN.format("PutObject").replace("403", "412"), ""),
+        (REGISTRY.format("POST", "blobs/uploads/", 403), "ecr:InitiateLayerUpload"),
+        (REGISTRY.format("PUT", "blobs/uploads/1?digest=sha256:0", 403), "ecr:CompleteLayerUpload"),
+        (REGISTRY.format("PUT", "manifests/latest", 403), "ecr:PutImage"),
+        (REGISTRY.format("PUT", "manifests/latest", 404), ""),
+        ("no basic auth credentials", ""),
+    ],
+)
+def test_the_missing_action_is_read_from_what_was_printed(text, found):
+    assert permissions.missing(text) == found
+
+
+def test_a_refused_call_says_which_permission_to_ask_for():
+    with pytest.raises(CloudError) as caught, session.explained("tag the image"):
+        raise refusal("AccessDeniedException", DENIED.format("ecr:PutImage"), "PutImage")
+    assert (
+        caught.value.hint
+        == "ask for ecr:PutImage; what a CI role may do is in infrastructure/modules/ci_role/policy.tf"
+    )
+
+
+def test_a_refused_terraform_names_the_permission_and_never_a_lock_that_is_not_there():
+    log = Diagnostics(str)
+    log.feed(diagnostic("Error acquiring the state lock", FORBIDDEN.format("PutObject")))
+    error = log.error("plan", "service")
+    assert error.what == "Terraform may not plan service: s3:PutObject"
+    assert "ask for s3:PutObject" in error.hint
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "InvalidIdentityToken", "AccessDenied"])
+def test_an_oidc_token_that_is_refused_says_what_the_workflow_needs(code):
+    with pytest.raises(CloudError) as caught, session.explained("read the account"):
+        raise refusal(code, "Token expired", "AssumeRoleWithWebIdentity")
+    assert caught.value.what == f"Could not read the account: the role cannot be taken ({code})."
+    assert "id-token: write" in caught.value.hint
+
+
+def test_an_oidc_token_that_was_never_written_is_told_as_one():
+    with pytest.raises(CloudError, match="there is no OIDC token") as caught, session.explained("read the account"):
+        raise FileNotFoundError(2, "No such file or directory", "token")
+    assert "id-token: write" in caught.value.hint

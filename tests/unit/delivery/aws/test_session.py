@@ -1,0 +1,153 @@
+"""What boto3 raises becomes a message: what could not be done, why, and what to type."""
+
+import os
+
+import pytest
+from botocore import exceptions
+from botocore.hooks import HierarchicalEmitter
+from support.fakes import refusal
+
+from delivery.aws import session
+from delivery.errors import CloudError, ConfigurationError
+
+LOGIN = "`aws sso login` (or renew the credentials), then run the same command again"
+URL = "https://lambda.us-east-1.amazonaws.com/"
+
+
+def told(error):
+    with pytest.raises(CloudError) as caught, session.explained("move the alias live of fn"):
+        raise error
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("ExpiredTokenException", LOGIN),
+        ("InvalidClientTokenId", LOGIN),
+        ("UnrecognizedClientException", LOGIN),
+        ("InvalidSignatureException", LOGIN),
+        ("AccessDeniedException", "ask for the permission that the line above names"),
+        ("ThrottlingException", "wait a minute, then run the same command again; it continues where it stopped"),
+        ("TooManyRequestsException", "wait a minute, then run the same command again; it continues where it stopped"),
+        ("ServiceException", "invoke doctor --env ..."),
+    ],
+)
+def test_a_refusal_names_its_code_and_the_way_on(code, hint):
+    error = told(refusal(code, "because", "UpdateAlias"))
+    assert error.what == f"Could not move the alias live of fn: AWS refused ({code})."
+    assert "because" in error.why
+    assert error.hint == hint
+
+
+def test_a_missing_permission_is_named():
+    message = "User: arn:aws:iam::1:user/ada is not authorized to perform: lambda:UpdateAlias"
+    assert "lambda:UpdateAlias" in str(told(refusal("AccessDeniedException", message)))
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (exceptions.NoCredentialsError(), "there are no valid AWS credentials."),
+        (exceptions.PartialCredentialsError(provider="env", cred_var="x"), "there are no valid AWS credentials."),
+        (exceptions.EndpointConnectionError(endpoint_url=URL), "AWS cannot be reached."),
+        (exceptions.ReadTimeoutError(endpoint_url=URL), "AWS cannot be reached."),
+        (exceptions.ConnectionClosedError(endpoint_url=URL), "AWS cannot be reached."),
+    ],
+)
+def test_credentials_and_network_are_told_apart(error, what):
+    found = told(error)
+    assert found.what == f"Could not move the alias live of fn: {what}"
+    assert found.exit_code == 8
+    assert found.hint
+
+
+def test_an_unknown_profile_is_a_setting():
+    with pytest.raises(ConfigurationError, match="nobody") as caught, session.explained("x"):
+        raise exceptions.ProfileNotFound(profile="nobody")
+    assert caught.value.hint == "aws configure list-profiles"
+
+
+def test_anything_else_of_botocore_still_says_what_was_being_done():
+    assert told(exceptions.WaiterError(name="w", reason="Failed", last_response={})).what == (
+        "Could not move the alias live of fn."
+    )
+
+
+def test_our_own_failures_pass_through():
+    with pytest.raises(ConfigurationError, match="mine"), session.explained("x"):
+        raise ConfigurationError("mine")
+
+
+@pytest.mark.parametrize("kind", [exceptions.ConnectTimeoutError, exceptions.SSLError, exceptions.ProxyConnectionError])
+def test_a_network_failure_before_the_first_byte_is_told_as_one(kind):
+    assert "AWS cannot be reached" in told(kind(endpoint_url=URL, proxy_url=URL, error="x")).what
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.UnauthorizedSSOTokenError(),
+        exceptions.SSOTokenLoadError(error_msg="Token for https://x does not exist"),
+        exceptions.TokenRetrievalError(provider="sso", error_msg="Token has expired and refresh failed"),
+    ],
+)
+def test_an_expired_sso_session_says_how_to_log_in(error):
+    assert "aws sso login" in told(error).hint
+
+
+def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
+    sessions, clients = [], []
+
+    class Session:
+        events = HierarchicalEmitter()
+
+        def __init__(self, region_name):
+            seen = {name: os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")}
+            sessions.append({"region_name": region_name, **seen})
+
+        def client(self, service, config):
+            clients.append((service, config.read_timeout, config.retries["total_max_attempts"]))
+            return object()
+
+    monkeypatch.setattr("delivery.aws.session.boto3.Session", Session)
+    monkeypatch.setenv("AWS_PROFILE", "of somebody else")
+    before = dict(os.environ)
+    variables = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ACCESS_KEY_ID": "id", "AWS_PROFILE": ""}
+    made = session.Aws("eu-west-1", variables)
+    assert made.ecr is made.ecr
+    assert made.streaming(7.0) is not None
+    told = {
+        "region_name": "eu-west-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_PROFILE": None,
+    }
+    assert sessions == [told, told]
+    assert clients == [("ecr", 30, 5), ("lambda", 7.0, 1)]
+    assert dict(os.environ) == before, "the process keeps its own"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "attempts", "seconds"),
+    [
+        (
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. An update is in progress",
+            1,
+            1.0,
+        ),
+        (
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. An update is in progress",
+            31,
+            None,
+        ),
+        ("ResourceConflictException", "The statement id (public) provided already exists.", 1, None),
+        ("PreconditionFailedException", "The operation cannot be performed at this time.", 1, None),
+    ],
+)
+def test_only_a_change_that_lambda_refused_because_another_settles_is_sent_again(code, message, attempts, seconds):
+    answer = {"Error": {"Code": code, "Message": message}}
+    assert session.retry_while_updating(response=(None, answer), attempts=attempts, operation=None) == seconds
+    assert session.retry_while_updating(response=None, attempts=attempts, caught_exception=OSError()) is None

@@ -1,0 +1,139 @@
+"""Bucket before state, repository before image; harmless again."""
+
+import pytest
+from support.fake_lambda import FakeS3
+from support.fakes import ACCOUNT, FakeEcr, refusal
+from support.stories import NAME, answers, initialised, state, world
+from support.transcripts import change
+
+from delivery.commands import bootstrap
+from delivery.errors import CloudError, ConfigurationError, RefusedError, TerraformError
+from delivery.process.shell import Result
+from delivery.settings import Environment
+
+NAMES = ("sse-streaming",)
+CREATE = change("module.repository.aws_ecr_repository.this", "create", after={})
+ADOPT = change("aws_s3_bucket.state", "no-op", before={}, after={}, importing={"id": "state"})
+
+
+def empty(root, *changes, **more):
+    """An account where nothing is there yet."""
+    made = world(root, answers(*changes, **more))
+    made.aws.s3.buckets.clear()
+    made.aws.ecr.repositories.clear()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("buckets", "repositories", "needed"),
+    [(["state"], {NAME: {}}, False), ([], {NAME: {}}, True), (["state"], {}, True), ([], {}, True)],
+)
+def test_it_is_needed_while_the_bucket_or_a_repository_is_missing(tmp_path, buckets, repositories, needed):
+    made = world(tmp_path)
+    made.aws.s3, made.aws.ecr = FakeS3(*buckets), FakeEcr(repositories)
+    assert bootstrap.needed(made.run, NAMES) == needed
+
+
+def bootstrapped(run):
+    saved = bootstrap.plan(run, NAMES)
+    bootstrap.apply(run, saved)
+    return saved.words()
+
+
+def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
+    made = empty(tmp_path, CREATE, ADOPT)
+    made.shell.answers["terraform init"] = lambda command: (
+        initialised(command) if "state" in made.aws.s3.buckets else Result(1, "", "no bucket")
+    )
+    assert bootstrapped(made.run) == (
+        "= adopt aws_s3_bucket.state",
+        "+ create module.repository.aws_ecr_repository.this",
+        "1 to create, 0 to update, 0 to delete",
+    )
+    ran = [command.argv[2] for command in made.shell.typed("terraform")]
+    assert ran == ["version", "init", "plan", "show", "apply"]
+    assert made.shell.ran[0].argv[1].endswith("infrastructure/registry")
+
+
+@pytest.mark.parametrize(
+    ("region", "arguments"),
+    [
+        ("us-east-1", {"Bucket": "state"}),
+        ("eu-west-1", {"Bucket": "state", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}),
+    ],
+)
+def test_the_bucket_is_made_in_the_environment_s_region(tmp_path, region, arguments):
+    environment = Environment("sandbox", ACCOUNT, region, "registry.test:5000")
+    made = world(tmp_path, answers(), environment=environment)
+    made.aws.s3.buckets.clear()
+    bootstrapped(made.run)
+    assert made.aws.s3.called("create_bucket") == [arguments]
+
+
+def test_a_second_time_changes_nothing(tmp_path):
+    made = world(tmp_path, answers())
+    assert bootstrapped(made.run) == ("no changes: the infrastructure is as described",)
+    assert made.aws.s3.called("create_bucket") == []
+    assert made.shell.typed("terraform apply") == []
+    assert "✓ bootstrap  no changes" in made.out.getvalue()
+
+
+def test_a_bucket_adopted_but_otherwise_unchanged_is_still_applied(tmp_path):
+    made = world(tmp_path, answers(ADOPT))
+    bootstrapped(made.run)
+    assert len(made.shell.typed("terraform apply")) == 1
+
+
+def test_an_apply_that_fails_is_told(tmp_path):
+    made = empty(tmp_path, CREATE, **{"terraform apply": Result(1, "", "it broke")})
+    with pytest.raises(TerraformError, match="it broke"):
+        bootstrapped(made.run)
+
+
+@pytest.mark.parametrize("text", [None, "", 'region = "us-east-1"\n', 'not_the_bucket = "x"\n'])
+def test_a_backend_file_without_its_bucket_is_named(tmp_path, text):
+    made = world(tmp_path)
+    file = tmp_path / "infrastructure" / "registry" / "sandbox.backend.hcl"
+    file.unlink() if text is None else file.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        bootstrap.bucket_exists(made.run)
+    assert caught.value.what == "Missing setting bucket in infrastructure/registry/sandbox.backend.hcl."
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "what"),
+    [
+        ("head_bucket", "403", "The state bucket state is out of reach"),
+        ("create_bucket", "BucketAlreadyExists", r"state bucket state: AWS refused \(BucketAlreadyExists\)"),
+    ],
+)
+def test_a_bucket_that_belongs_to_somebody_else_is_told_by_name(tmp_path, name, code, what):
+    made = world(tmp_path)
+    made.aws.s3.buckets.clear()
+    made.aws.s3.refuses[name] = refusal(code)
+    with pytest.raises(CloudError, match=what):
+        bootstrapped(made.run)
+    assert made.shell.ran == []
+
+
+def test_a_protected_environment_refuses_a_plan_that_deletes(tmp_path):
+    made = world(tmp_path, answers(change("aws_ecr_repository.old", "delete", before={})), protected=True)
+    with pytest.raises(RefusedError, match=r"aws_ecr_repository\.old"):
+        bootstrapped(made.run)
+    assert made.shell.typed("terraform apply") == []
+
+
+def test_an_account_is_never_asked_for_more_than_its_bucket_and_repositories(tmp_path):
+    made = world(tmp_path)
+    made.aws.functions = None
+    assert not bootstrap.needed(made.run, NAMES)
+
+
+def test_the_roles_of_jobs_are_named_as_the_variables_that_the_workflow_reads(tmp_path):
+    made = empty(tmp_path, CREATE)
+    found = {"ci_role": {"value": "arn:ci"}, "reader_role": {"value": ""}}
+    made.aws.s3.objects["registry.tfstate"] = state(outputs=found)
+    bootstrapped(made.run)
+    shown = made.out.getvalue()
+    assert "the repository's variable SANDBOX_ROLE_ARN is arn:ci" in shown
+    assert "READER" not in shown

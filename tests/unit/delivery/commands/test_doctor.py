@@ -1,0 +1,101 @@
+"""Doctor looks at everything, also after something that is wrong, and says how to mend it."""
+
+import pytest
+from support.fakes import FakeShell
+from support.stories import FUNCTION, REPOSITORY, answers, world
+
+from delivery.aws import function_url
+from delivery.commands import doctor
+from delivery.commands.doctor import Finding
+from delivery.errors import CloudError, DeliveryError, MissingToolError
+from delivery.process.shell import Result
+
+
+def opened(root):
+    """An environment where everything is there and the URL was opened by a release."""
+    made = world(root)
+    function_url.apply_access(made.aws, FUNCTION)
+    made.aws.functions.calls.clear()
+    return made
+
+
+def told(findings):
+    lines = []
+    try:
+        doctor.report(findings, lines.append)
+    except DeliveryError as error:
+        return lines, error
+    return lines, None
+
+
+def test_a_machine_with_all_its_tools_is_told_with_their_versions():
+    lines, error = told(doctor.run_checks(doctor.tool_checks(FakeShell(answers()))))
+    assert error is None
+    assert [line.split() for line in lines] == [
+        ["✓", "git", "2.39.5"],
+        ["✓", "terraform", "1.11.4"],
+        ["✓", "docker", "26.1.5"],
+        ["✓", "docker", "buildx", "0.13.1"],
+    ]
+
+
+def test_a_tool_that_is_too_old_does_not_hide_the_next():
+    shell = FakeShell(answers(**{"git --version": "git version 2.20.0", "docker version": Result(1, "", "no engine")}))
+    lines, error = told(doctor.run_checks(doctor.tool_checks(shell)))
+    assert [line[0] for line in lines if not line.startswith(" ")] == ["✗", "✓", "✗", "✓"]
+    assert "git 2.20.0 is too old" in lines[0]
+    assert "try: apt-get install git" in lines[0]
+    assert (type(error), error.exit_code) == (MissingToolError, 3)
+    assert error.what == "2 of 4 checks failed."
+
+
+def test_an_environment_s_bucket_and_repositories_are_looked_at_too(tmp_path):
+    made = opened(tmp_path)
+    findings = doctor.run_checks(doctor.environment_checks(made.run))
+    assert [(finding.name, finding.found) for finding in findings[4:]] == [
+        ("account", "000000000000"),
+        ("state", "state"),
+        ("registry", REPOSITORY),
+        ("url", "fn: everyone (both statements)"),
+    ]
+    assert not [finding for finding in findings if finding.failure]
+
+
+@pytest.mark.parametrize(
+    ("missing", "name", "what"),
+    [
+        ("s3", "state", "The state bucket does not exist."),
+        ("ecr", "registry", "The repository does not exist: sandbox-sse-streaming-lambda"),
+    ],
+)
+def test_what_is_missing_leads_to_bootstrap(tmp_path, missing, name, what):
+    made = opened(tmp_path)
+    (made.aws.s3.buckets if missing == "s3" else made.aws.ecr.repositories).clear()
+    findings = doctor.run_checks(doctor.environment_checks(made.run))
+    failures = {finding.name: finding.failure for finding in findings if finding.failure}
+    assert list(failures) == [name]
+    assert (failures[name].what, failures[name].hint) == (what, "invoke bootstrap --env ...")
+    assert isinstance(told(findings)[1], CloudError)
+
+
+def test_looking_changes_nothing(tmp_path):
+    made = opened(tmp_path)
+    doctor.run_checks(doctor.environment_checks(made.run))
+    calls = made.aws.s3.calls + made.aws.ecr.calls + made.aws.functions.calls
+    assert {name.split("_")[0] for name, _ in calls} == {"head", "describe", "get"}
+    changing = [made.shell.typed(f"terraform {word}") for word in ("plan", "apply", "import", "force-unlock")]
+    assert changing == [[], [], [], []]
+
+
+def test_before_the_first_deploy_there_is_no_url_to_look_at(tmp_path):
+    made = world(tmp_path)
+    made.aws.s3.objects.clear()
+    assert doctor.run_checks(doctor.environment_checks(made.run))[-1] == Finding("url", "nothing is deployed yet")
+
+
+def test_what_is_no_failure_of_ours_is_not_hidden():
+    def broken():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        doctor.run_checks(iter([("x", broken)]))

@@ -1,0 +1,199 @@
+"""bake, as data; and what a build that fails says."""
+
+import json
+
+import pytest
+from support.fakes import FakeShell
+from support.stories import COMMIT, DIGEST, IMAGE, PUBLISHED, REPOSITORY, answers, settings
+from support.transcripts import BASE_MISSING, RUN_FAILED, SYNTAX, push_failed
+
+from delivery.errors import BuildError, CloudError, ConfigurationError, DeliveryError, MissingToolError
+from delivery.git import Commit
+from delivery.image import bake
+from delivery.image.bake import Bake
+from delivery.process.shell import Result
+from delivery.reference import Image, PushedImage
+
+SOURCE = Commit(COMMIT, dirty=False, committed_at=1_700_000_000)
+VARIABLES = {"BUILD_NETWORK": "default", "CA_BUNDLE": "", "COMMIT": COMMIT}
+NO_INDEX = "docker exporter does not support exporting manifest lists, use the oci exporter instead"
+HEAD = ("docker", "buildx", "bake", "--file")
+FILES = ("--file", "docker-bake.hcl", "--progress", "plain")
+
+
+def one_bake(tmp_path, output="push", **variables):
+    return Bake(("sse-streaming",), {**VARIABLES, **variables}, tmp_path, output)
+
+
+def built(tmp_path, output="archive", **shell):
+    said = []
+    result = bake.build(one_bake(tmp_path, output), tmp_path, FakeShell(answers(**shell)), said.append)
+    return result, said
+
+
+def failure(tmp_path, text, output="archive"):
+    with pytest.raises(DeliveryError) as caught:
+        built(tmp_path, output, **{"docker buildx bake": Result(1, "", text)})
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("entitlements", "variables", "allowed"),
+    [
+        (True, {}, ()),
+        (False, {"BUILD_NETWORK": "host", "CA_BUNDLE": "/ca.pem"}, ()),
+        (True, {"BUILD_NETWORK": "host"}, ("--allow", "network.host")),
+        (True, {"CA_BUNDLE": "/ca.pem"}, ("--allow", "fs.read=/ca.pem")),
+        (
+            True,
+            {"BUILD_NETWORK": "host", "CA_BUNDLE": "/ca.pem"},
+            ("--allow", "network.host", "--allow", "fs.read=/ca.pem"),
+        ),
+    ],
+)
+def test_bake_asks_for_what_it_uses_where_buildx_wants_to_be_asked(tmp_path, entitlements, variables, allowed):
+    command = one_bake(tmp_path, **variables).command(tmp_path, entitlements)
+    network, metadata = str(tmp_path / "network.compose.yaml"), str(tmp_path / "build.json")
+    assert command.argv == (*HEAD, network, *FILES, *allowed, "--metadata-file", metadata, "sse-streaming")
+    assert command.cwd == tmp_path
+
+
+def test_the_network_of_run_steps_is_told_in_a_file_that_every_buildx_reads(tmp_path):
+    bake.build(one_bake(tmp_path, BUILD_NETWORK="host"), tmp_path, FakeShell(answers()), print)
+    said = json.loads((tmp_path / "network.compose.yaml").read_text())
+    assert said == {"services": {"sse-streaming": {"build": {"context": ".", "network": "host"}}}}
+
+
+@pytest.mark.parametrize(("help_text", "asked"), [("  --allow strings\n  --file\n", True), ("  --file\n", False)])
+def test_whether_buildx_wants_to_be_asked_is_read_from_its_help(tmp_path, help_text, asked):
+    fake = FakeShell(answers(**{"docker buildx bake --help": help_text}))
+    bake.build(one_bake(tmp_path, BUILD_NETWORK="host"), tmp_path, fake, print)
+    assert ("--allow" in fake.ran[-1].argv) == asked
+
+
+@pytest.mark.parametrize("output", ["load", "archive", "push"])
+def test_where_an_image_goes_is_a_variable_of_the_bake_file(tmp_path, output):
+    variables = one_bake(tmp_path, output).command(tmp_path, True).variables
+    assert (variables["OUTPUT"], variables["ARCHIVES"]) == (output, str(tmp_path))
+
+
+def test_a_build_says_its_steps_and_gives_each_target_s_digest(tmp_path):
+    (digests, counts), said = built(tmp_path)
+    assert digests == {"sse-streaming": DIGEST}
+    assert counts == "4 steps, 2 cached"
+    assert "[stdlib 2/2] RUN python -m compileall -q /usr/local/lib/python3.13" in said
+
+
+def test_a_failed_step_is_told_with_its_last_lines(tmp_path):
+    error = failure(tmp_path, RUN_FAILED)
+    assert error.exit_code == 5
+    assert error.what.startswith("The image does not build: [dependencies 2/3] RUN pip install")
+    assert error.why.splitlines()[:2] == ["pip says 11", "pip says 12"]
+    assert "Dockerfile" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "what", "hint"),
+    [
+        (BASE_MISSING, BuildError, "The base image is missing.", "FROM"),
+        (SYNTAX, BuildError, "The image does not build.", ""),
+        (f"ERROR: {NO_INDEX}", BuildError, "The build makes an index.", "provenance"),
+        (
+            "ERROR: Docker exporter is not supported for the docker driver.",
+            ConfigurationError,
+            "This engine and builder cannot write an image to a file.",
+            "containerd image store",
+        ),
+        ("ERROR: Cannot connect to the Docker daemon at unix:///x.sock.", BuildError, "The image does not build.", ""),
+        (
+            push_failed("unexpected status from POST request to http://x/v2/y/blobs/uploads/: 404 Not Found"),
+            CloudError,
+            "The repository does not exist.",
+            "invoke bootstrap --env ...",
+        ),
+        (
+            push_failed("name unknown: The repository with name 'y' does not exist in the registry with id '1'"),
+            CloudError,
+            "The repository does not exist.",
+            "invoke bootstrap --env ...",
+        ),
+        (push_failed("unexpected status: 403 Forbidden"), CloudError, "The registry refused the push.", "doctor"),
+        (push_failed("failed to do request: EOF"), CloudError, "The registry cannot be reached.", "network"),
+        ("ERROR: write /run/build.tar: no space left on device", MissingToolError, "The disk is full.", "free some"),
+    ],
+)
+def test_each_failure_has_its_message(tmp_path, text, kind, what, hint):
+    error = failure(tmp_path, text)
+    assert (type(error), error.what) == (kind, what)
+    assert error.why
+    assert hint in error.hint
+
+
+def test_a_dockerfile_that_cannot_be_parsed_is_quoted_and_to_be_corrected(tmp_path):
+    assert "unknown instruction: COPI" in failure(tmp_path, SYNTAX).why
+    assert "Dockerfile" in failure(tmp_path, SYNTAX).hint
+
+
+def test_a_digest_with_404_in_it_is_no_missing_repository(tmp_path):
+    text = push_failed('failed to do request: Head "https://x/v2/y/blobs/sha256:ab404": connection refused')
+    assert failure(tmp_path, text).what == "The registry cannot be reached."
+
+
+def test_a_push_that_ends_without_a_word_is_no_failed_build(tmp_path):
+    error = failure(tmp_path, "", "push")
+    assert (error.what, error.why) == ("The image could not be pushed.", "docker ended with 1")
+
+
+@pytest.mark.parametrize("noise", ["error: failed to push some refs", "pull access denied for x"])
+def test_what_a_failing_step_prints_is_not_taken_for_the_reason(tmp_path, noise):
+    text = RUN_FAILED.replace("pip says 30", noise)
+    assert failure(tmp_path, text).what.startswith("The image does not build: [dependencies 2/3]")
+
+
+@pytest.mark.parametrize("text", ["Cannot connect to the Docker daemon at unix:///x.sock.", "no space left on device"])
+def test_a_failure_outside_the_dockerfile_is_not_to_be_corrected_there(tmp_path, text):
+    assert "Dockerfile" not in failure(tmp_path, f"ERROR: {text}").hint
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [(BASE_MISSING, "The base image is missing."), (push_failed("403 Forbidden"), "The registry refused the push.")],
+)
+def test_failures_are_told_apart_when_several_targets_are_built(tmp_path, text, what):
+    named = text.replace("[internal]", "[one internal]").replace("#7 exporting", "#7 [one] exporting")
+    assert failure(tmp_path, named).what == what
+
+
+def test_a_missing_cache_is_not_the_reason_of_a_later_failure(tmp_path):
+    text = "#4 importing cache manifest from x:buildcache\n#4 ERROR: x:buildcache: not found\nERROR: no space left"
+    assert "no space left" in failure(tmp_path, text).why
+
+
+def test_the_targets_are_what_the_bake_file_builds_by_default(tmp_path):
+    printed = json.dumps({"group": {}, "target": {"b": {}, "a": {}}})
+    fake = FakeShell({"docker buildx bake --file docker-bake.hcl --print": printed})
+    assert bake.targets(settings(tmp_path), fake) == ("a", "b")
+
+
+def test_a_bake_file_that_cannot_be_read_is_quoted(tmp_path):
+    fake = FakeShell({"docker buildx bake": Result(1, "", "docker-bake.hcl:3,1-2: Invalid block definition\n")})
+    with pytest.raises(ConfigurationError, match="Invalid block definition"):
+        bake.targets(settings(tmp_path), fake)
+
+
+def test_images_go_to_their_environment_s_repository_as_latest_and_as_the_commit(tmp_path):
+    assert bake.images(settings(tmp_path), ("sse-streaming",), SOURCE) == (IMAGE,)
+    assert Image("sse-streaming", REPOSITORY, ("latest", COMMIT)) == IMAGE
+
+
+def test_what_was_published_is_named_by_digest():
+    assert bake.pushed_images((IMAGE,), {"sse-streaming": DIGEST}) == (PUBLISHED,)
+    assert PUBLISHED.uri == f"{REPOSITORY}@{DIGEST}"
+
+
+@pytest.mark.parametrize("digest", ["", "latest", "sha256:abc", "sha512:" + "d" * 64])
+def test_nothing_but_a_digest_is_published(digest):
+    with pytest.raises(BuildError, match="reports no digest"):
+        bake.pushed_images((IMAGE,), {"sse-streaming": digest})
+    with pytest.raises(ValueError, match="not a digest"):
+        PushedImage("sse-streaming", REPOSITORY, digest)

@@ -1,0 +1,139 @@
+"""The gate, by values: each rule, and that nothing is pushed when one is broken."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.fake_build import BAKED, CONFIG, DIGEST, archive, bake, manifest
+from support.stories import COMMIT, IMAGE, answers, blobs, world
+
+from delivery.errors import BuildError
+from delivery.image import check, push
+from delivery.image.inspect import InspectedImage
+
+GIB = 1024**3
+LAYER = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": "sha256:" + "1" * 64, "size": 1}
+
+
+def refused(text=None, uncompressed=0, **config):
+    with pytest.raises(BuildError) as caught:
+        check.require(candidate(text, uncompressed, **config), "linux/amd64")
+    assert caught.value.why
+    assert caught.value.hint
+    return caught.value.what
+
+
+def candidate(text=None, uncompressed=0, **config):
+    return InspectedImage("x", (text or manifest()).encode(), {**CONFIG, **config}, uncompressed)
+
+
+def sized(length):
+    """A manifest of that many bytes."""
+    return manifest(annotations={"note": "x" * (length - len(manifest(annotations={"note": ""})))})
+
+
+@pytest.mark.parametrize("uncompressed", [0, 10 * GIB])
+def test_a_good_image_passes_up_to_ten_gib(uncompressed):
+    check.require(candidate(uncompressed=uncompressed), "linux/amd64")
+
+
+def test_more_than_ten_gib_of_layers_is_refused():
+    assert refused(uncompressed=11 * GIB) == "x has 11.0 GiB of layers."
+
+
+def test_what_is_too_large_even_compressed_is_refused_where_nobody_counted():
+    assert refused(manifest(layers=[{**LAYER, "size": 11 * GIB}])) == "x has 11.0 GiB of compressed layers."
+
+
+def test_a_manifest_has_less_than_25400_bytes():
+    check.require(candidate(sized(25_399)), "linux/amd64")
+    assert refused(sized(25_400)) == "x has a manifest of 25,400 bytes, 2 layers."
+
+
+def test_a_compression_that_lambda_does_not_name_is_refused():
+    zstd = "application/vnd.oci.image.layer.v1.tar+zstd"
+    assert refused(manifest(layers=[{**LAYER, "mediaType": zstd}])) == f"x has a layer of type {zstd}."
+
+
+@pytest.mark.parametrize("settings", [None, {}, {"User": "1"}, {"User": "1", "Cmd": [], "Entrypoint": None}])
+def test_an_image_has_a_program(settings):
+    assert refused(config=settings) == "x names no program to start."
+
+
+@pytest.mark.parametrize("user", ["", "0", "root", "0:65532", "root:root"])
+def test_an_image_does_not_run_as_root(user):
+    assert refused(config={"User": user, "Entrypoint": ["a"]}) == "x runs as root."
+
+
+@pytest.mark.parametrize("user", ["65532", "65532:65532", "nobody"])
+def test_any_other_user_may_run_it(user):
+    check.require(candidate(config={"User": user, "Entrypoint": ["a"]}), "linux/amd64")
+
+
+def spoiled(config=CONFIG, **changes):
+    """A build that leaves another image than the one it should."""
+
+    def build(command):
+        printed = bake(command)
+        if command.variables["OUTPUT"] == "archive":
+            digest = archive(Path(command.variables["ARCHIVES"]) / "sse-streaming.tar", config, **changes)
+            record = Path(command.argv[command.argv.index("--metadata-file") + 1])
+            record.write_text(BAKED.replace(DIGEST, digest))
+        return printed
+
+    return answers(**{"docker buildx bake": build})
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"config": {**CONFIG, "architecture": "arm64"}},
+        {"config": {**CONFIG, "config": {"Cmd": ["x"]}}},
+        {"mediaType": "application/vnd.oci.image.index.v1+json"},
+        {"annotations": {"note": "x" * 30_000}},
+    ],
+    ids=["arm64", "root", "index", "manifest"],
+)
+def test_an_image_that_is_refused_is_not_pushed_and_not_tagged(tmp_path, spoil):
+    made = world(tmp_path, spoiled(**spoil))
+    with pytest.raises(BuildError):
+        push.push(made.run, (IMAGE,))
+    baked = [command.variables["OUTPUT"] for command in made.shell.ran if "--metadata-file" in command.argv]
+    assert baked == ["archive"]
+    assert made.aws.ecr.tags == {}
+    assert "✗ gate" in made.out.getvalue()
+
+
+def test_a_push_of_another_image_than_was_checked_gets_no_tag_of_its_commit(tmp_path):
+    made = world(tmp_path, spoiled(annotations={"note": "checked"}))
+    with pytest.raises(BuildError, match="was pushed, which is not what was checked"):
+        push.push(made.run, (IMAGE,))
+    assert made.aws.ecr.tags == {}
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_only_before_a_protected_environment_the_image_is_started(tmp_path, monkeypatch, protected):
+    blobs(monkeypatch)
+    made = world(tmp_path, protected=protected)
+    push.push(made.run, (IMAGE,))
+    order = [command.argv[1] for command in made.shell.ran if command.argv[1] in ("load", "run", "rm")]
+    assert order == (["load", "run", "rm"] if protected else [])
+    assert ("hello after" in made.out.getvalue()) == protected
+
+
+def test_a_start_that_fails_keeps_the_image_from_being_pushed(tmp_path, monkeypatch):
+    blobs(monkeypatch)
+    made = world(tmp_path, answers(**{"docker port": "", "docker logs": "no such module"}), protected=True)
+    with pytest.raises(BuildError, match="no such module"):
+        push.push(made.run, (IMAGE,))
+    assert [command.argv[:3] for command in made.shell.ran][-1] == ("docker", "rm", "--force")
+    assert made.aws.ecr.tags == {}
+    assert json.loads(made.run.scratch.joinpath("build.json").read_text())
+
+
+def test_what_is_there_already_is_not_started_again(tmp_path, monkeypatch):
+    blobs(monkeypatch)
+    made = world(tmp_path, protected=True)
+    made.aws.ecr.tags[IMAGE.repository_name, COMMIT] = DIGEST
+    push.push(made.run, (IMAGE,))
+    assert made.shell.ran == []

@@ -1,0 +1,143 @@
+"""The cache that is selected, and the private DOCKER_CONFIG that holds the registry's password."""
+
+import json
+
+import pytest
+from support.fakes import FakeShell
+from support.stories import COMMIT, settings
+
+from delivery.errors import CloudError, ConfigurationError
+from delivery.git import Commit
+from delivery.image import bake, login
+from delivery.process.shell import Result
+
+SOURCE = Commit(COMMIT, dirty=True, committed_at=1_700_000_000)
+GHA = {"ACTIONS_RUNTIME_TOKEN": "hush", "ACTIONS_RESULTS_URL": "https://results"}
+LOGIN = ("docker", "login", "--username", "AWS", "--password-stdin", "registry.test:5000")
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "config.json").write_text(
+        json.dumps({"cliPluginsExtraDirs": ["/usr/libexec/plugins"], "credsStore": "keychain", "currentContext": "vm"})
+    )
+    return folder
+
+
+def shell(home, login="Login Succeeded\n", **variables):
+    known = {"docker context inspect": "unix:///vm.sock\n", "docker login": login}
+    return FakeShell(known, {"DOCKER_CONFIG": str(home), **variables})
+
+
+def test_the_bake_file_is_told_everything_it_asks_for(tmp_path):
+    inherited = {"BUILD_NETWORK": "host", "CA_BUNDLE": "/ca.pem"}
+    assert bake.variables(settings(tmp_path, cache="local"), SOURCE, inherited) == {
+        "REGISTRY": "registry.test:5000",
+        "ENVIRONMENT": "sandbox",
+        "COMMIT": f"{COMMIT}-dirty",
+        "PLATFORM": "linux/amd64",
+        "CACHE": "local",
+        "CACHE_DIR": str(tmp_path / ".deploy" / "cache"),
+        "SOURCE_DATE_EPOCH": "1700000000",
+        "BUILD_NETWORK": "host",
+        "CA_BUNDLE": "/ca.pem",
+    }
+
+
+def test_a_build_uses_the_default_network_and_no_ca_unless_told(tmp_path):
+    found = bake.variables(settings(tmp_path), SOURCE, {})
+    assert (found["BUILD_NETWORK"], found["CA_BUNDLE"]) == ("default", "")
+
+
+@pytest.mark.parametrize("missing", sorted(GHA))
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_gha_cache_without_its_credentials_fails_and_names_them(tmp_path, missing, value):
+    inherited = {**GHA, missing: value}
+    with pytest.raises(ConfigurationError) as caught:
+        bake.variables(settings(tmp_path, cache="gha"), SOURCE, inherited)
+    assert caught.value.why == f"Not set: {missing}"
+    assert "INVOKE_BUILD_CACHE=registry" in caught.value.hint
+    assert "hush" not in str(caught.value)
+
+
+def test_a_gha_cache_with_its_credentials_is_used_and_they_stay_out_of_the_command(tmp_path):
+    found = bake.variables(settings(tmp_path, cache="gha"), SOURCE, GHA)
+    assert found["CACHE"] == "gha"
+    command = bake.Bake(("a",), found, tmp_path, True).command(tmp_path, True)
+    assert "hush" not in repr(command)
+
+
+def test_the_password_goes_over_stdin_only(tmp_path, home):
+    fake = shell(home)
+    with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", fake):
+        pass
+    (typed,) = fake.typed("docker login")
+    assert (typed.argv, typed.stdin) == (LOGIN, "hush")
+    assert typed.variables["DOCKER_CONFIG"] == str(tmp_path / "work" / "docker")
+    assert not any("hush" in repr(command) for command in fake.ran)
+    assert not (tmp_path / "work" / "docker" / "config.json").exists()
+
+
+def test_the_private_config_keeps_the_user_s_plugins_builders_and_engine(tmp_path, home):
+    fake = shell(home)
+    with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", fake) as inside:
+        private = tmp_path / "work" / "docker"
+        assert inside.variables["DOCKER_CONFIG"] == str(private)
+        assert inside.variables["BUILDX_CONFIG"] == str(home / "buildx")
+        assert inside.variables["DOCKER_HOST"] == "unix:///vm.sock"
+        written = json.loads((private / "config.json").read_text())
+        assert written["cliPluginsExtraDirs"] == ["/usr/libexec/plugins", str(home / "cli-plugins")]
+        assert "credsStore" not in written, "the password would go into the user's own keychain"
+        assert private.stat().st_mode & 0o077 == 0
+
+
+def test_what_the_user_has_set_is_not_looked_up(tmp_path, home):
+    fake = shell(home, DOCKER_HOST="unix:///mine.sock", BUILDX_CONFIG="/builders")
+    with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", fake) as inside:
+        assert (inside.variables["DOCKER_HOST"], inside.variables["BUILDX_CONFIG"]) == (
+            "unix:///mine.sock",
+            "/builders",
+        )
+    assert fake.typed("docker context") == []
+
+
+def test_a_user_without_a_config_is_no_obstacle(tmp_path):
+    with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(tmp_path / "nobody")):
+        written = json.loads((tmp_path / "work" / "docker" / "config.json").read_text())
+    assert written == {"cliPluginsExtraDirs": [str(tmp_path / "nobody" / "cli-plugins")]}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_the_private_config_is_gone_afterwards_however_it_ends(tmp_path, home, error):
+    def work():
+        with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(home)):
+            assert (tmp_path / "work" / "docker" / "config.json").exists()
+            raise error
+
+    with pytest.raises(error):
+        work()
+    assert not (tmp_path / "work" / "docker" / "config.json").exists()
+    assert (home / "config.json").exists(), "the user's own is left alone"
+
+
+def test_a_refused_login_is_told_and_leaves_nothing(tmp_path, home):
+    said = "Error response from daemon: Get https://registry.test:5000/v2/: unauthorized\n"
+    with (
+        pytest.raises(CloudError) as caught,
+        login.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(home, Result(1, "", said))),
+    ):
+        pytest.fail("the body ran without a login")
+    assert caught.value.what == "The registry registry.test:5000 refused the login."
+    assert caught.value.why == said.strip()
+    assert not (tmp_path / "work" / "docker" / "config.json").exists()
+
+
+def test_a_broken_config_of_the_user_is_named(tmp_path, home):
+    (home / "config.json").write_text("{")
+    with (
+        pytest.raises(ConfigurationError, match=r"config\.json"),
+        login.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(home)),
+    ):
+        pass

@@ -1,0 +1,106 @@
+"""The start of an image before it is pushed: how it is run, and what its answers are taken for."""
+
+import pytest
+from support.fake_build import CONFIG
+from support.fake_lambda import hello, prelude
+from support.fakes import FakeShell
+from support.stories import COMMIT, Clock
+
+from delivery.errors import BuildError, CloudError, ConfigurationError
+from delivery.image import start_check
+from delivery.process.shell import Result
+
+START = start_check.StartCheck("repository:tag", CONFIG, "linux/amd64", COMMIT)
+DOCKER = {"docker run": "", "docker port": "127.0.0.1:9\n", "docker rm": "", "docker logs": ""}
+
+
+def rehearsed(monkeypatch, tmp_path, answer, **shell):
+    Clock().install(monkeypatch)
+    monkeypatch.setattr(start_check.urllib3.PoolManager, "request", lambda *_, **__: answer())
+    fake = FakeShell({**DOCKER, **{name.replace("_", " "): told for name, told in shell.items()}})
+    try:
+        return start_check.run_check(START, tmp_path / "rie", fake)
+    finally:
+        assert fake.ran[-1].argv[:3] == ("docker", "rm", "--force"), "the container is gone whatever happens"
+
+
+def answering(body):
+    class Answer:
+        data = body
+
+    return lambda: Answer
+
+
+def test_it_runs_read_only_without_capabilities_and_the_emulator_in_front(tmp_path):
+    argv = " ".join(START.command("name", tmp_path / "rie").argv)
+    assert "--read-only --tmpfs /tmp:exec,size=512m,mode=1777 --cap-drop ALL" in argv
+    assert argv.endswith("--entrypoint /aws-lambda-rie repository:tag python")
+    assert f"src={tmp_path}/rie,dst=/aws-lambda-rie,readonly" in argv
+
+
+def test_entrypoint_and_command_are_both_the_image_s_own(tmp_path):
+    config = {"config": {"Entrypoint": ["/e", "1"], "Cmd": ["c"]}}
+    command = start_check.StartCheck("i", config, "linux/arm64", COMMIT).command("name", tmp_path)
+    assert command.argv[-4:] == ("i", "/e", "1", "c")
+
+
+def test_a_hello_of_this_commit_is_enough(monkeypatch, tmp_path):
+    assert rehearsed(monkeypatch, tmp_path, answering(prelude() + hello())).startswith("hello after")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (prelude(500) + b"oops", "it answered 500"),
+        (prelude() + b"event: news\ndata: {}\n\n", "its first event is `news`"),
+        (prelude() + hello(commit="another"), f"does not name commit {COMMIT}"),
+        (b'{"errorType": "Runtime.ExitError"}', "Runtime.ExitError"),
+        (prelude(), "it answered without `hello`"),
+        (b"", "it answered without `hello`"),
+    ],
+)
+def test_any_other_answer_is_refused_with_what_it_was(monkeypatch, tmp_path, body, said):
+    with pytest.raises(BuildError) as caught:
+        rehearsed(monkeypatch, tmp_path, answering(body), docker_logs="a line of its log\n")
+    assert said in str(caught.value)
+    assert "a line of its log" in caught.value.why
+
+
+def test_no_answer_in_time_is_refused(monkeypatch, tmp_path):
+    def late():
+        raise start_check.urllib3.exceptions.ReadTimeoutError(None, "", "late")
+
+    with pytest.raises(BuildError, match="it did not answer in time"):
+        rehearsed(monkeypatch, tmp_path, late)
+
+
+def test_a_port_that_nothing_listens_on_yet_is_asked_again(monkeypatch, tmp_path):
+    answers = [start_check.urllib3.exceptions.ProtocolError("reset"), prelude() + hello()]
+    monkeypatch.setattr(start_check.clock, "pause", lambda _: None)
+
+    def soon():
+        if isinstance(answers[0], Exception):
+            raise answers.pop(0)
+        return answering(answers[0])()
+
+    assert rehearsed(monkeypatch, tmp_path, soon).startswith("hello after")
+
+
+def test_a_platform_that_the_engine_cannot_run_is_no_fault_of_the_image(monkeypatch, tmp_path):
+    log = "exec /aws-lambda-rie: exec format error"
+    with pytest.raises(ConfigurationError, match="cannot run an image of linux/amd64"):
+        rehearsed(monkeypatch, tmp_path, answering(b""), docker_port="", docker_logs=log)
+
+
+def test_an_engine_that_cannot_start_it_is_quoted(monkeypatch, tmp_path):
+    why = "docker: Error response from daemon: invalid mount"
+    with pytest.raises(BuildError, match="invalid mount"):
+        rehearsed(monkeypatch, tmp_path, answering(b""), docker_run=Result(125, "", why))
+
+
+def test_the_emulator_that_cannot_be_fetched_is_told(tmp_path):
+    (tmp_path / "cache").mkdir()
+    with pytest.raises(CloudError, match="no such host"):
+        start_check.emulator(
+            tmp_path / "cache", "linux/amd64", FakeShell({start_check.sys.executable: Result(1, "", "no such host")})
+        )

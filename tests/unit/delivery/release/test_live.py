@@ -1,0 +1,75 @@
+"""What a release leaves behind: one event, whatever was cut off before it."""
+
+import pytest
+from support.canaries import kinds
+from support.fakes import refusal
+from support.stories import DIGEST, FUNCTION, NAME, world
+
+from delivery.aws.function import Alias
+from delivery.errors import CloudError, RefusedError
+from delivery.release import live
+from delivery.release.canary import AliasMove
+
+FIRST = ("live", "1", "", "ann")
+
+
+@pytest.fixture
+def made(tmp_path):
+    found = world(tmp_path)
+    found.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
+    return found
+
+
+def released(made, serving="1"):
+    made.aws.functions.live = serving
+    return live.make_live(made.run, (AliasMove(FUNCTION, Alias(serving, "revision-1")),))
+
+
+def test_who_made_which_version_live_instead_of_which_is_recorded_on_its_image(made):
+    released(made)
+    assert kinds(made) == [FIRST, ("live", "2", "1", "alice")]
+    assert set(made.aws.ecr.tags.values()) == {DIGEST}
+
+
+def test_the_first_release_of_all_replaces_nothing(made):
+    made.aws.ecr.tags.clear()
+    released(made, serving="2")
+    assert kinds(made) == [("live", "2", "", "alice")]
+    assert made.aws.functions.called("update_alias") == []
+
+
+def test_a_second_deploy_of_what_is_live_records_nothing(made):
+    released(made)
+    before = kinds(made)
+    released(made, serving="2")
+    assert kinds(made) == before
+
+
+def test_a_run_that_was_cut_off_between_its_move_and_its_record_is_recorded_by_the_next(made):
+    released(made, serving="2")
+    assert kinds(made) == [FIRST, ("live", "2", "1", "alice")]
+
+
+@pytest.mark.parametrize(("before", "kind"), [("1", "live"), ("7", "rollback")])
+def test_what_serves_unrecorded_is_recorded_before_the_alias_moves_again_or_two_cuts_in_a_row_would_hide_it(
+    made, before, kind
+):
+    made.aws.ecr.tags = {(NAME, f"live-20260101T000000.000000Z-v{before}-by-ann"): DIGEST}
+    made.aws.functions.refuses["update_alias"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        released(made, serving="5")
+    assert kinds(made) == sorted([("live", before, "", "ann"), (kind, "5", before, "unknown")])
+
+
+def test_what_somebody_moved_meanwhile_is_not_recorded_as_serving(made):
+    made.aws.functions.revision = 2
+    with pytest.raises(RefusedError, match="moved by somebody else"):
+        released(made, serving="5")
+    assert kinds(made) == [FIRST]
+
+
+def test_nothing_is_recorded_of_a_move_that_was_refused(made):
+    made.aws.functions.refuses["update_alias"] = refusal("ServiceException")
+    with pytest.raises(CloudError):
+        released(made)
+    assert kinds(made) == [FIRST]

@@ -1,0 +1,92 @@
+"""Who made which version live: what a tag says, and what follows from all of them together."""
+
+import re
+
+import pytest
+
+from delivery.release import records
+from delivery.release.records import Record
+
+
+def at(day, rest):
+    return f"{rest.partition(' ')[0]}-202601{day:02}T080910.000000Z-{rest.partition(' ')[2]}-by-ann"
+
+
+def timeline(*moves, live):
+    """Moves such as `live v2-after-v1`, one a day."""
+    return records.timeline((at(day, move) for day, move in enumerate(moves, 1)), live)
+
+
+A, B, C = "live v1", "live v2-after-v1", "live v3-after-v2"
+BACK = "rollback v1-after-v2"
+
+
+def test_what_is_written_is_read_again():
+    found = records.parse(records.tag_name(records.ROLLBACK, "4", "5", "alice"))
+    assert (found.kind, found.version, found.after, found.who) == ("rollback", "4", "5", "alice")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found.at)
+
+
+@pytest.mark.parametrize("who", ["", "a@b.c/ü+=,", "x" * 300, "v1-after-v2-by-me", "a\nb"])
+def test_any_name_becomes_a_tag_that_registries_take(who):
+    tag = records.tag_name(records.LIVE, "123456", "123455", who)
+    assert re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", tag), "OCI distribution spec, Pulling manifests"
+    assert (records.parse(tag).version, records.parse(tag).after) == ("123456", "123455")
+
+
+@pytest.mark.parametrize("tag", ["latest", "c" * 40, "release-5", "buildcache", "live", "live-2026-v1-by-ann"])
+def test_other_tags_are_no_events(tag):
+    assert records.parse(tag) is None
+
+
+def test_the_timeline_is_in_order_whatever_the_order_of_the_tags():
+    found = records.timeline([at(2, B), at(1, A)], "2")
+    assert [(one.version, one.after, one.who) for one in found] == [("1", "", "ann"), ("2", "1", "ann")]
+
+
+def test_a_move_that_was_cut_off_before_it_was_recorded_is_told_by_the_alias_or_by_the_next_event():
+    assert timeline(A, live="2")[-1] == Record("live", "", "2", "1")
+    assert timeline(A, B, live="1")[-1] == Record("rollback", "", "1", "2")
+    assert [one.version for one in timeline(A, C, live="3")] == ["1", "2", "3"]
+
+
+def test_without_any_event_only_what_is_live_is_known():
+    assert timeline(live="7") == (Record("live", "", "7"),)
+
+
+@pytest.mark.parametrize(
+    ("moves", "live", "standing"),
+    [
+        ((A, B), "2", "1 2"),
+        ((A, B, BACK), "1", "1"),
+        ((A, B, BACK, "live v3-after-v1"), "3", "1 3"),
+        ((A, B, BACK, "live v2-after-v1"), "2", "1 2"),
+        ((A, B, C, "rollback v1-after-v3"), "1", "1"),
+        ((A, B, C, "rollback v2-after-v3"), "2", "1 2"),
+        ((A, B, "return v2-after-v3"), "2", "1 2"),
+        ((A, B), "1", "1"),
+        (("live v9", "live v10-after-v9"), "10", "9 10"),
+    ],
+)
+def test_what_stands_is_what_served_and_was_not_rolled_back_from(moves, live, standing):
+    assert records.standing(timeline(*moves, live=live)) == tuple(standing.split())
+
+
+@pytest.mark.parametrize(
+    ("moves", "live", "undone"),
+    [
+        ((A, B), "2", {}),
+        ((A, B, BACK), "1", {"2": "1"}),
+        ((A, B, C, "rollback v1-after-v3"), "1", {"2": "1", "3": "1"}),
+        ((A, B, C, "rollback v2-after-v3", "rollback v1-after-v2"), "1", {"2": "1", "3": "2"}),
+        ((A, B, BACK, "live v2-after-v1"), "2", {}),
+    ],
+)
+def test_what_was_rolled_back_is_known_with_what_it_was_rolled_back_to(moves, live, undone):
+    assert records.undone(timeline(*moves, live=live)) == undone
+
+
+def test_a_given_up_canary_is_no_move():
+    assert records.latest([at(1, A), at(2, "return v1-after-v2")]) == "1"
+    assert records.latest([]) == ""
+    assert records.returned([at(1, A), at(2, "return v1-after-v2")]) == {"2": "2026-01-02T08:09:10.000000Z"}

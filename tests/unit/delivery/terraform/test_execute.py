@@ -1,0 +1,184 @@
+"""Terraform's commands as data, and what its plan says in words."""
+
+import contextlib
+import json
+
+import pytest
+from support.fakes import FakeShell
+from support.stories import settings
+from support.transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, planned, progress
+
+from delivery.errors import TerraformError
+from delivery.process.shell import Result
+from delivery.terraform import execute
+from delivery.terraform import mirror as finding
+from delivery.terraform.plan import Plan, Stack
+
+CREATE = change("a.b", "create", after={})
+INIT = ("init", "-json", "-input=false", "-reconfigure", "-lockfile=readonly", "-backend-config=sandbox.backend.hcl")
+
+
+@pytest.fixture
+def stack(tmp_path):
+    (tmp_path / "data").mkdir()
+    return Stack("service", tmp_path / "service", tmp_path / "data", "sandbox")
+
+
+def plan(stack, fake):
+    return execute.plan(stack, {}, stack.data, fake, print)
+
+
+def mirror(root):
+    folder = root / "mirror"
+    (folder / "registry.terraform.io" / "hashicorp" / "aws" / "5.100.0").mkdir(parents=True)
+    return folder
+
+
+def initialising(tmp_path, *answers, mirrors=True, version="1.11.4"):
+    """A shell for `init`, with a mirror or without."""
+    variables = {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))} if mirrors else {}
+    return FakeShell({"terraform init": list(answers), "terraform version": version}, variables)
+
+
+def initialised(fake):
+    return [command.argv[2:] for command in fake.typed("terraform init")]
+
+
+def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(finding, "find", lambda _: None)
+    fake = initialising(tmp_path, progress("Initializing the backend...", "init_output"), mirrors=False)
+    said = []
+    stack = execute.init(settings(tmp_path), "service", fake, said.append)
+    (command,) = fake.typed("terraform init")
+    assert command.argv == ("terraform", f"-chdir={tmp_path}/infrastructure/service", *INIT)
+    assert command.variables["TF_DATA_DIR"] == str(tmp_path / ".deploy" / "sandbox" / "service")
+    assert command.grace >= 120, "an interrupted terraform needs time to write its state and release its lock"
+    assert (stack.name, stack.environment, said) == ("service", "sandbox", ["Initializing the backend..."])
+
+
+def test_a_local_mirror_is_used_where_there_is_one(tmp_path):
+    fake = initialising(tmp_path, "")
+    execute.init(settings(tmp_path), "service", fake, print)
+    assert initialised(fake) == [(*INIT, f"-plugin-dir={tmp_path / 'mirror'}")]
+
+
+def test_what_a_mirror_lacks_comes_from_the_registry(tmp_path):
+    fake = initialising(tmp_path, Result(1, NOT_IN_MIRROR, ""), "")
+    execute.init(settings(tmp_path), "service", fake, print)
+    assert initialised(fake)[1:] == [INIT]
+
+
+def test_a_provider_that_is_in_no_mirror_and_out_of_reach_is_told(tmp_path):
+    fake = initialising(tmp_path, Result(1, NOT_IN_MIRROR, ""), Result(1, NO_PROVIDER, ""))
+    with pytest.raises(TerraformError, match="provider cannot be fetched, and no local mirror has it"):
+        execute.init(settings(tmp_path), "service", fake, print)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        (NO_BUCKET, "The state bucket does not exist."),
+        (diagnostic("Bad", "x"), "Terraform could not initialise service."),
+    ],
+)
+def test_an_init_that_fails_gives_no_stack_and_is_not_tried_again(tmp_path, line, what):
+    fake = initialising(tmp_path, Result(1, line, ""))
+    with pytest.raises(TerraformError) as caught:
+        execute.init(settings(tmp_path), "service", fake, print)
+    assert (caught.value.what, len(initialised(fake))) == (what, 1)
+
+
+def test_a_plan_is_saved_with_its_values_in_a_file(stack):
+    fake = FakeShell(planned(CREATE))
+    execute.plan(stack, {"images": {"a": "r@sha256:d"}, "commit": "c"}, stack.data, fake, print)
+    plan, show = fake.ran
+    saved, values = stack.data / "service.tfplan", stack.data / "service.tfvars.json"
+    assert plan.argv[2:] == (
+        "plan",
+        "-json",
+        "-input=false",
+        "-detailed-exitcode",
+        f"-out={saved}",
+        "-var-file=sandbox.tfvars",
+        f"-var-file={values}",
+    )
+    assert show.argv[2:] == ("show", "-json", str(saved))
+    assert json.loads(values.read_text()) == {"images": {"a": "r@sha256:d"}, "commit": "c"}
+
+
+def test_each_kind_of_change_has_its_words(stack):
+    changes = (
+        change("aws_s3_bucket.state", "no-op", importing={"id": "state"}),
+        change("aws_iam_role.this", "create", after={}),
+        change("aws_lambda_function.this", "update", before={"a": 1, "b": 1, "c": 1}, after={"a": 2, "b": 1, "c": 3}),
+        change("aws_cloudwatch_log_group.old", "delete", before={}),
+        change("aws_lambda_alias.live", "no-op", before={}, after={}),
+        change("data.aws_region.this", "read", after={}),
+    )
+    saved = plan(stack, FakeShell(planned(*changes)))
+    assert saved.words() == (
+        "= adopt aws_s3_bucket.state",
+        "+ create aws_iam_role.this",
+        "~ update aws_lambda_function.this (a, c)",
+        "- delete aws_cloudwatch_log_group.old",
+        "1 to create, 1 to update, 1 to delete",
+    )
+    assert not saved.empty
+
+
+@pytest.mark.parametrize("actions", [("delete", "create"), ("create", "delete")])
+def test_a_replacement_is_a_delete_too(stack, actions):
+    saved = plan(stack, FakeShell(planned(change("aws_ecr_repository.this", *actions, before={}, after={}))))
+    assert (saved.creates, saved.deletes) == (("aws_ecr_repository.this",), ("aws_ecr_repository.this",))
+
+
+def test_nothing_to_change_is_an_empty_plan_and_costs_no_second_run(stack):
+    fake = FakeShell({"terraform plan": ""})
+    saved = plan(stack, fake)
+    assert (saved.empty, len(fake.ran)) == (True, 1)
+    assert saved.words() == ("no changes: the infrastructure is as described",)
+
+
+def test_a_plan_that_fails_is_not_read(stack):
+    fake = FakeShell({"terraform plan": Result(1, LOCKED, "")})
+    with pytest.raises(TerraformError, match="locked by ada@laptop"):
+        plan(stack, fake)
+
+
+def test_a_plan_s_exit_code_for_changes_is_a_failure_of_anything_else(stack):
+    with pytest.raises(TerraformError, match="terraform ended with 2"):
+        execute.apply(saved_plan(stack), FakeShell({"terraform apply": Result(2, "", "")}), print)
+
+
+def saved_plan(stack):
+    (stack.data / "service.tfplan").write_text("a plan")
+    return Plan(stack, stack.data / "service.tfplan", ("a.b",), (), ())
+
+
+def test_what_was_planned_is_what_is_applied(stack):
+    fake, said = FakeShell({"terraform apply": progress("a.b: Creating...")}), []
+    execute.apply(saved_plan(stack), fake, said.append)
+    assert fake.ran[0].argv[2:] == (
+        "apply",
+        "-json",
+        "-input=false",
+        str(stack.data / "service.tfplan"),
+    )
+    assert said == ["a.b: Creating..."]
+
+
+UNRELEASED = diagnostic("Error releasing the state lock", "DeleteObject: api error ExpiredToken")
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "left"), [(0, "", False), (1, "", False), (-9, "", True), (1, UNRELEASED, True)]
+)
+def test_only_a_terraform_that_may_have_left_its_lock_leaves_its_run_unfinished(stack, code, printed, left):
+    with contextlib.suppress(TerraformError):
+        plan(stack, FakeShell({"terraform plan": Result(code, printed, "")}))
+    assert stack.unfinished.exists() == left
+
+
+def test_terraform_alone_sees_the_credentials_and_outlives_a_task_that_is_killed(stack):
+    command = stack.command("plan")
+    assert (command.credentials, command.outlives) == (True, True)

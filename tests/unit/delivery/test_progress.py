@@ -1,0 +1,125 @@
+"""What a person sees while a story runs, where lines stay."""
+
+import io
+import re
+import threading
+
+import pytest
+from rich.console import Console
+from support.stories import Clock
+
+from delivery.progress import Progress, Stage
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock().install(monkeypatch)
+
+
+@pytest.fixture
+def out():
+    return io.StringIO()
+
+
+@pytest.fixture
+def progress(clock, out):
+    del clock
+    return Progress(Console(file=out, width=100))
+
+
+def test_a_stage_that_came_to_its_end_is_one_line_with_what_came_out(progress, out):
+    with progress.stage("plan") as stage:
+        stage.done("1 to create")
+    assert re.fullmatch(r"✓ plan       1 to create +-?\d+\.\d s\n", out.getvalue())
+
+
+@pytest.mark.parametrize(("error", "said"), [(ValueError, "failed"), (KeyboardInterrupt, "stopped")])
+def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress, out, error, said):
+    def work():
+        with progress.stage("plan") as stage:
+            stage.done("never shown")
+            raise error
+
+    with pytest.raises(error):
+        work()
+    assert out.getvalue().startswith(f"✗ plan       {said} ")
+    assert "never shown" not in out.getvalue()
+
+
+def test_what_is_happening_is_said_at_most_every_two_seconds(progress, clock, out):
+    stage = Stage("build", progress, started=0.0, _said=0.0)
+    for at, text in enumerate(["a", "b", " c ", "d", "e", "f", "g"]):
+        clock.time = float(at)
+        stage.update(text)
+    assert out.getvalue().splitlines() == ["  build      d", "  build      g"]
+
+
+def test_square_brackets_of_a_build_step_are_shown_as_they_are(progress, out):
+    progress.line("[stdlib 2/2] RUN [red]x[/red]")
+    assert out.getvalue() == "[stdlib 2/2] RUN [red]x[/red]\n"
+
+
+def test_long_lines_are_not_broken(progress, out):
+    progress.line("x" * 300)
+    assert out.getvalue() == "x" * 300 + "\n"
+
+
+def test_the_summary_has_a_line_and_a_bar_for_each_stage_and_then_the_facts(progress, clock, out):
+    stages = {"publish": 20.0, "apply": 10.0, "release": 0.1}
+    progress.stages = [Stage(name, progress, seconds=seconds) for name, seconds in stages.items()]
+    clock.time = 30.5
+    progress.summary("sandbox: commit c is live", ("streams at: x",))
+    assert out.getvalue().splitlines() == [
+        "",
+        "sandbox: commit c is live in 30.5 s",
+        "  publish      20.0 s  " + "█" * 20,
+        "  apply        10.0 s  " + "█" * 10,
+        "  release       0.1 s  █",
+        "  streams at: x",
+    ]
+
+
+def test_a_summary_of_nothing_is_still_a_title(progress, out):
+    progress.summary("done", ())
+    assert out.getvalue() == "\ndone in 0.0 s\n"
+
+
+def test_stages_of_two_lanes_are_both_kept(progress):
+    met = threading.Barrier(2)
+
+    def lane(name):
+        with progress.stage(name):
+            met.wait(10)
+
+    lanes = [threading.Thread(target=lane, args=(name,)) for name in ("publish", "init")]
+    for thread in lanes:
+        thread.start()
+    for thread in lanes:
+        thread.join(10)
+    assert {stage.name for stage in progress.stages} == {"publish", "init"}
+
+
+def test_a_terminal_shows_the_running_stages_below_the_lines_and_stops_for_a_question(clock):
+    del clock
+    out = io.StringIO()
+    progress = Progress(Console(file=out, force_terminal=True, width=100))
+    with progress.showing(), progress.stage("build") as stage:
+        stage.update("step 3")
+        with progress.asking():
+            before = out.getvalue()
+            progress.line("Apply?")
+            assert out.getvalue().removeprefix(before).strip() == "Apply?"
+    assert "step 3" in out.getvalue()
+
+
+def test_the_seconds_of_a_stage_are_those_of_the_clock(progress, clock, out):
+    with progress.stage("plan"):
+        clock.time += 7
+    assert out.getvalue().endswith(" 7.0 s\n")
+
+
+def test_the_whole_title_is_bold(clock):
+    del clock
+    out = io.StringIO()
+    Progress(Console(file=out, force_terminal=True, width=100, color_system="standard")).summary("done", ())
+    assert "\x1b[1mdone in 0.0 s\x1b[0m" in out.getvalue()

@@ -1,0 +1,60 @@
+"""Which tools a deploy needs, and what is said of one that is absent or too old."""
+
+import pytest
+from support.fakes import FakeShell
+
+from delivery import tools
+from delivery.errors import MissingToolError
+from delivery.process.shell import Result
+
+BUILDX = "github.com/docker/buildx {} 171fcbeb69d67c90ba7f44f41a9e418f6a6ec1da"
+
+
+@pytest.mark.parametrize(
+    ("tool", "printed", "version"),
+    [
+        (tools.GIT, "git version 2.39.5", "2.39.5"),
+        (tools.GIT, "git version 2.39.5 (Apple Git-154)", "2.39.5"),
+        (tools.TERRAFORM, '{"terraform_version": "1.11.4", "terraform_outdated": true}', "1.11.4"),
+        (tools.DOCKER, "26.1.5+dfsg1\n", "26.1.5"),
+        (tools.DOCKER, "23.0\n", "23.0"),
+        (tools.BUILDX, BUILDX.format("v0.13.1"), "0.13.1"),
+        (tools.BUILDX, BUILDX.format("0.13.1+ds1"), "0.13.1"),
+    ],
+)
+def test_the_version_is_read_out_of_what_the_tool_prints(tool, printed, version):
+    fake = FakeShell({" ".join(tool.version): printed})
+    assert tools.check(tool, fake) == version
+    assert fake.ran[0].argv == tool.version
+
+
+@pytest.mark.parametrize(
+    ("tool", "printed", "what"),
+    [
+        (tools.GIT, "git version 2.29.9", "git 2.29.9 is too old; 2.30 or newer is needed."),
+        (tools.TERRAFORM, '{"terraform_version": "1.9.8"}', "terraform 1.9.8 is too old; 1.11 or newer is needed."),
+        (tools.DOCKER, "20.10.24", "docker 20.10.24 is too old; 23.0 or newer is needed."),
+        (tools.BUILDX, BUILDX.format("v0.9.1"), "docker buildx 0.9.1 is too old; 0.13 or newer is needed."),
+    ],
+)
+def test_too_old_a_tool_is_named_with_its_version_and_how_to_get_another(tool, printed, what):
+    with pytest.raises(MissingToolError) as caught:
+        tools.check(tool, FakeShell({" ".join(tool.version): printed}))
+    assert (caught.value.what, caught.value.hint, caught.value.exit_code) == (what, tool.get, 3)
+
+
+@pytest.mark.parametrize("tool", tools.ALL, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("answer", [Result(1, "\n", "Cannot connect to the daemon.\nmore\nstill more"), ""])
+def test_a_tool_that_does_not_answer_is_named_with_how_to_get_it(tool, answer):
+    with pytest.raises(MissingToolError) as caught:
+        tools.check(tool, FakeShell({" ".join(tool.version): answer}))
+    assert (caught.value.what, caught.value.hint) == (f"{tool.name} does not answer.", tool.get)
+    assert caught.value.why == ("Cannot connect to the daemon.\nmore" if answer else "")
+
+
+@pytest.mark.parametrize("tool", tools.ALL, ids=lambda tool: tool.name)
+def test_an_absent_tool_says_how_to_get_it(tool):
+    absent = MissingToolError(f"{tool.name} was not found.", "", "invoke doctor")  # what the shell raises
+    with pytest.raises(MissingToolError) as caught:
+        tools.check(tool, FakeShell({" ".join(tool.version): absent}))
+    assert caught.value.hint == tool.get

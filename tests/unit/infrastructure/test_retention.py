@@ -1,0 +1,36 @@
+"""Retention: over random histories, what expires and what never does, by the rules of ECR's user guide."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.fake_retention import KEPT, Pushed, expired, rules
+
+TAGS = st.sets(
+    st.sampled_from(["latest", "buildcache", "keep-0123456789ab", "release-7", "live-7", "c" * 40, "rollback-7"])
+)
+
+
+def history(drawn):
+    return [Pushed(number, frozenset(tags), days) for number, (tags, days) in enumerate(drawn)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(TAGS, st.integers(0, 400)), max_size=40).map(history))
+def test_nothing_that_was_deployed_or_released_expires_nor_does_the_build_cache(images):
+    for image in expired(images):
+        assert not [tag for tag in image.tags if tag.startswith(("keep-", "release-")) or tag == "buildcache"]
+
+
+@settings(deadline=None)
+@given(st.integers(KEPT + 1, 20))
+def test_what_was_only_pushed_expires_but_for_the_newest(count):
+    images = [Pushed(number, frozenset({f"{number:040}"}), number) for number in range(count)]
+    assert {image.number for image in expired(images)} == set(range(KEPT, count))
+
+
+def test_what_has_lost_its_tags_expires_after_two_weeks():
+    assert {it.days for it in expired([Pushed(0, frozenset(), 14), Pushed(1, frozenset(), 15)])} == {15}
+
+
+def test_only_the_last_rule_looks_at_every_image():
+    """User guide: a rule with `any` must have the highest priority number."""
+    assert [rule["selection"]["tagStatus"] == "any" for rule in rules()] == [False] * (len(rules()) - 1) + [True]
