@@ -11,7 +11,7 @@ from invoke.context import Context
 
 from delivery import commands
 from delivery.aws import function, sse
-from delivery.cli import summary
+from delivery.cli import report, summary
 from delivery.cli.output import print_line, print_lines
 from delivery.cli.prompt import ask, confirm
 from delivery.cli.session import ROOT, session
@@ -48,6 +48,7 @@ def push_image(c: Context, env: str | None = None) -> None:
     with session(c) as s:
         run = s.open(env)
         images = push.push(run, commands.deploy.guard(run))
+        s.output((image.digest for image in images), [run.commit.tag])
     print_lines(image.uri for image in images)
 
 
@@ -56,7 +57,8 @@ def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
     """Push the image, then show the infrastructure changes of a deploy."""
     with session(c) as s:
         run = s.open(env, lock_wait)
-        commands.deploy.plan(run, commands.deploy.guard(run))
+        plan = commands.deploy.plan(run, commands.deploy.guard(run))
+        s.show("Plan", plan.changes)
 
 
 @task(help={**YES, **DESTROY, **LOCK_WAIT}, iterable=["destroy"])
@@ -67,6 +69,7 @@ def tf_apply(
     with session(c) as s:
         run = s.open(env, lock_wait)
         plan = commands.deploy.plan(run, commands.deploy.guard(run), tuple(destroy or ()))
+        s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         commands.deploy.apply(run, plan)
 
@@ -76,8 +79,8 @@ def verify(c: Context, env: str | None = None) -> None:
     """Open the stream of the newest version, and check that it streams."""
     with session(c) as s:
         run = s.open(env)
-        for deployed in state.require_functions(run):
-            live.verify_version(run, deployed)
+        verified = [live.verify_version(run, deployed) for deployed in state.require_functions(run)]
+        s.output((version.digest for version in verified), (version.commit for version in verified))
 
 
 @task(help={**YES, **DESTROY, **CANARY, **LOCK_WAIT}, iterable=["destroy"])
@@ -94,9 +97,11 @@ def deploy(
     with session(c) as s:
         run = s.open(env, lock_wait)
         plan = commands.deploy.plan(run, commands.deploy.guard(run), tuple(destroy or ()))
+        s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
-    run.progress.summary(f"{env}: commit {run.commit.short} is live", tuple(map(live.words, released)))
+        s.output((release.digest for release in released), [run.commit.tag])
+    run.progress.summary(f"{env}: commit {run.commit.short} is live", report.release_lines(released))
 
 
 @task(help={**YES, **CANARY, "to": "the version to return to (default: the last verified release that served before)"})
@@ -106,13 +111,13 @@ def rollback(c: Context, env: str | None = None, to: str = "", yes: bool = False
     with session(c) as s:
         run = s.open(env)
         returns = commands.rollback.prepare(run, to)
-        words = "; ".join(planned.words() for planned in returns)
+        text = report.returns_text(returns)
         if all(planned.done for planned in returns):
-            print_line(f"{env}: {words}. Nothing to do.")
+            print_line(f"{env}: {text}. Nothing to do.")
             return
-        confirm(run, f"Make this live in {env}: {words}?", yes=yes)
+        confirm(run, f"Make this live in {env}: {text}?", yes=yes)
         released = commands.rollback.rollback(run, returns, steps)
-    run.progress.summary(f"{env}: rolled back", tuple(map(live.words, released)))
+    run.progress.summary(f"{env}: rolled back", report.release_lines(released))
 
 
 @task(
@@ -131,11 +136,12 @@ def promote(
         origin, target = s.open(from_), s.open(to)
         promotions = commands.promote.prepare(origin, target, commit)
         if all(planned.live for planned in promotions):
-            print_line(f"{to} already serves it: {'; '.join(p.words() for p in promotions)}. Nothing to do.")
+            print_line(f"{to} already serves it: {'; '.join(report.promotion_lines(promotions))}. Nothing to do.")
             return
         confirm(target, f"Copy this to {to}?", yes=yes)
         commands.promote.promote(origin, target, promotions)
-    target.progress.summary(f"{to} has what {from_} serves", tuple(planned.words() for planned in promotions))
+        s.output((each.image.digest for each in promotions), (each.commit for each in promotions))
+    target.progress.summary(f"{to} has the images that {from_} serves", report.promotion_lines(promotions))
 
 
 # --- Look -------------------------------------------------------------------------------------------------------------
@@ -157,7 +163,8 @@ def doctor(c: Context, env: str | None = None) -> None:
 def diff(c: Context, env: str | None = None) -> None:
     """Show what a deploy would change: commits, image layers, infrastructure; push and apply nothing."""
     with session(c) as s:
-        commands.diff.compare(s.open(env))
+        difference = commands.diff.compare(s.open(env))
+        s.show("A deploy would change", report.difference_lines(difference))
 
 
 @task(help={**ENV, **JSON})
@@ -167,10 +174,10 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
         run = s.open(env)
         found = {deployed.image: history.read(run.aws, deployed) for deployed in state.require_functions(run)}
     if json:
-        print_line(history.document(found))
+        print_line(report.history_json(found))
         return
     for entries in found.values():
-        print_lines(history.table(entries))
+        print_lines(report.history_table(entries))
 
 
 @task(
@@ -179,8 +186,8 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
 def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> None:
     """Show environments side by side: what is live, since when, by whom, drift, and whether the bytes are the same."""
     with session(c, quiet=json) as s:
-        places = commands.status.read(s.environments(env or ()), s.shell, s.open)
-    print_lines([commands.status.document(places)] if json else commands.status.table(places))
+        environments = commands.status.read(s.environments(env or ()), s.shell, s.open)
+    print_lines([report.status_json(environments)] if json else report.status_table(environments))
 
 
 @task(help={**ENV, "events": "the number of events to print"})
@@ -200,7 +207,7 @@ def job_summary(c: Context) -> None:
     """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`."""
     del c
     page = summary.jobs(os.environ.get("NEEDS", ""))
-    summary.publish(os.environ, page, {})
+    summary.write(os.environ, page, {})
     print_line(page)
 
 
@@ -214,6 +221,7 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Se
         run = s.open(env)
         confirm(run, f"Make the state bucket of {env} if it is missing, and plan the rest?", yes=yes)
         plan = commands.bootstrap.plan(run, commands.bootstrap.targets(run), tuple(destroy or ()))
+        s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         commands.bootstrap.apply(run, plan)
 
@@ -242,6 +250,7 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
     with session(c) as s:
         run = s.open(env)
         prunings = commands.prune.plan(run)
+        s.show("Can be removed", report.pruning_lines(prunings))
         if prunings and not dry_run:
             ask(run, f"Remove this from {env}?", yes=yes, reason="What is removed does not come back.")
             commands.prune.remove(run, prunings)

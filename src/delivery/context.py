@@ -51,7 +51,7 @@ def open_context(request: Request, shell: Shell, progress: Progress) -> RunConte
         loaded = _start(loaded, request, progress)
     ready = shell.with_variables(loaded.variables)
     commit = git.read_commit(request.root, ready)
-    aws = Aws(loaded.environment.region, loaded.variables)
+    aws = Aws(loaded.environment, loaded.variables)
     _require_account(aws, loaded)
     return RunContext(loaded, commit, ready, aws, progress, request.scratch)
 
@@ -71,7 +71,7 @@ def _start(loaded: Settings, request: Request, progress: Progress) -> Settings:
         key = f"environments.{name}.started_by"
         hint = f"correct it in {settings.FILE}"
         raise ConfigurationError(f"Wrong setting {key} in {settings.FILE}.", str(error), hint) from error
-    with progress.stage(name) as stage:
+    with progress.stage(name, interrupted=f"{name} may be started in part; the next run starts the rest") as stage:
         more = start(request.root, stage.update)
         stage.done("ready")
     return settings.load(request.root, name, settings.started(request.config, name, more))

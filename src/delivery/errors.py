@@ -12,9 +12,6 @@
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
 """
 
-import contextlib
-from collections.abc import Iterator
-
 INTERRUPTED = 130
 NO_SPACE = "no space left on device"  # ENOSPC, as programs in Go say it
 
@@ -92,13 +89,3 @@ def disk_full(why: str) -> MissingToolError:
 
 class Interrupted(KeyboardInterrupt):
     """An interrupt that can say in one line what it left."""
-
-
-@contextlib.contextmanager
-def naming(environment: str) -> Iterator[None]:
-    """While open, what to type next names this environment: a task that works on two needs to say which."""
-    try:
-        yield
-    except DeliveryError as error:
-        error.hint = error.hint.replace("--env ...", f"--env {environment}")
-        raise

@@ -1,8 +1,8 @@
-"""What a person sees while a story runs: one line a stage, what it is doing now, and where the time went."""
+"""The progress of a command: one line for each stage, its current activity, and the time that each stage took."""
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,57 +14,66 @@ from rich.text import Text
 from delivery import clock
 
 Update = Callable[[str], None]
-"""Shows what a stage does now."""
+"""Shows the current activity of a stage."""
 
-_QUIET = 2.0  # seconds between two lines of one stage where nothing can be redrawn (CI logs)
+UNCHANGED = "nothing was changed"
+"""What an interrupted stage leaves that only reads."""
+
+_QUIET = 2.0  # seconds between two lines of one stage, where lines cannot be redrawn (CI logs)
 _WIDTH = 10  # of a stage's name
-_LONGEST = 100  # characters of what a stage says it is doing
+_LONGEST = 100  # characters of an activity
 _BAR = 20  # characters for the longest stage in the summary
 
 
 @dataclass
 class Stage:
-    """One stage of a story: `say` what is happening, `done` what came out."""
+    """One stage of a command: `update` shows its current activity, `done` sets its result.
+
+    `interrupted`: what is true after an interrupt in this stage. `after`: what is true after an interrupt in a later
+    stage that only reads.
+    """
 
     name: str
     progress: "Progress"
+    interrupted: str
+    after: str = ""
     started: float = field(default_factory=lambda: clock.monotonic())
-    now: str = ""
+    activity: str = ""
     result: str = ""
     seconds: float = 0.0
     mark: str = ""
     """How it ended: `✓` or `✗`; empty while it runs."""
-    _said: float = field(default_factory=lambda: clock.monotonic())
+    _shown: float = field(default_factory=lambda: clock.monotonic())
 
     def update(self, text: str) -> None:
-        """Show what is happening now; shown at most every two seconds where lines stay."""
-        self.now = " ".join(text.split())[:_LONGEST]
-        if not self.progress.redraws and clock.monotonic() - self._said > _QUIET:
-            self._said = clock.monotonic()
-            self.progress.line(f"  {self.name:<{_WIDTH}} {self.now}", "dim")
+        """Show the current activity; where lines cannot be redrawn, at most one every two seconds."""
+        self.activity = " ".join(text.split())[:_LONGEST]
+        if not self.progress.redraws and clock.monotonic() - self._shown > _QUIET:
+            self._shown = clock.monotonic()
+            self.progress.line(f"  {self.name:<{_WIDTH}} {self.activity}", "dim")
 
     def done(self, text: str) -> None:
-        """What came out, for the line that stays."""
+        """Set the result, which stays on the screen."""
         self.result = text
 
     def __rich__(self) -> RenderableType:
         seconds = clock.monotonic() - self.started
-        return Spinner("dots", Text(f"{self.name:<{_WIDTH}} {self.now} {seconds:.0f} s", overflow="ellipsis"))
+        return Spinner("dots", Text(f"{self.name:<{_WIDTH}} {self.activity} {seconds:.0f} s", overflow="ellipsis"))
 
 
 class Screen(Console):
-    """Output that nobody reads any more, as behind `| head`, is no reason to stop half-way."""
+    """A console that ignores a closed pipe: `invoke deploy | head` must not end the deploy."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, **options)
 
     def on_broken_pipe(self) -> None:
-        """Say nothing more."""
+        """Write nothing more."""
         self.quiet = True
 
 
 class Progress:
-    """Draws the running stages on a terminal; writes plain lines elsewhere. Safe to use from several threads."""
+    """Draws the running stages on a terminal; writes plain lines elsewhere. Several threads may use it at once."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -73,8 +82,6 @@ class Progress:
         self._started = clock.monotonic()
         self.redraws = console.is_terminal
         self.stages: list[Stage] = []
-        self.details: list[str] = []
-        self.facts: dict[str, list[str]] = {}
         self._live = Live(console=console, get_renderable=self._draw, transient=True, refresh_per_second=8)
 
     @contextlib.contextmanager
@@ -94,16 +101,16 @@ class Progress:
             if self.redraws:
                 self._live.start()
 
-    def reached(self) -> dict[str, bool]:
-        """The stages that began, in that order; whether each came to its end."""
+    def begun(self) -> tuple[Stage, ...]:
+        """The stages that have begun, in that order, finished or not."""
         with self._lock:
-            found = [*self.stages, *self._running]
-        return {stage.name: stage.mark == "✓" for stage in sorted(found, key=lambda stage: stage.started)}
+            begun = [*self.stages, *self._running]
+        return tuple(sorted(begun, key=lambda stage: stage.started))
 
     @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
-        """One stage, timed; its line says whether it came to its end."""
-        stage = Stage(name, self)
+    def stage(self, name: str, *, interrupted: str, after: str = "") -> Iterator[Stage]:
+        """Time one stage, and print a line with its result. `interrupted` and `after`: see Stage."""
+        stage = Stage(name, self, interrupted, after)
         with self._lock:
             self._running.append(stage)
         mark, style, result = "✗", "red", "failed"
@@ -122,18 +129,11 @@ class Progress:
             self.line(f"{mark} {name:<{_WIDTH}} {result}", style, f"{stage.seconds:6.1f} s")
 
     def detail(self, text: str) -> None:
-        """A line that stays and belongs to what was just done, such as a change that is planned."""
-        self.details.append(text)
+        """Print an indented line that belongs to the stage above it."""
         self.line(f"    {text}")
 
-    def fact(self, name: str, value: str) -> None:
-        """What later jobs may build on, such as a digest; kept once, in the order it came."""
-        found = self.facts.setdefault(name, [])
-        if value not in found:
-            found.append(value)
-
     def line(self, text: str, style: str = "", right: str = "") -> None:
-        """A line that stays."""
+        """Print a line that stays on the screen."""
         whole = style in ("dim", "bold")
         line = Text(text, style=style if whole else "")
         if style and not whole:
@@ -143,8 +143,8 @@ class Progress:
             line.append(f" {right}", style="dim")
         self._console.print(line, soft_wrap=True)
 
-    def summary(self, title: str, facts: tuple[str, ...]) -> None:
-        """One line a stage with a bar for its share of the time, then `facts`."""
+    def summary(self, title: str, lines: Iterable[str]) -> None:
+        """Print one line for each stage, with a bar for its share of the time, then `lines`."""
         longest = max((stage.seconds for stage in self.stages), default=1.0) or 1.0
         total = clock.monotonic() - self._started
         self.line("")
@@ -152,8 +152,8 @@ class Progress:
         for stage in self.stages:
             bar = "█" * max(1, round(stage.seconds / longest * _BAR))
             self.line(f"  {stage.name:<{_WIDTH}} {stage.seconds:6.1f} s  {bar}")
-        for fact in facts:
-            self.line(f"  {fact}")
+        for line in lines:
+            self.line(f"  {line}")
 
     def _draw(self) -> RenderableType:
         with self._lock:

@@ -28,6 +28,10 @@ class Environment:
     registry: str
     protected: bool = False
 
+    def command(self, task: str, *options: str) -> str:
+        """The command that runs a task on this environment, for the `try:` line of an error."""
+        return " ".join(("invoke", task, "--env", self.name, *options))
+
 
 @dataclass(frozen=True)
 class Deadlines:

@@ -2,6 +2,8 @@
 
 import json
 
+from delivery.aws import session
+from delivery.settings import Environment
 from support.fake_build import DIGEST
 from support.fake_stores import FakeCloudWatch, FakeS3
 from support.fakes import ACCOUNT, FakeEcr, _Fake, operation, refusal
@@ -141,9 +143,13 @@ class FakeAws:
         self.s3 = s3 or FakeS3()
         self.silences: list[float] = []
         self._account = account
+        self.environment = Environment("sandbox", account, "us-east-1", "registry.test:5000")
 
     def account(self):
         return self._account
+
+    def explained(self, doing):
+        return session.explained(doing, self.environment)
 
     def caller(self):
         return "alice"

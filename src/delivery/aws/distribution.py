@@ -34,10 +34,14 @@ class PassingError(CloudError):
 
 @dataclass(frozen=True)
 class Login:
-    """A registry's address with scheme, and the password for user AWS; valid for 12 hours."""
+    """A registry's address with scheme, and the password for user AWS; valid for 12 hours.
+
+    `check`: the command to type when the registry does not answer.
+    """
 
     endpoint: str
     password: str
+    check: str = "invoke doctor"
 
     def __repr__(self) -> str:
         return f"Login({self.endpoint})"
@@ -131,7 +135,7 @@ class Repository:
                     raise _refused(answer, f"{method} {self.name}")
                 yield answer
         except urllib3.exceptions.HTTPError as error:
-            raise PassingError("The registry cannot be reached.", str(error), "invoke doctor --env ...") from error
+            raise PassingError("The registry cannot be reached.", str(error), self.access.check) from error
 
 
 def _refused(answer: urllib3.BaseHTTPResponse, request: str) -> CloudError:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from delivery import clock
 from delivery.aws.distribution import MANIFEST_TYPES, Login
-from delivery.aws.session import Aws, ClientError, error_code, explained
+from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import BuildError, CloudError, RefusedError
 from delivery.reference import Image, PushedImage
 
 if TYPE_CHECKING:
-    from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecr.type_defs import ImageTypeDef
 
 RELEASE = "release-"  # with a version: it was verified; never expires
@@ -29,25 +28,27 @@ class StoredImage:
 
 def authorize(aws: Aws) -> Login:
     """An ECR authorization. Raises CloudError."""
-    with explained("log in to the registry"):
+    with aws.explained("log in to the registry"):
         data = aws.ecr.get_authorization_token()["authorizationData"][0]
-    return Login(data["proxyEndpoint"], password(data["authorizationToken"]))
+    return Login(data["proxyEndpoint"], password(data["authorizationToken"]), aws.environment.command("doctor"))
 
 
 def missing_repositories(aws: Aws, images: tuple[Image, ...]) -> tuple[str, ...]:
     """Which images' repositories do not exist. Raises CloudError."""
-    return tuple(image.repository_name for image in images if not _exists(aws.ecr, image.repository_name))
+    return tuple(image.repository_name for image in images if not _exists(aws, image.repository_name))
 
 
 def require_repositories(aws: Aws, images: tuple[Image, ...]) -> None:
     """Raises CloudError naming the repositories that do not exist."""
     if missing := missing_repositories(aws, images):
-        raise CloudError(f"The repository does not exist: {', '.join(missing)}", "", "invoke bootstrap --env ...")
+        raise CloudError(
+            f"The repository does not exist: {', '.join(missing)}", "", aws.environment.command("bootstrap")
+        )
 
 
 def find(aws: Aws, image: Image | PushedImage, tag: str) -> PushedImage | None:
     """The image that carries `tag`, if there is one. Raises CloudError."""
-    with explained(f"look up {image.repository_name}:{tag}"):
+    with aws.explained(f"look up {image.repository_name}:{tag}"):
         answer = aws.ecr.batch_get_image(
             repositoryName=image.repository_name,
             imageIds=[{"imageTag": tag}],
@@ -60,7 +61,7 @@ def find(aws: Aws, image: Image | PushedImage, tag: str) -> PushedImage | None:
 
 def manifest(aws: Aws, image: PushedImage) -> bytes:
     """The bytes of an image's manifest. Raises BuildError when the registry has no such digest, or CloudError."""
-    return _stored(aws.ecr, image)["imageManifest"].encode()
+    return _stored(aws, image)["imageManifest"].encode()
 
 
 def tag_release(aws: Aws, image: PushedImage, version: str) -> None:
@@ -75,8 +76,8 @@ def protect(aws: Aws, image: PushedImage) -> None:
 
 def tag(aws: Aws, image: PushedImage, name: str) -> None:
     """Let `name` name this image, wherever it was before. Raises BuildError or CloudError."""
-    found = _stored(aws.ecr, image)
-    with explained(f"tag {image.repository_name} as {name}"):
+    found = _stored(aws, image)
+    with aws.explained(f"tag {image.repository_name} as {name}"):
         try:
             aws.ecr.put_image(
                 repositoryName=image.repository_name,
@@ -109,7 +110,7 @@ def claim(aws: Aws, image: PushedImage, commit: str) -> None:
 
 def exists(aws: Aws, image: PushedImage) -> bool:
     """Whether the repository has the digest. Raises CloudError."""
-    with explained(f"look up {image.uri}"):
+    with aws.explained(f"look up {image.uri}"):
         ids = [{"imageDigest": image.digest}]
         answer = aws.ecr.batch_get_image(repositoryName=image.repository_name, imageIds=ids)  # type: ignore[arg-type]
     return bool(answer["images"])
@@ -118,7 +119,7 @@ def exists(aws: Aws, image: PushedImage) -> bool:
 def list_images(aws: Aws, repository_name: str) -> tuple[StoredImage, ...]:
     """Every image of a repository. Raises CloudError."""
     found: list[StoredImage] = []
-    with explained(f"list the images of {repository_name}"):
+    with aws.explained(f"list the images of {repository_name}"):
         for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
             found += [StoredImage(it["imageDigest"], tuple(it.get("imageTags", []))) for it in page["imageDetails"]]
     return tuple(found)
@@ -136,7 +137,7 @@ def release_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
 
 def age(aws: Aws, repository_name: str, digest: str) -> float | None:
     """Seconds since an image came into the repository; None when it is not there. Raises CloudError."""
-    with explained(f"look up {repository_name}@{digest}"):
+    with aws.explained(f"look up {repository_name}@{digest}"):
         try:
             answer = aws.ecr.describe_images(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
         except ClientError as error:
@@ -151,12 +152,12 @@ def delete_image(aws: Aws, repository_name: str, digest: str) -> None:
 
     By digest: by tag, ECR takes away that tag alone.
     """
-    with explained(f"delete {repository_name}@{digest}"):
+    with aws.explained(f"delete {repository_name}@{digest}"):
         answer = aws.ecr.batch_delete_image(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
     failures = [it for it in answer.get("failures", []) if it.get("failureCode") != "ImageNotFound"]
     if failures:
         why = str(failures[0].get("failureReason", failures[0]))
-        raise CloudError(f"{repository_name}@{digest} was not deleted.", why, "invoke prune --env ...")
+        raise CloudError(f"{repository_name}@{digest} was not deleted.", why, aws.environment.command("prune"))
 
 
 def password(token: str) -> str:
@@ -164,10 +165,10 @@ def password(token: str) -> str:
     return base64.b64decode(token).decode().partition(":")[2]
 
 
-def _exists(ecr: "ECRClient", repository_name: str) -> bool:
-    with explained(f"look up the repository {repository_name}"):
+def _exists(aws: Aws, repository_name: str) -> bool:
+    with aws.explained(f"look up the repository {repository_name}"):
         try:
-            ecr.describe_repositories(repositoryNames=[repository_name])
+            aws.ecr.describe_repositories(repositoryNames=[repository_name])
         except ClientError as error:
             if error_code(error) == "RepositoryNotFoundException":
                 return False
@@ -175,15 +176,15 @@ def _exists(ecr: "ECRClient", repository_name: str) -> bool:
     return True
 
 
-def _stored(ecr: "ECRClient", image: PushedImage) -> "ImageTypeDef":
-    with explained(f"read the manifest of {image.uri}"):
-        answer = ecr.batch_get_image(
+def _stored(aws: Aws, image: PushedImage) -> "ImageTypeDef":
+    with aws.explained(f"read the manifest of {image.uri}"):
+        answer = aws.ecr.batch_get_image(
             repositoryName=image.repository_name,
             imageIds=[{"imageDigest": image.digest}],
             acceptedMediaTypes=[*MANIFEST_TYPES],
         )
     if not answer["images"]:
         raise BuildError(
-            f"{image.uri} does not exist.", "The registry has no such digest.", "invoke push-image --env ..."
+            f"{image.uri} does not exist.", "The registry has no such digest.", aws.environment.command("push-image")
         )
     return answer["images"][0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from delivery.aws.session import Aws, WaiterError, explained
+from delivery.aws.session import Aws, WaiterError
 from delivery.errors import DeliveryError, UnhealthyError
 
 if TYPE_CHECKING:
@@ -77,20 +77,20 @@ def from_outputs(outputs: dict[str, Any]) -> tuple[Function, ...]:
 
 def read_alias(aws: Aws, function: Function) -> Alias:
     """What the function's alias names. Raises CloudError."""
-    with explained(f"read the alias {function.alias} of {function.name}"):
+    with aws.explained(f"read the alias {function.alias} of {function.name}"):
         return Alias.of(aws.functions.get_alias(FunctionName=function.name, Name=function.alias))
 
 
 def read_commit(aws: Aws, function: Function) -> str:
     """The commit a version was deployed as: Terraform writes it into the description. Raises CloudError."""
-    with explained(f"read version {function.version} of {function.name}"):
+    with aws.explained(f"read version {function.version} of {function.name}"):
         answer = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
     return answer.get("Description", "").removeprefix("commit ")
 
 
 def read_image_uri(aws: Aws, function: Function, version: str) -> str:
     """The image a published version runs, `repository@sha256:...`. Raises CloudError."""
-    with explained(f"read the image of version {version} of {function.name}"):
+    with aws.explained(f"read the image of version {version} of {function.name}"):
         answer = aws.functions.get_function(FunctionName=function.name, Qualifier=version)
     return answer["Code"].get("ImageUri", "")
 
@@ -101,13 +101,13 @@ def publish_version(aws: Aws, function: Function) -> str:
     https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html: "Lambda doesn't publish a version if the
     function's configuration and code haven't changed since the last version."
     """
-    with explained(f"publish {function.name}"):
+    with aws.explained(f"publish {function.name}"):
         return aws.functions.publish_version(FunctionName=function.name)["Version"]
 
 
 def wait_active(aws: Aws, function: Function) -> None:
     """Until Lambda has made the published version ready. Raises UnhealthyError when it cannot, or CloudError."""
-    with explained(f"wait for version {function.version} of {function.name} to become active"):
+    with aws.explained(f"wait for version {function.version} of {function.name} to become active"):
         _wake(aws, function)
         waiter = aws.functions.get_waiter("published_version_active")
         patience: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 120}  # seconds, times
@@ -138,7 +138,7 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
     """
     event = stream_event(query)
     complete = False
-    with explained(f"open the stream of {function.name}:{qualifier}"):
+    with aws.explained(f"open the stream of {function.name}:{qualifier}"):
         answer = aws.streaming(silence).invoke_with_response_stream(
             FunctionName=function.name, Qualifier=qualifier, Payload=json.dumps(event)
         )

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from delivery.aws.function import Function
-from delivery.aws.session import Aws, ClientError, error_code, explained
+from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import CloudError, RefusedError
 
 # Ours, and the one that Terraform's provider adds by itself when it makes a public URL.
@@ -26,7 +26,7 @@ def apply_access(aws: Aws, function: Function) -> bool:
     Idempotent. Raises CloudError.
     """
     public = _public(aws, function)
-    with explained(f"set who may call the URL of {function.name}"):
+    with aws.explained(f"set who may call the URL of {function.name}"):
         if not public:
             for statement in _OPEN:
                 _revoke(aws, function, statement)
@@ -48,25 +48,25 @@ def check_access(aws: Aws, function: Function) -> str:
         raise RefusedError(
             f"Everyone may call {function.name}:{function.alias} in a way that nobody asked for.",
             f"A statement of its policy grants {', '.join(extra)} to `*`, not only through a public URL.",
-            "remove it with `aws lambda remove-permission`, or `invoke deploy --env ...`, which removes its own",
+            f"`aws lambda remove-permission`, or `{aws.environment.command('deploy')}`, which removes its own",
         )
     if missing := [action for action, condition in wanted if (action, condition) not in found]:
         raise CloudError(
             f"The URL of {function.name} is public, and its policy lets nobody in.",
             f"Not granted to `*`: {', '.join(missing)}",
-            "invoke deploy --env ..., which grants both",
+            f"{aws.environment.command('deploy')}, which grants both",
         )
     return "everyone (both statements)" if public else _SIGNED
 
 
 def _public(aws: Aws, function: Function) -> bool:
-    with explained(f"read the URL of {function.name}"):
+    with aws.explained(f"read the URL of {function.name}"):
         config = aws.functions.get_function_url_config(FunctionName=function.name, Qualifier=function.alias)
     return config["AuthType"] == "NONE"
 
 
 def _to_everyone(aws: Aws, function: Function) -> list[dict[str, Any]]:
-    with explained(f"read who may call {function.name}"):
+    with aws.explained(f"read who may call {function.name}"):
         try:
             answer = aws.functions.get_policy(FunctionName=function.name, Qualifier=function.alias)
         except ClientError as error:

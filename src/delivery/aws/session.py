@@ -9,6 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -18,6 +19,7 @@ from botocore.config import Config
 
 from delivery.aws import permissions
 from delivery.errors import CloudError, ConfigurationError
+from delivery.settings import Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -48,8 +50,8 @@ class Aws:
     An empty one is as good as unset, which botocore by itself would not have for a profile.
     """
 
-    def __init__(self, region: str, variables: Mapping[str, str]) -> None:
-        self._region = region
+    def __init__(self, environment: Environment, variables: Mapping[str, str]) -> None:
+        self.environment = environment
         self._variables = variables
         self._clients: dict[str, Any] = {}
 
@@ -66,7 +68,7 @@ class Aws:
 
     @functools.cached_property
     def _identity(self) -> dict[str, str]:
-        with explained("read which account the credentials belong to"):
+        with self.explained("read which account the credentials belong to"):
             found: dict[str, str] = self._client("sts").get_caller_identity()
             return found
 
@@ -100,14 +102,20 @@ class Aws:
         client: LambdaClient = self._make("lambda", config)
         return client
 
+    def explained(self, doing: str) -> AbstractContextManager[None]:
+        """While open, an error of botocore becomes a CloudError that names `doing`; every call is made inside."""
+        return explained(doing, self.environment)
+
     def _client(self, service: str) -> Any:
         if service not in self._clients:
             self._clients[service] = self._make(service, _CONFIG)
         return self._clients[service]
 
     def _make(self, service: str, config: Config) -> Any:
-        with explained("find AWS credentials"), _environment(self._variables):
-            session: Any = boto3.Session(region_name=self._region)  # its stubs want literal names and silent handlers
+        with self.explained("find AWS credentials"), _environment(self._variables):
+            session: Any = boto3.Session(
+                region_name=self.environment.region
+            )  # its stubs want literal names and silent handlers
             session.events.register("needs-retry.lambda", retry_while_updating)
             client: Any = session.client(service, config=config)
             return client
@@ -139,12 +147,12 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained(doing: str) -> Iterator[None]:
+def explained(doing: str, environment: Environment) -> Iterator[None]:
     """Turn what botocore raises into a CloudError that says what could not be done, why, and what to type."""
     try:
         yield
     except exceptions.ClientError as error:
-        raise _refused(doing, error) from error
+        raise _refused(doing, error, environment) from error
     except exceptions.ProfileNotFound as error:
         raise ConfigurationError(str(error), hint="aws configure list-profiles") from error
     except _NO_CREDENTIALS as error:
@@ -153,10 +161,10 @@ def explained(doing: str) -> Iterator[None]:
     except FileNotFoundError as error:  # boto3 reads AWS_WEB_IDENTITY_TOKEN_FILE at the first call
         raise CloudError(f"Could not {doing}: there is no OIDC token.", str(error), _TRUST) from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError, urllib3.exceptions.HTTPError) as error:
-        hint = "check the network and AWS_ENDPOINT_URL, then `invoke doctor --env ...`"
+        hint = f"check the network and AWS_ENDPOINT_URL, then `{environment.command('doctor')}`"
         raise CloudError(f"Could not {doing}: AWS cannot be reached.", str(error), hint) from error
     except exceptions.BotoCoreError as error:
-        raise CloudError(f"Could not {doing}.", str(error), "invoke doctor --env ...") from error
+        raise CloudError(f"Could not {doing}.", str(error), environment.command("doctor")) from error
 
 
 def error_code(error: exceptions.ClientError) -> str:
@@ -164,7 +172,7 @@ def error_code(error: exceptions.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _refused(doing: str, error: exceptions.ClientError) -> CloudError:
+def _refused(doing: str, error: exceptions.ClientError, environment: Environment) -> CloudError:
     name = error_code(error)
     if error.operation_name == "AssumeRoleWithWebIdentity":
         return CloudError(f"Could not {doing}: the role cannot be taken ({name}).", str(error), _TRUST)
@@ -176,7 +184,7 @@ def _refused(doing: str, error: exceptions.ClientError) -> CloudError:
     elif "Throttl" in name or name == "TooManyRequestsException":
         hint = "wait a minute, then run the same command again; it continues where it stopped"
     else:
-        hint = "invoke doctor --env ..."
+        hint = environment.command("doctor")
     return CloudError(f"Could not {doing}: AWS refused ({name}).", str(error), hint)
 
 

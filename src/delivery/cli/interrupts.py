@@ -1,40 +1,32 @@
-"""What an interrupt leaves, in one line that is true to the stage it came in."""
+"""The message of an interrupt: the stage, what it leaves, and the command to type."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-# The stages that change something, the last first: what is true when one was cut off, and when it came to its end.
-_LEFT = {
-    "release": ("the alias may have moved or not, `invoke releases --env ...` says", "the release itself was done"),
-    "canary": ("the old version has all requests again", "the old version has all requests again"),
-    "prune": ("part of what was shown is gone; the rest goes the next time", "what was shown is gone"),
-    "apply": (
-        "Terraform kept in its state what it had done; the alias was not moved",
-        "apply finished; the alias was not moved",
-    ),
-    "copy": ("what was copied stays; nothing runs it", "the image was copied; nothing runs it"),
-    "publish": ("layers may have been pushed; nothing runs them", "the image was pushed; nothing runs it"),
-    "build": ("nothing was pushed", "the image was built; nothing was pushed"),
-    "registry": ("Terraform kept in its state what it had done", "bucket and repositories were made; nothing else"),
-    "bootstrap": ("the state bucket may have been made; nothing else", "nothing but the state bucket was made"),
-}
-_NOTHING = "nothing was changed"
+from delivery.progress import UNCHANGED, Stage
 
 
-def words(reached: Mapping[str, bool], killed: tuple[str, ...], command: str) -> str:
-    """One line: where it was, what is left, and what to type.
+def message(stages: Sequence[Stage], killed: Sequence[str], command: str) -> str:
+    """One line for a person.
 
-    `reached`: stage to whether it ended; `killed`: programs that did not stop when asked; `command`: what was typed.
+    `stages`: those that have begun, in order. `killed`: programs that did not stop in time. `command`: as typed.
     """
-    cut_off = [name for name, ended in reached.items() if not ended]
-    where = f" in {' and '.join(cut_off)}" if cut_off else ""
-    left = next((_LEFT[name][reached[name]] for name in _LEFT if name in reached), _NOTHING)
-    line = f"Interrupted{where}: {left}; run `{command}` again."
+    cut_off = [stage for stage in stages if stage.mark != "✓"]
+    where = f" in {' and '.join(stage.name for stage in cut_off)}" if cut_off else ""
+    line = f"Interrupted{where}: {_left(stages, cut_off)}; run `{command}` again."
     if "terraform" in killed:
-        return f"{line} Terraform had to be killed: `invoke unlock --env ...` looks for the lock it may have left."
+        return f"{line} Terraform was killed and may have left its lock: the next run, or `invoke unlock`, removes it."
     return line
 
 
-# Straight to the terminal: this is said within a signal's handler, where nothing may wait for a lock.
-STILL = (
-    b"\nStill stopping: a tool finishes what it has begun. If this is killed, Terraform goes on and ends by itself.\n"
+def _left(stages: Sequence[Stage], cut_off: Sequence[Stage]) -> str:
+    if not stages:
+        return "no stage had begun"
+    if changes := [stage.interrupted for stage in cut_off if stage.interrupted != UNCHANGED]:
+        return "; ".join(dict.fromkeys(changes))
+    return next((stage.after for stage in reversed(stages) if stage.after), UNCHANGED)
+
+
+# Written in a signal handler, straight to the terminal: a handler must not wait for a lock.
+STILL_STOPPING = (
+    b"\nStill stopping: a tool finishes what it has begun. If this process is killed, Terraform still ends by itself.\n"
 )

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from invoke.context import Context
 
 from delivery import scratch, settings
 from delivery.cli import interrupts, summary
+from delivery.cli.summary import Block, Page
 from delivery.context import Request, RunContext, open_context
-from delivery.errors import Interrupted, naming
+from delivery.errors import Interrupted
 from delivery.process.shell import Shell
 from delivery.progress import Progress, Screen
 
@@ -31,19 +32,30 @@ class Session:
     scratch: Path
     shell: Shell
     progress: Progress
-    opened: list[str | None] = field(default_factory=list)
+    outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Output name to values, for later jobs of a workflow."""
+    blocks: list[Block] = field(default_factory=list)
+
+    def show(self, title: str, lines: Iterable[str]) -> None:
+        """Print lines below the last stage, and put them under `title` on GitHub's page of this task."""
+        block = Block(title, tuple(lines))
+        self.blocks.append(block)
+        for line in block.lines:
+            self.progress.detail(line)
+
+    def output(self, digests: Iterable[str], tags: Iterable[str]) -> None:
+        """Give the digests of images, and the tags of their commits, to later jobs of a workflow."""
+        self.outputs = {"digest": tuple(dict.fromkeys(digests)), "tag": tuple(dict.fromkeys(tags))}
 
     def open(self, environment: str | None, lock_wait: str = "") -> RunContext:
         """The context of one environment. `lock_wait` overrides `terraform.lock_wait` of invoke.yaml.
 
         Raises ConfigurationError, MissingToolError, RefusedError or CloudError.
         """
-        self.opened.append(environment)
         config = self.config
         if lock_wait:
             config = {**config, "terraform": {**(config.get("terraform") or {}), "lock_wait": lock_wait}}
-        with naming(environment or ""):
-            return open_context(Request(self.root, environment, config, self.scratch), self.shell, self.progress)
+        return open_context(Request(self.root, environment, config, self.scratch), self.shell, self.progress)
 
     def environments(self, names: Sequence[str]) -> tuple[str, ...]:
         """The environments with these names; without names, all that a read need not start.
@@ -63,7 +75,7 @@ def session(context: Context, *, quiet: bool = False, root: Path = ROOT) -> Iter
     shell = Shell(os.environ)
     progress = Progress(Screen(stderr=quiet))
     with (
-        shell.forwarding(lambda: _write_to_terminal(interrupts.STILL)),
+        shell.forwarding(lambda: _write_to_terminal(interrupts.STILL_STOPPING)),
         scratch.folder(root / ".deploy", shell) as folder,
         progress.showing(),
     ):
@@ -72,13 +84,13 @@ def session(context: Context, *, quiet: bool = False, root: Path = ROOT) -> Iter
             yield made
 
 
-def message(error: BaseException, environment: str | None) -> str:
+def message(error: BaseException) -> str:
     """The text that a person reads of an error."""
     if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
         return "Interrupted; the same command again continues."
     if not isinstance(error, Interrupted) and not hasattr(error, "exit_code"):
         return repr(error)
-    return str(error).replace("--env ...", f"--env {environment or ''}")
+    return str(error)
 
 
 @contextlib.contextmanager
@@ -87,9 +99,9 @@ def _summary_page(made: Session) -> Iterator[None]:
     try:
         yield
     finally:
-        failure = message(error, next(iter(made.opened), None)) if (error := sys.exception()) else ""
-        page = summary.page(sys.argv[1:], made.progress, failure)
-        summary.publish(os.environ, page, made.progress.facts)
+        failure = message(error) if (error := sys.exception()) else ""
+        page = summary.page(Page(sys.argv[1:], made.progress.stages, made.blocks, made.outputs, failure))
+        summary.write(os.environ, page, made.outputs)
 
 
 @contextlib.contextmanager
@@ -99,7 +111,7 @@ def _interrupt_message(made: Session) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         command = f"invoke {shlex.join(sys.argv[1:])}"
-        raise Interrupted(interrupts.words(made.progress.reached(), made.shell.killed, command)) from error
+        raise Interrupted(interrupts.message(made.progress.begun(), made.shell.killed, command)) from error
 
 
 def _plain(value: Any) -> Any:

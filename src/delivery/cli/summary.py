@@ -9,36 +9,56 @@ import html
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from delivery.errors import ConfigurationError
-from delivery.progress import Progress, Stage
+from delivery.progress import Stage
 
-_OUTPUTS = ("digest", "tag")
 _MOST = 200  # lines of one list; the log has them all
 _WIDEST = 400  # characters of one line; 200 of them are 80 KB of the 1 MiB
 _MARKS = {"success": "✓", "failure": "✗", "cancelled": "✗", "skipped": "-"}
 
 
-def page(typed: Sequence[str], progress: Progress, failure: str = "") -> str:
-    """One task in Markdown: what came out, the plan, where the time went and, after a failure, what to do.
+@dataclass(frozen=True)
+class Block:
+    """A titled list of lines, such as a plan."""
 
-    `typed`: what stood behind `invoke`. `failure`: the message; empty when all went well.
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The content of the page of one task.
+
+    `typed`: the arguments of `invoke`. `failure`: the error message; empty after a success.
     """
-    command = f"invoke {shlex.join(typed)}"
-    parts = [f"### {'✗' if failure else '✓'} {_code(command)}"]
-    if failure:
+
+    typed: Sequence[str]
+    stages: Sequence[Stage] = ()
+    blocks: Sequence[Block] = ()
+    outputs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    failure: str = ""
+
+
+def page(content: Page) -> str:
+    """The page as Markdown: result, outputs, stages with their times, blocks and, after a failure, what to do."""
+    command = f"invoke {shlex.join(content.typed)}"
+    parts = [f"### {'✗' if content.failure else '✓'} {_code(command)}"]
+    if content.failure:
         again = f"Correct that, then re-run the failed jobs, or type `./dev {command}`: it continues where it stopped."
-        parts += [_block("text", failure.splitlines()), again]
-    if progress.facts:
-        parts.append(_table(("", ""), [(name, " ".join(map(_code, found))) for name, found in progress.facts.items()]))
-    if progress.stages:
-        rows = [(stage.mark, stage.name, _plain(stage.result), f"{stage.seconds:.1f} s") for stage in progress.stages]
-        parts.append(_table(("", "stage", "what came out", "time"), rows))
-    if progress.details:
-        parts += ["The plan:", _block("diff", progress.details)]
-    if progress.stages:
-        parts.append(_block("mermaid", _gantt(progress.stages)))
+        parts += [_block("text", content.failure.splitlines()), again]
+    if content.outputs:
+        rows = [(name, " ".join(map(_code, values))) for name, values in content.outputs.items()]
+        parts.append(_table(("", ""), rows))
+    if content.stages:
+        lines = [(stage.mark, stage.name, _plain(stage.result), f"{stage.seconds:.1f} s") for stage in content.stages]
+        parts.append(_table(("", "stage", "result", "time"), lines))
+    for block in content.blocks:
+        parts += [f"{block.title}:", _block("diff", block.lines)]
+    if content.stages:
+        parts.append(_block("mermaid", _gantt(content.stages)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -59,10 +79,10 @@ def jobs(needs: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def publish(environ: Mapping[str, str], page: str, facts: Mapping[str, Sequence[str]]) -> None:
+def write(environ: Mapping[str, str], page: str, outputs: Mapping[str, Sequence[str]]) -> None:
     """Append the page and the outputs to the files that GitHub named, if it did."""
-    outputs = "".join(f"{name}={' '.join(facts[name])}\n" for name in _OUTPUTS if name in facts)
-    for variable, text in (("GITHUB_STEP_SUMMARY", page), ("GITHUB_OUTPUT", outputs)):
+    assignments = "".join(f"{name}={' '.join(values)}\n" for name, values in outputs.items())
+    for variable, text in (("GITHUB_STEP_SUMMARY", page), ("GITHUB_OUTPUT", assignments)):
         if text and environ.get(variable):
             with Path(environ[variable]).open("a", encoding="utf-8") as file:
                 file.write(text)

@@ -33,13 +33,13 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
                 _prepare_process()
                 body(context, *args, **kwargs)
             except KeyboardInterrupt as error:
-                _exit(session.message(error, kwargs.get("env")), INTERRUPTED)
+                _exit(session.message(error), INTERRUPTED)
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                     error = disk_full(str(error))
                 if not hasattr(error, "exit_code"):
                     raise
-                _exit(session.message(error, kwargs.get("env")), error.exit_code)
+                _exit(session.message(error), error.exit_code)
 
         return invoke.tasks.task(**options)(run)
 

@@ -5,7 +5,7 @@ own state in it.
 """
 
 from delivery.aws import ecr
-from delivery.aws.session import ClientError, error_code, explained
+from delivery.aws.session import ClientError, error_code
 from delivery.context import RunContext
 from delivery.errors import CloudError
 from delivery.image import bake
@@ -34,26 +34,28 @@ def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ())
     what `destroy` does not name.
     """
     where = run.settings.environment
-    with run.progress.stage("bootstrap") as stage:
+    left = "the state bucket may have been made; nothing else was changed"
+    with run.progress.stage(
+        "bootstrap", interrupted=left, after="the state bucket exists; nothing else was made"
+    ) as stage:
         if not bucket_exists(run):
             _create_bucket(run, bucket(run))
         stack = execute.init(run.settings, STACK, run.shell, stage.update)
         saved = stages.plan(run, stack, {**variables.common(where), "images": names}, stage.update)
-        stage.done(saved.words()[-1])
-    for words in saved.words()[:-1]:
-        run.progress.line(f"    {words}")
+        stage.done(saved.counts)
     saved.require_harmless(where, destroy)
     return saved
 
 
 def apply(run: RunContext, saved: Plan) -> None:
     """Apply exactly that plan, and say which roles jobs may take. Raises TerraformError or CloudError."""
-    with run.progress.stage("registry") as stage:
+    left = "Terraform recorded in its state what it had changed"
+    with run.progress.stage("registry", interrupted=left, after="the bucket and the repositories exist") as stage:
         if saved.empty:
             stage.done("nothing to do")
         else:
             stages.apply(run, saved, stage.update)
-            stage.done(saved.done())
+            stage.done(saved.applied)
     outputs = state.outputs(run, STACK)
     for name, variable in _ROLES.items():
         if arn := outputs.get(name):
@@ -69,7 +71,7 @@ def bucket(run: RunContext) -> str:
 def bucket_exists(run: RunContext) -> bool:
     """Whether the state bucket is there. Raises CloudError."""
     name = bucket(run)
-    with explained(f"look for the state bucket {name}"):
+    with run.aws.explained(f"look for the state bucket {name}"):
         try:
             run.aws.s3.head_bucket(Bucket=name)
         except ClientError as error:
@@ -85,7 +87,7 @@ def bucket_exists(run: RunContext) -> bool:
 
 def _create_bucket(run: RunContext, name: str) -> None:
     region = run.settings.environment.region
-    with explained(f"create the state bucket {name}"):
+    with run.aws.explained(f"create the state bucket {name}"):
         if region == "us-east-1":  # the one region that may not be named; S3 API, CreateBucket
             run.aws.s3.create_bucket(Bucket=name)
         else:

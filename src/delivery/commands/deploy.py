@@ -20,6 +20,7 @@ from delivery.context import RunContext, require_docker
 from delivery.errors import RefusedError
 from delivery.image import bake, push
 from delivery.process import parallel
+from delivery.progress import UNCHANGED
 from delivery.reference import Image
 from delivery.release import live
 from delivery.release.canary import AliasMove, Step
@@ -35,7 +36,7 @@ def guard(run: RunContext) -> tuple[Image, ...]:
 
     Raises MissingToolError, RefusedError, ConfigurationError or CloudError.
     """
-    with run.progress.stage("guards") as stage:
+    with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         versions = require_docker(run)
         if run.settings.environment.protected:
             _require_commit_of_everyone(run)
@@ -54,12 +55,10 @@ def plan(run: RunContext, images: tuple[Image, ...], destroy: tuple[str, ...] = 
     `destroy`: addresses that may be destroyed although the environment is protected. Raises RefusedError for others.
     """
     pushed, stack = parallel.both(run.shell, lambda: push.push(run, images), lambda: stages.init(run, STACK))
-    with run.progress.stage("plan") as stage:
+    with run.progress.stage("plan", interrupted=UNCHANGED) as stage:
         values = variables.service(run.settings, {image.name: image.uri for image in pushed}, run.commit.tag)
         saved = stages.plan(run, stack, values, stage.update)
-        stage.done(saved.words()[-1])
-    for words in saved.words()[:-1]:
-        run.progress.detail(words)
+        stage.done(saved.counts)
     saved.require_harmless(run.settings.environment, destroy)
     if not saved.empty:
         for image in pushed:
@@ -74,12 +73,13 @@ def apply(run: RunContext, saved: Plan) -> tuple[Function, ...]:
     without a version: it gets one here, and the state learns of it.
     """
 
-    with run.progress.stage("apply") as stage:
+    left = "Terraform recorded in its state what it had changed; the alias was not moved"
+    with run.progress.stage("apply", interrupted=left, after="apply is complete; the alias was not moved") as stage:
         if not saved.empty:
             stages.apply(run, saved, stage.update)
         targets = state.require_functions(run)
         if all(function.publish_version(run.aws, target) == target.version for target in targets):
-            stage.done("nothing to do" if saved.empty else saved.done())
+            stage.done("nothing to do" if saved.empty else saved.applied)
         else:
             stages.refresh(run, saved, stage.update)
             targets = state.require_functions(run)

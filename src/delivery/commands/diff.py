@@ -13,6 +13,7 @@ from delivery.errors import BuildError
 from delivery.image import bake, inspect, push
 from delivery.image.inspect import InspectedImage
 from delivery.process import parallel
+from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
 from delivery.terraform import execute, stages, state, variables
 from delivery.terraform.plan import Plan
@@ -25,11 +26,6 @@ class Live:
     version: str
     commit: str
     image: PushedImage
-
-    @property
-    def short(self) -> str:
-        """The commit as people read it."""
-        return self.commit[:12] + ("-dirty" if self.commit.endswith("-dirty") else "")
 
 
 @dataclass(frozen=True)
@@ -44,20 +40,14 @@ class Change:
     """Newest first; None when git here does not know the commit that is live."""
 
     @property
-    def none(self) -> bool:
-        """Whether what is live is what would be deployed."""
+    def empty(self) -> bool:
+        """Whether the live image is the one that would be deployed."""
         return self.live is not None and self.live.image == self.image
 
-    def words(self) -> tuple[str, ...]:
-        """Lines for people."""
-        if self.live is None:
-            return (f"{self.image.name}: nothing is live; {self.image.short}, {_fetched(self.layers)}",)
-        head = f"{self.image.name}: version {self.live.version} is live, commit {self.live.short}"
-        if self.none:
-            return (f"{head}; the same image would be deployed",)
-        new = {digest: size for digest, size in self.layers.items() if digest not in self.live_layers}
-        told = f"{len(new)} of {len(self.layers)} layers new, {_fetched(new)}"
-        return (head, *_told(self.commits), f"image {self.live.image.short} -> {self.image.short}: {told}")
+    @property
+    def new_layers(self) -> dict[str, int]:
+        """The layers that the live image does not have."""
+        return {digest: size for digest, size in self.layers.items() if digest not in self.live_layers}
 
 
 @dataclass(frozen=True)
@@ -67,31 +57,27 @@ class Difference:
     changes: tuple[Change, ...]
     plan: Plan
 
-    def words(self) -> tuple[str, ...]:
-        """Lines for people; one that says so when it is nothing."""
-        lines = tuple(line for change in self.changes for line in change.words())
-        if self.plan.empty and all(change.none for change in self.changes):
-            return (*lines, "nothing: a deploy would change nothing")
-        return (*lines, *self.plan.words())
+    @property
+    def empty(self) -> bool:
+        """Whether a deploy would change nothing."""
+        return self.plan.empty and all(change.empty for change in self.changes)
 
 
 def compare(run: RunContext) -> Difference:
     """Compare; reads, and builds into a file. Raises what the stages of a deploy would, up to its plan."""
-    with run.progress.stage("guards") as stage:
+    with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         versions = require_docker(run)
         images = bake.images(run.settings, bake.targets(run.settings, run.shell), run.commit)
         stage.done(f"{versions}, commit {run.commit.short}")
     ecr.require_repositories(run.aws, images)
     built, stack = parallel.both(run.shell, lambda: push.preview(run, images), lambda: stages.init(run, state.STACK))
-    with run.progress.stage("compare") as stage:
+    with run.progress.stage("compare", interrupted=UNCHANGED) as stage:
         live = _live(run)
         changes = tuple(_change(run, image, seen, live.get(image.name)) for image, seen in built)
         values = variables.service(run.settings, {image.name: image.uri for image, _ in built}, run.commit.tag)
         plan = execute.plan(replace(stack, locks=False), values, run.scratch, run.shell, stage.update)
         found = Difference(changes, plan)
         stage.done(f"commit {run.commit.short} against what is live")
-    for line in found.words():
-        run.progress.detail(line)
     return found
 
 
@@ -118,13 +104,3 @@ def _change(run: RunContext, image: PushedImage, seen: InspectedImage, live: Liv
 
 def _layers(seen: InspectedImage) -> dict[str, int]:
     return {layer["digest"]: layer["size"] for layer in seen.document["layers"]}
-
-
-def _fetched(layers: dict[str, int]) -> str:
-    return f"{sum(layers.values()) / 1e6:.1f} MB to fetch"
-
-
-def _told(commits: tuple[str, ...] | None) -> tuple[str, ...]:
-    if commits is None:
-        return ("commits: the one that is live is not known here; `git fetch`",)
-    return tuple(f"commit {line}" for line in commits) or ("commits: none that is not live already",)

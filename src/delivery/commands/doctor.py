@@ -54,7 +54,7 @@ def environment_checks(run: RunContext) -> Iterator[tuple[str, Callable[[], str]
 
 def _state(run: RunContext) -> str:
     if not bootstrap.bucket_exists(run):
-        raise CloudError("The state bucket does not exist.", "", "invoke bootstrap --env ...")
+        raise CloudError("The state bucket does not exist.", "", run.settings.environment.command("bootstrap"))
     return bootstrap.bucket(run)
 
 

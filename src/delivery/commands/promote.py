@@ -8,7 +8,6 @@
 Every step looks at what exists first, so a promotion that was cut off anywhere is completed by the next one.
 """
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from delivery import git
@@ -16,9 +15,10 @@ from delivery.aws import distribution, ecr, function, transfer
 from delivery.aws.distribution import Repository
 from delivery.aws.function import Function
 from delivery.context import RunContext
-from delivery.errors import BuildError, ConfigurationError, RefusedError, naming
+from delivery.errors import BuildError, ConfigurationError, RefusedError
 from delivery.image import bake
 from delivery.process import parallel
+from delivery.progress import UNCHANGED
 from delivery.reference import Image, PushedImage
 from delivery.release import history
 from delivery.terraform import state
@@ -35,10 +35,6 @@ class Promotion:
     live: bool
     """Whether the target already serves it."""
 
-    def words(self) -> str:
-        """One line for people."""
-        return f"{self.image.name} {self.image.short}, commit {self.commit[:12]}"
-
 
 def prepare(origin: RunContext, target: RunContext, commit: str | None) -> tuple[Promotion, ...]:
     """What there is to promote, after everything that can be refused; reads only.
@@ -49,13 +45,12 @@ def prepare(origin: RunContext, target: RunContext, commit: str | None) -> tuple
     if origin.settings.environment == target.settings.environment:
         raise ConfigurationError("--from and --to name the same environment.", "", "--to with another one")
     found, serving = parallel.both(origin.shell, lambda: _deployed(origin), lambda: _serving(target))
-    with target.progress.stage("guards") as stage:
-        with _speaking(origin):
-            chosen = [_chosen(origin, one, commit) for one in found]
-        with _speaking(target):
-            promotions = tuple(_planned(target, entry, image, serving) for entry, image in chosen)
-            _require_allowed(target, promotions)
-        stage.done("; ".join(f"{it.words()}, version {it.version}, live and verified" for it in promotions))
+    with target.progress.stage("guards", interrupted=UNCHANGED) as stage:
+        chosen = [_chosen(origin, one, commit) for one in found]
+        promotions = tuple(_planned(target, entry, image, serving) for entry, image in chosen)
+        _require_allowed(target, promotions)
+        versions = (f"{each.image.name} version {each.version} ({each.image.short})" for each in promotions)
+        stage.done(f"live and verified: {', '.join(versions)}")
     return promotions
 
 
@@ -65,32 +60,28 @@ def promote(origin: RunContext, target: RunContext, promotions: tuple[Promotion,
     Raises RefusedError when anything differs, CloudError when a registry refuses or cannot be reached.
     """
     for promotion in promotions:
-        with target.progress.stage("copy") as stage:
-            with _speaking(origin):
-                reading = Repository(ecr.authorize(origin.aws), promotion.image.repository_name)
-                manifest = reading.manifest(promotion.image.digest, distribution.MANIFEST_TYPES)
+        left = "the copied parts stay in the registry; no function runs them"
+        after = "the image was copied; no function runs it"
+        with target.progress.stage("copy", interrupted=left, after=after) as stage:
+            reading = Repository(ecr.authorize(origin.aws), promotion.image.repository_name)
+            manifest = reading.manifest(promotion.image.digest, distribution.MANIFEST_TYPES)
             if manifest is None or manifest.digest != promotion.image.digest:
                 raise BuildError(f"{promotion.image.uri} is gone from the registry.", "", "the same command again")
-            with _speaking(target):
-                writing = Repository(ecr.authorize(target.aws), promotion.goal.repository_name)
-                copied = transfer.copy(reading, writing, manifest, stage.update)
-                ecr.claim(target.aws, promotion.goal, promotion.commit)
-                ecr.tag(target.aws, promotion.goal, "latest")
+            writing = Repository(ecr.authorize(target.aws), promotion.goal.repository_name)
+            copied = transfer.copy(reading, writing, manifest, stage.update)
+            ecr.claim(target.aws, promotion.goal, promotion.commit)
+            ecr.tag(target.aws, promotion.goal, "latest")
             stage.done(f"{promotion.goal.uri.partition('/')[2]} ({copied.words()})")
-        target.progress.fact("digest", promotion.goal.digest)
-        target.progress.fact("tag", promotion.commit)
 
 
 def _deployed(run: RunContext) -> tuple[Function, ...]:
-    with _speaking(run):
-        return state.require_functions(run)
+    return state.require_functions(run)
 
 
 def _serving(run: RunContext) -> dict[str, str]:
     """The digest that is live, by image; nothing where nothing was deployed yet."""
-    with _speaking(run):
-        found = {one: function.read_alias(run.aws, one).version for one in state.functions(run)}
-        return {one.image: function.read_image_uri(run.aws, one, version) for one, version in found.items()}
+    found = {one: function.read_alias(run.aws, one).version for one in state.functions(run)}
+    return {one.image: function.read_image_uri(run.aws, one, version) for one, version in found.items()}
 
 
 def _chosen(run: RunContext, target: Function, commit: str | None) -> tuple[history.HistoryEntry, PushedImage]:
@@ -106,7 +97,7 @@ def _chosen(run: RunContext, target: Function, commit: str | None) -> tuple[hist
         raise RefusedError(
             f"What is live in {where} was built from a work tree with changes: {entry.commit}.",
             "No commit tells what is in it.",
-            "git commit, then `invoke deploy --env ...`",
+            f"git commit, then `{run.settings.environment.command('deploy')}`",
         )
     return entry, image
 
@@ -125,7 +116,3 @@ def _require_allowed(run: RunContext, promotions: tuple[Promotion, ...]) -> None
         if settings.environment.protected:
             git.require_merged(settings.root, promotion.commit, settings.default_branch, run.shell)
         ecr.require_unclaimed(run.aws, promotion.goal, promotion.commit)
-
-
-def _speaking(run: RunContext) -> AbstractContextManager[None]:
-    return naming(run.settings.environment.name)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from delivery.aws import ecr
 from delivery.aws.ecr import StoredImage
 from delivery.aws.function import Function
-from delivery.aws.session import Aws, explained
+from delivery.aws.session import Aws
 from delivery.context import RunContext
 from delivery.errors import RefusedError
+from delivery.progress import UNCHANGED
 from delivery.terraform import state
 
 _LATEST = "latest"  # what was pushed last: somebody may be deploying it now
@@ -42,11 +43,6 @@ class Pruning:
     versions: tuple[str, ...]
     images: tuple[StoredImage, ...]
 
-    def words(self) -> tuple[str, ...]:
-        """One line for each thing."""
-        versions = [f"- version {version} of {self.function.name}" for version in self.versions]
-        return (*versions, *(f"- image {image.digest[:19]} ({', '.join(image.tags)})" for image in self.images))
-
 
 def choose(found: Inventory) -> tuple[tuple[str, ...], tuple[StoredImage, ...]]:
     """Which versions and images can go; never what is live, weighted, released, or newer than what is live.
@@ -70,26 +66,24 @@ def plan(run: RunContext) -> tuple[Pruning, ...]:
     """What can go, of every function; reads only. Raises RefusedError or CloudError."""
     prunings = []
     functions = state.functions(run)
-    with run.progress.stage("look") as stage:
+    with run.progress.stage("list", interrupted=UNCHANGED) as stage:
         for target in functions:
             repository_name = target.image_uri.partition("@")[0].partition("/")[2]
             versions, images = choose(_look(run.aws, target, repository_name))
             prunings.append(Pruning(target, repository_name, versions, images))
         found = tuple(it for it in prunings if it.versions or it.images)
         stage.done(f"can go: {_counts(found)}" if found else "nothing to prune")
-    for pruning in prunings:
-        for line in pruning.words():
-            run.progress.detail(line)
     return found
 
 
 def remove(run: RunContext, prunings: tuple[Pruning, ...]) -> None:
     """Delete what was found, each version before its image. Raises CloudError; what is left goes the next time."""
-    with run.progress.stage("prune") as stage:
+    left = "a part of the list was removed; the next prune removes the rest"
+    with run.progress.stage("prune", interrupted=left, after="the list was removed") as stage:
         for pruning in prunings:
             for version in pruning.versions:
                 stage.update(f"version {version} of {pruning.function.name}")
-                with explained(f"delete version {version} of {pruning.function.name}"):
+                with run.aws.explained(f"delete version {version} of {pruning.function.name}"):
                     run.aws.functions.delete_function(FunctionName=pruning.function.name, Qualifier=version)
             for image in pruning.images:
                 stage.update(f"image {image.digest[:19]}")
@@ -115,7 +109,7 @@ def _look(aws: Aws, target: Function, repository_name: str) -> Inventory:
     images = ecr.list_images(aws, repository_name)
     live, named = "", set()
     versions: list[str] = []
-    with explained(f"list the versions and aliases of {target.name}"):
+    with aws.explained(f"list the versions and aliases of {target.name}"):
         for aliases in aws.functions.get_paginator("list_aliases").paginate(FunctionName=target.name):
             for alias in aliases["Aliases"]:
                 named |= {alias["FunctionVersion"], *alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})}
@@ -125,14 +119,14 @@ def _look(aws: Aws, target: Function, repository_name: str) -> Inventory:
     if not live.isdigit():
         why = f"It names {live or 'nothing'}."
         raise RefusedError(
-            f"The alias {target.alias} of {target.name} names no version.", why, "invoke deploy --env ..."
+            f"The alias {target.alias} of {target.name} names no version.", why, aws.environment.command("deploy")
         )
     digests = {version: _digest(aws, target, version) for version in versions}
     return Inventory(digests, _digest(aws, target, "$LATEST"), live, frozenset(named), images)
 
 
 def _digest(aws: Aws, target: Function, version: str) -> str:
-    with explained(f"read the image of version {version} of {target.name}"):
+    with aws.explained(f"read the image of version {version} of {target.name}"):
         code = aws.functions.get_function(FunctionName=target.name, Qualifier=version)["Code"]
     digest = (code.get("ResolvedImageUri") or code.get("ImageUri", "")).partition("@")[2]
     if not digest:

@@ -16,6 +16,7 @@ from delivery.aws import function
 from delivery.aws.function import Function
 from delivery.context import RunContext
 from delivery.errors import ConfigurationError, RefusedError
+from delivery.progress import UNCHANGED
 from delivery.release import history, live
 from delivery.release.canary import AliasMove, Step
 from delivery.release.history import HistoryEntry
@@ -31,21 +32,28 @@ class Return:
     commit: str
 
     @property
+    def image(self) -> str:
+        """The name of the image."""
+        return self.move.target.image
+
+    @property
+    def version(self) -> str:
+        """The version that will be live."""
+        return self.move.target.version
+
+    @property
     def done(self) -> bool:
-        """Whether there is nothing to do: that version is live already, and alone."""
+        """Whether that version is live already, and alone."""
         return self._live and not self.move.seen.weights
 
-    def words(self) -> str:
-        """One line for people."""
-        target, seen = self.move.target, self.move.seen
-        where = f"{target.image} version {target.version}, commit {self.commit[:12]}"
-        if self.done:
-            return f"{where}, is live"
-        return f"{where}, instead of version {', '.join(seen.weights) if self._live else seen.version}"
+    @property
+    def replaces(self) -> tuple[str, ...]:
+        """The versions that lose their requests."""
+        return tuple(self.move.seen.weights) if self._live else (self.move.seen.version,)
 
     @property
     def _live(self) -> bool:
-        return self.move.target.version == self.move.seen.version
+        return self.version == self.move.seen.version
 
 
 def prepare(run: RunContext, to: str = "") -> tuple[Return, ...]:
@@ -54,10 +62,10 @@ def prepare(run: RunContext, to: str = "") -> tuple[Return, ...]:
     `to`: a version's number, or `image:number` where several functions are deployed. Raises ConfigurationError,
     RefusedError, BuildError, UnhealthyError (nothing is deployed), or CloudError.
     """
-    with run.progress.stage("guards") as stage:
+    with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         targets, version = _wanted(state.require_functions(run), to)
         found = tuple(_return(run, target, version) for target in targets)
-        stage.done("; ".join(one.words() for one in found))
+        stage.done(", ".join(f"{planned.image} version {planned.version}" for planned in found))
     return found
 
 
@@ -86,11 +94,11 @@ def _return(run: RunContext, target: Function, to: str) -> Return:
     seen = function.read_alias(run.aws, target)
     entries = history.read(run.aws, target)
     if to:
-        entry = _named(target, entries, to)
+        entry = _named(run, target, entries, to)
     elif seen.weights:  # to end the canary is all that was asked
-        entry = _named(target, entries, seen.version)
+        entry = _named(run, target, entries, seen.version)
     else:
-        entry = _last(target, entries, seen.version)
+        entry = _last(run, target, entries, seen.version)
     if entry.version == seen.version:
         return Return(AliasMove(replace(target, version=entry.version), seen), entry.commit)
     image = history.require_verified(run.aws, target, entry)
@@ -98,17 +106,20 @@ def _return(run: RunContext, target: Function, to: str) -> Return:
     return Return(AliasMove(chosen, seen, back=True), entry.commit)
 
 
-def _named(target: Function, entries: tuple[HistoryEntry, ...], version: str) -> HistoryEntry:
+def _named(run: RunContext, target: Function, entries: tuple[HistoryEntry, ...], version: str) -> HistoryEntry:
     for entry in entries:
         if int(entry.version) == int(version):
             return entry
     raise RefusedError(
-        f"Version {version} of {target.name} does not exist.", "Nothing was changed.", "invoke releases --env ..."
+        f"Version {version} of {target.name} does not exist.",
+        "Nothing was changed.",
+        run.settings.environment.command("releases"),
     )
 
 
-def _last(target: Function, entries: tuple[HistoryEntry, ...], live: str) -> HistoryEntry:
+def _last(run: RunContext, target: Function, entries: tuple[HistoryEntry, ...], live: str) -> HistoryEntry:
     """The newest that served before the live one, was not rolled back from, and can serve again."""
+    command = run.settings.environment.command
     standing = [entry for entry in entries if entry.standing and entry.version != live]
     for entry in standing:
         if entry.verified:
@@ -118,5 +129,5 @@ def _last(target: Function, entries: tuple[HistoryEntry, ...], live: str) -> His
     raise RefusedError(
         f"There is no release of {target.name} to go back to.",
         lost if standing else f"Nothing is recorded that served before version {live}.",
-        f"invoke rollback --env ... --to {others[0]} (verified, too)" if others else "invoke deploy --env ...",
+        f"{command('rollback', '--to', others[0])} (verified, too)" if others else command("deploy"),
     )

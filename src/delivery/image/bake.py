@@ -15,7 +15,6 @@ from delivery.reference import Image, PushedImage
 from delivery.settings import Settings
 
 FILE = "docker-bake.hcl"
-_DOCTOR = "invoke doctor --env ..."
 # Read by buildx's gha cache; absent in `run:` steps, where buildx then drops the cache without a word.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
 _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
@@ -32,6 +31,11 @@ class Bake:
     variables: Mapping[str, str]
     folder: Path
     output: str
+
+    @property
+    def environment(self) -> str:
+        """The name of the environment that the images are for."""
+        return self.variables["ENVIRONMENT"]
 
     @property
     def metadata(self) -> Path:
@@ -124,7 +128,7 @@ def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -
     entitled = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
     result = shell.run(bake.command(root, entitled), on_line)
     if result.code:
-        raise _failure(log, _last(result.stderr) or f"docker ended with {result.code}", bake.output)
+        raise _failure(log, _last(result.stderr) or f"docker ended with {result.code}", bake)
     metadata = json.loads(bake.metadata.read_text())
     return {name: metadata[name].get("containerimage.digest", "") for name in bake.targets}, log.counts()
 
@@ -137,10 +141,11 @@ def pushed_images(images: tuple[Image, ...], digests: Mapping[str, str]) -> tupl
         raise BuildError("buildx built, but reports no digest.", str(error), "update buildx") from error
 
 
-def _failure(log: BuildLog, last: str, output: str) -> Exception:
+def _failure(log: BuildLog, last: str, bake: Bake) -> Exception:
     step, why = log.failure()
+    doctor = f"invoke doctor --env {bake.environment}"
     why = why or last
-    correct = "correct the Dockerfile, then `invoke build-image --env ...`"
+    correct = "correct the Dockerfile, then run the same command again"
     if log.failed_in == "base":
         return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
     if log.failed_in == "step":
@@ -157,18 +162,19 @@ def _failure(log: BuildLog, last: str, output: str) -> Exception:
         hint = "`docker buildx create --use`, the containerd image store, or INVOKE_BUILD_CACHE=none"
         return ConfigurationError("build.cache cannot work with this engine and builder.", why, hint)
     if "failed to push" in why or "failed to authorize" in why:
-        return _refused(why)
-    what = "The image could not be pushed." if output == "push" else "The image does not build."
-    return BuildError(what, why, correct if "dockerfile" in why.lower() else _DOCTOR)
+        return _refused(why, bake.environment)
+    what = "The image could not be pushed." if bake.output == "push" else "The image does not build."
+    return BuildError(what, why, correct if "dockerfile" in why.lower() else doctor)
 
 
-def _refused(why: str) -> CloudError:
+def _refused(why: str, environment: str) -> CloudError:
     if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
-        return CloudError("The repository does not exist.", why, "invoke bootstrap --env ...")
+        return CloudError("The repository does not exist.", why, f"invoke bootstrap --env {environment}")
     if "failed to do request" in why:  # containerd's words where there was no answer at all
         return CloudError("The registry cannot be reached.", why, "check the network, then run the same command again")
     actions = permissions.missing(why)
-    return CloudError("The registry refused the push.", why, permissions.hint(actions) if actions else _DOCTOR)
+    doctor = f"invoke doctor --env {environment}"
+    return CloudError("The registry refused the push.", why, permissions.hint(actions) if actions else doctor)
 
 
 def _last(text: str, lines: int = 5) -> str:

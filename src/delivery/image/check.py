@@ -18,7 +18,7 @@ LAYERS = (
 )
 LARGEST = 10 * 1024**3  # bytes, ibid.: "maximum uncompressed image size of 10 GB, including all layers"
 LARGEST_MANIFEST = 25_400  # bytes, ibid.
-_DOCKERFILE = "correct the Dockerfile, then `invoke build-image --env ...`"
+_DOCKERFILE = "correct the Dockerfile, then run the same command again"
 
 
 def require(image: InspectedImage, platform: str) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from delivery.errors import CloudError, ConfigurationError
 from delivery.process.shell import Command, Shell
+from delivery.settings import Environment
 
 
 @contextlib.contextmanager
-def logged_in(folder: Path, registry: str, password: str, shell: Shell) -> Iterator[Shell]:
+def logged_in(folder: Path, environment: Environment, password: str, shell: Shell) -> Iterator[Shell]:
     """A shell whose docker is logged in, through a private DOCKER_CONFIG that is gone afterwards.
 
     `docker login` would leave the password in ~/.docker/config.json. The password goes in over stdin only.
@@ -20,12 +21,14 @@ def logged_in(folder: Path, registry: str, password: str, shell: Shell) -> Itera
     config = folder / "docker"
     config.mkdir(mode=0o700, parents=True, exist_ok=True)
     private = {**client_variables(config, shell), "DOCKER_CONFIG": str(config)}
-    argv = ("docker", "login", "--username", "AWS", "--password-stdin", registry)
+    argv = ("docker", "login", "--username", "AWS", "--password-stdin", environment.registry)
     try:
         result = shell.run(Command(argv, stdin=password, variables=private))
         if result.code:
             raise CloudError(
-                f"The registry {registry} refused the login.", result.stderr.strip(), "invoke doctor --env ..."
+                f"The registry {environment.registry} refused the login.",
+                result.stderr.strip(),
+                environment.command("doctor"),
             )
         yield shell.with_variables(private)
     finally:

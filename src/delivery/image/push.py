@@ -20,10 +20,12 @@ from delivery.process.shell import Shell
 from delivery.progress import Update
 from delivery.reference import Image, PushedImage
 
+_BUILT = "the image was built; nothing was pushed"
+
 
 def build(run: RunContext, images: tuple[Image, ...]) -> str:
     """Build into the local engine, without pushing; returns the counts of steps in words."""
-    with _docker(run) as shell, run.progress.stage("build") as stage:
+    with _docker(run) as shell, run.progress.stage("build", interrupted="nothing was pushed") as stage:
         _, counts = bake.build(_bake(run, images, "load"), run.settings.root, shell, stage.update)
         stage.done(counts)
     return counts
@@ -38,18 +40,17 @@ def push(run: RunContext, images: tuple[Image, ...]) -> tuple[PushedImage, ...]:
     missing = tuple(image for image in images if image.name not in known)
     with _docker(run) if missing else contextlib.nullcontext(run.shell) as shell:
         checked = _checked(run, missing, shell) if missing else ()
-        with run.progress.stage("publish") as stage:
+        left = "layers may have been pushed; no function runs them"
+        with run.progress.stage(
+            "push", interrupted=left, after="the image is in the registry; no function runs it"
+        ) as stage:
             told = [_reused(run, tuple(known.values()))] if known else []
             if checked:
                 _push(run, missing, tuple(image for image, _ in checked), shell, stage.update)
                 sizes = ", ".join(seen.words() for _, seen in checked)
                 told.append(f"{_names(*(image for image, _ in checked))} ({sizes})")
             stage.done("; ".join(told))
-    result = tuple(sorted((*known.values(), *(image for image, _ in checked)), key=lambda image: image.name))
-    for image in result:
-        run.progress.fact("digest", image.digest)
-    run.progress.fact("tag", run.commit.tag)
-    return result
+    return tuple(sorted((*known.values(), *(image for image, _ in checked)), key=lambda image: image.name))
 
 
 def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[tuple[PushedImage, InspectedImage], ...]:
@@ -93,11 +94,11 @@ def _checked(
 ) -> tuple[tuple[PushedImage, InspectedImage], ...]:
     """Each image as it would be pushed, with what the gate saw of it."""
     archive = _bake(run, images, "archive")
-    with run.progress.stage("build") as stage:
+    with run.progress.stage("build", interrupted="nothing was pushed", after=_BUILT) as stage:
         digests, counts = bake.build(archive, run.settings.root, shell, stage.update)
         stage.done(counts)
     intended = bake.pushed_images(images, digests)
-    with run.progress.stage("gate") as stage:
+    with run.progress.stage("check", interrupted="nothing was pushed") as stage:
         found = []
         for image in intended:
             stage.update(f"looking at {image.name}")
@@ -142,5 +143,5 @@ def _bake(run: RunContext, images: tuple[Image, ...], output: str) -> Bake:
 def _docker(run: RunContext) -> Iterator[Shell]:
     """A shell whose docker is logged in to the environment's registry, which has the cache too."""
     access = ecr.authorize(run.aws)
-    with login.logged_in(run.scratch, run.settings.environment.registry, access.password, run.shell) as shell:
+    with login.logged_in(run.scratch, run.settings.environment, access.password, run.shell) as shell:
         yield shell

@@ -4,7 +4,7 @@ Every change names what was seen before (`RevisionId`): of two people at once, t
 """
 
 from delivery.aws.function import Alias, Function, read_alias
-from delivery.aws.session import Aws, ClientError, error_code, explained
+from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import RefusedError
 
 
@@ -24,17 +24,17 @@ def share(aws: Aws, function: Function, seen: Alias, share: float) -> Alias:
     return _update(aws, function, seen, seen.version, {function.version: share})
 
 
-def moved_by_other(function: Function, seen: Alias) -> RefusedError:
+def moved_by_other(aws: Aws, function: Function, seen: Alias) -> RefusedError:
     """What to say of an alias that is no longer as it was `seen`."""
     return RefusedError(
         f"The alias {function.alias} was moved by somebody else meanwhile.",
         f"It named version {seen.version} when version {function.version} was to become live.",
-        "invoke releases --env ..., then the same command again if that is still what you want",
+        f"{aws.environment.command('releases')}, then the same command again if that is still what you want",
     )
 
 
 def _update(aws: Aws, function: Function, seen: Alias, version: str, weights: dict[str, float]) -> Alias:
-    with explained(f"move the alias {function.alias} of {function.name}"):
+    with aws.explained(f"move the alias {function.alias} of {function.name}"):
         try:
             answer = aws.functions.update_alias(
                 FunctionName=function.name,
@@ -48,6 +48,6 @@ def _update(aws: Aws, function: Function, seen: Alias, version: str, weights: di
                 raise
             now = read_alias(aws, function)
             if (now.version, now.weights) != (version, weights):
-                raise moved_by_other(function, seen) from error
+                raise moved_by_other(aws, function, seen) from error
             return now  # our own move: its answer was lost, and botocore sent it again
     return Alias.of(answer)

@@ -73,7 +73,7 @@ def shifted(run: RunContext, moves: tuple[AliasMove, ...], steps: tuple[Step, ..
     served = tuple(move for move in moves if move.seen.version == move.target.version)
     shifting = tuple(move for move in moves if move not in served)
     with _returning(run, shifting):
-        with run.progress.stage("canary") as stage:
+        with run.progress.stage("canary", interrupted="the old version has all requests again") as stage:
             looks, began = 0, clock.now()
             for step in steps if shifting else ():
                 shifting = tuple(replace(one, seen=_share(run, one, step)) for one in shifting)
@@ -112,7 +112,7 @@ def _hold(run: RunContext, moves: tuple[AliasMove, ...], step: Step, began: date
 def _look(run: RunContext, move: AliasMove, step: Step, began: datetime) -> None:
     target = move.target
     if function.read_alias(run.aws, target).revision != move.seen.revision:
-        raise alias.moved_by_other(target, move.seen)
+        raise alias.moved_by_other(run.aws, target, move.seen)
     if found := metrics.failures(run.aws, target, began):
         counts = ", ".join(f"{count} {name}" for name, count in found.items())
         what = f"Version {target.version} of {target.name} fails with {step.share * 100:.4g}% of the requests: {counts}"
@@ -145,7 +145,7 @@ def _returned(run: RunContext, move: AliasMove) -> str | DeliveryError:
             seen = return_requests(run, target, seen)
     except DeliveryError as error:
         what = f"The alias {target.alias} of {target.name} may still share its requests with version {target.version}."
-        return CloudError(what, str(error), "invoke rollback --env ..., which returns them")
+        return CloudError(what, str(error), f"{run.settings.environment.command('rollback')}, which returns them")
     return f"The alias {target.alias} names version {seen.version} alone."
 
 

@@ -1,13 +1,12 @@
 """What was released, from what AWS itself records: versions, their descriptions, and tags in ECR."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from delivery.aws import ecr, function
 from delivery.aws.function import Alias, Function
-from delivery.aws.session import Aws, explained
+from delivery.aws.session import Aws
 from delivery.errors import BuildError, RefusedError
 from delivery.reference import PushedImage
 from delivery.release import records
@@ -42,39 +41,10 @@ class HistoryEntry:
         """Whether its stream was verified, and its image still exists: a release tag names it."""
         return bool(self.digest) and self.released == self.digest
 
-    def state(self) -> str:
-        """One word, or a few."""
-        if self.live:
-            words = "live" if self.weight == 1 else f"live ({self.weight * 100:.4g}%)"
-            return f"{words}, rolled back from {self.made_live.after}" if self._returned_to else words
-        if self.weight:
-            return f"canary ({self.weight * 100:.4g}%)"
-        if self.given_up:
-            return "canary given up"
-        if self.undone:
-            return f"rolled back to {self.undone}"
-        return "verified" if self.verified else "not verified"
-
-    def document(self) -> dict[str, object]:
-        """For `--json`."""
-        return {
-            "version": self.version,
-            "commit": self.commit,
-            "digest": self.digest,
-            "published": self.published_at,
-            "verified": self.verified,
-            "live": self.live,
-            "weight": self.weight,
-            "live_since": self.made_live.at,
-            "by": self.made_live.who,
-            "canary_given_up": self.given_up,
-            "rolled_back_from": self.made_live.after if self._returned_to else "",
-            "rolled_back_to": self.undone,
-        }
-
     @property
-    def _returned_to(self) -> bool:
-        return self.made_live.kind == records.ROLLBACK
+    def returned_from(self) -> str:
+        """The version that a rollback to this one replaced; empty if it became live in another way."""
+        return self.made_live.after if self.made_live.kind == records.ROLLBACK else ""
 
 
 def read(aws: Aws, target: Function) -> tuple[HistoryEntry, ...]:
@@ -82,7 +52,7 @@ def read(aws: Aws, target: Function) -> tuple[HistoryEntry, ...]:
     tags = ecr.tags(aws, _repository(target))
     alias = function.read_alias(aws, target)
     found: list[Mapping[str, Any]] = []
-    with explained(f"list the versions of {target.name}"):
+    with aws.explained(f"list the versions of {target.name}"):
         pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=target.name)
         for page in pages:
             found += [dict(version) for version in page["Versions"] if version["Version"].isdigit()]
@@ -114,7 +84,9 @@ def require_verified(aws: Aws, target: Function, entry: HistoryEntry) -> PushedI
     if not ecr.exists(aws, image):
         why = f"Version {entry.version} of {target.name} runs it."
         raise BuildError(
-            f"{image.uri} is gone from the registry.", why, "invoke deploy --env ..., which builds it again"
+            f"{image.uri} is gone from the registry.",
+            why,
+            f"{aws.environment.command('deploy')}, which builds it again",
         )
     if entry.released != image.digest:
         tags = (
@@ -126,29 +98,9 @@ def require_verified(aws: Aws, target: Function, entry: HistoryEntry) -> PushedI
         raise RefusedError(
             f"Version {entry.version} of {target.name} {is_live} never verified.",
             f"In {image.repository_name}, {tags}.",
-            "invoke deploy --env ..., which verifies before it makes a version live",
+            f"{aws.environment.command('deploy')}, which verifies before it makes a version live",
         )
     return image
-
-
-def table(entries: tuple[HistoryEntry, ...]) -> tuple[str, ...]:
-    """The history as aligned lines, a heading first."""
-    heads = ("version", "published (UTC)", "commit", "image", "made live (UTC)", "by", "state")
-    rows = [heads]
-    for entry in entries:
-        commit = entry.commit[:12] + ("-dirty" if entry.commit.endswith("-dirty") else "")
-        event = entry.made_live
-        when = [text[:19].replace("T", " ") for text in (entry.published_at, event.at)]
-        rows.append((entry.version, when[0], commit, entry.digest[:19], when[1], event.who, entry.state()))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
-    return tuple(
-        "  ".join((cell or "-").ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def document(found: Mapping[str, tuple[HistoryEntry, ...]]) -> str:
-    """The histories of all functions as JSON, by image."""
-    return json.dumps({image: [entry.document() for entry in entries] for image, entries in found.items()}, indent=2)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,19 @@ from delivery.aws import ecr, function, function_url
 from delivery.aws.function import Alias, Function
 from delivery.context import RunContext
 from delivery.errors import UnhealthyError
+from delivery.progress import UNCHANGED
 from delivery.release import alias, canary, history, records, verify
 from delivery.release.canary import AliasMove, Step
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A version whose stream was verified, with the digest of its image and its commit."""
+
+    image: str
+    version: str
+    digest: str
+    commit: str
 
 
 @dataclass(frozen=True)
@@ -26,17 +37,18 @@ class Release:
     environment: str
     image: str
     version: str
+    digest: str
     url: str
     public: bool
     verified_at: datetime
 
 
-def verify_version(run: RunContext, target: Function) -> None:
+def verify_version(run: RunContext, target: Function) -> Verified:
     """Verify one version's stream: it has to name the commit it was deployed as.
 
     Raises UnhealthyError; the alias has not moved then.
     """
-    with run.progress.stage("verify") as stage:
+    with run.progress.stage("verify", interrupted=UNCHANGED) as stage:
         stage.update(f"waiting for version {target.version}")
         function.wait_active(run.aws, target)
         stage.update(f"opening the stream of version {target.version}")
@@ -47,8 +59,7 @@ def verify_version(run: RunContext, target: Function) -> None:
             error.why = f"{error.why}\nThe alias {target.alias} was not moved.".strip()
             raise
         stage.done(f"{target.image} version {target.version}: {health.words()}")
-    run.progress.fact("digest", target.digest)
-    run.progress.fact("tag", commit)
+    return Verified(target.image, target.version, target.digest, commit)
 
 
 def end_canary(run: RunContext, target: Function, seen: Alias) -> Alias:
@@ -72,15 +83,11 @@ def make_live(run: RunContext, moves: tuple[AliasMove, ...], steps: tuple[Step, 
         return tuple(_made_live(run, move) for move in left)
 
 
-def words(released: Release) -> str:
-    """A release, and what to type to see it."""
-    see = f"curl -N {released.url}" if released.public else f"./dev invoke stream --env {released.environment}"
-    return f"{released.image} version {released.version} streams:\n  {see}"
-
-
 def _made_live(run: RunContext, move: AliasMove) -> Release:
     target, seen = move.target, move.seen
-    with run.progress.stage("release") as stage:
+    shown_by = run.settings.environment.command("releases")
+    left = f"the alias may or may not have moved: `{shown_by}` shows it"
+    with run.progress.stage("release", interrupted=left, after="the release is complete") as stage:
         moves = seen.version != target.version
         _catch_up(run, move, who=records.UNKNOWN if moves else run.aws.caller())
         if moves:
@@ -91,7 +98,7 @@ def _made_live(run: RunContext, move: AliasMove) -> Release:
         moved = f"{seen.version} -> {target.version}" if moves else target.version
         stage.done(f"alias {target.alias}: version {moved}, open to {'everyone' if public else 'signed requests'}")
     where = run.settings.environment.name
-    return Release(where, target.image, target.version, target.stream_url, public, clock.now())
+    return Release(where, target.image, target.version, target.digest, target.stream_url, public, clock.now())
 
 
 def _catch_up(run: RunContext, move: AliasMove, who: str) -> None:
@@ -103,7 +110,7 @@ def _catch_up(run: RunContext, move: AliasMove, who: str) -> None:
     if before == serving:
         return
     if function.read_alias(run.aws, move.target).revision != move.seen.revision:
-        raise alias.moved_by_other(move.target, move.seen)
+        raise alias.moved_by_other(run.aws, move.target, move.seen)
     _record(run, move, records.tag_name(records.kind(serving, before), serving, before, who))
 
 

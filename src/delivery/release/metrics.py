@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from delivery import clock
 from delivery.aws.function import Function
-from delivery.aws.session import Aws, explained
+from delivery.aws.session import Aws
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
@@ -41,7 +41,7 @@ def failures(aws: Aws, target: Function, since: datetime) -> Mapping[str, int]:
         }
         for name in _METRICS
     ]
-    with explained(f"read the metrics of {target.name}:{target.alias}"):
+    with aws.explained(f"read the metrics of {target.name}:{target.alias}"):
         answer = aws.cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=since, EndTime=clock.now())
     found = {result["Id"]: int(sum(result["Values"])) for result in answer["MetricDataResults"]}
     return {name: count for name in _METRICS if (count := found[name.lower()])}

@@ -11,6 +11,7 @@ from typing import Any
 
 from delivery.aws import permissions
 from delivery.errors import NO_SPACE, DeliveryError, LockedError, TerraformError, disk_full
+from delivery.terraform.plan import Stack
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
 # The lock's fields as Terraform prints them; statemgr.LockInfo in hashicorp/terraform.
@@ -53,41 +54,43 @@ class Diagnostics:
         """Whether the run failed because no provider could be fetched."""
         return any(error["summary"] in _NO_PROVIDER for error in self.errors)
 
-    def error(self, doing: str, stack: str) -> DeliveryError:
-        """The failure in our words, where it is a known one. `doing`: a verb; `stack`: the root module's name."""
-        text = "\n".join(_text(error) for error in self.errors) or "\n".join(self.other[-5:])
+    def error(self, doing: str, stack: Stack) -> DeliveryError:
+        """The failure in our words, where it is a known one. `doing`: a verb; `stack`: the root module."""
+        text = "\n".join(_text(error, stack) for error in self.errors) or "\n".join(self.other[-5:])
         if re.search(r"ExpiredToken|InvalidClientTokenId", text):  # S3 says it with 403, as if an action were refused
             hint = "`aws sso login` (or renew the credentials), then run the same command again"
-            return TerraformError(f"The credentials expired before Terraform could {doing} {stack}.", text, hint)
+            return TerraformError(f"The credentials expired before Terraform could {doing} {stack.name}.", text, hint)
         if NO_SPACE in text:
             return disk_full(text)
         if actions := permissions.missing(text):  # before the lock, which may be what cannot be written
-            return TerraformError(f"Terraform may not {doing} {stack}: {actions}", text, permissions.hint(actions))
+            return TerraformError(f"Terraform may not {doing} {stack.name}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
             return _locked(text, stack)
         if "Saved plan is stale" in text:
-            what = f"The plan of {stack} is stale: somebody else changed it meanwhile."
+            what = f"The plan of {stack.name} is stale: somebody else changed it meanwhile."
             return TerraformError(what, "Nothing was applied.", "run the same again, which plans anew")
         if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):
-            return TerraformError("The state bucket does not exist.", text, "invoke bootstrap --env ...")
+            return TerraformError(
+                "The state bucket does not exist.", text, f"invoke bootstrap --env {stack.environment}"
+            )
         if self.providers_unreachable:
             hint = "check the network, or unpack the provider below a folder named registry.terraform.io"
             return TerraformError("Terraform's provider cannot be fetched, and no local mirror has it.", text, hint)
         return TerraformError(
-            f"Terraform could not {doing} {stack}.", text, "correct what it names, run the same again"
+            f"Terraform could not {doing} {stack.name}.", text, "correct what it names, run the same again"
         )
 
 
-def _text(error: dict[str, Any]) -> str:
+def _text(error: dict[str, Any], stack: Stack) -> str:
     where = f" ({error['address']})" if error.get("address") else ""
     detail = error.get("detail", "").strip()
     if _UNRELEASED in error["summary"]:  # what follows advises `force-unlock`, which the next run here does by itself
-        left = "The next run from this checkout removes it, elsewhere `invoke unlock --env ...` does."
+        left = f"The next run from this checkout removes it, elsewhere `{stack.unlock}` does."
         detail = f"{detail.partition('Lock Info')[0].strip()}\n{left}"
     return f"{error['summary']}{where}" + (f": {detail}" if detail else "")
 
 
-def _locked(text: str, stack: str) -> LockedError:
+def _locked(text: str, stack: Stack) -> LockedError:
     lock = dict(_LOCK.findall(text))
     who, since = lock.get("Who", "somebody"), lock.get("Created", "an unknown time")
     return locked(stack, f"{who} since {since} ({operation(lock.get('Operation', ''))})")
@@ -98,10 +101,10 @@ def operation(name: str) -> str:
     return name.removeprefix("OperationType").lower() or "an operation"
 
 
-def locked(stack: str, holder: str) -> LockedError:
+def locked(stack: Stack, holder: str) -> LockedError:
     """The failure of a run that found the state locked; `holder`: who, since when, what for."""
     return LockedError(
         f"The state is locked by {holder}.",
         "Two runs at once would overwrite each other.",
-        f"--lock-wait 5m waits for that run; if it is dead: invoke unlock --env ... --stack {stack}",
+        f"--lock-wait 5m waits for that run; if it is dead: {stack.unlock}",
     )

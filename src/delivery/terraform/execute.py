@@ -44,7 +44,7 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
     if not found or log.providers_unreachable:
         log = _run(stack, arguments, shell, update)
     if log.errors:
-        raise log.error("initialise", name)
+        raise log.error("initialise", stack)
     stack.initialised.write_text(inputs)
     return stack
 
@@ -68,7 +68,7 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
     run, lock = (_lock_and_run, ()) if stack.locks else (_run, ("-lock=false",))
     log = run(stack, (*arguments, f"-var-file={values}", *lock), shell, update)
     if log.errors:
-        raise log.error("plan", stack.name)
+        raise log.error("plan", stack)
     if log.code != _CHANGES:
         return Plan(stack, file, (), (), (), empty=True)
     shown = shell.run(stack.command("show", "-json", str(file)))
@@ -81,7 +81,7 @@ def apply(saved: Plan, shell: Shell, update: Update) -> None:
     """Apply exactly what was planned. Raises TerraformError."""
     log = _lock_and_run(saved.stack, ("apply", "-json", "-input=false", str(saved.file)), shell, update)
     if log.errors:
-        raise _with_state(log.error("apply", saved.stack.name), saved.stack.folder / "errored.tfstate")
+        raise _with_state(log.error("apply", saved.stack), saved.stack.folder / "errored.tfstate")
 
 
 def refresh(saved: Plan, shell: Shell, update: Update) -> None:
@@ -92,7 +92,7 @@ def refresh(saved: Plan, shell: Shell, update: Update) -> None:
         stack, ("apply", "-refresh-only", "-auto-approve", "-json", "-input=false", *files), shell, update
     )
     if log.errors:
-        raise log.error("refresh", stack.name)
+        raise log.error("refresh", stack)
 
 
 def _values(folder: Path, stack: Stack) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from delivery import clock
-from delivery.aws.session import Aws, ClientError, error_code, explained
+from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import LockedError, RefusedError, TerraformError
 from delivery.process.shell import Shell
 from delivery.progress import Update
@@ -52,7 +52,7 @@ class Lock:
 def read(aws: Aws, stack: Stack) -> Lock | None:
     """The lock of an initialised root module, None when nobody holds it. Raises CloudError."""
     backend = json.loads((stack.data / "terraform.tfstate").read_text())["backend"]["config"]
-    with explained(f"read the state lock of {stack.name}"):
+    with aws.explained(f"read the state lock of {stack.name}"):
         try:
             body = aws.s3.get_object(Bucket=backend["bucket"], Key=f"{backend['key']}.tflock")["Body"].read()
         except ClientError as error:
@@ -88,14 +88,14 @@ def _wait(aws: Aws, stack: Stack, shell: Shell, update: Update, began: float) ->
             return
         waited = clock.monotonic() - began
         if waited >= stack.lock_wait:
-            raise diagnostics.locked(stack.name, found.words())
+            raise diagnostics.locked(stack, found.words())
         update(f"waited {waited:.0f} of {stack.lock_wait:.0f} s for {found.words()}")
         clock.pause(_LOOK)
 
 
 def require_holder_gone(found: Lock, stack: Stack, shell: Shell) -> None:
     """Raises RefusedError while the holder may still be alive."""
-    hint = f"wait for it; or look yourself, then: invoke unlock --env ... --stack {stack.name} --lock {found.id}"
+    hint = f"wait for it; or look yourself, then: {stack.unlock} --lock {found.id}"
     if found.here and PROC.is_dir():
         if pids := _terraforms(found, stack, shell):
             what = f"The lock is held by {found.words()}, on this machine, and that may still run."
@@ -116,7 +116,7 @@ def release(aws: Aws, stack: Stack, named: str, shell: Shell) -> str:
     if found is None:
         return f"There is no lock on {stack.name}: nobody is changing it."
     if named and named != found.id:
-        hint = f"look at it, then: invoke unlock --env ... --stack {stack.name}"
+        hint = f"look at it, then: {stack.unlock}"
         raise RefusedError(f"The lock is another one: {found.id}.", f"It is held by {found.words()}.", hint)
     if not named:
         require_holder_gone(found, stack, shell)
@@ -129,7 +129,7 @@ def remove(stack: Stack, found: Lock, shell: Shell) -> None:
     result = shell.run(stack.command("force-unlock", "-no-color", "-force", found.id))
     if result.code:
         why = result.stderr.strip()
-        raise TerraformError(f"The lock {found.id} was not removed.", why, "invoke unlock --env ...")
+        raise TerraformError(f"The lock {found.id} was not removed.", why, stack.unlock)
     stack.unfinished.unlink(missing_ok=True)
 
 

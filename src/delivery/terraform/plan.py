@@ -25,6 +25,11 @@ class Stack:
     """Whether a plan takes the state's lock; who only looks need not."""
 
     @property
+    def unlock(self) -> str:
+        """The command that looks for the state lock of this root module."""
+        return f"invoke unlock --env {self.environment} --stack {self.name}"
+
+    @property
     def unfinished(self) -> Path:
         """When a run that takes the lock began, in UTC; gone once it ended and left no lock."""
         return self.data / "unfinished"
@@ -68,10 +73,9 @@ class Plan:
                 f"keep them in infrastructure/{self.stack.name}, or name each: --destroy '{unnamed[0]}'",
             )
 
-    def words(self) -> tuple[str, ...]:
-        """One line a change, the summary last."""
-        if self.empty:
-            return ("no changes: the infrastructure is as described",)
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """One line for each change, as `sign verb address`."""
         signs = (
             ("= adopt", self.imports),
             ("+ create", self.creates),
@@ -79,12 +83,18 @@ class Plan:
             ("- delete", self.deletes),
             ("? forget", self.forgets),
         )
-        lines = [f"{sign} {address}" for sign, addresses in signs for address in addresses]
-        counts = f"{len(self.creates)} to create, {len(self.updates)} to update, {len(self.deletes)} to delete"
-        return (*lines, counts)
+        return tuple(f"{sign} {address}" for sign, addresses in signs for address in addresses)
 
-    def done(self) -> str:
-        """What applying it did."""
+    @property
+    def counts(self) -> str:
+        """How many resources it creates, updates and deletes."""
+        if self.empty:
+            return "no changes: the infrastructure is as described"
+        return f"{len(self.creates)} to create, {len(self.updates)} to update, {len(self.deletes)} to delete"
+
+    @property
+    def applied(self) -> str:
+        """The same counts, once the plan was applied."""
         return f"{len(self.creates)} created, {len(self.updates)} updated, {len(self.deletes)} deleted"
 
 

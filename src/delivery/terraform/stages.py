@@ -4,14 +4,14 @@ import functools
 from collections.abc import Mapping
 
 from delivery.context import RunContext
-from delivery.progress import Update
+from delivery.progress import UNCHANGED, Update
 from delivery.terraform import execute, lock
 from delivery.terraform.plan import Plan, Stack
 
 
 def init(run: RunContext, name: str) -> Stack:
     """Initialise `infrastructure/<name>` in a stage of its own. Raises TerraformError."""
-    with run.progress.stage("init") as stage:
+    with run.progress.stage("init", interrupted=UNCHANGED) as stage:
         stack = execute.init(run.settings, name, run.shell, stage.update)
         stage.done(f"terraform is ready for {run.settings.environment.name}")
     return stack

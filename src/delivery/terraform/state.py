@@ -10,7 +10,7 @@ from typing import Any
 
 from delivery.aws import function
 from delivery.aws.function import Function
-from delivery.aws.session import ClientError, error_code, explained
+from delivery.aws.session import ClientError, error_code
 from delivery.context import RunContext
 from delivery.errors import ConfigurationError, TerraformError, UnhealthyError
 from delivery.settings import Settings
@@ -22,7 +22,7 @@ _FORMAT = 4
 def require_functions(run: RunContext) -> tuple[Function, ...]:
     """The functions as they are deployed. Raises UnhealthyError when there are none."""
     if not (found := functions(run)):
-        raise UnhealthyError("Nothing is deployed yet.", "", "invoke deploy --env ...")
+        raise UnhealthyError("Nothing is deployed yet.", "", run.settings.environment.command("deploy"))
     return found
 
 
@@ -57,7 +57,7 @@ def bucket(settings: Settings, stack: str) -> str:
 
 def _read(run: RunContext, stack: str) -> dict[str, Any]:
     name = bucket(run.settings, stack)
-    with explained(f"read what is deployed from the state bucket {name}"):
+    with run.aws.explained(f"read what is deployed from the state bucket {name}"):
         try:
             body = run.aws.s3.get_object(Bucket=name, Key=f"{stack}.tfstate")["Body"].read()
         except ClientError as error:

@@ -1,0 +1,230 @@
+"""The sentences, tables and JSON that a person or a script reads of a result."""
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from delivery.commands.diff import Change, Difference
+from delivery.commands.promote import Promotion
+from delivery.commands.prune import Pruning
+from delivery.commands.rollback import Return
+from delivery.commands.status import EnvironmentStatus, FunctionStatus
+from delivery.release.history import HistoryEntry
+from delivery.release.live import Release
+from delivery.terraform.plan import Plan
+
+_HISTORY = ("version", "published (UTC)", "commit", "image", "made live (UTC)", "by", "state")
+_STATUS = ("environment", "image", "version", "commit", "digest", "live since (UTC)", "by", "image age", "drift")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))  # seconds
+_WIDE = 10_000  # characters: a table is never wrapped, so that `grep` finds whole rows
+
+
+def plan_lines(plan: Plan) -> tuple[str, ...]:
+    """One line for each change of a plan, the counts last."""
+    return (*plan.changes, plan.counts)
+
+
+def release_lines(releases: Iterable[Release]) -> tuple[str, ...]:
+    """For each release: its version, and the command that shows its stream."""
+    lines: list[str] = []
+    for release in releases:
+        command = f"curl -N {release.url}" if release.public else f"./dev invoke stream --env {release.environment}"
+        lines += [f"{release.image} version {release.version} streams:", f"  {command}"]
+    return tuple(lines)
+
+
+def returns_text(returns: Iterable[Return]) -> str:
+    """For each function: the version and commit that a rollback returns to."""
+    return "; ".join(map(_return_text, returns))
+
+
+def _return_text(planned: Return) -> str:
+    text = f"{planned.image} version {planned.version}, commit {short_commit(planned.commit)}"
+    return f"{text}, is live" if planned.done else f"{text}, instead of version {', '.join(planned.replaces)}"
+
+
+def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
+    """For each image: its digest and its commit."""
+    return tuple(f"{each.image.name} {each.image.short}, commit {each.commit[:12]}" for each in promotions)
+
+
+def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:
+    """One line for each version and each image that can be removed."""
+    lines: list[str] = []
+    for pruning in prunings:
+        lines += [f"- version {version} of {pruning.function.name}" for version in pruning.versions]
+        lines += [f"- image {image.digest[:19]} ({', '.join(image.tags)})" for image in pruning.images]
+    return tuple(lines)
+
+
+def difference_lines(difference: Difference) -> tuple[str, ...]:
+    """The commits, layers and infrastructure that a deploy would change."""
+    lines = tuple(line for change in difference.changes for line in _change_lines(change))
+    if difference.empty:
+        return (*lines, "nothing: a deploy would change nothing")
+    return (*lines, *plan_lines(difference.plan))
+
+
+def _change_lines(change: Change) -> tuple[str, ...]:
+    image, live = change.image, change.live
+    if live is None:
+        return (f"{image.name}: nothing is live; {image.short}, {_megabytes(change.layers)} to fetch",)
+    head = f"{image.name}: version {live.version} is live, commit {short_commit(live.commit)}"
+    if change.empty:
+        return (f"{head}; the same image would be deployed",)
+    new = change.new_layers
+    layers = f"{len(new)} of {len(change.layers)} layers new, {_megabytes(new)} to fetch"
+    return (head, *_commit_lines(change.commits), f"image {live.image.short} -> {image.short}: {layers}")
+
+
+def _commit_lines(commits: tuple[str, ...] | None) -> tuple[str, ...]:
+    if commits is None:
+        return ("commits: this clone does not know the live commit; `git fetch`",)
+    return tuple(f"commit {line}" for line in commits) or ("commits: none that is not live already",)
+
+
+def history_table(entries: Sequence[HistoryEntry]) -> tuple[str, ...]:
+    """The releases of one function as aligned lines, a heading first."""
+    return _table(_HISTORY, map(_history_row, entries))
+
+
+def _history_row(entry: HistoryEntry) -> tuple[str, ...]:
+    record = entry.made_live
+    cells = (entry.version, _time(entry.published_at), short_commit(entry.commit), entry.digest[:19])
+    return tuple(cell or "-" for cell in (*cells, _time(record.at), record.who, state(entry)))
+
+
+def state(entry: HistoryEntry) -> str:
+    """What a version is: live, canary, rolled back, verified or not verified."""
+    if entry.live:
+        text = "live" if entry.weight == 1 else f"live ({_percent(entry.weight)})"
+        return f"{text}, rolled back from {entry.returned_from}" if entry.returned_from else text
+    if entry.weight:
+        return f"canary ({_percent(entry.weight)})"
+    if entry.given_up:
+        return "canary given up"
+    if entry.undone:
+        return f"rolled back to {entry.undone}"
+    return "verified" if entry.verified else "not verified"
+
+
+def history_json(histories: Mapping[str, Sequence[HistoryEntry]]) -> str:
+    """The releases of all functions, by image."""
+    return _json({image: [_history_object(entry) for entry in entries] for image, entries in histories.items()})
+
+
+def _history_object(entry: HistoryEntry) -> dict[str, object]:
+    return {
+        "version": entry.version,
+        "commit": entry.commit,
+        "digest": entry.digest,
+        "published": entry.published_at,
+        "verified": entry.verified,
+        "live": entry.live,
+        "weight": entry.weight,
+        "live_since": entry.made_live.at,
+        "by": entry.made_live.who,
+        "canary_given_up": entry.given_up,
+        "rolled_back_from": entry.returned_from,
+        "rolled_back_to": entry.undone,
+    }
+
+
+def status_table(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
+    """Aligned lines, a heading first; then the drift of each environment; then whether the bytes are the same."""
+    rows = _table(_STATUS, (row for environment in environments for row in _status_rows(environment)))
+    unread = tuple(
+        f"{each.name}: {each.failure or 'nothing is deployed yet'}" for each in environments if not each.functions
+    )
+    drift = tuple(f"{each.name}: {line}" for each in environments if each.drift for line in plan_lines(each.drift))
+    return (*rows, *unread, *drift, *same_bytes_lines(environments))
+
+
+def _status_rows(environment: EnvironmentStatus) -> list[tuple[str, ...]]:
+    drift = environment.drift.counts if environment.drift else "none"
+    return [(environment.name, *_status_cells(function), drift) for function in environment.functions]
+
+
+def _status_cells(function: FunctionStatus) -> tuple[str, ...]:
+    entry = function.entry
+    age = "gone" if function.age is None else _age(function.age)
+    since = _time(entry.made_live.at) or "-"
+    commit, digest = short_commit(entry.commit), entry.digest[:19]
+    return function.image, entry.version, commit, digest, since, entry.made_live.who or "-", age
+
+
+def same_bytes_lines(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
+    """For each image that several environments serve: whether the digest is the same everywhere."""
+    lines = []
+    for image, digests in _digests(environments).items():
+        if len(set(digests.values())) == 1:
+            lines.append(f"{image}: the same bytes in {', '.join(digests)}")
+        else:
+            each = ", ".join(f"{name} {digest[:19]}" for name, digest in digests.items())
+            lines.append(f"{image}: not the same bytes: {each}")
+    return tuple(lines)
+
+
+def status_json(environments: Sequence[EnvironmentStatus]) -> str:
+    """All environments, and whether they serve the same bytes."""
+    same = {image: len(set(digests.values())) == 1 for image, digests in _digests(environments).items()}
+    return _json({"environments": [_status_object(each) for each in environments], "same_bytes": same})
+
+
+def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
+    functions = [
+        {"image": each.image, "image_age_seconds": each.age, **_history_object(each.entry)}
+        for each in environment.functions
+    ]
+    drift = plan_lines(environment.drift) if environment.drift else ()
+    return {"environment": environment.name, "functions": functions, "drift": drift, "error": environment.failure}
+
+
+def _digests(environments: Sequence[EnvironmentStatus]) -> dict[str, dict[str, str]]:
+    """The live digest by environment, for each image that more than one environment serves."""
+    digests: dict[str, dict[str, str]] = {}
+    for environment in environments:
+        for function in environment.functions:
+            digests.setdefault(function.image, {})[environment.name] = function.entry.digest
+    return {image: by_environment for image, by_environment in digests.items() if len(by_environment) > 1}
+
+
+def short_commit(commit: str) -> str:
+    """Twelve digits of a commit, and `-dirty` for a work tree with changes."""
+    return commit[:12] + ("-dirty" if commit.endswith("-dirty") else "")
+
+
+def _time(iso: str) -> str:
+    return iso[:19].replace("T", " ")
+
+
+def _age(seconds: float) -> str:
+    for unit, name in _UNITS:
+        if seconds >= unit:
+            return f"{seconds // unit:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.4g}%"
+
+
+def _megabytes(layers: Mapping[str, int]) -> str:
+    return f"{sum(layers.values()) / 1e6:.1f} MB"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    table = Table(*heads, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    for row in rows:
+        table.add_row(*row)
+    screen = Console(file=io.StringIO(), width=_WIDE, color_system=None, markup=False)
+    screen.print(table)
+    return tuple(line.rstrip() for line in screen.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2)
