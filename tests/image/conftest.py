@@ -1,22 +1,18 @@
-"""An engine with the base image, and nothing else of a cloud."""
+"""The image's tests use a real engine with the base image, and no emulator of AWS."""
 
 import os
-import shutil
-from pathlib import Path
 
 import pytest
+from support.image_project import ROOT, ImageProject
 
-from delivery.image import bake, check, inspect, start_check
 from delivery.process.shell import Shell
 from sandbox import base_image, engine
 from sandbox.layout import Layout
 
-ROOT = Path(__file__).parents[2]
-PLATFORM = "linux/amd64"
-
 
 @pytest.fixture(scope="session")
 def shell():
+    """A shell whose docker commands reach the engine. The engine stops afterwards unless it already ran."""
     layout = Layout.of(ROOT)
     was_up = engine.status(layout)[0] == "up"
     running = engine.start(layout, print)
@@ -28,53 +24,6 @@ def shell():
             engine.stop(layout, print)
 
 
-class Project:
-    """A folder with one image's sources, to be spoiled; built, looked at and started as a deploy would."""
-
-    def __init__(self, root, shell):
-        self.root, self.shell = root, shell
-        self.commit = "a-commit"
-        sources = "src/lambdas/sse_streaming"
-        shutil.copytree(ROOT / sources, root / sources, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy2(ROOT / "docker-bake.hcl", root)
-        self.dockerfile = root / sources / "Dockerfile"
-        self.app = root / sources / "app.py"
-        self.main = root / sources / "__main__.py"
-        self.bake_file = root / "docker-bake.hcl"
-
-    def bake(self, output):
-        """What a task would run, `output` as in docker-bake.hcl."""
-        known = self.shell.variables
-        variables = {
-            "COMMIT": self.commit,
-            "CACHE": "none",
-            "BUILD_NETWORK": known.get("BUILD_NETWORK") or "default",
-            "CA_BUNDLE": known.get("CA_BUNDLE", ""),
-            "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
-        }
-        return bake.Bake(("sse-streaming",), variables, self.root, output)
-
-    def build(self, output="archive"):
-        """Build it; returns its digest."""
-        return bake.build(self.bake(output), self.root, self.shell, print)[0]["sse-streaming"]
-
-    def gated(self):
-        """Build it and let it through the gate; returns what the gate saw."""
-        digest = self.build()
-        seen = inspect.archive("sse-streaming", self.root / "sse-streaming.tar", digest)
-        check.require(seen, PLATFORM)
-        return seen
-
-    def rehearsed(self, patience=start_check.DEADLINE):
-        """Build it, and start it as a deploy to a protected environment would."""
-        seen = self.gated()
-        start_check.load(self.root / "sse-streaming.tar", self.shell)
-        start = start_check.StartCheck(f"sse-streaming:{self.commit}", seen.config, PLATFORM, self.commit)
-        return start_check.run_check(
-            start, start_check.emulator(ROOT / ".cache", PLATFORM, self.shell), self.shell, patience
-        )
-
-
 @pytest.fixture
 def project(tmp_path, shell):
-    return Project(tmp_path, shell)
+    return ImageProject(tmp_path, shell)

@@ -1,66 +1,66 @@
-"""The same commit gives the same digest: built twice without a cache, from two clones in two folders."""
+"""Two builds of a commit have the same digest: without a cache, from two clones, in two folders."""
 
 import json
 import os
 import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from support.image_project import NAME, ROOT
 
 from delivery import git, settings
 from delivery.image import bake
 from delivery.image.build_log import BuildLog
 
-ROOT = Path(__file__).parents[2]
+
+def clone(folder):
+    """Clone the commit that is checked out here."""
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)], check=True)
+    return folder
 
 
-def clone(where):
-    """A clone of the commit that is checked out here."""
-    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(where)], check=True)
-    return where
-
-
-def touched(where):
-    """The same clone as a stricter person has it: other times, other permissions."""
-    for path in (where / "src").rglob("*"):
-        os.utime(path, (978_307_200, 978_307_200))  # the first second of 2001
+def clone_with_other_metadata(folder):
+    """Clone the commit, and give its files other times and stricter permissions."""
+    clone(folder)
+    for path in (folder / "src").rglob("*"):
+        os.utime(path, (978_307_200, 978_307_200))  # 2001-01-01
         path.chmod(0o700 if path.is_dir() else 0o600)
-    return where
+    return folder
 
 
-def digest(root, shell):
-    """Build what a deploy of that commit would push, taking nothing from any cache."""
+def build(root, shell):
+    """Build the image that a deploy of the clone's commit would push, without a cache; return its digest."""
     environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test")
-    known = settings.Settings(root, environment, cache="none")
-    variables = bake.variables(known, git.read_commit(root, shell), shell.variables)
-    archive = bake.Bake(("sse-streaming",), {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")
+    loaded = settings.Settings(root, environment, cache="none")
+    variables = bake.variables(loaded, git.read_commit(root, shell), shell.variables)
+    archive = bake.Bake((NAME,), {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")
     archive.network.write_text(archive.networks())
     command = archive.command(root, entitlements=False)
     log = BuildLog()
     result = shell.run(replace(command, argv=(*command.argv, "--no-cache")), log.feed)
     assert result.code == 0, result.stderr
     assert all("] FROM " in step for number, step in log.steps.items() if number in log.cached), "a step was cached"
-    return json.loads(archive.metadata.read_text())["sse-streaming"]["containerimage.digest"]
+    return json.loads(archive.metadata.read_text())[NAME]["containerimage.digest"]
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory, shell):
-    """A clone, and the digest that was built from it."""
-    root = clone(tmp_path_factory.mktemp("clone") / "one")
-    return root, digest(root, shell)
+def first_build(tmp_path_factory, shell):
+    """A clone and the digest of its image."""
+    root = clone(tmp_path_factory.mktemp("clone") / "first")
+    return root, build(root, shell)
 
 
-def test_one_commit_is_one_digest_wherever_and_whenever_it_is_built(tmp_path, shell, once, capsys):
-    again = digest(touched(clone(tmp_path / "quite" / "another")), shell)
+def test_a_commit_has_the_same_digest_in_every_folder_and_at_every_time(tmp_path, shell, first_build, capsys):
+    _, digest = first_build
+    second_digest = build(clone_with_other_metadata(tmp_path / "second" / "folder"), shell)
     with capsys.disabled():
-        print(f"\n{once[1]}\n{again}")
-    assert again == once[1]
+        print(f"\n{digest}\n{second_digest}")
+    assert second_digest == digest
 
 
-def test_another_commit_is_another_digest(shell, once):
-    """The control: a digest that never changed would prove nothing."""
-    root, before = once
-    who = ("-c", "user.name=tester", "-c", "user.email=tester@example.com")
-    subprocess.run(["git", *who, "commit", "--quiet", "--allow-empty", "--message", "again"], cwd=root, check=True)
-    assert digest(root, shell) != before
+def test_another_commit_has_another_digest(shell, first_build):
+    """This control shows that the digest can change: the test above would pass with a constant digest."""
+    root, digest = first_build
+    author = ("-c", "user.name=tester", "-c", "user.email=tester@example.com")
+    subprocess.run(["git", *author, "commit", "--quiet", "--allow-empty", "--message", "again"], cwd=root, check=True)
+    assert build(root, shell) != digest

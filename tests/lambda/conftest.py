@@ -1,21 +1,15 @@
-"""The function's tests: no cloud, no container; real HTTP on loopback."""
+"""The function's tests use HTTP on loopback, without a cloud and without containers."""
 
 import asyncio
 import socket
-import sys
 import threading
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import pytest
 import uvicorn
+from support.function.fake_runtime_api import FakeRuntimeApi
 
 from sse_streaming import app, local, runtime, settings
-
-# The helpers beside the tests: "lambda" is a keyword, so no dotted name leads here.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fake_runtime_api import FakeRuntimeApi
 
 ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_VERSION": "7",
@@ -32,7 +26,7 @@ def anyio_backend():
 
 @pytest.fixture(scope="module")
 def function():
-    """The ASGI app as it is shipped, with a fast heartbeat."""
+    """The function's ASGI app with a fast heartbeat."""
     return app.create(settings.load(ENVIRONMENT))
 
 
@@ -44,7 +38,7 @@ async def api():
 
 @pytest.fixture
 def serving(api):
-    """`async with serving(app)`: our runtime answers the fake API's invocations with `app`, in this event loop."""
+    """`async with serving(app)`: the runtime runs in this event loop and passes the fake API's invocations to `app`."""
 
     @asynccontextmanager
     async def serve(served):
@@ -61,7 +55,7 @@ def serving(api):
 
 @pytest.fixture(scope="module")
 def local_port(function):
-    """The port of a local server, in a thread, that serves the function and its invoke route."""
+    """The port of a server in a thread. It serves the function's routes and the invoke route."""
     served = local.with_invoke_route(function, timeout_seconds=60)
     config = uvicorn.Config(served, lifespan="off", ws="none", log_level="critical")
     server = uvicorn.Server(config)

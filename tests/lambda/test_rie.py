@@ -1,20 +1,21 @@
-"""The function as Lambda would run it: AWS's own Runtime Interface Emulator starts it and invokes it."""
+"""AWS's own Runtime Interface Emulator starts the function and invokes it, as Lambda would."""
 
 import json
 from base64 import b64decode
 from datetime import datetime
 
-import function_url
 import pytest
-from relay import relay
-from rie import emulator, free_address
+from support.function.process import free_address
+from support.function.relay import relay_to
+from support.function.rie import emulator
+from support.function_url import event_types, events, payload, response
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """The function, ready for many invocations."""
-    with emulator(tmp_path_factory.mktemp("rie") / "log", COMMIT="0123abc", IMAGE_DIGEST="sha256:feed") as running:
-        yield running
+def running(tmp_path_factory):
+    """An emulator that serves the function for several tests."""
+    with emulator(tmp_path_factory.mktemp("rie") / "log", COMMIT="0123abc", IMAGE_DIGEST="sha256:feed") as started:
+        yield started
 
 
 @pytest.fixture
@@ -22,73 +23,73 @@ def log(tmp_path):
     return tmp_path / "log"
 
 
-def test_the_stream_comes_back_as_prelude_and_events(shipped):
-    _, _, raw = shipped.invoke(function_url.event(query="events=3&interval=0.05"))
-    answer = function_url.answer(raw)
-    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream")
-    kinds = [kind for kind, _ in function_url.events(answer.body)]
-    assert kinds == ["hello", "heartbeat", "heartbeat"]
-    assert answer.body.endswith(b"\n\nretry: 1000\n\n")
+def test_a_stream_comes_back_as_prelude_and_events(running):
+    _, raw = running.invoke(payload(query="events=3&interval=0.05"))
+    streamed = response(raw)
+    assert (streamed.status, streamed.headers["content-type"]) == (200, "text/event-stream")
+    assert event_types(streamed.body) == ["hello", "heartbeat", "heartbeat"]
+    assert streamed.body.endswith(b"\n\nretry: 1000\n\n")
 
 
-def test_one_process_serves_many_invocations(shipped):
-    ask = function_url.event(path="/api/v2/stream/status")
-    first, second = (json.loads(function_url.answer(shipped.invoke(ask)[2]).body) for _ in range(2))
+def test_one_process_serves_many_invocations(running):
+    status = payload(path="/api/v2/stream/status")
+    first, second = (json.loads(response(running.invoke(status)[1]).body) for _ in range(2))
     assert (first["commit"], first["digest"], first["version"]) == ("0123abc", "sha256:feed", "$LATEST")
     assert second["uptime_seconds"] > first["uptime_seconds"]
 
 
-def test_an_event_of_more_than_two_kilobytes_is_understood(shipped):
-    long = function_url.event(path="/nowhere", headers={"x-long": "x" * 8000})
-    assert function_url.answer(shipped.invoke(long)[2]).status == 404
+def test_a_payload_of_more_than_two_kilobytes_is_parsed(running):
+    """The emulator sends such a payload in chunks."""
+    long = payload(path="/nowhere", headers={"x-long": "x" * 8000})
+    assert response(running.invoke(long)[1]).status == 404
 
 
-def test_an_event_of_unknown_shape_is_a_function_error_and_the_next_is_served(shipped):
-    error = json.loads(shipped.invoke({"Records": []})[2])
+def test_a_payload_of_unknown_format_is_a_function_error_and_the_next_invocation_is_served(running):
+    error = json.loads(running.invoke({"Records": []})[1])
     assert error["errorType"] == "Function.UnknownEventError"
-    assert function_url.answer(shipped.invoke(function_url.event(query="events=1"))[2]).status == 200
+    assert response(running.invoke(payload(query="events=1"))[1]).status == 200
 
 
-def test_events_leave_as_they_come_and_the_emulator_accepts_them(log):
+def test_the_runtime_streams_events_and_the_emulator_accepts_the_response(log):
     api = free_address()
-    with relay(api) as between, emulator(log, runtime_api=api, RELAY=between.address) as running:
-        raw = running.invoke(function_url.event(query="events=3&interval=0.3"))[2]
-        passage = between.response()
-    _, last = function_url.events(function_url.answer(raw).body)[-1]
-    assert passage.passed(b"event: hello") < datetime.fromisoformat(last["time"])
-    assert passage.sent.endswith(b"0\r\n\r\n")
-    assert passage.reply.startswith(b"HTTP/1.1 202 ")
+    with relay_to(api) as relay, emulator(log, runtime_api=api, RELAY=relay.address) as started:
+        raw = started.invoke(payload(query="events=3&interval=0.3"))[1]
+        connection = relay.response()
+    _, last = events(response(raw).body)[-1]
+    assert connection.time_of(b"event: hello") < datetime.fromisoformat(last["time"])
+    assert connection.request.endswith(b"0\r\n\r\n")
+    assert connection.reply.startswith(b"HTTP/1.1 202 ")
 
 
-def test_a_failure_midway_ends_in_trailers_that_the_emulator_accepts_and_the_next_is_served(log):
+def test_an_error_midway_ends_in_trailers_that_the_emulator_accepts_and_the_next_invocation_is_served(log):
     api = free_address()
-    with relay(api) as between, emulator(log, "fails_midway", runtime_api=api, RELAY=between.address) as running:
-        assert function_url.answer(running.invoke(function_url.event())[2]).body == b"first"
-        passage = between.response()
-        assert function_url.answer(running.invoke(function_url.event())[2]).body == b"first"
-    trailers = dict(line.split(b": ") for line in passage.sent.split(b"\r\n0\r\n")[1].strip().split(b"\r\n"))
+    with relay_to(api) as relay, emulator(log, "raises_midway", runtime_api=api, RELAY=relay.address) as started:
+        assert response(started.invoke(payload())[1]).body == b"first"
+        connection = relay.response()
+        assert response(started.invoke(payload())[1]).body == b"first"
+    trailers = dict(line.split(b": ") for line in connection.request.split(b"\r\n0\r\n")[1].strip().split(b"\r\n"))
     assert trailers[b"Lambda-Runtime-Function-Error-Type"] == b"Function.ValueError"
     assert b"midway" in b64decode(trailers[b"Lambda-Runtime-Function-Error-Body"])
-    assert passage.reply.startswith(b"HTTP/1.1 202 ")
+    assert connection.reply.startswith(b"HTTP/1.1 202 ")
 
 
-def test_a_failure_before_the_response_is_the_functions_error(log):
-    with emulator(log, "fails_before_its_response") as running:
-        error = json.loads(running.invoke(function_url.event())[2])
+def test_an_error_before_the_response_is_a_function_error_and_is_logged(log):
+    with emulator(log, "raises_before_the_response") as started:
+        error = json.loads(started.invoke(payload())[1])
         assert (error["errorType"], error["errorMessage"]) == ("Function.KeyError", "'before'")
-        assert "KeyError: 'before'" in running.log
+        assert "KeyError: 'before'" in started.log
 
 
-def test_a_stream_ends_by_itself_before_the_functions_timeout(log):
-    with emulator(log, AWS_LAMBDA_FUNCTION_TIMEOUT="6", HEARTBEAT_SECONDS="0.2") as running:
-        raw = running.invoke(function_url.event())[2]
+def test_a_stream_ends_before_the_functions_timeout(log):
+    with emulator(log, AWS_LAMBDA_FUNCTION_TIMEOUT="6", HEARTBEAT_SECONDS="0.2") as started:
+        raw = started.invoke(payload())[1]
     assert b"event: heartbeat" in raw
     assert raw.endswith(b"\n\nretry: 1000\n\n")
 
 
-def test_a_function_that_cannot_start_says_why(log):
-    with emulator(log, HEARTBEAT_SECONDS="soon") as running:
-        status, _, raw = running.invoke(function_url.event())
+def test_a_function_that_cannot_start_reports_the_reason(log):
+    with emulator(log, HEARTBEAT_SECONDS="soon") as started:
+        status, raw = started.invoke(payload())
     assert status == 502
     assert json.loads(raw)["errorType"] == "Function.SettingsError"
     assert "try: HEARTBEAT_SECONDS=15" in json.loads(raw)["errorMessage"]

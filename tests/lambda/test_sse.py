@@ -1,28 +1,30 @@
+"""Events are encoded as the WHATWG HTML standard requires."""
+
 import pytest
 
 from sse_streaming.sse import Event, encode, encode_retry
 
 
-def test_an_event_is_one_block_that_ends_with_an_empty_line():
+def test_an_event_is_a_block_that_ends_with_an_empty_line():
     assert encode(Event("hello", "hi", id="7")) == b"id: 7\nevent: hello\ndata: hi\n\n"
 
 
-def test_an_event_without_an_id_moves_no_cursor():
+def test_an_event_without_an_id_has_no_id_field():
     assert b"id" not in encode(Event("tick", "1"))
 
 
 @pytest.mark.parametrize("data", ["a\nb", "a\r\nb", "a\rb"])
-def test_every_kind_of_line_end_in_data_starts_a_new_data_line(data):
+def test_every_kind_of_line_end_in_data_starts_a_new_data_field(data):
     assert encode(Event("x", data)) == b"event: x\ndata: a\ndata: b\n\n"
 
 
 @pytest.mark.parametrize("character", ["\r", "\n", "\0"])
-def test_cr_lf_and_nul_are_refused_in_an_id_and_in_a_type(character):
+def test_an_id_and_a_type_with_cr_lf_or_nul_are_refused(character):
     with pytest.raises(ValueError, match="event"):
         encode(Event(f"a{character}b", ""))
     with pytest.raises(ValueError, match="id"):
         encode(Event("a", "", id=f"1{character}2"))
 
 
-def test_the_reconnection_time_is_a_block_of_its_own():
+def test_the_reconnection_time_is_a_block_without_an_event():
     assert encode_retry(1500) == b"retry: 1500\n\n"

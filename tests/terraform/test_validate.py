@@ -1,4 +1,4 @@
-"""Terraform accepts every root module, and every variable and output says what it is."""
+"""Terraform accepts every root module, and every variable and output has a description."""
 
 import os
 import re
@@ -15,6 +15,7 @@ BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re
 
 @pytest.fixture
 def terraform(tmp_path):
+    """Run terraform in a root module; returns the exit code and the output."""
     shell = Shell({**os.environ, "TF_DATA_DIR": str(tmp_path), "CHECKPOINT_DISABLE": "1"})
 
     def run(root, *words):
@@ -28,16 +29,16 @@ def terraform(tmp_path):
 def test_a_root_module_is_valid_and_its_lock_file_is_complete(terraform, root):
     init = ("init", "-backend=false", "-input=false", "-lockfile=readonly")
     code, text = terraform(root, *init)
-    if code and (found := mirror.find(os.environ)):
-        code, text = terraform(root, *init, f"-plugin-dir={found}")
+    if code and (folder := mirror.find(os.environ)):
+        code, text = terraform(root, *init, f"-plugin-dir={folder}")
     assert code == 0, text
     code, text = terraform(root, "validate")
     assert code == 0, text
 
 
-def test_every_variable_and_output_is_described_and_every_variable_is_typed():
+def test_every_variable_and_output_has_a_description_and_every_variable_has_a_type():
     blocks = [
-        (path, *found) for path in sorted(INFRASTRUCTURE.rglob("*.tf")) for found in BLOCK.findall(path.read_text())
+        (path, *block) for path in sorted(INFRASTRUCTURE.rglob("*.tf")) for block in BLOCK.findall(path.read_text())
     ]
     assert len(blocks) > 30
     for path, kind, name, body in blocks:
@@ -45,7 +46,7 @@ def test_every_variable_and_output_is_described_and_every_variable_is_typed():
         assert kind == "output" or re.search(r"^  type\s+= ", body, re.MULTILINE), f"{path}: {kind} {name}"
 
 
-def test_an_environment_has_its_variables_and_its_backend_in_both_roots():
+def test_every_environment_has_a_variables_file_and_a_backend_file_in_both_roots():
     for root in ("registry", "service"):
         for environment in ("sandbox", "preprod", "prod"):
             for name in (f"{environment}.tfvars", f"{environment}.backend.hcl"):

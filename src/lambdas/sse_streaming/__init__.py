@@ -1,1 +1,1 @@
-"""The function that is shipped: a live event stream behind a Lambda Function URL."""
+"""The Lambda function that we ship: it streams Server-Sent Events through a Function URL."""

@@ -1,4 +1,4 @@
-"""`python -m sse_streaming`: inside Lambda answer its Runtime API, elsewhere serve HTTP on port 8080."""
+"""`python -m sse_streaming`: serve Lambda's Runtime API inside Lambda, and plain HTTP on port 8080 elsewhere."""
 
 import asyncio
 import os
@@ -9,22 +9,25 @@ from starlette.types import ASGIApp
 
 
 def main() -> None:
-    """Run until the process is ended. Exits with 1 and a traceback when the function cannot start."""
-    # As a container's first process Python would ignore SIGTERM, having no handler of its own for it.
+    """Serve until the process is stopped. SIGTERM gives exit code 0.
+
+    If the function cannot start, the process prints a traceback and exits with code 1.
+    """
+    # A container's first process ignores SIGTERM unless it has a handler, and Python installs none.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
     if address:
         from sse_streaming import runtime
 
-        asyncio.run(runtime.run(address, _create))
+        asyncio.run(runtime.run(address, _create_app))
     else:
         from sse_streaming import local, settings
 
-        local.serve(_create(), settings.load(os.environ).timeout_seconds)
+        local.serve(_create_app(), settings.load(os.environ).timeout_seconds)
 
 
-def _create() -> ASGIApp:
-    # Imported here, so that a module that cannot be imported is an init error, not a silent exit.
+def _create_app() -> ASGIApp:
+    # The imports stand here so that the runtime can report an import error to Lambda as an init error.
     from sse_streaming import app, settings
 
     return app.create(settings.load(os.environ))

@@ -1,4 +1,4 @@
-"""The routes: `/api/v2/stream` is the stream, `/api/v2/stream/status` says who answers."""
+"""The routes: `/api/v2/stream` streams events, `/api/v2/stream/status` names the code that runs."""
 
 import re
 import time
@@ -12,54 +12,60 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from sse_streaming import session, source
-from sse_streaming.event import DEADLINE
-from sse_streaming.settings import LONGEST_INTERVAL, SHORTEST_INTERVAL, Settings
+from sse_streaming import heartbeat, stream
+from sse_streaming.function_url import DEADLINE
+from sse_streaming.settings import MAX_INTERVAL, MIN_INTERVAL, Settings
 from sse_streaming.sse import MEDIA_TYPE
 
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 
-_HEADERS = {
-    # Exactly this: Starlette would add a charset, which an event stream does not have.
+_STREAM_HEADERS = {
+    # Starlette would add a charset; the media type of an event stream has none.
     "content-type": MEDIA_TYPE,
     "cache-control": "no-cache, no-transform",
-    # nginx and others that follow it would collect the stream before passing it on.
+    # Without this header nginx collects the response before it passes the response on.
     "x-accel-buffering": "no",
 }
 
 
 @dataclass(frozen=True)
-class _Query:
-    events: int | None
+class _StreamQuery:
+    """The parameters of a request for the stream; `interval` is in seconds."""
+
+    max_events: int | None
     interval: float
 
 
 def create(settings: Settings) -> Starlette:
-    """Return the ASGI app. A scope may carry `event.DEADLINE`; without one the settings' timeout counts."""
+    """Return the ASGI app.
+
+    A request's deadline is `function_url.DEADLINE` in its ASGI scope. Without that key, the deadline is the
+    function's timeout, counted from the start of the request.
+    """
     routes = [
-        Route("/api/v2/stream", _stream(settings), methods=["GET"]),
-        Route("/api/v2/stream/status", _status(settings), methods=["GET"]),
+        Route("/api/v2/stream", _stream_endpoint(settings), methods=["GET"]),
+        Route("/api/v2/stream/status", _status_endpoint(settings), methods=["GET"]),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused, Exception: _failed})
-    # The contract is "everything else is 404": no redirect to a path that differs by a slash.
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _http_error, Exception: _server_error})
+    # Every other path is a 404: Starlette would redirect a path that differs by a trailing slash.
     app.router.redirect_slashes = False
     return app
 
 
-def _stream(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+def _stream_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        query = _parse(request.query_params, settings.heartbeat_seconds)
+        query = _parse_query(request.query_params, settings.heartbeat_seconds)
         if request.method == "HEAD":
-            return Response(headers=_HEADERS)
+            return Response(headers=_STREAM_HEADERS)
         deadline = request.scope.get(DEADLINE, time.time() + settings.timeout_seconds)
-        life = session.life_seconds(deadline - time.time())
-        events = source.events(settings.identity, query.interval)
-        return StreamingResponse(session.stream(events, query.events, life), headers=_HEADERS)
+        lifetime = stream.choose_lifetime(deadline - time.time())
+        events = heartbeat.events(settings.identity, query.interval)
+        return StreamingResponse(stream.encode_events(events, query.max_events, lifetime), headers=_STREAM_HEADERS)
 
     return endpoint
 
 
-def _status(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+def _status_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
     started = time.monotonic()
 
     async def endpoint(_request: Request) -> Response:
@@ -75,26 +81,27 @@ def _status(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def _parse(query: QueryParams, default_interval: float) -> _Query:
+def _parse_query(query: QueryParams, default_interval: float) -> _StreamQuery:
+    """Return the parameters. Raises HTTPException with status 400 for a malformed value."""
     events, interval = query.get("events"), query.get("interval")
-    if events is not None and not (re.fullmatch("[0-9]{1,4}", events) and 1 <= int(events) <= MOST_EVENTS):
-        raise HTTPException(400, f"events must be a whole number from 1 to {MOST_EVENTS}; try: ?events=3")
+    if events is not None and not (re.fullmatch("[0-9]{1,4}", events) and 1 <= int(events) <= MAX_EVENTS):
+        raise HTTPException(400, f"events must be a whole number from 1 to {MAX_EVENTS}; try: ?events=3")
     if interval is None:
         seconds = default_interval
     elif re.fullmatch(r"[0-9]+(\.[0-9]+)?", interval):
         seconds = float(interval)
     else:
         seconds = 0.0
-    if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
-        allowed = f"from {SHORTEST_INTERVAL} to {LONGEST_INTERVAL} seconds"
+    if not MIN_INTERVAL <= seconds <= MAX_INTERVAL:
+        allowed = f"from {MIN_INTERVAL} to {MAX_INTERVAL} seconds"
         raise HTTPException(400, f"interval must be {allowed}; try: ?interval=1")
-    return _Query(int(events) if events else None, seconds)
+    return _StreamQuery(int(events) if events else None, seconds)
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _failed(_request: Request, _error: Exception) -> Response:
+async def _server_error(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"error": "Internal Server Error"}, 500)

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 request and its reply, each readable and writable while the other is still under way."""
+"""One HTTP/1.1 request to the Runtime API and its reply. The reply can be read while the request is being sent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ Headers = Sequence[tuple[str, str]]
 
 
 class RuntimeApiError(OSError):
-    """The Runtime API refused a request, closed the connection, or did not answer in time."""
+    """The Runtime API refused a request, closed the connection, or did not reply in time."""
 
 
 class Exchange:
-    """A request on a connection of its own.
+    """A request on its own connection.
 
-    A connection costs about a tenth of a millisecond here, and one that a failure left half used is never met
-    again. Every method raises RuntimeApiError when the other side is gone or breaks the protocol.
+    Each request opens a new connection. That costs about 0.1 ms, and a connection that broke in the middle of a
+    request is never used again. Every method raises RuntimeApiError if the Runtime API closes the connection or
+    breaks the protocol.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -28,8 +29,8 @@ class Exchange:
         self._protocol = h11.Connection(h11.CLIENT)
 
     @classmethod
-    async def begin(cls, address: str, method: str, path: str, headers: Headers) -> Self:
-        """Connect to `address` (host:port) and send the request's head."""
+    async def open(cls, address: str, method: str, path: str, headers: Headers) -> Self:
+        """Connect to `address` (host:port) and send the head of the request."""
         host, _, port = address.rpartition(":")
         try:
             exchange = cls(*await asyncio.open_connection(host, int(port)))
@@ -43,40 +44,43 @@ class Exchange:
             raise
         return exchange
 
-    async def send(self, *events: h11.Event) -> None:
-        """Send parts of the request in one write, and wait while the other side is slower than we are."""
-        parts = [self._protocol.send(event) or b"" for event in events]
+    async def send(self, *parts: h11.Event) -> None:
+        """Send parts of the request in one write, and wait until the connection takes more."""
+        encoded = [self._protocol.send(part) or b"" for part in parts]
         try:
-            self._writer.write(b"".join(parts))
+            self._writer.write(b"".join(encoded))
             await self._writer.drain()
         except OSError as error:
             raise RuntimeApiError(f"the Runtime API stopped reading: {error}") from error
 
     async def reply(self) -> tuple[dict[str, str], bytes]:
-        """Return the reply's headers, in lower case, and its body. Raises RuntimeApiError unless it is 2xx."""
-        response: h11.Response | None = None
+        """Return the headers of the reply, with names in lower case, and its body.
+
+        Raises RuntimeApiError if the status is not 2xx.
+        """
+        head: h11.Response | None = None
         body = []
         try:
-            while not isinstance(event := await self._next(), h11.EndOfMessage | h11.ConnectionClosed):
-                if isinstance(event, h11.Response):
-                    response = event
-                elif isinstance(event, h11.Data):
-                    body.append(bytes(event.data))
+            while not isinstance(part := await self._next_part(), h11.EndOfMessage | h11.ConnectionClosed):
+                if isinstance(part, h11.Response):
+                    head = part
+                elif isinstance(part, h11.Data):
+                    body.append(bytes(part.data))
         except (OSError, h11.RemoteProtocolError) as error:
-            raise RuntimeApiError(f"the Runtime API broke off: {error}") from error
-        if response is None:
+            raise RuntimeApiError(f"the reply of the Runtime API broke off: {error}") from error
+        if head is None:
             raise RuntimeApiError("the Runtime API closed the connection without a reply")
-        if not 200 <= response.status_code < 300:
+        if not 200 <= head.status_code < 300:
             text = b"".join(body)[:500].decode(errors="replace")
-            raise RuntimeApiError(f"the Runtime API answered {response.status_code}: {text}")
-        return {name.decode(): value.decode() for name, value in response.headers}, b"".join(body)
+            raise RuntimeApiError(f"the Runtime API answered {head.status_code}: {text}")
+        return {name.decode(): value.decode() for name, value in head.headers}, b"".join(body)
 
     def close(self) -> None:
         """Close the connection without waiting."""
         self._writer.close()
 
-    async def _next(self) -> h11.Event:
-        while (event := self._protocol.next_event()) is h11.NEED_DATA:
+    async def _next_part(self) -> h11.Event:
+        while (part := self._protocol.next_event()) is h11.NEED_DATA:
             self._protocol.receive_data(await self._reader.read(_READ_BYTES))
-        assert isinstance(event, h11.Event)
-        return event
+        assert isinstance(part, h11.Event)
+        return part

@@ -1,4 +1,4 @@
-"""An exception as the Runtime API wants to hear of it."""
+"""Describe an exception in the form that the Runtime API accepts."""
 
 import base64
 import json
@@ -6,13 +6,13 @@ import re
 import traceback
 from dataclasses import dataclass
 
-_MOST_CHARACTERS = 500
-_MOST_FRAMES = 5
+_MAX_CHARACTERS = 500
+_MAX_FRAMES = 5
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A function error: its type (`Function.ValueError`), its message, and where it happened."""
+    """A function error: its type (such as `Function.ValueError`), its message, and the frames of its traceback."""
 
     type: str
     message: str
@@ -20,17 +20,17 @@ class Failure:
 
     @property
     def content(self) -> dict[str, object]:
-        """The object Lambda hands to the caller as it is."""
+        """The error as an object. Lambda passes it to the caller without a change."""
         return {"errorType": self.type, "errorMessage": self.message, "stackTrace": self.stack}
 
     @property
     def body(self) -> bytes:
-        """The content as JSON."""
+        """The error as JSON."""
         return json.dumps(self.content).encode()
 
     @property
     def trailers(self) -> list[tuple[str, str]]:
-        """What ends a response that failed midway ("Implementing response streaming in a custom runtime")."""
+        """The trailers of a response that failed midway ("Implementing response streaming in a custom runtime")."""
         return [
             ("Lambda-Runtime-Function-Error-Type", self.type),
             ("Lambda-Runtime-Function-Error-Body", base64.b64encode(self.body).decode()),
@@ -38,10 +38,13 @@ class Failure:
 
 
 def describe(error: BaseException) -> Failure:
-    """Return the failure; its size is bounded, since trailers are headers and headers have limits."""
+    """Return the failure that describes `error`.
+
+    The failure is cut to a few kilobytes, because trailers are HTTP headers and servers limit the size of headers.
+    """
     name = type(error).__name__
-    # The form Lambda accepts: (Runtime|Function).[A-Z][a-zA-Z]+
+    # Lambda accepts the form (Runtime|Function).[A-Z][a-zA-Z]+
     kind = name if re.fullmatch("[A-Z][a-zA-Z]+", name) else "UnhandledError"
-    frames = traceback.format_tb(error.__traceback__)[-_MOST_FRAMES:]
-    stack = tuple(frame[:_MOST_CHARACTERS] for frame in frames)
-    return Failure(f"Function.{kind}", str(error)[:_MOST_CHARACTERS], stack)
+    frames = traceback.format_tb(error.__traceback__)[-_MAX_FRAMES:]
+    stack = tuple(frame[:_MAX_CHARACTERS] for frame in frames)
+    return Failure(f"Function.{kind}", str(error)[:_MAX_CHARACTERS], stack)

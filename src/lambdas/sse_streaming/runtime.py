@@ -1,12 +1,12 @@
-"""The loop between Lambda's Runtime API and an ASGI app, with response streaming.
+"""The loop between Lambda's Runtime API and an ASGI app. It streams responses.
 
-    next --> Function URL event --> ASGI scope --> app --> prelude, bytes as they come --> clean terminator
-               | unknown shape                      | raises, or is still busy at the deadline
-               v                                    v
-             /error                               /error before the response began, trailers after
+    next --> Function URL payload --> ASGI scope --> app --> prelude and body, streamed --> end of the body
+               | unknown format                       | raises, or still runs at the deadline
+               v                                      v
+             /error                                 /error if the response has not begun, trailers if it has
 
-A response is always brought to an end: Lambda would otherwise wait, and bill, until the timeout. The app's
-lifespan is not run: Lambda kills the process without asking.
+The loop ends every response: otherwise Lambda waits, and bills, until the function's timeout. The loop does not run
+the app's lifespan, because Lambda kills the process without a signal.
 """
 
 import asyncio
@@ -17,25 +17,26 @@ from typing import NoReturn
 
 from starlette.types import ASGIApp, Message
 
-from sse_streaming import event
+from sse_streaming import function_url
 from sse_streaming.exchange import RuntimeApiError
 from sse_streaming.failure import describe
 from sse_streaming.runtime_api import Invocation, RuntimeApi, Upload
 
 DEADLINE_MARGIN = 0.5
-"""Seconds before the deadline at which a busy app is stopped, so that its end can still be sent."""
+"""Seconds before the deadline at which the loop stops an app, so that there is time to end the response."""
 
 _log = logging.getLogger(__name__)
 
 
-async def run(address: str, create: Callable[[], ASGIApp]) -> NoReturn:
-    """Create the app and answer invocations for as long as the process lives.
+async def run(address: str, create_app: Callable[[], ASGIApp]) -> NoReturn:
+    """Create the app, then answer invocations until the process ends.
 
-    Raises what `create` raises, after telling Lambda; RuntimeApiError when the API is gone.
+    Reports what `create_app` raises to Lambda and raises it again. Raises RuntimeApiError if the Runtime API cannot
+    be reached.
     """
     api = RuntimeApi(address)
     try:
-        app = create()
+        app = create_app()
     except Exception as error:
         await api.init_error(describe(error))
         raise
@@ -46,41 +47,37 @@ async def run(address: str, create: Callable[[], ASGIApp]) -> NoReturn:
 async def _answer(api: RuntimeApi, app: ASGIApp, invocation: Invocation) -> None:
     response = _Response(api, invocation)
     try:
-        request = event.parse(invocation.payload, invocation.deadline)
-        response.request_body = request.body
+        request = function_url.parse(invocation.payload, invocation.deadline)
         async with asyncio.timeout(invocation.deadline - DEADLINE_MARGIN - time.time()):
-            await app(request.scope, response.receive, response.send)
+            await app(request.scope, request.receiver(after_body=response.disconnect), response.send)
         if not response.complete:
             raise RuntimeError("the app returned before its response was complete")
-    except Exception as error:  # noqa: BLE001 - whatever the app raises, Lambda must hear of it
+    except Exception as error:  # noqa: BLE001 - Lambda must get a report of every exception of the app
         _log.exception("The invocation failed")
         await response.fail(error)
 
 
 class _Response:
-    """The ASGI side of one invocation."""
+    """The response to one invocation, as the app sends it through ASGI."""
 
     def __init__(self, api: RuntimeApi, invocation: Invocation) -> None:
-        self.request_body: bytes | None = None
         self.complete = False
         self._api = api
         self._invocation = invocation
         self._upload: Upload | None = None
         self._closed = asyncio.Event()
 
-    async def receive(self) -> Message:
-        if self.request_body is not None:
-            body, self.request_body = self.request_body, None
-            return {"type": "http.request", "body": body, "more_body": False}
-        # To an app, "disconnect" means: stop. So it is told only when it is true.
+    async def disconnect(self) -> Message:
+        """Wait until the Runtime API stops reading, then return `http.disconnect`, on which an app stops."""
         await self._closed.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
+        """Send a part of the response: an ASGI `send`."""
         if message["type"] == "http.response.start":
             self._upload = await self._api.respond(self._invocation)
             self._upload.when_closed(self._closed.set)
-            await self._upload.send(event.prelude(message["status"], message.get("headers", [])))
+            await self._upload.send(function_url.prelude(message["status"], message.get("headers", [])))
         elif message["type"] == "http.response.body" and self._upload is not None:
             await self._upload.send(message.get("body", b""))
             if not message.get("more_body", False):
@@ -88,11 +85,11 @@ class _Response:
                 await self._upload.end()
 
     async def fail(self, error: Exception) -> None:
-        """Bring the invocation to an end, wherever it got to."""
+        """End the invocation with `error`: with /error if the response has not begun, with trailers if it has."""
         try:
             if self._upload is None:
                 await self._api.error(self._invocation, describe(error))
             elif not self.complete:
                 await self._upload.end(describe(error))
-        except RuntimeApiError as refused:
-            _log.error("The end of the invocation did not reach Lambda: %s", refused)
+        except RuntimeApiError as rejection:
+            _log.error("The end of the invocation did not reach Lambda: %s", rejection)

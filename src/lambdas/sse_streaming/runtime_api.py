@@ -1,4 +1,4 @@
-"""Lambda's Runtime API: the four requests a runtime makes.
+"""Lambda's Runtime API: the four requests of a runtime.
 
 Sources: Lambda developer guide, "Using the Lambda runtime API for custom runtimes" and "Implementing response
 streaming in a custom runtime".
@@ -10,52 +10,56 @@ from dataclasses import dataclass
 
 import h11
 
-from sse_streaming.event import PRELUDE_MEDIA_TYPE
 from sse_streaming.exchange import Exchange, Headers, RuntimeApiError
 from sse_streaming.failure import Failure
+from sse_streaming.function_url import PRELUDE_MEDIA_TYPE
 
 REPLY_SECONDS = 5.0
+"""Seconds that the Runtime API has to accept a response or an error report."""
 
 _ROOT = "/2018-06-01/runtime"
 
-# Echoed when it was given, so that Lambda can tell a stale answer to a request id that is used again
-# (aws-lambda-python-runtime-interface-client, pull request 214).
+# Lambda may use a request id again. A runtime returns this header, so that Lambda can drop an answer to the earlier
+# invocation (aws-lambda-python-runtime-interface-client, pull request 214).
 _INVOCATION_ID = "lambda-runtime-invocation-id"
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One event to answer: its path in the API, its deadline (seconds since the epoch), its payload."""
+    """An invocation: its path in the API, its deadline (seconds since the epoch) and its payload.
+
+    The runtime sends the headers `returned` back with its answer.
+    """
 
     path: str
     deadline: float
     payload: bytes
-    echo: Headers
+    returned: Headers
 
 
 class Upload:
-    """The body of a streamed response, and what the Runtime API says to it."""
+    """The body of a streamed response, on its way to the Runtime API."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._reply = asyncio.ensure_future(exchange.reply())
 
     async def send(self, data: bytes) -> None:
-        """Send bytes at once. Raises RuntimeApiError when the API has closed or has already answered."""
+        """Send `data` at once. Raises RuntimeApiError if the API closed the connection or replied early."""
         if self._reply.done():
             self._reply.result()
             raise RuntimeApiError("the Runtime API answered before the response was complete")
         if data:
             await self._exchange.send(h11.Data(data))
 
-    def when_closed(self, call: Callable[[], None]) -> None:
-        """Have `call` called once the API reads no further, be it that it has all or that it has left."""
-        self._reply.add_done_callback(lambda _: call())
+    def when_closed(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the API stops reading: it has replied, or it has closed the connection."""
+        self._reply.add_done_callback(lambda _: callback())
 
     async def end(self, failure: Failure | None = None) -> None:
-        """Terminate the body, with trailers if it failed, and return once the API has accepted it.
+        """End the body, with trailers if there is a failure, and wait until the API has accepted the response.
 
-        Raises RuntimeApiError when it does not within REPLY_SECONDS.
+        Raises RuntimeApiError if the API does not accept it within REPLY_SECONDS.
         """
         trailers = [] if failure is None else failure.trailers
         try:
@@ -64,28 +68,28 @@ class Upload:
                     await self._exchange.send(h11.EndOfMessage(headers=trailers))
                 await self._reply
         except TimeoutError as error:
-            raise RuntimeApiError(f"the Runtime API did not answer within {REPLY_SECONDS} s") from error
+            raise _late_reply() from error
         finally:
             self.close()
 
     def close(self) -> None:
-        """Drop the connection; the API sees a response without its end."""
+        """Close the connection. To the API, the response is cut off."""
         self._reply.cancel()
         self._exchange.close()
 
 
 class RuntimeApi:
-    """The Runtime API at `address`, the host:port of AWS_LAMBDA_RUNTIME_API.
+    """The Runtime API at `address`, which is the host:port of AWS_LAMBDA_RUNTIME_API.
 
-    Every method raises RuntimeApiError when the API does not accept the request.
+    Every method raises RuntimeApiError if the API does not accept the request.
     """
 
     def __init__(self, address: str) -> None:
         self._address = address
 
     async def next(self) -> Invocation:
-        """Wait for the next invocation, however long: Lambda freezes the process in here."""
-        exchange = await Exchange.begin(self._address, "GET", f"{_ROOT}/invocation/next", [])
+        """Wait for the next invocation. There is no time limit: Lambda freezes the process during this request."""
+        exchange = await Exchange.open(self._address, "GET", f"{_ROOT}/invocation/next", [])
         try:
             await exchange.send(h11.EndOfMessage())
             headers, payload = await exchange.reply()
@@ -95,9 +99,11 @@ class RuntimeApi:
             path = f"{_ROOT}/invocation/{headers['lambda-runtime-aws-request-id']}"
             deadline = int(headers["lambda-runtime-deadline-ms"]) / 1000
         except (KeyError, ValueError) as error:
-            raise RuntimeApiError(f"the Runtime API sent an invocation without its headers: {error}") from error
-        echo = [(name, value) for name, value in headers.items() if name == _INVOCATION_ID]
-        return Invocation(path, deadline, payload, echo)
+            raise RuntimeApiError(
+                f"the Runtime API sent an invocation with a missing or wrong header: {error}"
+            ) from error
+        returned = [(name, value) for name, value in headers.items() if name == _INVOCATION_ID]
+        return Invocation(path, deadline, payload, returned)
 
     async def respond(self, invocation: Invocation) -> Upload:
         """Begin the streamed response to an invocation."""
@@ -106,31 +112,35 @@ class RuntimeApi:
             ("Lambda-Runtime-Function-Response-Mode", "streaming"),
             ("Transfer-Encoding", "chunked"),
             ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"),
-            *invocation.echo,
+            *invocation.returned,
         ]
-        return Upload(await Exchange.begin(self._address, "POST", f"{invocation.path}/response", headers))
+        return Upload(await Exchange.open(self._address, "POST", f"{invocation.path}/response", headers))
 
     async def error(self, invocation: Invocation, failure: Failure) -> None:
-        """Say that an invocation failed before its response began."""
-        await self._report(f"{invocation.path}/error", failure, invocation.echo)
+        """Report that an invocation failed before its response began."""
+        await self._report(f"{invocation.path}/error", failure, invocation.returned)
 
     async def init_error(self, failure: Failure) -> None:
-        """Say that the function could not start."""
+        """Report that the function cannot start."""
         await self._report(f"{_ROOT}/init/error", failure, [])
 
-    async def _report(self, path: str, failure: Failure, echo: Headers) -> None:
+    async def _report(self, path: str, failure: Failure, returned: Headers) -> None:
         headers = [
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(failure.body))),
             ("Lambda-Runtime-Function-Error-Type", failure.type),
-            *echo,
+            *returned,
         ]
-        exchange = await Exchange.begin(self._address, "POST", path, headers)
+        exchange = await Exchange.open(self._address, "POST", path, headers)
         try:
             async with asyncio.timeout(REPLY_SECONDS):
                 await exchange.send(h11.Data(failure.body), h11.EndOfMessage())
                 await exchange.reply()
         except TimeoutError as error:
-            raise RuntimeApiError(f"the Runtime API did not answer within {REPLY_SECONDS} s") from error
+            raise _late_reply() from error
         finally:
             exchange.close()
+
+
+def _late_reply() -> RuntimeApiError:
+    return RuntimeApiError(f"the Runtime API did not answer within {REPLY_SECONDS} s")

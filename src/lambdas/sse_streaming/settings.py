@@ -1,23 +1,26 @@
-"""What the environment says about this function, read once at start."""
+"""The function's settings, read from environment variables when the process starts."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SHORTEST_INTERVAL = 0.05
-LONGEST_INTERVAL = 60.0
+MIN_INTERVAL = 0.05
+"""Seconds."""
+MAX_INTERVAL = 60.0
+"""Seconds."""
 
 _DEFAULT_HEARTBEAT_SECONDS = "15"
-_LAMBDA_LONGEST_TIMEOUT = "900"
+# Lambda's own limit: developer guide, "Lambda quotas".
+_MAX_LAMBDA_TIMEOUT = "900"
 
 
 class SettingsError(ValueError):
-    """An environment variable has a value the function cannot run with."""
+    """The function cannot run with the value of an environment variable."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Which code answers: function version, git commit, image digest; "unknown" where not told."""
+    """The code that runs: function version, git commit and image digest. A missing value is "unknown"."""
 
     version: str
     commit: str
@@ -26,7 +29,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Settings:
-    """identity of the code; seconds between heartbeats; the function's timeout in seconds."""
+    """The identity of the code, the seconds between heartbeats, and the function's timeout in seconds."""
 
     identity: Identity
     heartbeat_seconds: float
@@ -34,19 +37,19 @@ class Settings:
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Read the settings. Raises SettingsError naming the variable and the values it may have."""
+    """Return the settings. Raises SettingsError, which names the variable and the values that it may have."""
     identity = Identity(
         version=environment.get("AWS_LAMBDA_FUNCTION_VERSION") or "unknown",
         commit=environment.get("COMMIT") or "unknown",
         digest=environment.get("IMAGE_DIGEST") or "unknown",
     )
     heartbeat = _seconds(environment, "HEARTBEAT_SECONDS", _DEFAULT_HEARTBEAT_SECONDS)
-    if not SHORTEST_INTERVAL <= heartbeat <= LONGEST_INTERVAL:
+    if not MIN_INTERVAL <= heartbeat <= MAX_INTERVAL:
         raise SettingsError(
-            f"HEARTBEAT_SECONDS must be {SHORTEST_INTERVAL} to {LONGEST_INTERVAL}, not {heartbeat}; "
+            f"HEARTBEAT_SECONDS must be {MIN_INTERVAL} to {MAX_INTERVAL}, not {heartbeat}; "
             f"try: HEARTBEAT_SECONDS={_DEFAULT_HEARTBEAT_SECONDS}"
         )
-    timeout = _seconds(environment, "AWS_LAMBDA_FUNCTION_TIMEOUT", _LAMBDA_LONGEST_TIMEOUT)
+    timeout = _seconds(environment, "AWS_LAMBDA_FUNCTION_TIMEOUT", _MAX_LAMBDA_TIMEOUT)
     return Settings(identity, heartbeat, timeout)
 
 

@@ -1,9 +1,9 @@
-"""Build step: compile Python so that a cold start need not, and so that the same sources give the same layer.
+"""Build step: compile Python modules, so that a cold start does not, and so that equal sources give an equal layer.
 
-"Unchecked hash" bytecode (PEP 552) depends on the source alone, and is used without a look at the source.
-A cold start that had to compile would cost five times the CPU.
+Bytecode of the kind "unchecked hash" (PEP 552) depends on the source alone, and Python loads it without reading the
+source. A cold start that compiles the modules needs five times the CPU time.
 
-Usage: python precompile.py [FOLDER], by default the standard library.
+Usage: python precompile.py [FOLDER]. The default folder is the standard library.
 """
 
 import compileall
@@ -15,28 +15,31 @@ from collections.abc import Iterable
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-# What no function imports, and pip's own home: the first is half of the standard library.
+# No function imports these modules, and they are half of the standard library. site-packages holds only pip.
 _SKIPPED = re.compile("/(site-packages|dist-packages|test|idlelib|tkinter|turtledemo|ensurepip|pydoc_data)/")
 
 
 def precompile(folder: Path) -> None:
-    """Compile every module below `folder`; exits with 1 when one does not compile."""
+    """Compile every module below `folder`. If a module does not compile, exit with code 1."""
     mode = PycInvalidationMode.UNCHECKED_HASH
     if not compileall.compile_dir(folder, maxlevels=50, force=True, quiet=1, rx=_SKIPPED, invalidation_mode=mode):
         sys.exit(f"{folder} could not be compiled")
 
 
-def written(library: Path) -> Iterable[Path]:
-    """Yield what compiling changed in `library`: to touch more would copy the base's files into our layer."""
+def changed_paths(library: Path) -> Iterable[Path]:
+    """Yield the paths in `library` that compiling changed.
+
+    A layer contains every file whose time changes, so the times of the base image's own files must stay as they are.
+    """
     for cache in library.rglob("__pycache__"):
         yield from (*cache.iterdir(), cache, cache.parent)
 
 
 def main(arguments: list[str]) -> None:
-    """Compile, then set the times that would tell one build from the next to the epoch."""
+    """Compile the folder, then set the times of its files to the epoch, so that two builds give the same layer."""
     folder = Path(arguments[0] if arguments else sysconfig.get_path("stdlib"))
     precompile(folder)
-    for path in (folder, *folder.rglob("*")) if arguments else written(folder):
+    for path in (folder, *folder.rglob("*")) if arguments else changed_paths(folder):
         os.utime(path, (0, 0), follow_symlinks=False)
 
 

@@ -1,4 +1,4 @@
-"""Where a stream's events come from: today a greeting and a heartbeat."""
+"""The events of a stream: `hello`, then heartbeats."""
 
 import asyncio
 import json
@@ -12,9 +12,9 @@ from sse_streaming.sse import Event
 
 
 async def events(identity: Identity, interval: float) -> AsyncGenerator[Event, None]:
-    """Yield `hello`, then a `heartbeat` every `interval` seconds, without end.
+    """Yield `hello` with the identity, then a `heartbeat` every `interval` seconds, without end.
 
-    Neither carries an id: they are not part of any history, so a client must not resume from one.
+    No event has an id. The function stores no history, so a client cannot resume after an event.
     """
     yield Event("hello", json.dumps(asdict(identity)))
     for sequence in count(1):

@@ -1,6 +1,7 @@
-"""What the emulator starts: the function's own main, or `python bootstrap.py APP` for one of the broken apps.
+"""The process that AWS's emulator starts as the runtime: `python -m support.function.entrypoint [APP]`.
 
-RELAY in the environment is the host:port of something that stands between us and the emulator's Runtime API.
+It runs the function, or the app APP of `broken_apps`. If the variable RELAY is set, to host:port, the runtime
+connects to that relay instead of the emulator's Runtime API.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ import os
 import runpy
 import sys
 
-import broken_apps
+from support.function import broken_apps
 
 from sse_streaming import runtime
 

@@ -1,0 +1,108 @@
+"""An image that Lambda would refuse, or that does not start, is built for real and refused before a push."""
+
+import pytest
+from support.image_project import edit
+
+from delivery.errors import BuildError
+
+FROM_SCRATCH = "FROM scratch\nCOPY app.py /app\nUSER 65532\n"
+START = 'CMD ["/app"]\n'
+
+
+def require_refusal(call):
+    """Require that `call` raises BuildError with a hint; return the error."""
+    with pytest.raises(BuildError) as raised:
+        call()
+    assert raised.value.hint
+    return raised.value
+
+
+def test_the_unchanged_image_passes_and_sends_hello_with_a_read_only_root(project):
+    assert "hello" in project.start_check()
+    assert project.start_check_containers() == []
+
+
+def test_the_checked_image_is_byte_for_byte_the_image_that_the_engine_would_push(project):
+    inspected = project.check()
+    assert project.build("load") == project.build()
+    assert inspected.uncompressed > 3 * sum(layer["size"] for layer in inspected.document["layers"]) / 2
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "reason"),
+    [
+        ("bake_file", "type=provenance,disabled=true", "type=provenance,mode=min", "index"),
+        ("dockerfile", "USER 65532:65532\n", "", "runs as root"),
+        ("dockerfile", "USER 65532:65532\n", "USER 0\n", "runs as root"),
+    ],
+    ids=["provenance", "no-user", "root"],
+)
+def test_an_image_that_breaks_a_rule_of_lambda_is_refused_with_the_reason(project, file, old, new, reason):
+    edit(getattr(project, file), old, new)
+    assert reason in require_refusal(project.check).what
+
+
+def test_an_image_for_another_architecture_is_refused(project):
+    project.dockerfile.write_text(FROM_SCRATCH + START)
+    edit(project.bake_file, "[PLATFORM]", '["linux/arm64"]')
+    error = require_refusal(project.check)
+    assert "sse-streaming" in error.what
+    assert "linux/arm64" in error.what
+
+
+def test_an_image_for_several_architectures_is_refused(project):
+    project.dockerfile.write_text(FROM_SCRATCH + START)
+    edit(project.bake_file, "[PLATFORM]", '["linux/amd64", "linux/arm64"]')
+    assert "index" in require_refusal(project.check).what
+
+
+def test_an_image_without_a_program_to_start_is_refused(project):
+    project.dockerfile.write_text(FROM_SCRATCH)
+    error = require_refusal(project.check)
+    assert "sse-streaming" in error.what
+    assert "ENTRYPOINT" in error.why
+
+
+def test_an_image_with_too_large_a_manifest_is_refused_with_the_limit(project):
+    project.dockerfile.write_text(FROM_SCRATCH + START)
+    exporter = "type=docker,dest=${ARCHIVES}/${image}.tar"
+    edit(project.bake_file, exporter, f"{exporter},oci-mediatypes=true,annotation.note={'x' * 25_400}")
+    error = require_refusal(project.check)
+    assert "manifest of 25," in error.what
+    assert "25,400" in error.why
+
+
+HANGING_APP = """
+import asyncio
+async def app(scope, receive, send):
+    await asyncio.sleep(3600)
+
+def create(settings):
+    return app
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "reason"),
+    [
+        ("main", "raise RuntimeError('crash at import')", "crash at import"),
+        ("main", "open('/app/state', 'w')", "Read-only file system"),
+        ("main", "open('/var/tmp/state', 'w')", "Read-only file system"),
+        ("main", "import time; time.sleep(3600)", "in time"),
+        ("app", HANGING_APP, "in time"),
+    ],
+    ids=["crash", "writes-app", "writes-var-tmp", "hangs-at-start", "hangs-later"],
+)
+def test_an_image_that_does_not_start_as_lambda_starts_it_is_refused_with_its_log(project, file, code, reason):
+    path = getattr(project, file)
+    path.write_text(f"{code}\n{path.read_text()}" if file == "main" else f"{path.read_text()}{code}")
+    error = require_refusal(lambda: project.start_check(seconds=4))
+    assert reason in str(error), error
+    assert project.start_check_containers() == []
+
+
+def test_an_image_that_names_another_commit_is_refused(project):
+    edit(project.dockerfile, "ENV COMMIT=$COMMIT", "ENV COMMIT=another")
+    error = require_refusal(project.start_check)
+    assert f"commit {project.commit}" in error.what
+    assert "another" in error.why

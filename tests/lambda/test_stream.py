@@ -1,0 +1,63 @@
+"""A stream has a limited number of events and a limited lifetime."""
+
+import asyncio
+
+import pytest
+
+from sse_streaming import stream
+from sse_streaming.sse import Event
+
+pytestmark = pytest.mark.anyio
+HELLO, TICK = b"event: hello\ndata: \n\n", b"event: tick\ndata: \n\n"
+RETRY = b"retry: 1000\n\n"
+
+
+class Source:
+    """Yields `hello` and `ticks` events of type `tick`, then waits for ever; `closed` is true after its end."""
+
+    def __init__(self, ticks):
+        self.ticks = ticks
+        self.closed = False
+
+    async def events(self):
+        try:
+            yield Event("hello", "")
+            for _ in range(self.ticks):
+                yield Event("tick", "")
+            await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+
+async def collect(source, max_events=None, lifetime=60.0):
+    async with asyncio.timeout(5):
+        return [block async for block in stream.encode_events(source.events(), max_events, lifetime)]
+
+
+async def test_a_stream_ends_after_the_requested_events_with_the_reconnection_time():
+    assert await collect(Source(ticks=9), max_events=3) == [HELLO, TICK, TICK, RETRY]
+
+
+async def test_a_stream_ends_after_its_lifetime_even_if_no_event_comes():
+    assert await collect(Source(ticks=1), lifetime=0.05) == [HELLO, TICK, RETRY]
+
+
+async def test_the_first_event_is_sent_even_if_no_time_is_left():
+    assert await collect(Source(ticks=9), lifetime=0.0) == [HELLO, RETRY]
+
+
+async def test_a_stream_closes_its_source_at_its_end():
+    source = Source(ticks=9)
+    await collect(source, max_events=2)
+    assert source.closed
+
+
+def test_a_lifetime_is_random_and_from_one_to_two_minutes():
+    lifetimes = [stream.choose_lifetime(until_deadline=900) for _ in range(100)]
+    assert all(60 <= lifetime <= 120 for lifetime in lifetimes)
+    assert max(lifetimes) - min(lifetimes) > 5
+
+
+@pytest.mark.parametrize(("until_deadline", "lifetime"), [(30.0, 25.0), (5.0, 0.0), (-3.0, 0.0)])
+def test_a_lifetime_ends_five_seconds_before_the_deadline(until_deadline, lifetime):
+    assert stream.choose_lifetime(until_deadline) == lifetime
