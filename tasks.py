@@ -17,7 +17,6 @@ from delivery.cli.prompt import ask, confirm
 from delivery.cli.session import ROOT, session
 from delivery.cli.task import task
 from delivery.image import push
-from delivery.process.shell import Shell
 from delivery.release import history, live
 from delivery.release.canary import parse_steps
 from delivery.terraform import state
@@ -150,13 +149,11 @@ def promote(
 @task(help={"env": f"{ENV['env']}; without it, only the tools are checked"})
 def doctor(c: Context, env: str | None = None) -> None:
     """Check the tools, the credentials and what a deploy needs, and say how to mend what is missing."""
-    if env is None:
-        commands.doctor.report(commands.doctor.run_checks(commands.doctor.tool_checks(Shell(os.environ))), print_line)
-        return
     with session(c) as s:
-        run = s.open(env)
-        checks = commands.doctor.environment_checks(run)
-        commands.doctor.report(commands.doctor.run_checks(checks), print_line)
+        checks = commands.doctor.environment_checks(s.open(env)) if env else commands.doctor.tool_checks(s.shell)
+        findings = commands.doctor.run_checks(checks)
+    print_lines(report.finding_lines(findings))
+    commands.doctor.require_success(findings)
 
 
 @task(help=ENV)

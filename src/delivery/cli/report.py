@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from delivery.commands.diff import Change, Difference
+from delivery.commands.doctor import Finding
 from delivery.commands.promote import Promotion
 from delivery.commands.prune import Pruning
 from delivery.commands.rollback import Return
@@ -50,6 +51,11 @@ def _return_text(planned: Return) -> str:
 def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
     """For each image: its digest and its commit."""
     return tuple(f"{each.image.name} {each.image.short}, commit {each.commit[:12]}" for each in promotions)
+
+
+def finding_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """One line for each check, with its result or its failure."""
+    return tuple(f"{'✗' if each.failure else '✓'} {each.name:<14} {each.failure or each.result}" for each in findings)
 
 
 def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:

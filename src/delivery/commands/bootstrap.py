@@ -1,7 +1,7 @@
-"""Bucket before state, repository before image: one idempotent story.
+"""`invoke bootstrap`: make the state bucket, the image repositories and the CI roles of an environment.
 
-The bucket is made by an API call when it is missing; Terraform then adopts it with an `import` block and keeps its
-own state in it.
+Terraform keeps its state in the bucket, so the bucket must exist first: an API call makes it, and Terraform adopts it
+with an `import` block. A repository must exist before its first image. A second bootstrap changes nothing.
 """
 
 from delivery.aws import ecr
@@ -28,12 +28,12 @@ def targets(run: RunContext) -> tuple[str, ...]:
 
 
 def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ()) -> Plan:
-    """Make the state bucket when it is missing, and plan everything else, in words that stay on the screen.
+    """Make the state bucket if it is missing, and plan the rest for the images with these names.
 
-    Raises CloudError, TerraformError, or RefusedError for a plan that destroys in a protected environment
-    what `destroy` does not name.
+    `destroy`: addresses of resources that a protected environment may lose. Raises RefusedError for any other,
+    CloudError or TerraformError.
     """
-    where = run.settings.environment
+    environment = run.settings.environment
     left = "the state bucket may have been made; nothing else was changed"
     with run.progress.stage(
         "bootstrap", interrupted=left, after="the state bucket exists; nothing else was made"
@@ -41,14 +41,14 @@ def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ())
         if not bucket_exists(run):
             _create_bucket(run, bucket(run))
         stack = execute.init(run.settings, STACK, run.shell, stage.update)
-        saved = stages.plan(run, stack, {**variables.common(where), "images": names}, stage.update)
+        saved = stages.plan(run, stack, {**variables.common(environment), "images": names}, stage.update)
         stage.done(saved.counts)
-    saved.require_harmless(where, destroy)
+    saved.require_harmless(environment, destroy)
     return saved
 
 
 def apply(run: RunContext, saved: Plan) -> None:
-    """Apply exactly that plan, and say which roles jobs may take. Raises TerraformError or CloudError."""
+    """Apply exactly that plan, and print the roles for the workflow. Raises TerraformError or CloudError."""
     left = "Terraform recorded in its state what it had changed"
     with run.progress.stage("registry", interrupted=left, after="the bucket and the repositories exist") as stage:
         if saved.empty:
@@ -64,12 +64,12 @@ def apply(run: RunContext, saved: Plan) -> None:
 
 
 def bucket(run: RunContext) -> str:
-    """The state bucket that the backend's file names. Raises ConfigurationError."""
+    """The name of the state bucket. Raises ConfigurationError."""
     return state.bucket(run.settings, STACK)
 
 
 def bucket_exists(run: RunContext) -> bool:
-    """Whether the state bucket is there. Raises CloudError."""
+    """Whether the state bucket exists. Raises CloudError."""
     name = bucket(run)
     with run.aws.explained(f"look for the state bucket {name}"):
         try:
@@ -78,7 +78,7 @@ def bucket_exists(run: RunContext) -> bool:
             if error_code(error) in ("404", "NoSuchBucket"):
                 return False
             if error_code(error) == "403":
-                why = "It belongs to another account, or these credentials may not see it (s3:ListBucket)."
+                why = "It belongs to another account, or these credentials may not list it (s3:ListBucket)."
                 hint = f"another bucket in infrastructure/{STACK}/{run.settings.environment.name}.backend.hcl"
                 raise CloudError(f"The state bucket {name} is out of reach.", why, hint) from error
             raise
@@ -88,9 +88,9 @@ def bucket_exists(run: RunContext) -> bool:
 def _create_bucket(run: RunContext, name: str) -> None:
     region = run.settings.environment.region
     with run.aws.explained(f"create the state bucket {name}"):
-        if region == "us-east-1":  # the one region that may not be named; S3 API, CreateBucket
+        if region == "us-east-1":  # S3 refuses the name of this region: API reference, CreateBucket
             run.aws.s3.create_bucket(Bucket=name)
         else:
-            where = {"LocationConstraint": region}
-            run.aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)  # type: ignore[arg-type] # a literal
+            location = {"LocationConstraint": region}
+            run.aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration=location)  # type: ignore[arg-type] # a literal
         run.aws.s3.get_waiter("bucket_exists").wait(Bucket=name)

@@ -1,15 +1,15 @@
-"""The story of a deploy.
+"""`invoke deploy`: from a commit to a version that serves.
 
-    guards --+-- docker.publish ---> PublishedImage --+
-             +-- terraform.init ---> Stack -----------+--> Plan --> apply --> new version
-                                                                                  |
-             Release <-- URL open <-- alias `live` moves <-- its stream verified <+
-                                                             | fails: the alias stays, the old version serves
+    guards --+-- image: build -> check -> push --> PushedImage --+
+             +-- terraform: init ----------------> Stack --------+--> plan --> apply --> new version
+                                                                                             |
+    Release <-- URL opened <-- alias `live` moves <-- the stream of the version is verified -+
+                                                      | fails: the alias stays, the old version serves, exit 7
 
-What is applied is the digest that was published; tags are for people. Terraform owns the function and publishes the
-version; the alias's target belongs to this story, so nothing serves before it was verified. (The first version of all
-has the alias from the start, because a Function URL needs one; a public URL stays closed until it was verified.) Every
-step looks at what exists first, so a deploy that was cut off anywhere is continued by the next one.
+Terraform gets the digest that was pushed; tags are for people. Terraform owns the function and publishes its versions.
+The alias belongs to this command, so that no version serves before it was verified. The first version of a function is
+an exception: a Function URL needs an alias, so the alias exists from the start, and a public URL stays closed until the
+version was verified. Each step reads first what exists, so the next deploy continues an interrupted one.
 """
 
 from delivery import git
@@ -28,18 +28,17 @@ from delivery.release.live import Release
 from delivery.terraform import stages, state, variables
 from delivery.terraform.plan import Plan
 
-STACK = state.STACK
-
 
 def guard(run: RunContext) -> tuple[Image, ...]:
-    """Everything that can be refused before anything changes; returns the images we intend.
+    """Refuse everything that can be refused before anything changes; return the images to deploy.
 
-    Raises MissingToolError, RefusedError, ConfigurationError or CloudError.
+    An environment with `bootstraps: true` gets its missing bucket and repositories here. Raises MissingToolError,
+    RefusedError, ConfigurationError or CloudError.
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         versions = require_docker(run)
         if run.settings.environment.protected:
-            _require_commit_of_everyone(run)
+            _require_merged_commit(run)
         names = bake.targets(run.settings, run.shell)
         stage.done(f"{versions}, commit {run.commit.short}")
     if run.settings.bootstraps and bootstrap.needed(run, names):
@@ -50,11 +49,11 @@ def guard(run: RunContext) -> tuple[Image, ...]:
 
 
 def plan(run: RunContext, images: tuple[Image, ...], destroy: tuple[str, ...] = ()) -> Plan:
-    """Publish while Terraform initialises, then plan on the digests.
+    """Push the images while Terraform initialises, then plan on their digests.
 
-    `destroy`: addresses that may be destroyed although the environment is protected. Raises RefusedError for others.
+    `destroy`: addresses of resources that a protected environment may lose. Raises RefusedError for any other.
     """
-    pushed, stack = parallel.both(run.shell, lambda: push.push(run, images), lambda: stages.init(run, STACK))
+    pushed, stack = parallel.both(run.shell, lambda: push.push(run, images), lambda: stages.init(run, state.STACK))
     with run.progress.stage("plan", interrupted=UNCHANGED) as stage:
         values = variables.service(run.settings, {image.name: image.uri for image in pushed}, run.commit.tag)
         saved = stages.plan(run, stack, values, stage.update)
@@ -62,45 +61,48 @@ def plan(run: RunContext, images: tuple[Image, ...], destroy: tuple[str, ...] = 
     saved.require_harmless(run.settings.environment, destroy)
     if not saved.empty:
         for image in pushed:
-            ecr.protect(run.aws, image)  # from before the first version runs it, until `prune` finds none left
+            ecr.protect(run.aws, image)  # before a version runs the image; `prune` removes the tag's image later
     return saved
 
 
 def apply(run: RunContext, saved: Plan) -> tuple[Function, ...]:
-    """Apply exactly that plan; returns the functions with their new versions.
+    """Apply exactly that plan; return the functions with their new versions.
 
-    A run that was killed between Lambda's update and its publication left Terraform nothing to change, and the change
-    without a version: it gets one here, and the state learns of it.
+    A run that was killed after Lambda's update and before PublishVersion leaves an empty plan and a change without a
+    version: this publishes the version, and refreshes the state.
     """
-
     left = "Terraform recorded in its state what it had changed; the alias was not moved"
     with run.progress.stage("apply", interrupted=left, after="apply is complete; the alias was not moved") as stage:
         if not saved.empty:
             stages.apply(run, saved, stage.update)
-        targets = state.require_functions(run)
-        if all(function.publish_version(run.aws, target) == target.version for target in targets):
+        functions = state.require_functions(run)
+        if all(function.publish_version(run.aws, deployed) == deployed.version for deployed in functions):
             stage.done("nothing to do" if saved.empty else saved.applied)
         else:
             stages.refresh(run, saved, stage.update)
-            targets = state.require_functions(run)
-            stage.done("what a killed run had changed has a version now")
-    return targets
+            functions = state.require_functions(run)
+            stage.done("published the version that a killed run had left unpublished")
+    return functions
 
 
 def deliver(run: RunContext, saved: Plan, steps: tuple[Step, ...] = ()) -> tuple[Release, ...]:
-    """Apply a plan, verify every function's new version, and only then make them live, in steps if there are any."""
-    targets = apply(run, saved)
-    moves = [AliasMove(one, live.end_canary(run, one, function.read_alias(run.aws, one))) for one in targets]
-    for target in targets:
-        live.verify_version(run, target)
+    """Apply a plan, verify the new version of every function, and only then make all of them live.
+
+    `steps`: the steps of a canary; without steps the alias moves at once. Raises TerraformError, UnhealthyError,
+    RefusedError or CloudError.
+    """
+    functions = apply(run, saved)
+    moves = [AliasMove(each, live.end_canary(run, each, function.read_alias(run.aws, each))) for each in functions]
+    for deployed in functions:
+        live.verify_version(run, deployed)
     return live.make_live(run, tuple(moves), steps)
 
 
-def _require_commit_of_everyone(run: RunContext) -> None:
+def _require_merged_commit(run: RunContext) -> None:
     if run.commit.dirty:
         raise RefusedError(
             f"{run.settings.environment.name} is protected, and the work tree has changes.",
-            "What runs there must be a commit.",
+            "A protected environment runs commits only.",
             "git commit, then deploy again",
         )
     git.require_merged(run.settings.root, run.commit.sha, run.settings.default_branch, run.shell)

@@ -1,7 +1,7 @@
-"""The story of a diff: what a deploy would change, pushing nothing and applying nothing.
+"""`invoke diff`: what a deploy would change; it pushes nothing and applies nothing.
 
-live: alias -> version -> its commit, its digest --+
-here: the commit; the image as it would be pushed -+-> commits, layers; and Terraform's plan on that digest
+live: alias -> version -> its commit, its digest ----------+
+this checkout: its commit; the image that would be pushed -+-> commits, layers, Terraform's plan on that digest
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from delivery.terraform.plan import Plan
 
 @dataclass(frozen=True)
 class Live:
-    """What serves now of one image: its version, the commit and the image it runs."""
+    """The live version of one function, with its commit and its image."""
 
     version: str
     commit: str
@@ -30,14 +30,14 @@ class Live:
 
 @dataclass(frozen=True)
 class Change:
-    """One image as it would be deployed, against what is live of it. Layers: digest to bytes, compressed."""
+    """The image that would be deployed, and the live one. Layers: digest to compressed bytes."""
 
     image: PushedImage
     live: Live | None
     layers: dict[str, int]
     live_layers: dict[str, int]
     commits: tuple[str, ...] | None
-    """Newest first; None when git here does not know the commit that is live."""
+    """Newest first; None when this clone does not have the live commit."""
 
     @property
     def empty(self) -> bool:
@@ -64,7 +64,7 @@ class Difference:
 
 
 def compare(run: RunContext) -> Difference:
-    """Compare; reads, and builds into a file. Raises what the stages of a deploy would, up to its plan."""
+    """Build the images into files, and compare. Raises the errors of a deploy, up to its plan."""
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         versions = require_docker(run)
         images = bake.images(run.settings, bake.targets(run.settings, run.shell), run.commit)
@@ -73,34 +73,33 @@ def compare(run: RunContext) -> Difference:
     built, stack = parallel.both(run.shell, lambda: push.preview(run, images), lambda: stages.init(run, state.STACK))
     with run.progress.stage("compare", interrupted=UNCHANGED) as stage:
         live = _live(run)
-        changes = tuple(_change(run, image, seen, live.get(image.name)) for image, seen in built)
+        changes = tuple(_change(run, image, inspected, live.get(image.name)) for image, inspected in built)
         values = variables.service(run.settings, {image.name: image.uri for image, _ in built}, run.commit.tag)
         plan = execute.plan(replace(stack, locks=False), values, run.scratch, run.shell, stage.update)
-        found = Difference(changes, plan)
-        stage.done(f"commit {run.commit.short} against what is live")
-    return found
+        stage.done(f"commit {run.commit.short} with the live versions")
+    return Difference(changes, plan)
 
 
 def _live(run: RunContext) -> dict[str, Live]:
-    found = {}
-    for target in state.functions(run):
-        version = function.read_alias(run.aws, target).version
-        repository, _, digest = function.read_image_uri(run.aws, target, version).partition("@")
-        commit = function.read_commit(run.aws, replace(target, version=version))
-        found[target.image] = Live(version, commit, PushedImage(target.image, repository, digest))
-    return found
+    live = {}
+    for deployed in state.functions(run):
+        version = function.read_alias(run.aws, deployed).version
+        repository, _, digest = function.read_image_uri(run.aws, deployed, version).partition("@")
+        commit = function.read_commit(run.aws, replace(deployed, version=version))
+        live[deployed.image] = Live(version, commit, PushedImage(deployed.image, repository, digest))
+    return live
 
 
-def _change(run: RunContext, image: PushedImage, seen: InspectedImage, live: Live | None) -> Change:
+def _change(run: RunContext, image: PushedImage, inspected: InspectedImage, live: Live | None) -> Change:
     if live is None:
-        return Change(image, None, _layers(seen), {}, None)
+        return Change(image, None, _layers(inspected), {}, None)
     try:
         before = _layers(inspect.pushed(run.aws, live.image, ecr.authorize(run.aws)))
-    except BuildError:  # it is gone from the registry: all of the new one will be fetched
+    except BuildError:  # the live image is gone from the registry: Lambda fetches every layer
         before = {}
     commits = git.commits_between(run.settings.root, live.commit.removesuffix("-dirty"), "HEAD", run.shell)
-    return Change(image, live, _layers(seen), before, commits)
+    return Change(image, live, _layers(inspected), before, commits)
 
 
-def _layers(seen: InspectedImage) -> dict[str, int]:
-    return {layer["digest"]: layer["size"] for layer in seen.document["layers"]}
+def _layers(image: InspectedImage) -> dict[str, int]:
+    return {layer["digest"]: layer["size"] for layer in image.document["layers"]}

@@ -1,4 +1,4 @@
-"""Looks at everything a deploy needs, one line each, and says how to mend what is missing."""
+"""`invoke doctor`: run every check that a deploy depends on, and say how to mend each failure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,41 +12,41 @@ from delivery.image import bake
 from delivery.process.shell import Shell
 from delivery.terraform import state
 
+Check = Callable[[], str]
+"""Returns its result for people, or raises DeliveryError."""
+
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what was found, or the failure."""
+    """One check: its result, or its failure."""
 
     name: str
-    found: str
+    result: str
     failure: DeliveryError | None = None
 
 
-def run_checks(checks: Iterator[tuple[str, Callable[[], str]]]) -> tuple[Finding, ...]:
-    """Every check, the failing ones too."""
+def run_checks(checks: Iterator[tuple[str, Check]]) -> tuple[Finding, ...]:
+    """Run every check; a failure does not stop the next one."""
     return tuple(_finding(name, check) for name, check in checks)
 
 
-def report(findings: tuple[Finding, ...], update: Callable[[str], None]) -> None:
-    """One line each; then raises the first failure, whose code the task ends with."""
-    for finding in findings:
-        mark = "✗" if finding.failure else "✓"
-        update(f"{mark} {finding.name:<14} {finding.failure or finding.found}")
+def require_success(findings: tuple[Finding, ...]) -> None:
+    """Raises the first failure's class, so that the task exits with its code."""
     failures = [finding.failure for finding in findings if finding.failure]
     if failures:
         raise type(failures[0])(f"{len(failures)} of {len(findings)} checks failed.", "", failures[0].hint)
 
 
-def tool_checks(shell: Shell) -> Iterator[tuple[str, Callable[[], str]]]:
-    """The tools, whatever the environment."""
+def tool_checks(shell: Shell) -> Iterator[tuple[str, Check]]:
+    """The tools, without any environment."""
     for tool in tools.ALL:
         yield tool.name, lambda tool=tool: tools.check(tool, shell)  # type: ignore[misc]
 
 
-def environment_checks(run: RunContext) -> Iterator[tuple[str, Callable[[], str]]]:
-    """The tools as this environment sees them, then what has to exist in its account."""
+def environment_checks(run: RunContext) -> Iterator[tuple[str, Check]]:
+    """The tools as this environment finds them, then everything that must exist in its account."""
     yield from tool_checks(run.shell)
-    yield "account", lambda: run.settings.environment.account  # compared when the run was opened
+    yield "account", lambda: run.settings.environment.account  # compared when the environment was opened
     yield "state", lambda: _state(run)
     yield "registry", lambda: _repositories(run)
     yield "url", lambda: _urls(run)
@@ -66,13 +66,11 @@ def _repositories(run: RunContext) -> str:
 
 
 def _urls(run: RunContext) -> str:
-    targets = state.functions(run)
-    return (
-        ", ".join(f"{it.name}: {function_url.check_access(run.aws, it)}" for it in targets) or "nothing is deployed yet"
-    )
+    access = [f"{each.name}: {function_url.check_access(run.aws, each)}" for each in state.functions(run)]
+    return ", ".join(access) or "nothing is deployed yet"
 
 
-def _finding(name: str, check: Callable[[], str]) -> Finding:
+def _finding(name: str, check: Check) -> Finding:
     try:
         return Finding(name, check())
     except DeliveryError as error:

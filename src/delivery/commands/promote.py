@@ -1,11 +1,11 @@
-"""The story of a promotion: what is live and verified in one environment, byte for byte in another. No build.
+"""`invoke promote`: copy the live, verified image of one environment to another, byte for byte. No build.
 
-    source: alias `live` -> version -> its digest, a release tag says it was verified --+
-    target: protected? the commit is everyone's; its tag is free; not live already -----+-> blobs -> manifest
-                                                                                                       |
-                                  `deploy` of the target finds it <-- tags <-- the same bytes read back +
+    source: alias `live` -> version -> digest; its release tag says that it was verified ------+
+    destination: the commit is merged if it is protected; the tag of the commit is free -------+-> blobs -> manifest
+                                                                                                               |
+                               `deploy` of the destination uses it <-- tags <-- the same bytes are read back <-+
 
-Every step looks at what exists first, so a promotion that was cut off anywhere is completed by the next one.
+Each step reads first what exists, so the next promotion completes an interrupted one.
 """
 
 from dataclasses import dataclass
@@ -26,93 +26,93 @@ from delivery.terraform import state
 
 @dataclass(frozen=True)
 class Promotion:
-    """One image on its way: where it is, where it goes, and what it was built from."""
+    """One image to copy, with its commit, and the version that runs it in the source.
+
+    `live`: whether the destination already serves the image.
+    """
 
     commit: str
     version: str
     image: PushedImage
-    goal: PushedImage
+    copy: PushedImage
     live: bool
-    """Whether the target already serves it."""
 
 
-def prepare(origin: RunContext, target: RunContext, commit: str | None) -> tuple[Promotion, ...]:
-    """What there is to promote, after everything that can be refused; reads only.
+def prepare(source: RunContext, destination: RunContext, commit: str | None) -> tuple[Promotion, ...]:
+    """Choose the images, and refuse everything that can be refused; change nothing.
 
-    `commit`: what has to be live in the source, all 40 digits or the first of them. Raises ConfigurationError,
+    `commit`: the commit that must be live in the source, all 40 digits or the first of them. Raises ConfigurationError,
     RefusedError, BuildError or CloudError.
     """
-    if origin.settings.environment == target.settings.environment:
+    if source.settings.environment == destination.settings.environment:
         raise ConfigurationError("--from and --to name the same environment.", "", "--to with another one")
-    found, serving = parallel.both(origin.shell, lambda: _deployed(origin), lambda: _serving(target))
-    with target.progress.stage("guards", interrupted=UNCHANGED) as stage:
-        chosen = [_chosen(origin, one, commit) for one in found]
-        promotions = tuple(_planned(target, entry, image, serving) for entry, image in chosen)
-        _require_allowed(target, promotions)
+    functions, serving = parallel.both(
+        source.shell, lambda: state.require_functions(source), lambda: _live_digests(destination)
+    )
+    with destination.progress.stage("guards", interrupted=UNCHANGED) as stage:
+        chosen = [_choose(source, deployed, commit) for deployed in functions]
+        promotions = tuple(_promotion(destination, entry, image, serving) for entry, image in chosen)
+        _require_allowed(destination, promotions)
         versions = (f"{each.image.name} version {each.version} ({each.image.short})" for each in promotions)
         stage.done(f"live and verified: {', '.join(versions)}")
     return promotions
 
 
-def promote(origin: RunContext, target: RunContext, promotions: tuple[Promotion, ...]) -> None:
-    """Copy each image, compare it, and tag it with its commit and `latest`.
+def promote(source: RunContext, destination: RunContext, promotions: tuple[Promotion, ...]) -> None:
+    """Copy each image, compare the digest, and tag the copy with its commit and `latest`.
 
     Raises RefusedError when anything differs, CloudError when a registry refuses or cannot be reached.
     """
+    left = "the copied blobs stay in the registry; no function runs them"
+    after = "the image was copied; no function runs it"
     for promotion in promotions:
-        left = "the copied parts stay in the registry; no function runs them"
-        after = "the image was copied; no function runs it"
-        with target.progress.stage("copy", interrupted=left, after=after) as stage:
-            reading = Repository(ecr.authorize(origin.aws), promotion.image.repository_name)
+        with destination.progress.stage("copy", interrupted=left, after=after) as stage:
+            reading = Repository(ecr.authorize(source.aws), promotion.image.repository_name)
             manifest = reading.manifest(promotion.image.digest, distribution.MANIFEST_TYPES)
             if manifest is None or manifest.digest != promotion.image.digest:
                 raise BuildError(f"{promotion.image.uri} is gone from the registry.", "", "the same command again")
-            writing = Repository(ecr.authorize(target.aws), promotion.goal.repository_name)
+            writing = Repository(ecr.authorize(destination.aws), promotion.copy.repository_name)
             copied = transfer.copy(reading, writing, manifest, stage.update)
-            ecr.claim(target.aws, promotion.goal, promotion.commit)
-            ecr.tag(target.aws, promotion.goal, "latest")
-            stage.done(f"{promotion.goal.uri.partition('/')[2]} ({copied.words()})")
+            ecr.claim(destination.aws, promotion.copy, promotion.commit)
+            ecr.tag(destination.aws, promotion.copy, "latest")
+            stage.done(f"{promotion.copy.uri.partition('/')[2]} ({copied.words()})")
 
 
-def _deployed(run: RunContext) -> tuple[Function, ...]:
-    return state.require_functions(run)
+def _live_digests(run: RunContext) -> dict[str, str]:
+    """Image name to the image reference that is live; empty before the first deploy."""
+    live = {deployed: function.read_alias(run.aws, deployed).version for deployed in state.functions(run)}
+    return {each.image: function.read_image_uri(run.aws, each, version) for each, version in live.items()}
 
 
-def _serving(run: RunContext) -> dict[str, str]:
-    """The digest that is live, by image; nothing where nothing was deployed yet."""
-    found = {one: function.read_alias(run.aws, one).version for one in state.functions(run)}
-    return {one.image: function.read_image_uri(run.aws, one, version) for one, version in found.items()}
-
-
-def _chosen(run: RunContext, target: Function, commit: str | None) -> tuple[history.HistoryEntry, PushedImage]:
-    entry, image = history.verified_live(run.aws, target)
-    where = run.settings.environment.name
+def _choose(run: RunContext, deployed: Function, commit: str | None) -> tuple[history.HistoryEntry, PushedImage]:
+    entry, image = history.verified_live(run.aws, deployed)
+    name = run.settings.environment.name
     if commit and not entry.commit.startswith(commit):
         raise RefusedError(
-            f"Commit {commit} is not live in {where}.",
-            f"Version {entry.version} of {target.name} is, of commit {entry.commit}.",
-            f"deploy {commit} to {where} first, or leave --commit out",
+            f"Commit {commit} is not live in {name}.",
+            f"Version {entry.version} of {deployed.name} is live, of commit {entry.commit}.",
+            f"deploy {commit} to {name} first, or leave --commit out",
         )
     if entry.commit.endswith("-dirty"):
         raise RefusedError(
-            f"What is live in {where} was built from a work tree with changes: {entry.commit}.",
-            "No commit tells what is in it.",
+            f"The live image in {name} was built from a work tree with changes: {entry.commit}.",
+            "No commit has the same content.",
             f"git commit, then `{run.settings.environment.command('deploy')}`",
         )
     return entry, image
 
 
-def _planned(run: RunContext, entry: history.HistoryEntry, image: PushedImage, serving: dict[str, str]) -> Promotion:
-    goal = PushedImage(image.name, bake.repository(run.settings, image.name), image.digest)
+def _promotion(run: RunContext, entry: history.HistoryEntry, image: PushedImage, serving: dict[str, str]) -> Promotion:
+    copy = PushedImage(image.name, bake.repository(run.settings, image.name), image.digest)
     live = serving.get(image.name, "").partition("@")[2] == image.digest
-    return Promotion(entry.commit, entry.version, image, goal, live)
+    return Promotion(entry.commit, entry.version, image, copy, live)
 
 
 def _require_allowed(run: RunContext, promotions: tuple[Promotion, ...]) -> None:
     settings = run.settings
-    goals = tuple(Image(it.goal.name, it.goal.repository, ("latest", it.commit)) for it in promotions)
-    ecr.require_repositories(run.aws, goals)
+    images = tuple(Image(each.copy.name, each.copy.repository, ("latest", each.commit)) for each in promotions)
+    ecr.require_repositories(run.aws, images)
     for promotion in promotions:
         if settings.environment.protected:
             git.require_merged(settings.root, promotion.commit, settings.default_branch, run.shell)
-        ecr.require_unclaimed(run.aws, promotion.goal, promotion.commit)
+        ecr.require_unclaimed(run.aws, promotion.copy, promotion.commit)

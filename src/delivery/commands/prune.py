@@ -1,11 +1,11 @@
-"""The story of a prune: versions that nothing can want any more, and the images that only they ran.
+"""`invoke prune`: remove versions that can never serve again, and the images that only they ran.
 
-    versions -- live, weighted, released, newer than live --> stay
-        | the others                                            | their images stay
-        +--> deleted first, then the images that were kept for them: an interrupt leaves no version without its image
+    versions: live, with a share of the requests, released, or newer than the live one --> they and their images stay
+        | all others
+        +--> deleted first, then their images: an interrupt leaves no version without its image
 
-Images that were never applied expire by themselves (infrastructure/modules/image_repository); the build cache stays.
-A prune needs permissions that the CI role has not: it is for a person.
+An image that was never applied expires by itself (infrastructure/modules/image_repository); the build cache stays.
+A prune needs permissions that the CI role does not have: a person runs it.
 """
 
 from collections.abc import Mapping
@@ -20,23 +20,27 @@ from delivery.errors import RefusedError
 from delivery.progress import UNCHANGED
 from delivery.terraform import state
 
-_LATEST = "latest"  # what was pushed last: somebody may be deploying it now
+_LATEST = "latest"  # the tag of the last push: another run may be deploying that image now
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What there is of one function: version to the digest it runs, the aliases' versions, and the repository."""
+    """Everything that exists of one function.
+
+    `versions`: version to the digest that it runs. `unpublished`: the digest of $LATEST. `live`: the version of the
+    alias. `aliased`: the versions that any alias names. `images`: the content of the repository.
+    """
 
     versions: Mapping[str, str]
     unpublished: str
     live: str
-    named: frozenset[str]
+    aliased: frozenset[str]
     images: tuple[StoredImage, ...]
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """What of one function can go."""
+    """The versions and images of one function that can be removed."""
 
     function: Function
     repository_name: str
@@ -44,40 +48,41 @@ class Pruning:
     images: tuple[StoredImage, ...]
 
 
-def choose(found: Inventory) -> tuple[tuple[str, ...], tuple[StoredImage, ...]]:
-    """Which versions and images can go; never what is live, weighted, released, or newer than what is live.
+def choose(inventory: Inventory) -> tuple[tuple[str, ...], tuple[StoredImage, ...]]:
+    """The versions and images that can be removed.
 
-    What is newer may be in its verification just now. A release stays with its image whatever its age: any of them
-    can be rolled back to.
+    A version stays if an alias names it, if it was released (a rollback may return to it), or if it is newer than the
+    live one (another run may be verifying it now). The image of a version that stays, stays.
     """
-    tags = [tag for image in found.images for tag in image.tags]
+    tags = [tag for image in inventory.images for tag in image.tags]
     released = {tag.removeprefix(ecr.RELEASE) for tag in tags if tag.startswith(ecr.RELEASE)}
     staying = {
         version
-        for version in found.versions
-        if version in found.named or version in released or int(version) > int(found.live)
+        for version in inventory.versions
+        if version in inventory.aliased or version in released or int(version) > int(inventory.live)
     }
-    used = {found.unpublished, *(found.versions[version] for version in staying)}
-    going = sorted(set(found.versions) - staying, key=int)
-    return tuple(going), tuple(image for image in found.images if image.digest not in used and _prunable(image))
+    used = {inventory.unpublished, *(inventory.versions[version] for version in staying)}
+    removable = sorted(set(inventory.versions) - staying, key=int)
+    images = tuple(image for image in inventory.images if image.digest not in used and _prunable(image))
+    return tuple(removable), images
 
 
 def plan(run: RunContext) -> tuple[Pruning, ...]:
-    """What can go, of every function; reads only. Raises RefusedError or CloudError."""
+    """List the versions and images that can be removed; change nothing. Raises RefusedError or CloudError."""
     prunings = []
     functions = state.functions(run)
     with run.progress.stage("list", interrupted=UNCHANGED) as stage:
-        for target in functions:
-            repository_name = target.image_uri.partition("@")[0].partition("/")[2]
-            versions, images = choose(_look(run.aws, target, repository_name))
-            prunings.append(Pruning(target, repository_name, versions, images))
-        found = tuple(it for it in prunings if it.versions or it.images)
-        stage.done(f"can go: {_counts(found)}" if found else "nothing to prune")
-    return found
+        for deployed in functions:
+            repository_name = deployed.image_uri.partition("@")[0].partition("/")[2]
+            versions, images = choose(_read(run.aws, deployed, repository_name))
+            prunings.append(Pruning(deployed, repository_name, versions, images))
+        removable = tuple(pruning for pruning in prunings if pruning.versions or pruning.images)
+        stage.done(f"can be removed: {_counts(removable)}" if removable else "nothing to prune")
+    return removable
 
 
 def remove(run: RunContext, prunings: tuple[Pruning, ...]) -> None:
-    """Delete what was found, each version before its image. Raises CloudError; what is left goes the next time."""
+    """Delete each version, then its image. Raises CloudError; the next prune removes the rest."""
     left = "a part of the list was removed; the next prune removes the rest"
     with run.progress.stage("prune", interrupted=left, after="the list was removed") as stage:
         for pruning in prunings:
@@ -88,12 +93,12 @@ def remove(run: RunContext, prunings: tuple[Pruning, ...]) -> None:
             for image in pruning.images:
                 stage.update(f"image {image.digest[:19]}")
                 ecr.delete_image(run.aws, pruning.repository_name, image.digest)
-        stage.done(f"gone: {_counts(prunings)}")
+        stage.done(f"removed: {_counts(prunings)}")
 
 
 def _counts(prunings: tuple[Pruning, ...]) -> str:
-    versions, images = sum(len(it.versions) for it in prunings), sum(len(it.images) for it in prunings)
-    return f"{versions} of the versions, {images} of the images"
+    versions, images = sum(len(each.versions) for each in prunings), sum(len(each.images) for each in prunings)
+    return f"{versions} versions, {images} images"
 
 
 def _prunable(image: StoredImage) -> bool:
@@ -104,32 +109,35 @@ def _prunable(image: StoredImage) -> bool:
     )
 
 
-def _look(aws: Aws, target: Function, repository_name: str) -> Inventory:
-    # The images first: one that is pushed while we look is not in the list, so it cannot be taken for unused.
+def _read(aws: Aws, deployed: Function, repository_name: str) -> Inventory:
+    # The images first: an image that is pushed during the reads is not in the list, so it cannot count as unused.
     images = ecr.list_images(aws, repository_name)
-    live, named = "", set()
+    live, aliased = "", set()
     versions: list[str] = []
-    with aws.explained(f"list the versions and aliases of {target.name}"):
-        for aliases in aws.functions.get_paginator("list_aliases").paginate(FunctionName=target.name):
+    with aws.explained(f"list the versions and aliases of {deployed.name}"):
+        for aliases in aws.functions.get_paginator("list_aliases").paginate(FunctionName=deployed.name):
             for alias in aliases["Aliases"]:
-                named |= {alias["FunctionVersion"], *alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})}
-                live = alias["FunctionVersion"] if alias["Name"] == target.alias else live
-        for page in aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=target.name):
+                aliased |= {
+                    alias["FunctionVersion"],
+                    *alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}),
+                }
+                live = alias["FunctionVersion"] if alias["Name"] == deployed.alias else live
+        for page in aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=deployed.name):
             versions += [version["Version"] for version in page["Versions"] if version["Version"].isdigit()]
     if not live.isdigit():
         why = f"It names {live or 'nothing'}."
         raise RefusedError(
-            f"The alias {target.alias} of {target.name} names no version.", why, aws.environment.command("deploy")
+            f"The alias {deployed.alias} of {deployed.name} names no version.", why, aws.environment.command("deploy")
         )
-    digests = {version: _digest(aws, target, version) for version in versions}
-    return Inventory(digests, _digest(aws, target, "$LATEST"), live, frozenset(named), images)
+    digests = {version: _digest(aws, deployed, version) for version in versions}
+    return Inventory(digests, _digest(aws, deployed, "$LATEST"), live, frozenset(aliased), images)
 
 
-def _digest(aws: Aws, target: Function, version: str) -> str:
-    with aws.explained(f"read the image of version {version} of {target.name}"):
-        code = aws.functions.get_function(FunctionName=target.name, Qualifier=version)["Code"]
+def _digest(aws: Aws, deployed: Function, version: str) -> str:
+    with aws.explained(f"read the image of version {version} of {deployed.name}"):
+        code = aws.functions.get_function(FunctionName=deployed.name, Qualifier=version)["Code"]
     digest = (code.get("ResolvedImageUri") or code.get("ImageUri", "")).partition("@")[2]
     if not digest:
-        why = "So nobody can say which images are in use."
-        raise RefusedError(f"Version {version} of {target.name} names no digest.", why, "deploy it by digest")
+        why = "Without the digest, an image in use could be removed."
+        raise RefusedError(f"Version {version} of {deployed.name} names no digest.", why, "deploy it by digest")
     return digest

@@ -1,13 +1,13 @@
-"""The story of a rollback: the alias goes back to what served before. No build, no Terraform; seconds.
+"""`invoke rollback`: the alias returns to an earlier version. No build, no Terraform; a few seconds.
 
-    what Terraform recorded --> versions, release tags, events --> the version to return to
-                                                                          |
-         events <-- URL open <-- alias `live` moves <-- (canary) <-- its stream verified again
-                                                      | fails: the alias stays, exit 7
+    Terraform's state --> versions, release tags, release records --> the version to return to
+                                                                             |
+    release record <-- URL opened <-- alias `live` moves <-- (canary) <-- its stream is verified again
+                                                           | fails: the alias stays, exit 7
 
-A version is returned to only if it was verified, if its image still exists, and, unless it is named, if it served
-before the live one and was not rolled back from. The next plan is still empty: Terraform does not own where the
-alias points to, and the newest version is still what it last applied.
+A rollback returns only to a version that was verified and whose image still exists. Without `--to`, the version must
+also have served before the live one, and must not have been rolled back from. The next plan is still empty: the version
+of the alias is not part of Terraform's state.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from delivery.terraform import state
 
 @dataclass(frozen=True)
 class Return:
-    """One function's way back: from the version that is live to the one that was chosen."""
+    """The move of one function from its live version to the chosen one; `commit` is that of the chosen version."""
 
     move: AliasMove
     commit: str
@@ -43,7 +43,7 @@ class Return:
 
     @property
     def done(self) -> bool:
-        """Whether that version is live already, and alone."""
+        """Whether the chosen version already gets all requests."""
         return self._live and not self.move.seen.weights
 
     @property
@@ -57,77 +57,78 @@ class Return:
 
 
 def prepare(run: RunContext, to: str = "") -> tuple[Return, ...]:
-    """What to return to, after everything that can be refused; reads only.
+    """Choose the version of each function, and refuse everything that can be refused; change nothing.
 
-    `to`: a version's number, or `image:number` where several functions are deployed. Raises ConfigurationError,
+    `to`: a version, or `image:version` where several functions are deployed. Raises ConfigurationError,
     RefusedError, BuildError, UnhealthyError (nothing is deployed), or CloudError.
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
-        targets, version = _wanted(state.require_functions(run), to)
-        found = tuple(_return(run, target, version) for target in targets)
-        stage.done(", ".join(f"{planned.image} version {planned.version}" for planned in found))
-    return found
+        functions, version = _parse(state.require_functions(run), to)
+        returns = tuple(_return(run, deployed, version) for deployed in functions)
+        stage.done(", ".join(f"{planned.image} version {planned.version}" for planned in returns))
+    return returns
 
 
 def rollback(run: RunContext, returns: tuple[Return, ...], steps: tuple[Step, ...] = ()) -> tuple[Release, ...]:
-    """Verify every version again, and only then make them live; a canary that is under way ends before.
+    """Verify every version again, and only then make all of them live. A running canary ends first.
 
     Raises RefusedError, UnhealthyError or CloudError.
     """
-    moves = [replace(one.move, seen=live.end_canary(run, one.move.target, one.move.seen)) for one in returns]
-    left = tuple(move for move in moves if move.target.version != move.seen.version)
-    for move in left:
+    ended = [replace(each.move, seen=live.end_canary(run, each.move.target, each.move.seen)) for each in returns]
+    moves = tuple(move for move in ended if move.target.version != move.seen.version)
+    for move in moves:
         live.verify_version(run, move.target)
-    return live.make_live(run, left, steps)
+    return live.make_live(run, moves, steps)
 
 
-def _wanted(targets: tuple[Function, ...], to: str) -> tuple[tuple[Function, ...], str]:
+def _parse(functions: tuple[Function, ...], to: str) -> tuple[tuple[Function, ...], str]:
     image, _, version = to.rpartition(":")
-    chosen = tuple(target for target in targets if image in ("", target.image))
+    chosen = tuple(deployed for deployed in functions if image in ("", deployed.image))
     if to and (len(chosen) != 1 or not version.isdigit()):
-        known = " or ".join(f"--to {target.image}:{version if version.isdigit() else 1}" for target in targets)
+        known = " or ".join(f"--to {each.image}:{version if version.isdigit() else 1}" for each in functions)
         raise ConfigurationError(f"--to {to} does not name a version of one function.", "", known)
     return chosen, version
 
 
-def _return(run: RunContext, target: Function, to: str) -> Return:
-    seen = function.read_alias(run.aws, target)
-    entries = history.read(run.aws, target)
+def _return(run: RunContext, deployed: Function, to: str) -> Return:
+    alias = function.read_alias(run.aws, deployed)
+    entries = history.read(run.aws, deployed)
     if to:
-        entry = _named(run, target, entries, to)
-    elif seen.weights:  # to end the canary is all that was asked
-        entry = _named(run, target, entries, seen.version)
+        entry = _named(run, deployed, entries, to)
+    elif alias.weights:  # during a canary, a rollback only ends the canary
+        entry = _named(run, deployed, entries, alias.version)
     else:
-        entry = _last(run, target, entries, seen.version)
-    if entry.version == seen.version:
-        return Return(AliasMove(replace(target, version=entry.version), seen), entry.commit)
-    image = history.require_verified(run.aws, target, entry)
-    chosen = replace(target, version=entry.version, image_uri=image.uri)
-    return Return(AliasMove(chosen, seen, back=True), entry.commit)
+        entry = _previous(run, deployed, entries, alias.version)
+    if entry.version == alias.version:
+        return Return(AliasMove(replace(deployed, version=entry.version), alias), entry.commit)
+    image = history.require_verified(run.aws, deployed, entry)
+    chosen = replace(deployed, version=entry.version, image_uri=image.uri)
+    return Return(AliasMove(chosen, alias, back=True), entry.commit)
 
 
-def _named(run: RunContext, target: Function, entries: tuple[HistoryEntry, ...], version: str) -> HistoryEntry:
+def _named(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, ...], version: str) -> HistoryEntry:
     for entry in entries:
         if int(entry.version) == int(version):
             return entry
     raise RefusedError(
-        f"Version {version} of {target.name} does not exist.",
+        f"Version {version} of {deployed.name} does not exist.",
         "Nothing was changed.",
         run.settings.environment.command("releases"),
     )
 
 
-def _last(run: RunContext, target: Function, entries: tuple[HistoryEntry, ...], live: str) -> HistoryEntry:
-    """The newest that served before the live one, was not rolled back from, and can serve again."""
+def _previous(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, ...], live: str) -> HistoryEntry:
+    """The newest version that served before the live one, was not rolled back from, and can serve again."""
     command = run.settings.environment.command
     standing = [entry for entry in entries if entry.standing and entry.version != live]
     for entry in standing:
         if entry.verified:
             return entry
-    lost = f"Served before, but never verified, or the image is gone: {', '.join(one.version for one in standing)}."
+    unusable = ", ".join(entry.version for entry in standing)
+    why = f"Version {unusable} served before, but was never verified, or its image is gone."
     others = [entry.version for entry in entries if entry.verified and entry.version != live]
     raise RefusedError(
-        f"There is no release of {target.name} to go back to.",
-        lost if standing else f"Nothing is recorded that served before version {live}.",
-        f"{command('rollback', '--to', others[0])} (verified, too)" if others else command("deploy"),
+        f"There is no release of {deployed.name} to return to.",
+        why if standing else f"No version is recorded that served before version {live}.",
+        f"{command('rollback', '--to', others[0])}, which was verified" if others else command("deploy"),
     )

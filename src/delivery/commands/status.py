@@ -1,7 +1,7 @@
-"""All environments side by side: what is live, since when and by whom, and whether anything drifted.
+"""`invoke status`: environments side by side: live versions, who made them live and when, and drift.
 
-Each is looked at in a lane of its own; one that cannot be reached is a row that says so. Drift is what a plan on the
-image and commit that are deployed would change, with the infrastructure as this checkout describes it.
+All environments are read at the same time; one that cannot be read is a row with its error. Drift is what a plan would
+change, with the deployed image and commit and the infrastructure of this checkout.
 """
 
 import functools
@@ -22,7 +22,7 @@ from delivery.terraform.plan import Plan
 
 @dataclass(frozen=True)
 class FunctionStatus:
-    """What one function serves; `age`: seconds since its image was pushed, none when the image is gone."""
+    """The live version of one function. `age`: seconds since its image was pushed, None when the image is gone."""
 
     image: str
     entry: HistoryEntry
@@ -42,39 +42,44 @@ class EnvironmentStatus:
     failure: str = ""
 
 
-def read(names: Sequence[str], shell: Shell, opened: Callable[[str], RunContext]) -> tuple[EnvironmentStatus, ...]:
-    """Every environment, all at once. `opened` makes a workbench, and may fail for one of them."""
-    return parallel.each(shell, [functools.partial(_place, name, opened) for name in names])
+def read(
+    names: Sequence[str], shell: Shell, open_environment: Callable[[str], RunContext]
+) -> tuple[EnvironmentStatus, ...]:
+    """Read every environment at the same time; the error of one does not hide the others.
+
+    `open_environment`: makes the context of an environment; may raise DeliveryError.
+    """
+    return parallel.each(shell, [functools.partial(_environment, name, open_environment) for name in names])
 
 
-def _place(name: str, opened: Callable[[str], RunContext]) -> EnvironmentStatus:
+def _environment(name: str, open_environment: Callable[[str], RunContext]) -> EnvironmentStatus:
     try:
-        run = opened(name)
+        run = open_environment(name)
         with run.progress.stage(name, interrupted=UNCHANGED) as stage:
-            targets = state.functions(run)
-            serving = tuple(_serving(run, target) for target in targets)
-            drift = _drift(run, targets, stage.update) if targets else None
-            stage.done("looked at")
+            functions = state.functions(run)
+            live = tuple(_live(run, deployed) for deployed in functions)
+            drift = _drift(run, functions, stage.update) if functions else None
+            stage.done("read")
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise
         return EnvironmentStatus(name, failure=" ".join(str(error).split()))
-    return EnvironmentStatus(name, serving, drift)
+    return EnvironmentStatus(name, live, drift)
 
 
-def _serving(run: RunContext, target: Function) -> FunctionStatus:
-    entry = next(found for found in history.read(run.aws, target) if found.live)
-    repository, _, digest = function.read_image_uri(run.aws, target, entry.version).partition("@")
+def _live(run: RunContext, deployed: Function) -> FunctionStatus:
+    entry = next(entry for entry in history.read(run.aws, deployed) if entry.live)
+    repository, _, digest = function.read_image_uri(run.aws, deployed, entry.version).partition("@")
     age = ecr.age(run.aws, repository.partition("/")[2], digest)
-    return FunctionStatus(target.image, replace(entry, digest=digest), age)
+    return FunctionStatus(deployed.image, replace(entry, digest=digest), age)
 
 
-def _drift(run: RunContext, targets: tuple[Function, ...], update: Update) -> Plan | None:
-    scratch = run.scratch / run.settings.environment.name  # the lanes' plans have one name
+def _drift(run: RunContext, functions: tuple[Function, ...], update: Update) -> Plan | None:
+    scratch = run.scratch / run.settings.environment.name  # the plans of several environments have the same name
     scratch.mkdir(exist_ok=True)
     stack = execute.init(run.settings, state.STACK, run.shell, update)
-    images = {target.image: target.image_uri for target in targets}
-    values = variables.service(run.settings, images, function.read_commit(run.aws, targets[0]))
-    # Who only looks holds no lock: a deploy meanwhile is in nobody's way.
+    images = {deployed.image: deployed.image_uri for deployed in functions}
+    values = variables.service(run.settings, images, function.read_commit(run.aws, functions[0]))
+    # Without the state lock, so that a deploy at the same time is not held up.
     saved = execute.plan(replace(stack, locks=False), values, scratch, run.shell, update)
     return None if saved.empty else saved
