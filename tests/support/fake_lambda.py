@@ -136,14 +136,14 @@ def _statement(name, grant):
 class FakeAws:
     """AWS, as `delivery.aws.Aws` shows it; anything else is an AttributeError."""
 
-    def __init__(self, ecr=None, functions=None, s3=None, account=ACCOUNT):
+    def __init__(self, ecr=None, functions=None, s3=None, account=ACCOUNT, environment=None):
         self.cloudwatch = FakeCloudWatch()
         self.ecr = ecr or FakeEcr()
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()
         self.silences: list[float] = []
         self._account = account
-        self.environment = Environment("sandbox", account, "us-east-1", "registry.test:5000")
+        self.environment = environment or Environment("sandbox", account, "us-east-1", "registry.test:5000")
 
     def account(self):
         return self._account

@@ -128,13 +128,15 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     functions = FakeLambda()
     functions.commits["2"] = f"{COMMIT}-dirty" if dirty else COMMIT
     functions.responses["2"] = healthy(commit=functions.commits["2"])
-    aws = FakeAws(FakeEcr({NAME: {DIGEST: manifest()}}), functions, FakeS3("state"))
+    ready = settings(root, protected, **changes)
+    ecr = FakeEcr({NAME: {DIGEST: manifest()}})
+    aws = FakeAws(ecr, functions, FakeS3("state"), environment=ready.environment)
     aws.s3.objects["service.tfstate"] = state()
     progress = Progress(Console(file=out, width=200))
     source = Commit(COMMIT, dirty, 1_700_000_000)
     scratch = root / ".deploy" / "run-1"
     scratch.mkdir(parents=True, exist_ok=True)
-    run = RunContext(settings(root, protected, **changes), source, fake, aws, progress, scratch)
+    run = RunContext(ready, source, fake, aws, progress, scratch)
     return World(run, fake, aws, out)
 
 

@@ -1,37 +1,45 @@
-"""What is said after an interrupt is true to where it came."""
+"""The message after an interrupt is true for the stage in which the interrupt came."""
 
 import pytest
 
 from delivery.cli import interrupts
+from delivery.progress import UNCHANGED, Stage
 
 TYPED = "invoke deploy --env preprod"
 
 
+def stage(name, mark="", interrupted=UNCHANGED, after=""):
+    """A stage that was cut off, or with the mark `✓` one that has ended."""
+    return Stage(name, None, interrupted, after, mark=mark)
+
+
+PUSHED = stage("push", "✓", "layers may be pushed", "the image was pushed")
+
+
+def test_before_the_first_stage_nothing_is_claimed():
+    assert interrupts.message([], (), TYPED) == f"Interrupted: no stage had begun; run `{TYPED}` again."
+
+
 @pytest.mark.parametrize(
-    ("reached", "line"),
+    ("stages", "where", "left"),
     [
-        ({}, "Interrupted: nothing was changed"),
-        ({"guards": False}, "Interrupted in guards: nothing was changed"),
-        ({"guards": True, "publish": False, "init": False}, "Interrupted in publish and init: layers may have been"),
-        ({"publish": True, "init": True, "plan": False}, "Interrupted in plan: the image was pushed; nothing runs it"),
-        ({"publish": True, "apply": False}, "Interrupted in apply: Terraform kept in its state what it had done; the"),
-        ({"apply": True, "verify": False}, "Interrupted in verify: apply finished; the alias was not moved"),
-        ({"init": True, "verify": False}, "Interrupted in verify: nothing was changed"),
-        ({"apply": True, "release": False}, "Interrupted in release: the alias may have moved or not, `invoke releas"),
-        ({"apply": True, "canary": False}, "Interrupted in canary: the old version has all requests again"),
-        ({"look": True, "prune": False}, "Interrupted in prune: part of what was shown is gone; the rest"),
-        ({"release": True}, "Interrupted: the release itself was done"),
-        ({"build": False}, "Interrupted in build: nothing was pushed"),
-        ({"copy": False}, "Interrupted in copy: what was copied stays; nothing runs it"),
+        ([stage("guards")], "in guards", UNCHANGED),
+        ([stage("guards", "✓"), stage("plan")], "in plan", UNCHANGED),
+        ([PUSHED, stage("plan")], "in plan", "the image was pushed"),
+        ([PUSHED, stage("apply", interrupted="the state may differ")], "in apply", "the state may differ"),
+        ([stage("push", interrupted="layers"), stage("init")], "in push and init", "layers"),
+        ([PUSHED, stage("apply", "✓", "x", "applied"), stage("verify")], "in verify", "applied"),
+        ([stage("sandbox", interrupted="the sandbox may be started in part")], "in sandbox", "may be started in part"),
     ],
 )
-def test_it_names_the_stage_what_is_left_and_what_to_type(reached, line):
-    said = interrupts.words(reached, (), TYPED)
-    assert said.startswith(line)
-    assert said.endswith("; run `invoke deploy --env preprod` again.")
-    assert "\n" not in said
+def test_the_message_names_the_stage_what_is_left_and_the_command_to_type(stages, where, left):
+    message = interrupts.message(stages, (), TYPED)
+    assert message.startswith(f"Interrupted {where}: ")
+    assert left in message
+    assert message.endswith(f"; run `{TYPED}` again.")
+    assert "\n" not in message
 
 
-def test_a_terraform_that_had_to_be_killed_may_have_left_its_lock():
-    said = interrupts.words({"apply": False}, ("docker", "terraform"), TYPED)
-    assert said.endswith("Terraform had to be killed: `invoke unlock --env ...` looks for the lock it may have left.")
+def test_a_killed_terraform_may_have_left_its_lock():
+    message = interrupts.message([stage("apply", interrupted="x")], ("docker", "terraform"), TYPED)
+    assert "invoke unlock" in message

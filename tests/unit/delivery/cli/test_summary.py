@@ -6,12 +6,11 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 from rich.console import Console
-from support.stories import DIGEST, Clock, blobs, world
+from support.stories import DIGEST, Clock
 
 from delivery import errors
 from delivery.cli import session, summary
-from delivery.commands import deploy
-from delivery.image import push
+from delivery.cli.summary import Block, Page
 from delivery.progress import Progress
 
 
@@ -20,68 +19,66 @@ def progress(monkeypatch):
     """A deploy that took 3 s, 2 of them for the second stage."""
     clock = Clock().install(monkeypatch)
     shown = Progress(Console(file=io.StringIO(), width=100))
-    for name, result, seconds in (("publish", "a | b (9 steps, 3 cached; 31.3 MB)", 1.0), ("plan", "<x>", 2.0)):
-        with shown.stage(name) as stage:
+    for name, result, seconds in (("push", "a | b (9 steps, 3 cached; 31.3 MB)", 1.0), ("plan", "<x>", 2.0)):
+        with shown.stage(name, interrupted="-") as stage:
             stage.done(result)
             clock.time += seconds
     return shown
 
 
-def test_a_page_says_the_command_what_came_out_and_where_the_time_went(progress):
-    page = summary.page(["deploy", "--env", "preprod"], progress)
+def test_a_page_has_the_command_the_stages_and_their_times(progress):
+    page = summary.page(Page(["deploy", "--env", "preprod"], progress.stages))
     assert page.startswith("### ✓ `invoke deploy --env preprod`\n")
-    assert "| ✓ | publish | a \\| b (9 steps, 3 cached; 31.3 MB) | 1.0 s |" in page
+    assert "| ✓ | push | a \\| b (9 steps, 3 cached; 31.3 MB) | 1.0 s |" in page
     assert "| ✓ | plan | &lt;x&gt; | 2.0 s |" in page
     assert "```mermaid\ngantt\n" in page
-    assert "  publish :done, 0, 1000\n  plan :done, 1000, 3000\n```" in page
+    assert "  push :done, 0, 1000\n  plan :done, 1000, 3000\n```" in page
 
 
-def test_a_page_has_the_plan_in_words_and_the_facts(progress):
-    progress.detail("+ create module.x")
-    progress.fact("digest", DIGEST)
-    progress.fact("digest", DIGEST)
-    page = summary.page(["deploy"], progress)
-    assert "```diff\n+ create module.x\n```" in page
+def test_a_page_has_titled_blocks_and_outputs():
+    blocks = [Block("Plan", ("+ create module.x",)), Block("Can be removed", ("- version 3",))]
+    page = summary.page(Page(["deploy"], blocks=blocks, outputs={"digest": [DIGEST]}))
+    assert "Plan:\n\n```diff\n+ create module.x\n```" in page
+    assert "Can be removed:\n\n```diff\n- version 3\n```" in page
     assert f"| digest | `{DIGEST}` |" in page
 
 
-def test_after_a_failure_a_page_says_what_happened_and_what_to_do(progress):
-    page = summary.page(["deploy", "--env", "prod"], progress, "It broke.\n  try: invoke doctor")
+def test_after_a_failure_a_page_has_the_message_and_the_command_to_type():
+    page = summary.page(Page(["deploy", "--env", "prod"], failure="It broke.\n  try: invoke doctor"))
     assert page.startswith("### ✗ `invoke deploy --env prod`\n\n```text\nIt broke.\n  try: invoke doctor\n```\n")
     assert "`./dev invoke deploy --env prod`: it continues where it stopped." in page
 
 
 def test_a_stage_that_failed_is_critical(progress):
-    with pytest.raises(ValueError, match="no"), progress.stage("apply"):
+    with pytest.raises(ValueError, match="no"), progress.stage("apply", interrupted="-"):
         raise ValueError("no")
-    page = summary.page(["deploy"], progress, "no")
+    page = summary.page(Page(["deploy"], progress.stages, failure="no"))
     assert "| ✗ | apply | failed | 0.0 s |" in page
     assert "  apply :crit, 3000, 3001\n" in page
 
 
-def test_the_largest_page_is_well_under_the_mebibyte_that_github_takes(progress):
-    for number in range(5000):
-        progress.detail(f"+ create {number} {'x' * 5000}")
-    page = summary.page(["deploy"], progress, "\n".join(["y" * 5000] * 5000))
+def test_the_largest_page_is_well_below_the_mebibyte_that_github_accepts():
+    block = Block("Plan", tuple(f"+ create {number} {'x' * 5000}" for number in range(5000)))
+    page = summary.page(Page(["deploy"], blocks=[block], failure="\n".join(["y" * 5000] * 5000)))
     assert len(page.encode()) < 1024**2 / 4
     assert "... 4800 lines more, in the log" in page
 
 
-def test_a_fence_in_a_message_does_not_end_the_block(progress):
-    assert "'''\n# big\n```" in summary.page(["deploy"], progress, "```\n# big")
+def test_a_fence_in_a_message_does_not_end_the_block():
+    assert "'''\n# big\n```" in summary.page(Page(["deploy"], failure="```\n# big"))
 
 
 def test_page_and_outputs_are_appended_to_the_files_that_github_names(tmp_path):
     environ = {"GITHUB_STEP_SUMMARY": str(tmp_path / "page"), "GITHUB_OUTPUT": str(tmp_path / "outputs")}
     for _ in range(2):
-        summary.publish(environ, "page\n", {"digest": ["a", "b"], "tag": ["c"], "url": ["secret"]})
+        summary.write(environ, "page\n", {"digest": ["a", "b"], "tag": ["c"]})
     assert (tmp_path / "page").read_text() == "page\n" * 2
     assert (tmp_path / "outputs").read_text() == "digest=a b\ntag=c\n" * 2
 
 
 def test_on_a_laptop_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    summary.publish({}, "page", {"digest": ["a"]})
+    summary.write({}, "page", {"digest": ["a"]})
     assert not list(tmp_path.iterdir())
 
 
@@ -97,13 +94,6 @@ def test_jobs_are_told_with_results_and_the_failed_one_is_named():
 def test_needs_that_are_no_jobs_are_a_wrong_setting(needs):
     with pytest.raises(errors.ConfigurationError, match="The jobs are not known"):
         summary.jobs(needs)
-
-
-def test_a_publish_and_a_verification_name_digest_and_tag(tmp_path, monkeypatch):
-    blobs(monkeypatch)
-    made = world(tmp_path)
-    push.push(made.run, deploy.guard(made.run))
-    assert made.run.progress.facts == {"digest": [DIGEST], "tag": ["c" * 40]}
 
 
 def test_a_task_that_fails_before_its_first_stage_still_has_a_page(tmp_path, monkeypatch):

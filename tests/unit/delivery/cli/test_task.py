@@ -54,11 +54,6 @@ def test_an_interrupt_ends_with_130(capsys):
     assert capsys.readouterr().err == "Interrupted; the same command again continues.\n"
 
 
-def test_what_to_type_next_names_the_environment_that_was_asked_for(capsys):
-    assert ended(failing(errors.CloudError("No bucket.", "", "invoke bootstrap --env ...")), env="preprod") == 8
-    assert capsys.readouterr().err == "No bucket.\n  try: invoke bootstrap --env preprod\n"
-
-
 def test_a_long_message_with_brackets_is_printed_as_it_is(capsys):
     text = "[stdlib 2/2] RUN [red]" + "x" * 200
     ended(failing(errors.BuildError(text)))

@@ -11,7 +11,7 @@ from support.transcripts import diagnostic
 from delivery.commands import deploy
 from delivery.errors import CloudError, RefusedError, TerraformError, UnhealthyError
 from delivery.process.shell import Result
-from delivery.release.live import verify_version, words
+from delivery.release.live import verify_version
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +37,11 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
     made = world(tmp_path)
     (release,) = deployed(made)
     assert made.stages()[0] == "guards"
-    assert set(made.stages()[1:5]) == {"build", "gate", "publish", "init"}
+    assert set(made.stages()[1:5]) == {"build", "check", "push", "init"}
     assert made.stages()[5:] == ["plan", "apply", "verify", "release"]
     assert (release.environment, release.image, release.version) == ("sandbox", "sse-streaming", "2")
     assert made.aws.functions.live == "2"
-    assert words(release) == ("sse-streaming version 2 streams:\n  curl -N https://x.lambda-url.test/api/v2/stream")
+    assert (release.digest, release.url, release.public) == (DIGEST, "https://x.lambda-url.test/api/v2/stream", True)
 
 
 def test_the_version_is_ready_then_verified_then_tagged_and_only_then_live_and_open(tmp_path):
@@ -100,7 +100,7 @@ def test_what_a_killed_run_changed_and_did_not_publish_gets_its_version_and_the_
     (refresh,) = made.shell.typed("terraform apply")
     assert {"-refresh-only", "-auto-approve"} <= set(refresh.argv)
     assert made.aws.functions.live == "2"
-    assert "✓ apply      what a killed run had changed has a version now" in made.out.getvalue()
+    assert "✓ apply      published the version that a killed run had left unpublished" in made.out.getvalue()
 
 
 @pytest.mark.parametrize(

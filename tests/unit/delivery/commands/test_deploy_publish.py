@@ -31,8 +31,8 @@ def test_what_the_registry_does_not_have_is_built_and_pushed(tmp_path):
     assert push.push(made.run, (IMAGE,)) == (PUBLISHED,)
     outputs = [(bake.variables["OUTPUT"], bake.variables["COMMIT"]) for bake in bakes(made)]
     assert outputs == [("archive", COMMIT), ("push", COMMIT)]
-    assert f"publish    sse-streaming {DIGEST[:19]} (26.5 MB compressed, 2 layers)" in made.out.getvalue()
-    assert made.stages() == ["build", "gate", "publish"]
+    assert f"push       sse-streaming {DIGEST[:19]} (26.5 MB compressed, 2 layers)" in made.out.getvalue()
+    assert made.stages() == ["build", "check", "push"]
 
 
 def test_a_clean_commit_that_is_there_already_is_not_built_again(tmp_path):
@@ -158,8 +158,8 @@ def test_the_architecture_of_the_function_is_that_of_the_image(tmp_path, monkeyp
 
 def test_a_plan_is_told_in_words(tmp_path):
     made = world(tmp_path)
-    deploy.plan(made.run, (IMAGE,))
-    assert "    ~ update module.sse.aws_lambda_function.this (image_uri)\n" in made.out.getvalue()
+    saved = deploy.plan(made.run, (IMAGE,))
+    assert saved.changes == ("~ update module.sse.aws_lambda_function.this (image_uri)",)
     assert "✓ plan       0 to create, 1 to update, 0 to delete" in made.out.getvalue()
 
 

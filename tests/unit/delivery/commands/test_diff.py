@@ -4,6 +4,7 @@ import pytest
 from support.fake_build import manifest
 from support.stories import COMMIT, DIGEST, NAME, REPOSITORY, UPDATE, answers, blobs, state, world
 
+from delivery.cli import report
 from delivery.commands import diff
 from delivery.errors import CloudError
 from delivery.process.shell import Result
@@ -28,12 +29,12 @@ def serving(made, digest=OLD):
     return made
 
 
-def words(made):
-    return diff.compare(made.run).words()
+def lines(made):
+    return report.difference_lines(diff.compare(made.run))
 
 
 def test_commits_layers_and_plan_are_told(made):
-    head, *commits, image, change, counts = words(made)
+    head, *commits, image, change, counts = lines(made)
     assert head == f"sse-streaming: version 1 is live, commit {BEFORE[:12]}"
     assert commits == ["commit c1 second", "commit c0 first"]
     assert image == f"image {OLD[:19]} -> {DIGEST[:19]}: 1 of 2 layers new, 1.5 MB to fetch"
@@ -42,7 +43,7 @@ def test_commits_layers_and_plan_are_told(made):
 
 
 def test_nothing_is_pushed_tagged_or_applied_by_it(made):
-    words(made)
+    lines(made)
     baked = [command.variables["OUTPUT"] for command in made.shell.ran if "--metadata-file" in command.argv]
     assert baked == ["archive"]
     assert made.aws.ecr.tags == {}
@@ -53,30 +54,30 @@ def test_nothing_is_pushed_tagged_or_applied_by_it(made):
 
 def test_a_live_commit_that_git_does_not_know_is_told(made):
     made.shell.answers[LOG] = Result(128, "", "fatal: bad object")
-    assert "commits: the one that is live is not known here; `git fetch`" in words(made)
+    assert "commits: this clone does not know the live commit; `git fetch`" in lines(made)
 
 
 def test_a_live_image_that_is_gone_means_that_every_layer_is_new(made):
     del made.aws.ecr.repositories[NAME][OLD]
-    assert any("2 of 2 layers new, 26.5 MB to fetch" in line for line in words(made))
+    assert any("2 of 2 layers new, 26.5 MB to fetch" in line for line in lines(made))
 
 
 def test_what_is_live_already_changes_nothing_and_says_so(tmp_path, monkeypatch):
     blobs(monkeypatch)
     made = serving(world(tmp_path, answers(**{LOG: ""})), DIGEST)
-    assert words(made)[0].endswith("; the same image would be deployed")
-    assert words(made)[-1] == "nothing: a deploy would change nothing"
+    assert lines(made)[0].endswith("; the same image would be deployed")
+    assert lines(made)[-1] == "nothing: a deploy would change nothing"
 
 
 def test_the_same_image_with_other_infrastructure_is_not_nothing(tmp_path, monkeypatch):
     blobs(monkeypatch)
     made = serving(world(tmp_path, answers(UPDATE, **{LOG: ""})), DIGEST)
-    assert words(made)[-1] == "0 to create, 1 to update, 0 to delete"
+    assert lines(made)[-1] == "0 to create, 1 to update, 0 to delete"
 
 
 def test_an_image_that_is_there_already_is_compared_without_a_build(made):
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
-    assert any("1 of 2 layers new" in line for line in words(made))
+    assert any("1 of 2 layers new" in line for line in lines(made))
     assert not [command for command in made.shell.ran if "--metadata-file" in command.argv]
 
 
@@ -84,7 +85,7 @@ def test_before_the_first_deploy_everything_is_new(tmp_path, monkeypatch):
     blobs(monkeypatch)
     made = world(tmp_path, answers(UPDATE))
     made.aws.s3.objects.clear()
-    assert words(made)[0] == f"sse-streaming: nothing is live; {DIGEST[:19]}, 26.5 MB to fetch"
+    assert lines(made)[0] == f"sse-streaming: nothing is live; {DIGEST[:19]}, 26.5 MB to fetch"
 
 
 def test_an_environment_without_repositories_is_told_to_bootstrap(made):
@@ -95,4 +96,4 @@ def test_an_environment_without_repositories_is_told_to_bootstrap(made):
 
 def test_a_version_that_waits_for_its_verification_is_still_compared_with_what_is_live(made):
     made.aws.s3.objects["service.tfstate"] = state("9")
-    assert words(made)[0].startswith("sse-streaming: version 1 is live")
+    assert lines(made)[0].startswith("sse-streaming: version 1 is live")

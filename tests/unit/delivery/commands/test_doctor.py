@@ -5,6 +5,7 @@ from support.fakes import FakeShell
 from support.stories import FUNCTION, REPOSITORY, answers, world
 
 from delivery.aws import function_url
+from delivery.cli import report
 from delivery.commands import doctor
 from delivery.commands.doctor import Finding
 from delivery.errors import CloudError, DeliveryError, MissingToolError
@@ -19,17 +20,18 @@ def opened(root):
     return made
 
 
-def told(findings):
-    lines = []
+def reported(findings):
+    """The printed lines, and the error that the task ends with."""
+    lines = [line for text in report.finding_lines(findings) for line in text.splitlines()]
     try:
-        doctor.report(findings, lines.append)
+        doctor.require_success(findings)
     except DeliveryError as error:
         return lines, error
     return lines, None
 
 
 def test_a_machine_with_all_its_tools_is_told_with_their_versions():
-    lines, error = told(doctor.run_checks(doctor.tool_checks(FakeShell(answers()))))
+    lines, error = reported(doctor.run_checks(doctor.tool_checks(FakeShell(answers()))))
     assert error is None
     assert [line.split() for line in lines] == [
         ["✓", "git", "2.39.5"],
@@ -41,10 +43,10 @@ def test_a_machine_with_all_its_tools_is_told_with_their_versions():
 
 def test_a_tool_that_is_too_old_does_not_hide_the_next():
     shell = FakeShell(answers(**{"git --version": "git version 2.20.0", "docker version": Result(1, "", "no engine")}))
-    lines, error = told(doctor.run_checks(doctor.tool_checks(shell)))
+    lines, error = reported(doctor.run_checks(doctor.tool_checks(shell)))
     assert [line[0] for line in lines if not line.startswith(" ")] == ["✗", "✓", "✗", "✓"]
     assert "git 2.20.0 is too old" in lines[0]
-    assert "try: apt-get install git" in lines[0]
+    assert "  try: apt-get install git" in lines
     assert (type(error), error.exit_code) == (MissingToolError, 3)
     assert error.what == "2 of 4 checks failed."
 
@@ -52,7 +54,7 @@ def test_a_tool_that_is_too_old_does_not_hide_the_next():
 def test_an_environment_s_bucket_and_repositories_are_looked_at_too(tmp_path):
     made = opened(tmp_path)
     findings = doctor.run_checks(doctor.environment_checks(made.run))
-    assert [(finding.name, finding.found) for finding in findings[4:]] == [
+    assert [(finding.name, finding.result) for finding in findings[4:]] == [
         ("account", "000000000000"),
         ("state", "state"),
         ("registry", REPOSITORY),
@@ -74,8 +76,8 @@ def test_what_is_missing_leads_to_bootstrap(tmp_path, missing, name, what):
     findings = doctor.run_checks(doctor.environment_checks(made.run))
     failures = {finding.name: finding.failure for finding in findings if finding.failure}
     assert list(failures) == [name]
-    assert (failures[name].what, failures[name].hint) == (what, "invoke bootstrap --env ...")
-    assert isinstance(told(findings)[1], CloudError)
+    assert (failures[name].what, failures[name].hint) == (what, "invoke bootstrap --env sandbox")
+    assert isinstance(reported(findings)[1], CloudError)
 
 
 def test_looking_changes_nothing(tmp_path):

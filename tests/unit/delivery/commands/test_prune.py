@@ -10,6 +10,7 @@ from support.fakes import refusal
 from support.stories import DIGEST, NAME, REPOSITORY, world
 
 from delivery.aws.ecr import StoredImage
+from delivery.cli import report
 from delivery.commands import prune
 from delivery.commands.prune import Inventory
 from delivery.errors import CloudError, RefusedError
@@ -135,8 +136,8 @@ def prunable(tmp_path):
 def test_what_goes_is_shown_and_nothing_is_changed_by_looking(tmp_path):
     made = prunable(tmp_path)
     (found,) = prune.plan(made.run)
-    assert found.words() == ("- version 1 of fn", f"- image {digest(1)[:19]} (keep-1)")
-    assert "can go: 1 of the versions, 1 of the images" in made.out.getvalue()
+    assert report.pruning_lines([found]) == ("- version 1 of fn", f"- image {digest(1)[:19]} (keep-1)")
+    assert "can be removed: 1 versions, 1 images" in made.out.getvalue()
     changing = {"delete_function", "batch_delete_image"}
     assert not changing & {name for name, _ in made.aws.functions.calls + made.aws.ecr.calls}
 

@@ -8,6 +8,7 @@ from support.fakes import FakeShell, refusal
 from support.stories import COMMIT, DIGEST, NAME, UPDATE, URI, answers, world
 
 from delivery import clock
+from delivery.cli import report
 from delivery.commands import status
 from delivery.errors import ConfigurationError, RefusedError
 from delivery.settings import Environment, chosen
@@ -36,7 +37,7 @@ def look(**benches):
 
 
 def table(*places):
-    return [" ".join(line.split()) for line in status.table(places)]
+    return [" ".join(line.split()) for line in report.status_table(places)]
 
 
 def test_a_row_says_what_is_live_since_when_by_whom_how_old_it_is_and_that_nothing_drifted(made):
@@ -72,8 +73,8 @@ def test_one_that_cannot_be_reached_is_a_row_and_hides_no_other(made):
 
     places = look(prod=refused, preprod=lambda: made.run)
     assert places[0].failure.endswith("Nothing was read. try: choose another")
-    assert table(*places)[1].startswith("prod These credentials belong to account 1; prod is 2.")
-    assert table(*places)[2].startswith("preprod sse-streaming 2")
+    assert table(*places)[1].startswith("preprod sse-streaming 2")
+    assert table(*places)[2].startswith("prod: These credentials belong to account 1; prod is 2.")
 
 
 def test_an_answer_that_aws_refuses_is_the_row_s_words(made):
@@ -90,7 +91,7 @@ def test_what_is_no_failure_of_ours_is_not_hidden():
 def test_before_the_first_deploy_the_row_says_so_and_no_plan_is_made(made):
     made.aws.s3.objects.clear()
     (place,) = look(prod=lambda: made.run)
-    assert table(place)[1] == "prod nothing is deployed yet"
+    assert table(place)[1] == "prod: nothing is deployed yet"
     assert made.shell.ran == []
 
 
@@ -114,7 +115,7 @@ def test_whether_two_environments_serve_the_same_bytes_is_said(tmp_path, digest,
     prod.aws.functions.images["2"] = URI.replace(DIGEST, digest)
     places = look(preprod=lambda: preprod.run, prod=lambda: prod.run)
     assert table(*places)[-1] == words
-    found = json.loads(status.document(places))
+    found = json.loads(report.status_json(places))
     assert found["same_bytes"] == {"sse-streaming": alike}
     assert [one["environment"] for one in found["environments"]] == ["preprod", "prod"]
     assert found["environments"][0]["functions"][0]["commit"] == COMMIT
