@@ -1,4 +1,7 @@
-"""What nox can ask. `./dev nox` asks everything below but `lock`, once; nox asks, invoke changes."""
+"""Checks and tests. `./dev nox` runs all of them once; `lock` and the parts of `deploys` run only by name.
+
+*nox asks, invoke changes*: everything that changes something is in tasks.py.
+"""
 
 import contextlib
 import os
@@ -12,12 +15,12 @@ from pathlib import Path
 
 import nox
 
-nox.options.default_venv_backend = "none"  # one environment: the one ./dev made
+nox.options.default_venv_backend = "none"  # every session uses the environment of ./dev
 nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "deploys"]
 _TRAFFIC = tuple(f"tests/chaos/test_{name}.py" for name in ("bad_images", "side_by_side"))
 _FAULTS = tuple(f"tests/chaos/test_{name}.py" for name in ("faults", "histories"))
 _SANDBOX = ("tests/integration/cloud", "tests/integration/test_engine.py")
-# What `deploys` runs at once: lanes of about one length
+# The lanes of `deploys`, which take about the same time
 LANES = {
     "integration": ("tests/integration", *(f"--ignore={path}" for path in _SANDBOX)),
     "workflow": ("tests/workflow", *_TRAFFIC),
@@ -29,7 +32,7 @@ LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Everything that has a linter is formatted and has nothing said against it; offline."""
+    """Every linter and formatter, and the contracts between the rooms of src; offline."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
@@ -38,88 +41,92 @@ def lint(session: nox.Session) -> None:
     session.run("hadolint", *_files("*Dockerfile"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *_files(".github/workflows/*.yml"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", *_files("*action.yml"))
-    # The auditor is zizmor's strictest persona; .github/zizmor.yml has the reason for each thing it may not say.
-    # Strict collection: a file that it cannot read would otherwise pass with a warning.
+    # `auditor` is zizmor's strictest persona; .github/zizmor.yml gives the reason for each finding that is switched off.
+    # Without strict collection, a file that zizmor cannot read passes with a warning.
     session.run("zizmor", "--offline", "--persona", "auditor", "--strict-collection", "--quiet", ".")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """mypy, strict."""
+    """Type checks: mypy, strict."""
     session.run("mypy")
 
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Everything that needs no process and no network; under ten seconds."""
+    """The unit tests: no process, no network; under ten seconds."""
     _pytest(session, "tests/unit")
 
 
 @nox.session
 def function(session: nox.Session) -> None:
-    """The function against AWS's own Runtime Interface Emulator."""
+    """The tests of the function, with AWS's own Runtime Interface Emulator."""
     _pytest(session, "tests/lambda")
 
 
 @nox.session
 def validate(session: nox.Session) -> None:
-    """Terraform accepts every root module."""
+    """Validate every Terraform root module."""
     _pytest(session, "tests/terraform")
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """The real thing: engine, emulator, Terraform, deploys that work and deploys that must fail."""
+    """Deploys with a real engine, emulator and Terraform: deploys that work, and deploys that must fail."""
     _pytest(session, "tests/integration")
 
 
 @nox.session
 def workflow(session: nox.Session) -> None:
-    """The workflows of GitHub, unmodified, on this machine: preprod and prod are two accounts of the emulator."""
+    """Run GitHub's workflow files unmodified on this machine; preprod and prod are two accounts of the emulator."""
     _pytest(session, "tests/workflow")
 
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """Everything that can break does: bad images, faults in each stage, cancels at any moment (`-- --cancels 100`)."""
+    """Break things: bad images, faults in each stage, cancels at any moment (`-- --cancels 100`)."""
     _pytest(session, "tests/chaos")
 
 
 @nox.session
 def image(session: nox.Session) -> None:
-    """Build the images and check them, without any cloud."""
+    """Build the images and check them; no cloud."""
     _pytest(session, "tests/image")
 
 
 @nox.session
 def deploys(session: nox.Session) -> None:
-    """`integration`, `workflow` and `chaos` in four lanes at once, each with a sandbox of its own."""
+    """`integration`, `workflow` and `chaos` in four lanes at once, each with a sandbox of its own.
+
+    Not `nox --parallel`: it prints the output of a session when the session ends, and its Ctrl-C is a SIGTERM and then
+    a SIGKILL, so the fixtures would not stop their sandboxes.
+    """
     lanes = {name: _lane(name) for name in LANES}
     children = [child for child, _ in lanes.values()]
     try:
         failed = [name for name, (child, _) in lanes.items() if child.wait()]
     except KeyboardInterrupt:
-        for child in children:  # as a terminal does it, and once: a second one would cut short what the fixtures stop
+        for child in children:  # once, like a terminal: a second SIGINT would interrupt the clean-up of the fixtures
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGINT)
         for child in children:
             child.wait(120)
         raise
-    for _, telling in lanes.values():
-        telling.join(5)
+    for _, printer in lanes.values():
+        printer.join(5)
     if failed:
-        session.error(f"failed: {', '.join(failed)}; above, its lines begin so")
+        session.error(f"failed: {', '.join(failed)}; the lines of a lane begin with its name")
 
 
 @nox.session
 def reproducible(session: nox.Session) -> None:
-    """One commit, two clones, no cache: one digest. A part of `image`, on its own."""
+    """Build one commit in two clones without a cache, and compare the digests. A part of `image`."""
     _pytest(session, "tests/image/test_reproducible.py")
 
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Lock the requirements again, with hashes, naming no registry (needs uv on PATH)."""
+    """Lock the requirements again, with hashes and without the address of a registry (needs uv on PATH)."""
     if not shutil.which("uv"):
         session.error("uv was not found; try: pipx install uv")
     for name in LOCKED:
@@ -128,12 +135,13 @@ def lock(session: nox.Session) -> None:
 
 
 def _pytest(session: nox.Session, folder: str) -> None:
-    # Its fixtures stop what they started; nox would kill it a third of a second after Ctrl-C.
+    # The fixtures need time to stop engines and emulators; by default nox kills pytest 0.3 s after Ctrl-C.
     session.run("pytest", folder, *session.posargs, interrupt_timeout=90.0, terminate_timeout=30.0)
 
 
 def _lane(name: str) -> tuple[subprocess.Popen[str], threading.Thread]:
-    # Folders of its own: pytest unlocks a session's before its last fixtures end, and another that ends may remove it
+    # One temporary folder for each lane: pytest releases a folder before its last fixtures end, and another pytest that
+    # ends may then remove it.
     folder = Path(tempfile.gettempdir()) / f"lane-{name}"
     folder.mkdir(exist_ok=True)
     variables = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(folder)}
@@ -142,17 +150,17 @@ def _lane(name: str) -> tuple[subprocess.Popen[str], threading.Thread]:
     child = subprocess.Popen(
         argv, stdout=pipe, stderr=merged, stdin=subprocess.DEVNULL, text=True, start_new_session=True, env=variables
     )
-    telling = threading.Thread(target=_tell, args=(name, child), daemon=True)
-    telling.start()
-    return child, telling
+    printer = threading.Thread(target=_print, args=(name, child), daemon=True)
+    printer.start()
+    return child, printer
 
 
-def _tell(name: str, child: subprocess.Popen[str]) -> None:
+def _print(name: str, child: subprocess.Popen[str]) -> None:
     for line in child.stdout or ():
         print(f"{name:<12} {line}", end="", flush=True)
 
 
 def _files(pattern: str) -> list[str]:
-    """The project's own files of that name: those git knows."""
+    """The files of that name that git tracks."""
     listed = subprocess.run(["git", "ls-files", "-z", "--", pattern], check=True, capture_output=True, text=True)
     return [name for name in listed.stdout.split("\0") if name]
