@@ -1,1 +1,26 @@
-"""Ships images and releases functions; knows nothing of where the cloud it talks to runs."""
+"""Ships container images as Lambda functions; does not know where the cloud runs that it talks to.
+
+    tasks.py
+       |
+    cli  commands   ->   release | terraform | image   ->   context   ->   git tools   ->   aws   ->   process
+
+Each room imports only rooms to its right; `errors settings progress clock reference` are open to all. `lint-imports`
+checks this (pyproject.toml).
+
+    deploy:  guards --+-- image: build -> check -> push --> digest --+
+                      +-- terraform: init --------------------------+--> plan --> apply --> new version
+                                                                                                 |
+             release record <-- alias `live` moves <-- canary <-- the stream of the version is verified
+                                                                   | fails: the alias stays, exit 7
+
+    commands/    one file for each task that takes several steps: deploy promote rollback prune bootstrap diff status
+    image/       build with bake, check what Lambda accepts, start it once, push
+    terraform/   init, plan, apply; the state, its outputs and its lock
+    release/     verify a version, shift requests to it, make it live, record it; the history
+    aws/         sessions, ECR, the registry's API, Lambda, Function URLs, the stream of a version
+    process/     child processes, interrupts, lanes
+    cli/         `@task`, sessions, questions, sentences and tables, GitHub's pages
+
+Sentences for people are made in cli/, commands for `try:` lines in settings.Environment.command. Effects have one
+door each: process/child.py starts processes, aws/session.py imports boto3, clock.py reads the time.
+"""
