@@ -28,7 +28,7 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Se
     help={
         **ENV,
         "lock": "its ID: you have looked, and its owner is dead",
-        "stack": "whose state is locked: service or registry",
+        "stack": "whose state is locked: service or foundation",
     }
 )
 def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = story.STACK) -> None:

@@ -19,7 +19,7 @@ module "sse_streaming" {
 data "aws_partition" "current" {}
 
 locals {
-  # Made by infrastructure/registry.
+  # Made by infrastructure/foundation.
   permissions_boundary = "arn:${data.aws_partition.current.partition}:iam::${var.account}:policy/${var.environment}-function-boundary"
 
   functions = {

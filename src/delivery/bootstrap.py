@@ -13,7 +13,7 @@ from delivery.plan import Plan
 from delivery.settings import Environment
 from delivery.workbench import Workbench
 
-STACK = "registry"
+STACK = "foundation"
 _ROLES = {"ci_role": "ROLE_ARN", "reader_role": "READER_ROLE_ARN"}  # outputs to variables of the GitHub repository
 
 
@@ -46,7 +46,7 @@ def plan(bench: Workbench, names: tuple[str, ...], destroy: tuple[str, ...] = ()
 
 def apply(bench: Workbench, saved: Plan) -> None:
     """Apply exactly that plan, and say which roles jobs may take. Raises TerraformError or CloudError."""
-    with bench.progress.stage("registry") as stage:
+    with bench.progress.stage("foundation") as stage:
         if saved.empty:
             stage.done("nothing to do")
         else:

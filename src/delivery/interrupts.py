@@ -14,7 +14,7 @@ _LEFT = {
     "copy": ("what was copied stays; nothing runs it", "the image was copied; nothing runs it"),
     "publish": ("layers may have been pushed; nothing runs them", "the image was pushed; nothing runs it"),
     "build": ("nothing was pushed", "the image was built; nothing was pushed"),
-    "registry": ("Terraform kept in its state what it had done", "bucket and repositories were made; nothing else"),
+    "foundation": ("Terraform kept in its state what it had done", "the foundation was applied; nothing else"),
     "bootstrap": ("the state bucket may have been made; nothing else", "nothing but the state bucket was made"),
 }
 _NOTHING = "nothing was changed"

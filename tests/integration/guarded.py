@@ -163,6 +163,6 @@ def _point(root: Path, registry: str, variables: dict[str, str]) -> None:
     document = yaml.safe_load((root / "invoke.yaml").read_text())
     for name in ACCOUNTS:
         document["environments"][name] |= {"registry": registry, "variables": kept}
-        tfvars = root / "infrastructure" / "registry" / f"{name}.tfvars"
+        tfvars = root / "infrastructure" / "foundation" / f"{name}.tfvars"
         tfvars.write_text(f'{tfvars.read_text()}github_repository = "{GITHUB}"\n')
     (root / "invoke.yaml").write_text(yaml.safe_dump(document))

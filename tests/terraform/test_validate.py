@@ -24,7 +24,7 @@ def terraform(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("root", ["registry", "service"])
+@pytest.mark.parametrize("root", ["foundation", "service"])
 def test_a_root_module_is_valid_and_its_lock_file_is_complete(terraform, root):
     init = ("init", "-backend=false", "-input=false", "-lockfile=readonly")
     code, text = terraform(root, *init)
@@ -46,7 +46,7 @@ def test_every_variable_and_output_is_described_and_every_variable_is_typed():
 
 
 def test_an_environment_has_its_variables_and_its_backend_in_both_roots():
-    for root in ("registry", "service"):
+    for root in ("foundation", "service"):
         for environment in ("sandbox", "preprod", "prod"):
             for name in (f"{environment}.tfvars", f"{environment}.backend.hcl"):
                 assert (INFRASTRUCTURE / root / name).is_file()

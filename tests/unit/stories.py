@@ -113,7 +113,7 @@ def answers(*changes, **more):
 
 def world(root, shell=None, protected=False, dirty=False, **changes):
     """A project at `root`, its bucket and repository there, the image not pushed yet, version 1 live."""
-    for stack, name in itertools.product(("registry", "service"), ("sandbox", "prod")):
+    for stack, name in itertools.product(("foundation", "service"), ("sandbox", "prod")):
         folder = root / "infrastructure" / stack
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.backend.hcl").write_text('bucket = "state"\nregion = "us-east-1"\n')

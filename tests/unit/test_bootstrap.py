@@ -52,7 +52,7 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
     )
     ran = [command.argv[2] for command in made.shell.typed("terraform")]
     assert ran == ["version", "init", "plan", "show", "apply"]
-    assert made.shell.ran[0].argv[1].endswith("infrastructure/registry")
+    assert made.shell.ran[0].argv[1].endswith("infrastructure/foundation")
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def test_an_apply_that_fails_is_told(tmp_path):
 @pytest.mark.parametrize("text", [None, "", 'region = "us-east-1"\n', 'not_the_bucket = "x"\n'])
 def test_a_backend_file_without_its_bucket_is_named(tmp_path, text):
     made = world(tmp_path)
-    file = tmp_path / "infrastructure" / "registry" / "sandbox.backend.hcl"
+    file = tmp_path / "infrastructure" / "foundation" / "sandbox.backend.hcl"
     file.unlink() if text is None else file.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         bootstrap.bucket_exists(made.bench)
-    assert caught.value.what == "Missing setting bucket in infrastructure/registry/sandbox.backend.hcl."
+    assert caught.value.what == "Missing setting bucket in infrastructure/foundation/sandbox.backend.hcl."
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_an_account_is_never_asked_for_more_than_its_bucket_and_repositories(tmp
 def test_the_roles_of_jobs_are_named_as_the_variables_that_the_workflow_reads(tmp_path):
     made = empty(tmp_path, CREATE)
     found = {"ci_role": {"value": "arn:ci"}, "reader_role": {"value": ""}}
-    made.aws.s3.objects["registry.tfstate"] = state(outputs=found)
+    made.aws.s3.objects["foundation.tfstate"] = state(outputs=found)
     bootstrapped(made.bench)
     shown = made.out.getvalue()
     assert "the repository's variable SANDBOX_ROLE_ARN is arn:ci" in shown

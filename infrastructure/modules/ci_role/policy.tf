@@ -1,5 +1,5 @@
 # Exactly what the tasks do, each statement with its reason. Not here: deletes (a plan that destroys, or that
-# replaces what was left half made, is for a person), and `infrastructure/registry` itself (bootstrap is too).
+# replaces what was left half made, is for a person), and `infrastructure/foundation` itself (bootstrap is too).
 # tests/integration/test_policy.py runs the tasks with it, and without each of its actions.
 locals {
   arn       = "arn:${data.aws_partition.current.partition}"

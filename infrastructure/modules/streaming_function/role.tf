@@ -19,7 +19,7 @@ resource "aws_iam_role" "this" {
   description        = "What ${var.name} may do: write its own log."
   assume_role_policy = data.aws_iam_policy_document.assume.json
 
-  # The CI role may only make roles that have it; infrastructure/registry says what it allows.
+  # The CI role may only make roles that have it; infrastructure/foundation says what it allows.
   permissions_boundary = var.permissions_boundary
 }
 

@@ -10,7 +10,7 @@ terraform {
 
   # Bucket and region come from <environment>.backend.hcl: backends cannot read variables.
   backend "s3" {
-    key          = "registry.tfstate"
+    key          = "foundation.tfstate"
     encrypt      = true
     use_lockfile = true
   }
