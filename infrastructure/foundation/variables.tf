@@ -32,7 +32,7 @@ variable "region" {
 }
 
 variable "state_bucket" {
-  description = "S3 bucket that holds the Terraform state of this environment; the same name as in <environment>.backend.hcl."
+  description = "S3 bucket that holds the Terraform state of this environment."
   type        = string
   nullable    = false
 

@@ -1,7 +1,3 @@
-environment = "sandbox"
-account     = "000000000000"
-region      = "us-east-1"
-
 # Reachable from this machine only, so that curl alone can watch the stream.
 function_url_auth_type = "NONE"
 log_retention_days     = 1

@@ -8,9 +8,8 @@ terraform {
     }
   }
 
-  # Bucket and region come from <environment>.backend.hcl: backends cannot read variables.
+  # `invoke` passes bucket, region and key, which follow from invoke.yaml: a backend block cannot read variables.
   backend "s3" {
-    key          = "service.tfstate"
     encrypt      = true
     use_lockfile = true
   }

@@ -10,7 +10,7 @@ from delivery import docker, lock, registry, state, terraform
 from delivery.aws import ClientError, code, explained
 from delivery.errors import CloudError
 from delivery.plan import Plan
-from delivery.settings import Environment
+from delivery.settings import FILE, Environment
 from delivery.workbench import Workbench
 
 STACK = "foundation"
@@ -32,9 +32,9 @@ def plan(bench: Workbench, names: tuple[str, ...], destroy: tuple[str, ...] = ()
     where = bench.settings.environment
     with bench.progress.stage("bootstrap") as stage:
         if not bucket_exists(bench):
-            _create_bucket(bench, bucket(bench))
+            _create_bucket(bench, where.state_bucket)
         stack = terraform.init(bench.settings, STACK, bench.shell, stage.say)
-        values = {**vars_of(where), "images": names}
+        values = {**vars_of(where), "state_bucket": where.state_bucket, "images": names}
         work = functools.partial(terraform.plan, stack, values, bench.scratch, bench.shell, stage.say)
         saved = lock.patiently(bench.aws, stack, bench.shell, stage.say, work)
         stage.done(saved.words()[-1])
@@ -65,14 +65,9 @@ def vars_of(where: Environment) -> dict[str, object]:
     return {"environment": where.name, "account": where.account, "region": where.region}
 
 
-def bucket(bench: Workbench) -> str:
-    """The state bucket that the backend's file names. Raises ConfigurationError."""
-    return state.bucket(bench.settings, STACK)
-
-
 def bucket_exists(bench: Workbench) -> bool:
     """Whether the state bucket is there. Raises CloudError."""
-    name = bucket(bench)
+    name = bench.settings.environment.state_bucket
     with explained(f"look for the state bucket {name}"):
         try:
             bench.aws.s3.head_bucket(Bucket=name)
@@ -81,7 +76,7 @@ def bucket_exists(bench: Workbench) -> bool:
                 return False
             if code(error) == "403":
                 why = "It belongs to another account, or these credentials may not see it (s3:ListBucket)."
-                hint = f"another bucket in infrastructure/{STACK}/{bench.settings.environment.name}.backend.hcl"
+                hint = f"another environments.{bench.settings.environment.name}.state_bucket in {FILE}"
                 raise CloudError(f"The state bucket {name} is out of reach.", why, hint) from error
             raise
     return True

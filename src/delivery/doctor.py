@@ -51,7 +51,7 @@ def of_environment(bench: Workbench) -> Iterator[tuple[str, Callable[[], str]]]:
 def _state(bench: Workbench) -> str:
     if not bootstrap.bucket_exists(bench):
         raise CloudError("The state bucket does not exist.", "", "invoke bootstrap --env ...")
-    return bootstrap.bucket(bench)
+    return bench.settings.environment.state_bucket
 
 
 def _repositories(bench: Workbench) -> str:

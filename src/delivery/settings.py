@@ -6,7 +6,7 @@ names the key and the file.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from delivery.errors import ConfigurationError
 FILE = "invoke.yaml"
 CACHES = ("registry", "gha", "local", "none")
 PLATFORMS = ("linux/amd64", "linux/arm64")  # Lambda: "Architectures", one for a function
-_KEYS = {"account", "region", "registry", "protected", "bootstraps", "started_by", "variables"}
+_KEYS = {"account", "region", "registry", "state_bucket", "protected", "bootstraps", "started_by", "variables"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Environment:
     region: str
     registry: str
     protected: bool = False
+    _: KW_ONLY
+    state_bucket: str
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,15 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
     region = _text(raw, prefix, "region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, such as eu-west-1")
     default = f"{account}.dkr.ecr.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     registry = _text(raw, prefix, "registry", r"[\w.-]+(:\d+)?", "a registry host", default)
+    derived = f"{name}-{account}-{region}-terraform-state"
+    bucket = _text(raw, prefix, "state_bucket", r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", "an S3 bucket name", derived)
+    protected = _flag(raw, prefix, "protected")
     build = _section(config, "build", ("platform", "cache"))
     git = _section(config, "git", ("default_branch",))
     terraform = _section(config, "terraform", ("lock_wait",))
     return Settings(
         root=root,
-        environment=Environment(str(name), account, region, registry, _flag(raw, prefix, "protected")),
+        environment=Environment(str(name), account, region, registry, protected, state_bucket=bucket),
         platform=_choice(build, "platform", PLATFORMS),
         cache=_choice(build, "cache", CACHES),
         default_branch=_text(git, "git", "default_branch", r"[\w./-]+", "a branch, such as main", "main"),

@@ -1,18 +1,17 @@
 """What is deployed, as Terraform recorded it, read without running it: milliseconds, where `init` takes seconds.
 
-The state is one JSON object in the bucket that the backend's file names. Only its outputs are read, as format 4 has
+The state is one JSON object in the environment's state bucket. Only its outputs are read, as format 4 has
 them (Terraform 0.12 and since; internal/states/statefile/version4.go in hashicorp/terraform); any other is refused.
 """
 
 import json
-import re
 from typing import Any
 
 from delivery import function
 from delivery.aws import ClientError, code, explained
-from delivery.errors import ConfigurationError, TerraformError, UnhealthyError
+from delivery.errors import TerraformError, UnhealthyError
 from delivery.function import Function
-from delivery.settings import Settings
+from delivery.plan import state_key
 from delivery.workbench import Workbench
 
 STACK = "service"
@@ -41,25 +40,11 @@ def outputs(bench: Workbench, stack: str) -> dict[str, Any]:
     return {name: output["value"] for name, output in document.get("outputs", {}).items()}
 
 
-def bucket(settings: Settings, stack: str) -> str:
-    """The state bucket that a root module's backend file names. Raises ConfigurationError."""
-    name = f"infrastructure/{stack}/{settings.environment.name}.backend.hcl"
-    file = settings.root / name
-    match = re.search(r'^\s*bucket\s*=\s*"([^"]+)"', file.read_text(), re.MULTILINE) if file.exists() else None
-    if not match:
-        raise ConfigurationError(
-            f"Missing setting bucket in {name}.",
-            "It names the S3 bucket of Terraform's state.",
-            'bucket = "..." in that file',
-        )
-    return match[1]
-
-
 def _read(bench: Workbench, stack: str) -> dict[str, Any]:
-    name = bucket(bench.settings, stack)
+    name = bench.settings.environment.state_bucket
     with explained(f"read what is deployed from the state bucket {name}"):
         try:
-            body = bench.aws.s3.get_object(Bucket=name, Key=f"{stack}.tfstate")["Body"].read()
+            body = bench.aws.s3.get_object(Bucket=name, Key=state_key(stack))["Body"].read()
         except ClientError as error:
             if code(error) in ("NoSuchKey", "NoSuchBucket"):
                 return {}

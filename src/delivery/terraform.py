@@ -12,8 +12,8 @@ from pathlib import Path
 from delivery import clock, mirror
 from delivery.diagnostics import Diagnostics
 from delivery.errors import DeliveryError, TerraformError
-from delivery.plan import Plan, Stack, read
-from delivery.settings import Settings
+from delivery.plan import Plan, Stack, read, state_key
+from delivery.settings import Environment, Settings
 from delivery.shell import Shell
 
 Say = Callable[[str], None]
@@ -32,9 +32,9 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
     data = settings.root / ".deploy" / environment / name
     stack = Stack(name, folder, data, environment, settings.lock_wait)
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
-    arguments = ("init", *flags, f"-backend-config={environment}.backend.hcl")
+    arguments = ("init", *flags, *_backend(settings.environment, name))
     found = mirror.find(shell.variables)
-    inputs = _inputs(stack, found, shell)
+    inputs = _inputs(stack, (*arguments, str(found)), shell)
     if stack.initialised.exists() and stack.initialised.read_text() == inputs:
         return stack
     stack.initialised.unlink(missing_ok=True)
@@ -48,10 +48,19 @@ def init(settings: Settings, name: str, shell: Shell, say: Say) -> Stack:
     return stack
 
 
-def _inputs(stack: Stack, found: Path | None, shell: Shell) -> str:
-    """A digest of what `init` works on: Terraform itself, the modules, the lock and backend files, and the mirror."""
+def _backend(environment: Environment, name: str) -> tuple[str, ...]:
+    """The partial configuration of the S3 backend: a backend block cannot read variables.
+
+    https://developer.hashicorp.com/terraform/language/backend#partial-configuration
+    """
+    backend = {"bucket": environment.state_bucket, "region": environment.region, "key": state_key(name)}
+    return tuple(f"-backend-config={key}={value}" for key, value in backend.items())
+
+
+def _inputs(stack: Stack, given: tuple[str, ...], shell: Shell) -> str:
+    """A digest of the inputs of `init`: Terraform, the modules, the lock files, its arguments and the mirror."""
     version = shell.run(stack.command("version", "-json"))
-    digest = hashlib.sha256(f"{version.code} {version.stdout} {found}".encode())
+    digest = hashlib.sha256(f"{version.code} {version.stdout} {given}".encode())
     for file in sorted(stack.folder.parent.rglob("*")):
         if file.suffix in (".tf", ".hcl"):
             digest.update(f"\n{file}\n".encode() + file.read_bytes())

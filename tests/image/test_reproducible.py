@@ -30,7 +30,7 @@ def touched(where):
 
 def digest(root, shell):
     """Build what a deploy of that commit would push, taking nothing from any cache."""
-    environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test")
+    environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test", state_bucket="state")
     known = settings.Settings(root, environment, cache="none")
     variables = docker.variables(known, source.read(root, shell), shell.variables)
     bake = docker.Bake(("sse-streaming",), {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")

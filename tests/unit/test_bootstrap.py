@@ -1,5 +1,7 @@
 """Bucket before state, repository before image; harmless again."""
 
+import json
+
 import pytest
 from fake_lambda import FakeS3
 from fakes import ACCOUNT, FakeEcr, refusal
@@ -7,7 +9,7 @@ from stories import NAME, answers, initialised, state, world
 from transcripts import change
 
 from delivery import bootstrap
-from delivery.errors import CloudError, ConfigurationError, RefusedError, TerraformError
+from delivery.errors import CloudError, RefusedError, TerraformError
 from delivery.settings import Environment
 from delivery.shell import Result
 
@@ -34,6 +36,11 @@ def test_it_is_needed_while_the_bucket_or_a_repository_is_missing(tmp_path, buck
     assert bootstrap.needed(made.bench, NAMES) == needed
 
 
+def values(made):
+    """The variables that bootstrap passed to Terraform's plan."""
+    return json.loads((made.bench.scratch / "foundation.tfvars.json").read_text())
+
+
 def bootstrapped(bench):
     saved = bootstrap.plan(bench, NAMES)
     bootstrap.apply(bench, saved)
@@ -53,6 +60,7 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
     ran = [command.argv[2] for command in made.shell.typed("terraform")]
     assert ran == ["version", "init", "plan", "show", "apply"]
     assert made.shell.ran[0].argv[1].endswith("infrastructure/foundation")
+    assert values(made)["state_bucket"] == "state"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +71,7 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
     ],
 )
 def test_the_bucket_is_made_in_the_environment_s_region(tmp_path, region, arguments):
-    environment = Environment("sandbox", ACCOUNT, region, "registry.test:5000")
+    environment = Environment("sandbox", ACCOUNT, region, "registry.test:5000", state_bucket="state")
     made = world(tmp_path, answers(), environment=environment)
     made.aws.s3.buckets.clear()
     bootstrapped(made.bench)
@@ -88,16 +96,6 @@ def test_an_apply_that_fails_is_told(tmp_path):
     made = empty(tmp_path, CREATE, **{"terraform apply": Result(1, "", "it broke")})
     with pytest.raises(TerraformError, match="it broke"):
         bootstrapped(made.bench)
-
-
-@pytest.mark.parametrize("text", [None, "", 'region = "us-east-1"\n', 'not_the_bucket = "x"\n'])
-def test_a_backend_file_without_its_bucket_is_named(tmp_path, text):
-    made = world(tmp_path)
-    file = tmp_path / "infrastructure" / "foundation" / "sandbox.backend.hcl"
-    file.unlink() if text is None else file.write_text(text)
-    with pytest.raises(ConfigurationError) as caught:
-        bootstrap.bucket_exists(made.bench)
-    assert caught.value.what == "Missing setting bucket in infrastructure/foundation/sandbox.backend.hcl."
 
 
 @pytest.mark.parametrize(

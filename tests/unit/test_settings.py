@@ -18,7 +18,9 @@ def config(build=..., verify=..., **changes):
 def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
     loaded = load(tmp_path, "preprod", config())
     registry = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
-    assert loaded == Settings(tmp_path, Environment("preprod", "111111111111", "eu-west-1", registry, False))
+    bucket = "preprod-111111111111-eu-west-1-terraform-state"
+    environment = Environment("preprod", "111111111111", "eu-west-1", registry, False, state_bucket=bucket)
+    assert loaded == Settings(tmp_path, environment)
     assert (loaded.platform, loaded.cache, loaded.bootstraps, loaded.started_by) == (
         "linux/amd64",
         "registry",
@@ -30,12 +32,15 @@ def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
 
 def test_every_setting_reaches_its_place(tmp_path):
     more = {"registry": "127.0.0.1:5000", "protected": True, "bootstraps": True, "started_by": "some.where:start"}
+    more["state_bucket"] = "of-our-own"
     build = {"platform": "linux/arm64", "cache": "none"}
     verify = {"first_event": 90, "end": 0.5}
     loaded = load(
         tmp_path, "preprod", config(build, verify, **more, variables={"AWS_PROFILE": "preprod", "PORT": 4566})
     )
-    assert loaded.environment == Environment("preprod", "111111111111", "eu-west-1", "127.0.0.1:5000", True)
+    assert loaded.environment == Environment(
+        "preprod", "111111111111", "eu-west-1", "127.0.0.1:5000", True, state_bucket="of-our-own"
+    )
     assert (loaded.platform, loaded.cache) == ("linux/arm64", "none")
     assert (loaded.bootstraps, loaded.started_by) == (True, "some.where:start")
     assert loaded.variables == {"AWS_PROFILE": "preprod", "PORT": "4566"}
@@ -52,6 +57,7 @@ def test_every_setting_reaches_its_place(tmp_path):
         ({"region": None}, "Missing setting environments.preprod.region in invoke.yaml."),
         ({"region": "Ireland"}, "Malformed setting environments.preprod.region in invoke.yaml: 'Ireland'"),
         ({"registry": "https://x/y"}, "Malformed setting environments.preprod.registry in invoke.yaml: 'https://x/y'"),
+        ({"state_bucket": "a.b"}, "Malformed setting environments.preprod.state_bucket in invoke.yaml: 'a.b'"),
         ({"protected": "yes"}, "Malformed setting environments.preprod.protected in invoke.yaml: 'yes'"),
         ({"bootstraps": 1}, "Malformed setting environments.preprod.bootstraps in invoke.yaml: 1"),
         ({"started_by": "start"}, "Malformed setting environments.preprod.started_by in invoke.yaml: 'start'"),
