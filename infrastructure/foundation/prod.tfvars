@@ -1,2 +1,2 @@
-# Makes the CI role and GitHub's OIDC provider (create_oidc_provider = false where the account has that already).
+# Creates the CI role and GitHub's OIDC provider (add create_oidc_provider = false if the account has the provider).
 # github_repository = "OWNER/NAME"

@@ -1,1 +1,1 @@
-# The defaults of variables.tf.
+# The sandbox uses the defaults of variables.tf.
