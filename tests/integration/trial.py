@@ -6,7 +6,7 @@ import pytest
 from guarded import ENVIRONMENT, token
 from policies import SAME, UNENFORCED, enforced
 
-from delivery import deploy, docker, registry, state, terraform
+from delivery import bootstrap, deploy, docker, registry, state, terraform
 from delivery.errors import DeliveryError
 from delivery.image import PublishedImage
 
@@ -55,7 +55,8 @@ class Trial:
 
     def plan(self, digest=None):
         image = PublishedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
-        values = {"images": {"sse-streaming": image.uri}, "commit": self.bench.source.tag}
+        environment = bootstrap.vars_of(self.bench.settings.environment)
+        values = {**environment, "images": {"sse-streaming": image.uri}, "commit": self.bench.source.tag}
         return terraform.plan(self.stack, values, self.bench.scratch, self.bench.shell, str)
 
     def apply(self, digest=None):

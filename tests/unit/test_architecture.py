@@ -30,7 +30,7 @@ shell aws
 child
 output permissions
 events
-settings image errors clock
+settings image errors clock durations
 """
 EFFECTS = {
     "subprocess": {"child"},
@@ -67,7 +67,7 @@ def test_each_module_of_delivery_imports_only_what_stands_below_it():
 
 
 def _values(name):
-    return name in {"settings", "image", "errors", "clock"}
+    return name in {"settings", "image", "errors", "clock", "durations"}
 
 
 @pytest.mark.parametrize(
