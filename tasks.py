@@ -227,7 +227,7 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Se
     help={
         **ENV,
         "lock": "the ID of the lock: you have checked that its owner is dead",
-        "stack": "the root module whose state is locked: service or registry",
+        "stack": "the root module whose state is locked: service or foundation",
     }
 )
 def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = state.STACK) -> None:

@@ -2,9 +2,9 @@ output "functions" {
   description = "Image name => {function_name, version, alias, url, image_uri} of the function that runs it."
   value       = local.functions
 
-  # An image that was built but that no block runs would otherwise be forgotten without a word.
+  # Without this check, Terraform would silently ignore an image that no module block runs.
   precondition {
-    condition     = length(setsubtract(keys(var.images), keys(local.functions))) == 0
-    error_message = "No function runs ${join(", ", setsubtract(keys(var.images), keys(local.functions)))}: add a module block to main.tf."
+    condition     = length(local.without_function) == 0
+    error_message = "No function runs ${join(", ", local.without_function)}: add a module block to main.tf."
   }
 }

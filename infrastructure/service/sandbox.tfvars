@@ -1,8 +1,4 @@
-environment = "sandbox"
-account     = "000000000000"
-region      = "us-east-1"
-
-# Reachable from this machine only, so that curl alone can watch the stream.
+# Only this machine can reach the URL, so curl needs no signature.
 function_url_auth_type = "NONE"
 log_retention_days     = 1
 heartbeat_seconds      = 1

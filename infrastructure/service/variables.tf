@@ -1,5 +1,5 @@
 variable "environment" {
-  description = "Environment name; prefix of every function."
+  description = "Environment name; prefix of every resource name."
   type        = string
   nullable    = false
 
@@ -10,18 +10,18 @@ variable "environment" {
 }
 
 variable "account" {
-  description = "The only AWS account (12 digits) this environment may be applied to."
+  description = "AWS account of the environment, 12 digits. Terraform refuses credentials of another account."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account))
-    error_message = "account must be 12 digits, in quotes: leading zeros count."
+    error_message = "account must be 12 digits in quotes, because a number loses its leading zeros."
   }
 }
 
 variable "region" {
-  description = "AWS region, e.g. us-east-1."
+  description = "AWS region, such as us-east-1."
   type        = string
   nullable    = false
 
@@ -32,7 +32,7 @@ variable "region" {
 }
 
 variable "images" {
-  description = "Image name (bake target) => the published image, repository@sha256:…"
+  description = "Image name (bake target) => the pushed image, repository@sha256:…"
   type        = map(string)
   nullable    = false
 
@@ -43,7 +43,7 @@ variable "images" {
 }
 
 variable "commit" {
-  description = "Git commit the images were built from; becomes the description of the published version."
+  description = "Git commit of the images; the description of the published version."
   type        = string
   nullable    = false
 
@@ -54,7 +54,7 @@ variable "commit" {
 }
 
 variable "architecture" {
-  description = "Instruction set the images were built for: x86_64 (linux/amd64) or arm64 (linux/arm64)."
+  description = "Instruction set of the images: x86_64 (linux/amd64) or arm64 (linux/arm64)."
   type        = string
   default     = "x86_64"
   nullable    = false
@@ -66,7 +66,7 @@ variable "architecture" {
 }
 
 variable "memory_mb" {
-  description = "Function memory in MB; CPU grows with it (AWS Lambda: 128 to 10240)."
+  description = "Memory of the function in MB, 128 to 10240 (AWS Lambda). CPU grows with memory."
   type        = number
   default     = 512
   nullable    = false
@@ -77,21 +77,21 @@ variable "memory_mb" {
   }
 }
 
-# A stream ends itself after two minutes at most; what still runs a minute later hangs, and is billed.
+# A stream ends itself after at most two minutes. An invocation that still runs a minute later hangs, and AWS bills it.
 variable "timeout_seconds" {
-  description = "Seconds after which Lambda kills an invocation (AWS Lambda: at most 900)."
+  description = "Seconds after which Lambda kills an invocation, at most 900 (AWS Lambda)."
   type        = number
   default     = 180
   nullable    = false
 
   validation {
-    condition     = var.timeout_seconds >= 10 && var.timeout_seconds <= 900 && floor(var.timeout_seconds) == var.timeout_seconds
+    condition     = contains(range(10, 901), var.timeout_seconds)
     error_message = "timeout_seconds must be a whole number from 10 to 900; a stream ends itself 5 seconds before it."
   }
 }
 
 variable "heartbeat_seconds" {
-  description = "Seconds between two heartbeats of a stream that did not ask for an interval of its own."
+  description = "Seconds between two heartbeats of a stream whose client requested no interval."
   type        = number
   default     = 15
   nullable    = false
@@ -103,7 +103,7 @@ variable "heartbeat_seconds" {
 }
 
 variable "function_url_auth_type" {
-  description = "Who may call the Function URLs: AWS_IAM (signed requests only) or NONE (everybody)."
+  description = "Who may call the Function URL: AWS_IAM (signed requests only) or NONE (everybody)."
   type        = string
   default     = "AWS_IAM"
   nullable    = false
@@ -115,23 +115,23 @@ variable "function_url_auth_type" {
 }
 
 variable "log_retention_days" {
-  description = "Days CloudWatch Logs keeps the functions' logs; one of the periods it offers."
+  description = "Days until CloudWatch Logs deletes a log entry; one of the periods that it offers."
   type        = number
   default     = 30
   nullable    = false
 
-  # PutRetentionPolicy, retentionInDays. 0 (for ever) is left out on purpose: it only costs.
+  # CloudWatch Logs API, PutRetentionPolicy, retentionInDays. Without 0 (for ever), which only adds cost.
   validation {
     condition = contains(
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
       var.log_retention_days,
     )
-    error_message = "log_retention_days must be a period CloudWatch Logs offers: 1, 3, 5, 7, 14, 30, 60, 90, 180, 365 …"
+    error_message = "log_retention_days must be a period that CloudWatch Logs offers: 1, 3, 5, 7, 14, 30, 60, 90 …"
   }
 }
 
 variable "alarm_actions" {
-  description = "ARNs told when an alarm starts and when it ends, e.g. an SNS topic; empty: alarms are only shown."
+  description = "ARNs that AWS notifies when an alarm starts or ends, such as an SNS topic. Empty: nobody is notified."
   type        = set(string)
   default     = []
   nullable    = false

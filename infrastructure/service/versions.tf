@@ -8,9 +8,8 @@ terraform {
     }
   }
 
-  # Bucket and region come from <environment>.backend.hcl: backends cannot read variables.
+  # The tasks pass bucket, region and key with -backend-config, because a backend block cannot read variables.
   backend "s3" {
-    key          = "service.tfstate"
     encrypt      = true
     use_lockfile = true
   }
@@ -19,7 +18,7 @@ terraform {
 provider "aws" {
   region = var.region
 
-  # Credentials of another account stop the plan before anything is read or changed there.
+  # With credentials of another account, the provider stops before it reads or changes anything.
   allowed_account_ids = [var.account]
 
   default_tags {

@@ -1,32 +1,95 @@
-"""The settings of one environment, checked before anything else looks at them.
+"""The settings of one environment, checked before anything else reads them.
 
-They come from Invoke's own configuration (`invoke.yaml`, overridden by INVOKE_* variables), so every message
-names the key and the file.
+Invoke merges `invoke.yaml` with INVOKE_* variables (docs.pyinvoke.org, "Configuration"). Each section of the result
+has a model here. A refusal names the key, the file and the value; the field's description says what is expected.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from delivery import durations
 from delivery.errors import ConfigurationError
 
 FILE = "invoke.yaml"
 CACHES = ("registry", "gha", "local", "none")
 PLATFORMS = ("linux/amd64", "linux/arm64")  # Lambda: "Architectures", one for a function
-_KEYS = {"account", "region", "registry", "protected", "bootstraps", "started_by", "variables"}
+
+
+class _Section(BaseModel):
+    """A section of the configuration. Strict: a number is not accepted as text, nor text as a number or a flag."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+Section = TypeVar("Section", bound=_Section)
+Seconds = Annotated[float, Field(gt=0, description="a number of seconds above 0")]
+
+
+class Deadlines(_Section):
+    """Seconds that verify waits: for the first event (a cold start), between two events, and for the end."""
+
+    first_event: Seconds = 60.0
+    between: Seconds = 10.0
+    end: Seconds = 15.0
+
+
+def _any_of(words: tuple[str, ...]) -> str:
+    return f"^({'|'.join(words)})$"
+
+
+def _texts(variables: object) -> object:
+    """Names and values as text, since YAML reads 4566 as a number; a missing value stays None, which is refused."""
+    if not isinstance(variables, Mapping):
+        return {} if variables is None else variables
+    return {str(name): value if value is None else str(value) for name, value in variables.items()}
+
+
+class _EnvironmentSection(_Section):
+    account: str = Field(pattern=r"^[0-9]{12}$", description='12 digits in quotes, such as "123456789012"')
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="an AWS region, such as eu-west-1")
+    registry: str | None = Field(None, pattern=r"^[\w.-]+(:[0-9]+)?$", description="a registry host")
+    state_bucket: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
+        description="an S3 bucket name without dots, which break TLS",
+    )
+    protected: bool = Field(False, description="true or false")
+    bootstraps: bool = Field(False, description="true or false")
+    started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
+    variables: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(
+        {}, repr=False, description='a map of names to values; "" is an empty value'
+    )
+
+
+class _BuildSection(_Section):
+    platform: str = Field("linux/amd64", pattern=_any_of(PLATFORMS), description=f"one of {', '.join(PLATFORMS)}")
+    cache: str = Field("registry", pattern=_any_of(CACHES), description=f"one of {', '.join(CACHES)}")
+
+
+class _GitSection(_Section):
+    default_branch: str = Field("main", pattern=r"^[\w./-]+$", description="a branch, such as main")
+
+
+class _TerraformSection(_Section):
+    lock_wait: Annotated[float, BeforeValidator(durations.seconds)] = Field(0.0, description="a time such as 5m")
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Where a deploy goes. `registry` is the registry's host, `account` its 12 digits."""
+    """An AWS account (12 digits) and region, the host of its registry, and the bucket of its Terraform state."""
 
     name: str
     account: str
     region: str
     registry: str
     protected: bool = False
+    _: KW_ONLY
+    state_bucket: str
 
     def command(self, task: str, *options: str) -> str:
         """The command that runs a task on this environment, for the `try:` line of an error."""
@@ -34,17 +97,8 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Deadlines:
-    """Seconds that verify waits: for the first event (a cold start), between two events, and for the end."""
-
-    first_event: float = 60.0
-    between: float = 10.0
-    end: float = 15.0
-
-
-@dataclass(frozen=True)
 class Settings:
-    """Everything a story needs to know of its environment; `variables` go to every tool it runs."""
+    """The settings of one environment; every tool gets the `variables`."""
 
     root: Path
     environment: Environment
@@ -56,139 +110,95 @@ class Settings:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
     deadlines: Deadlines = field(default_factory=Deadlines)
     lock_wait: float = 0.0
-    """Seconds to wait for a state lock that somebody else holds."""
+    """Seconds to wait for a state lock that another run holds."""
 
 
 def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
-    """The settings of environment `name`, from Invoke's merged configuration.
+    """The settings of the environment `name`, from Invoke's merged configuration as plain dicts.
 
-    Raises ConfigurationError for an unknown environment and for a key that is missing, unknown or malformed.
+    Raises ConfigurationError for an unknown environment, and for a key that is missing, unknown or malformed.
     """
-    raw = _environment(name, config)
-    prefix = f"environments.{name}"
-    account = _text(raw, prefix, "account", r"\d{12}", '12 digits in quotes, such as "123456789012"')
-    region = _text(raw, prefix, "region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, such as eu-west-1")
-    default = f"{account}.dkr.ecr.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
-    registry = _text(raw, prefix, "registry", r"[\w.-]+(:\d+)?", "a registry host", default)
-    build = _section(config, "build", ("platform", "cache"))
-    git = _section(config, "git", ("default_branch",))
-    terraform = _section(config, "terraform", ("lock_wait",))
+    raw = _checked(_EnvironmentSection, _environment(name, config), f"environments.{name}")
+    build = _checked(_BuildSection, config.get("build"), "build")
+    domain = "amazonaws.com.cn" if raw.region.startswith("cn-") else "amazonaws.com"
+    environment = Environment(
+        str(name),
+        raw.account,
+        raw.region,
+        raw.registry or f"{raw.account}.dkr.ecr.{raw.region}.{domain}",
+        raw.protected,
+        # The name of a bucket is unique in the world, and two environments of one account must not share a state.
+        state_bucket=raw.state_bucket or f"{name}-{raw.account}-{raw.region}-terraform-state",
+    )
     return Settings(
         root=root,
-        environment=Environment(str(name), account, region, registry, _flag(raw, prefix, "protected")),
-        platform=_choice(build, "platform", PLATFORMS),
-        cache=_choice(build, "cache", CACHES),
-        default_branch=_text(git, "git", "default_branch", r"[\w./-]+", "a branch, such as main", "main"),
-        bootstraps=_flag(raw, prefix, "bootstraps"),
-        started_by=_text(raw, prefix, "started_by", r"[\w.]+:\w+", "module:function", ""),
-        variables=_variables(raw.get("variables") or {}, f"{prefix}.variables"),
-        deadlines=_deadlines(_section(config, "verify", tuple(vars(Deadlines())))),
-        lock_wait=_seconds(_text(terraform, "terraform", "lock_wait", r"\d{1,5}[smh]", "a time such as 5m", "0s")),
+        environment=environment,
+        platform=build.platform,
+        cache=build.cache,
+        default_branch=_checked(_GitSection, config.get("git"), "git").default_branch,
+        bootstraps=raw.bootstraps,
+        started_by=raw.started_by,
+        variables=raw.variables,
+        deadlines=_checked(Deadlines, config.get("verify"), "verify"),
+        lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform").lock_wait,
     )
 
 
 def chosen(config: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
-    """The environments that were named; else all that need not be started to be looked at.
+    """The environments `names`; without names, all that need not be started first.
 
-    Raises ConfigurationError for an unknown one.
+    Raises ConfigurationError for an unknown environment.
     """
     for name in names:
         _environment(name, config)
-    known = config.get("environments") or {}
-    return tuple(names) or tuple(name for name in known if not _environment(name, config).get("started_by"))
+    every = _environments(config).items()
+    return tuple(names) or tuple(n for n, raw in every if not (isinstance(raw, Mapping) and raw.get("started_by")))
 
 
 def started(config: Mapping[str, Any], name: str, more: Mapping[str, object]) -> dict[str, Any]:
-    """The configuration with `more` laid over environment `name`: what its `started_by` returned."""
+    """The configuration, with `more` laid over the environment `name`: the settings that `started_by` returned."""
     environments = dict(config["environments"])
-    own, found = environments[name].get("variables") or {}, more.get("variables") or {}
-    environments[name] = {**environments[name], **more, "variables": {**own, **cast(Mapping[str, str], found)}}
+    own, added = environments[name].get("variables") or {}, more.get("variables") or {}
+    environments[name] = {**environments[name], **more, "variables": {**own, **cast(Mapping[str, str], added)}}
     return {**config, "environments": environments}
 
 
-def _environment(name: str | None, config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _environments(config: Mapping[str, Any]) -> Mapping[str, object]:
     environments = config.get("environments")
     if not isinstance(environments, Mapping) or not environments:
         raise ConfigurationError(f"{FILE} names no environments.", hint=f"restore `environments:` in {FILE}")
+    return environments
+
+
+def _environment(name: str | None, config: Mapping[str, Any]) -> object:
+    environments = _environments(config)
     known = ", ".join(environments)
     if not name:
         raise ConfigurationError("No environment was named.", hint=f"--env with one of: {known}")
     if name not in environments:
-        raise ConfigurationError(
-            f"Unknown environment: {name}", f"{FILE} has: {known}", hint=f"--env {next(iter(environments))}"
-        )
-    raw = environments[name]
-    if not isinstance(raw, Mapping):
-        raise _malformed(f"environments.{name}", raw, "a map of settings")
-    if unknown := sorted(set(raw) - _KEYS):
-        raise ConfigurationError(
-            f"Unknown setting environments.{name}.{unknown[0]} in {FILE}.",
-            f"Known are: {', '.join(sorted(_KEYS))}",
-            f"correct or remove it in {FILE}",
-        )
-    return raw
+        example = f"--env {next(iter(environments))}"
+        raise ConfigurationError(f"Unknown environment: {name}", f"{FILE} has: {known}", example)
+    return environments[name]
 
 
-def _text(raw: Mapping[str, Any], prefix: str, key: str, pattern: str, *meaning: str) -> str:
-    expected, *default = meaning
-    value = raw.get(key, *default)
-    if value is None:
-        raise ConfigurationError(
-            f"Missing setting {prefix}.{key} in {FILE}.", f"It is {expected}.", f"add `{key}:` in {FILE}"
-        )
-    if value in default:
-        return default[0]
-    if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise _malformed(f"{prefix}.{key}", value, expected)
-    return value
+def _checked(section: type[Section], raw: object, key: str) -> Section:
+    """A section of the configuration, which may be left out. Raises ConfigurationError for its first wrong key."""
+    try:
+        return section.model_validate(raw or {})
+    except ValidationError as error:
+        # A misspelt key is unknown, and missing where it belongs: the unknown key is the better message.
+        details = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+        raise _refusal(section, key, details) from None
 
 
-def _flag(raw: Mapping[str, Any], prefix: str, key: str) -> bool:
-    value = raw.get(key, False)
-    if not isinstance(value, bool):
-        raise _malformed(f"{prefix}.{key}", value, "true or false")
-    return value
-
-
-def _choice(build: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> str:
-    value = build.get(key, choices[0])
-    if value not in choices:
-        raise _malformed(f"build.{key}", value, f"one of {', '.join(choices)}")
-    return str(value)
-
-
-def _section(config: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Mapping[str, Any]:
-    section = config.get(name) or {}
-    if not isinstance(section, Mapping):
-        raise _malformed(name, section, f"a map of {', '.join(known)}")
-    for key, value in section.items():
-        if key not in known:
-            raise _malformed(f"{name}.{key}", value, f"left out: {name} has {', '.join(known)}")
-    return section
-
-
-def _variables(raw: object, prefix: str) -> dict[str, str]:
-    if not isinstance(raw, Mapping):
-        raise _malformed(prefix, raw, "a map of names to values")
-    for key, value in raw.items():
-        if value is None:
-            raise _malformed(f"{prefix}.{key}", value, 'a value; "" for an empty one')
-    return {str(key): str(value) for key, value in raw.items()}
-
-
-def _seconds(text: str) -> float:
-    return float(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
-
-
-def _deadlines(raw: Mapping[str, Any]) -> Deadlines:
-    values = {**vars(Deadlines()), **raw}
-    for key, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise _malformed(f"verify.{key}", value, "a number of seconds above 0")
-    return Deadlines(**values)
-
-
-def _malformed(key: str, value: object, expected: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"Malformed setting {key} in {FILE}: {value!r}", f"It must be {expected}.", f"correct it in {FILE}"
-    )
+def _refusal(section: type[_Section], prefix: str, details: ErrorDetails) -> ConfigurationError:
+    key, value, fields = ".".join(map(str, (prefix, *details["loc"]))), details["input"], section.model_fields
+    name = str(details["loc"][0]) if details["loc"] else ""
+    if name and name not in fields:
+        what, why, hint = f"Unknown setting {key} in {FILE}.", f"Known are: {', '.join(fields)}", "correct or remove it"
+    elif name and fields[name].is_required() and (details["type"] == "missing" or value is None):
+        what, why, hint = f"Missing setting {key} in {FILE}.", f"It is {fields[name].description}.", f"add `{name}:`"
+    else:
+        expected = fields[name].description if name else f"a map of {', '.join(fields)}"
+        what, why, hint = f"Malformed setting {key} in {FILE}: {value!r}", f"It must be {expected}.", "correct it"
+    return ConfigurationError(what, why, f"{hint} in {FILE}")

@@ -32,12 +32,11 @@ class Account:
         self.blobs: dict[str, bytes] = {}
         self.meanwhile = lambda: None
         self._wanted, self._applied = {}, {}
-        environment = Environment(name, "000000000000", "us-east-1", HOST)
+        environment = Environment(name, "000000000000", "us-east-1", HOST, state_bucket="state")
         self._world = world(root, answers(**self._tools()), environment=environment)
         self._aws = self._world.aws
         self._aws.functions, self._aws.ecr = self.functions, self.ecr
         self._aws.s3.objects.clear()
-        (root / "infrastructure" / "service" / f"{name}.backend.hcl").write_text('bucket = "state"\n')
 
     def run_context(self, commit="0" * 40):
         """A workbench where that commit is checked out; a run begins."""

@@ -16,7 +16,7 @@ from test_refusals import plain
 
 ENV, ACCOUNT = "preprod", "111111111111"
 FUNCTION, REPOSITORY = f"{ENV}-sse-streaming", f"{ENV}-sse-streaming-lambda"
-BUCKET = f"sse-streaming-tfstate-{ENV}-{ACCOUNT}"
+BUCKET = f"{ENV}-{ACCOUNT}-us-east-1-terraform-state"
 SOURCE = "src/lambdas/sse_streaming/app.py"
 TFVARS = f"infrastructure/service/{ENV}.tfvars"
 # What comes from the environment of the process that types, as on a laptop or in a job.

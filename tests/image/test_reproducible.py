@@ -30,7 +30,7 @@ def clone_with_other_metadata(folder):
 
 def build(root, shell):
     """Build the image that a deploy of the clone's commit would push, without a cache; return its digest."""
-    environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test")
+    environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test", state_bucket="state")
     loaded = settings.Settings(root, environment, cache="none")
     variables = bake.variables(loaded, git.read_commit(root, shell), shell.variables)
     archive = bake.Bake((NAME,), {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")

@@ -19,6 +19,7 @@ from sandbox import lifecycle
 PROJECT = Path(__file__).parents[2]
 FUNCTION = "sandbox-sse-streaming"
 REPOSITORY = "sandbox-sse-streaming-lambda"
+BUCKET = "sandbox-000000000000-us-east-1-terraform-state"
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Checkout:
 
     def locked(self) -> bool:
         """Whether a Terraform lock lies in the state bucket."""
-        listed = self.client("s3").list_objects_v2(Bucket="sse-streaming-tfstate-sandbox-000000000000")
+        listed = self.client("s3").list_objects_v2(Bucket=BUCKET)
         return any(item["Key"].endswith(".tflock") for item in listed.get("Contents", []))
 
 

@@ -25,7 +25,7 @@ from sandbox import cloud, cloud_settings, engine, processes
 from sandbox.cloud_settings import Settings
 from sandbox.layout import Layout
 
-ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}  # as invoke.yaml and the tfvars have them
+ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}  # as invoke.yaml has them
 ENVIRONMENT = "preprod"
 GITHUB = "example/sse-streaming"
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -51,7 +51,7 @@ PROD = Role("prod", "prod-delivery", "delivery")
 
 def bucket(environment: str) -> str:
     """The bucket of its Terraform state."""
-    return f"sse-streaming-tfstate-{environment}-{ACCOUNTS[environment]}"
+    return f"{environment}-{ACCOUNTS[environment]}-us-east-1-terraform-state"
 
 
 def root(environment: str) -> dict[str, str]:
@@ -163,6 +163,6 @@ def _point(root: Path, registry: str, variables: dict[str, str]) -> None:
     document = yaml.safe_load((root / "invoke.yaml").read_text())
     for name in ACCOUNTS:
         document["environments"][name] |= {"registry": registry, "variables": kept}
-        tfvars = root / "infrastructure" / "registry" / f"{name}.tfvars"
+        tfvars = root / "infrastructure" / "foundation" / f"{name}.tfvars"
         tfvars.write_text(f'{tfvars.read_text()}github_repository = "{GITHUB}"\n')
     (root / "invoke.yaml").write_text(yaml.safe_dump(document))

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checkout import REPOSITORY
+from checkout import BUCKET, REPOSITORY
 
 DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
-BUCKET = "sse-streaming-tfstate-sandbox-000000000000"
 
 
 @pytest.fixture
@@ -120,15 +119,9 @@ def test_a_registry_that_is_down_is_named(clone):
 
 
 def test_a_missing_state_bucket_says_bootstrap(clone):
-    s3 = clone.client("s3")
-    backend = clone.root / "infrastructure/service/sandbox.backend.hcl"
-    before = backend.read_text()
-    backend.write_text(before.replace(BUCKET, "nobody-made-this"))
-    try:
-        outcome = clone.invoke("tf-plan", "--env", "sandbox")
-    finally:
-        backend.write_text(before)
-    assert s3.head_bucket(Bucket=BUCKET)
+    clone.edit("invoke.yaml", "    bootstraps: true\n", "    state_bucket: nobody-made-this\n")
+    outcome = clone.invoke("tf-plan", "--env", "sandbox")
+    assert clone.client("s3").head_bucket(Bucket=BUCKET)
     refused(outcome, 6, "The state bucket does not exist", "invoke bootstrap --env sandbox")
 
 
@@ -155,14 +148,10 @@ def test_a_held_lock_names_its_holder_since_when_and_is_removed_only_by_who_has_
 
 
 def test_a_tag_is_no_image_uri_for_terraform(clone):
-    edited = clone.root / "infrastructure/service/sandbox.tfvars"
-    before = edited.read_text()
-    registry = clone.settings["registry"]
-    edited.write_text(f'{before}\nimages = {{ "sse-streaming" = "{registry}/{REPOSITORY}:latest" }}\n')
-    try:
-        # Delivery's own value, a digest, comes last and wins; so ask Terraform itself.
-        outcome = clone.terraform("plan", "-var-file=sandbox.tfvars", "-var=commit=x", "-input=false")
-    finally:
-        edited.write_text(before)
+    images = {"sse-streaming": f"{clone.settings['registry']}/{REPOSITORY}:latest"}
+    given = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1", "commit": "x"}
+    variables = [f"-var={name}={value}" for name, value in (given | {"images": json.dumps(images)}).items()]
+    # The tasks pass digests alone; so ask Terraform itself.
+    outcome = clone.terraform("plan", "-input=false", *variables)
     assert outcome.code == 1
     assert "a tag can move" in outcome.text

@@ -11,7 +11,7 @@ from delivery.commands import deploy
 from delivery.errors import DeliveryError
 from delivery.image import bake
 from delivery.reference import PushedImage
-from delivery.terraform import execute, state
+from delivery.terraform import execute, state, variables
 
 
 class Trial:
@@ -58,7 +58,8 @@ class Trial:
 
     def plan(self, digest=None):
         image = PushedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
-        values = {"images": {"sse-streaming": image.uri}, "commit": self.run.commit.tag}
+        environment = variables.common(self.run.settings.environment)
+        values = {**environment, "images": {"sse-streaming": image.uri}, "commit": self.run.commit.tag}
         return execute.plan(self.stack, values, self.run.scratch, self.run.shell, str)
 
     def apply(self, digest=None):

@@ -143,7 +143,9 @@ class FakeAws:
         self.s3 = s3 or FakeS3()
         self.silences: list[float] = []
         self._account = account
-        self.environment = environment or Environment("sandbox", account, "us-east-1", "registry.test:5000")
+        self.environment = environment or Environment(
+            "sandbox", account, "us-east-1", "registry.test:5000", state_bucket="state"
+        )
 
     def account(self):
         return self._account

@@ -20,7 +20,7 @@ class Pushed:
 
 def rules():
     """The rules of the repository's own policy, the first that is applied first."""
-    text = FILE.read_text().replace("${never_reached}", "100000").replace("${keep_images}", str(KEPT))
+    text = FILE.read_text().replace("${never_reached}", "100000").replace("${retained_images}", str(KEPT))
     return sorted(json.loads(text)["rules"], key=lambda rule: rule["rulePriority"])
 
 

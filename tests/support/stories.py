@@ -1,8 +1,7 @@
-"""A workbench made of fakes: one environment, one image, a project folder that is empty but for the backend's file."""
+"""A workbench made of fakes: one environment, one image, a project folder that is empty."""
 
 import hashlib
 import io
-import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +69,7 @@ class Clock:
 
 def settings(root, protected=False, **changes):
     """Settings of the environment `sandbox`."""
-    environment = Environment("sandbox", ACCOUNT, "us-east-1", "registry.test:5000", protected)
+    environment = Environment("sandbox", ACCOUNT, "us-east-1", "registry.test:5000", protected, state_bucket="state")
     return Settings(**{"root": root, "environment": environment, "cache": "none", **changes})
 
 
@@ -114,14 +113,10 @@ def answers(*changes, **more):
 
 def world(root, shell=None, protected=False, dirty=False, **changes):
     """A project at `root`, its bucket and repository there, the image not pushed yet, version 1 live."""
-    for stack, name in itertools.product(("registry", "service"), ("sandbox", "prod")):
-        folder = root / "infrastructure" / stack
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.backend.hcl").write_text('bucket = "state"\nregion = "us-east-1"\n')
     emulator = (
         root / ".cache" / f"aws-lambda-rie-x86_64-{hashlib.sha256(start_check.LOCK.read_bytes()).hexdigest()[:12]}"
     )
-    emulator.parent.mkdir(exist_ok=True)
+    emulator.parent.mkdir(parents=True, exist_ok=True)
     emulator.touch()
     out = io.StringIO()
     fake = FakeShell(answers(UPDATE) if shell is None else shell, {"DOCKER_CONFIG": str(root / "home")})

@@ -25,7 +25,7 @@ def terraform(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("root", ["registry", "service"])
+@pytest.mark.parametrize("root", ["foundation", "service"])
 def test_a_root_module_is_valid_and_its_lock_file_is_complete(terraform, root):
     init = ("init", "-backend=false", "-input=false", "-lockfile=readonly")
     code, text = terraform(root, *init)
@@ -46,8 +46,14 @@ def test_every_variable_and_output_has_a_description_and_every_variable_has_a_ty
         assert kind == "output" or re.search(r"^  type\s+= ", body, re.MULTILINE), f"{path}: {kind} {name}"
 
 
-def test_every_environment_has_a_variables_file_and_a_backend_file_in_both_roots():
-    for root in ("registry", "service"):
-        for environment in ("sandbox", "preprod", "prod"):
-            for name in (f"{environment}.tfvars", f"{environment}.backend.hcl"):
-                assert (INFRASTRUCTURE / root / name).is_file()
+@pytest.mark.parametrize("root", ["foundation", "service"])
+@pytest.mark.parametrize("environment", ["sandbox", "preprod", "prod"])
+def test_an_environment_has_a_variable_file_which_repeats_nothing_of_invoke_yaml(root, environment):
+    text = (INFRASTRUCTURE / root / f"{environment}.tfvars").read_text()
+    assert not re.findall(r"^(environment|account|region|state_bucket)\b", text, re.MULTILINE)
+
+
+def test_no_account_stands_in_terraform_code():
+    """The account of an environment is written once, in invoke.yaml."""
+    for path in sorted(INFRASTRUCTURE.rglob("*.tf*")):
+        assert path.is_dir() or not re.search(r"\b\d{12}\b", path.read_text()), path

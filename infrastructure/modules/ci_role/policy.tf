@@ -1,22 +1,22 @@
-# Exactly what the tasks do, each statement with its reason. Not here: deletes (a plan that destroys, or that
-# replaces what was left half made, is for a person), and `infrastructure/registry` itself (bootstrap is too).
-# tests/integration/test_policy.py runs the tasks with it, and without each of its actions.
+# Exactly the actions that the tasks need; each statement gives its reason. The policy allows no delete (a person
+# applies a plan that destroys, or that replaces a half-created resource) and no change of infrastructure/foundation
+# (a person bootstraps). tests/integration/test_policy.py runs the tasks with this policy and without each action.
 locals {
   arn       = "arn:${data.aws_partition.current.partition}"
-  here      = "${var.region}:${var.account}"
-  functions = "${local.arn}:lambda:${local.here}:function:${var.environment}-*"
-  roles     = "${local.arn}:iam::${var.account}:role/${var.environment}-*"
-  logs      = "${local.arn}:logs:${local.here}:log-group:/aws/lambda/${var.environment}-*"
-  alarms    = "${local.arn}:cloudwatch:${local.here}:alarm:${var.environment}-*"
+  here      = "${var.environment.region}:${var.environment.account}"
+  functions = "${local.arn}:lambda:${local.here}:function:${var.environment.name}-*"
+  roles     = "${local.arn}:iam::${var.environment.account}:role/${var.environment.name}-*"
+  logs      = "${local.arn}:logs:${local.here}:log-group:/aws/lambda/${var.environment.name}-*"
+  alarms    = "${local.arn}:cloudwatch:${local.here}:alarm:${var.environment.name}-*"
   state     = "${var.state_bucket_arn}/service.tfstate"
 
-  repositories = "${local.arn}:ecr:${local.here}:repository/${var.environment}-*-lambda"
+  repositories = "${local.arn}:ecr:${local.here}:repository/${var.environment.name}-*-lambda"
 }
 
 data "aws_iam_policy_document" "delivery" {
   # Terraform's S3 backend; https://developer.hashicorp.com/terraform/language/backend/s3#s3-bucket-permissions
   statement {
-    sid       = "FindState"
+    sid       = "ListStateBucket"
     actions   = ["s3:ListBucket"]
     resources = [var.state_bucket_arn]
   }
@@ -27,24 +27,24 @@ data "aws_iam_policy_document" "delivery" {
     resources = [local.state, "${local.state}.tflock"]
   }
 
-  # Only the lock is ever deleted; the state is the one record of what was made.
+  # Terraform deletes only the lock. The state is the only record of the created resources.
   statement {
     sid       = "ReleaseLock"
     actions   = ["s3:DeleteObject"]
     resources = ["${local.state}.tflock"]
   }
 
-  # docker login; ECR knows no resource for it.
+  # For `docker login`. ECR supports no resource-level permission for this action.
   statement {
     sid       = "LogInToRegistry"
     actions   = ["ecr:GetAuthorizationToken"]
     resources = ["*"]
   }
 
-  # Look for the commit's image, read it back, push what is missing, tag the release. Lambda asks for the
-  # first two of the pull actions of whoever creates a function from an image.
+  # The tasks find the commit's image, read it, push missing layers and tag the release. Lambda requires
+  # ecr:BatchGetImage and ecr:GetDownloadUrlForLayer of the caller that creates a function from an image.
   statement {
-    sid = "PublishImages"
+    sid = "PushImages"
     actions = [
       "ecr:BatchCheckLayerAvailability",
       "ecr:BatchGetImage",
@@ -59,7 +59,7 @@ data "aws_iam_policy_document" "delivery" {
     resources = [local.repositories]
   }
 
-  # Terraform: the function, its published version, alias and URL.
+  # Terraform manages the function, its published version, its alias and its URL.
   statement {
     sid = "ApplyFunction"
     actions = [
@@ -81,24 +81,25 @@ data "aws_iam_policy_document" "delivery" {
     resources = [local.functions]
   }
 
-  # Open a version's stream, move the alias (at once, in steps, or back), settle who may call the URL.
+  # A release opens a version's stream, moves the alias (at once, in steps, or back) and sets who may call the URL.
   statement {
     sid       = "VerifyAndRelease"
     actions   = ["lambda:AddPermission", "lambda:InvokeFunction", "lambda:RemovePermission", "lambda:UpdateAlias"]
     resources = [local.functions]
   }
 
-  # What a canary looks at while it has a share of the requests; CloudWatch knows no resource for it.
+  # A canary reads its metrics while it serves a share of the requests. CloudWatch supports no resource-level
+  # permission for this action.
   statement {
     sid       = "WatchCanary"
     actions   = ["cloudwatch:GetMetricData"]
     resources = ["*"]
   }
 
-  # The functions' own roles. Without the boundary this would be every permission of the account: make a role
-  # that may do anything, pass it to a function, call the function.
+  # The functions' roles. Without the boundary a job could get every permission of the account: it would create a
+  # role that allows everything, pass the role to a function and call the function.
   statement {
-    sid       = "MakeBoundedRoles"
+    sid       = "CreateBoundedRoles"
     actions   = ["iam:CreateRole", "iam:PutRolePolicy"]
     resources = [local.roles]
 
@@ -122,7 +123,7 @@ data "aws_iam_policy_document" "delivery" {
   }
 
   statement {
-    sid       = "GiveFunctionsTheirRole"
+    sid       = "PassRolesToFunctions"
     actions   = ["iam:PassRole"]
     resources = [local.roles]
 
@@ -133,16 +134,16 @@ data "aws_iam_policy_document" "delivery" {
     }
   }
 
-  # A log group's tags are asked for by its ARN, with and without `:*`: the pattern matches both.
+  # The pattern matches a log group's ARN with and without `:*`; the tag actions use both forms.
   statement {
-    sid       = "KeepLogs"
+    sid       = "ManageLogGroups"
     actions   = ["logs:CreateLogGroup", "logs:ListTagsForResource", "logs:PutRetentionPolicy", "logs:TagResource"]
     resources = [local.logs]
   }
 
-  # Both list: what is asked for is no single log group or alarm.
+  # Both actions list, so their resource is not a single log group or alarm.
   statement {
-    sid       = "FindLogsAndAlarms"
+    sid       = "ListLogGroupsAndAlarms"
     actions   = ["cloudwatch:DescribeAlarms", "logs:DescribeLogGroups"]
     resources = ["*"]
   }

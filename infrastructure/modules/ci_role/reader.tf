@@ -1,34 +1,9 @@
-# A promotion reads what is live here from the job of the environment it goes to, which its reviewers let run. That job
-# gets a role of its own here, one that changes nothing: approving one environment must not open another.
-data "aws_iam_policy_document" "reader_trust" {
-  count = length(var.promotes_to) > 0 ? 1 : 0
-
-  statement {
-    actions = ["sts:AssumeRoleWithWebIdentity"]
-
-    principals {
-      type        = "Federated"
-      identifiers = [local.provider]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "${local.issuer}:aud"
-      values   = ["sts.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "${local.issuer}:sub"
-      values   = [for name in sort(var.promotes_to) : "repo:${var.github_repository}:environment:${name}"]
-    }
-  }
-}
-
+# A promotion reads this environment from a job of the next environment, whose reviewers approve the job. That job
+# gets a role of its own here, which changes nothing: the approval for one environment must not open another.
 data "aws_iam_policy_document" "reading" {
-  # Without this S3 says of a state that is not there that it may not be read.
+  # Without s3:ListBucket, S3 answers AccessDenied for a missing state.
   statement {
-    sid       = "FindState"
+    sid       = "ListStateBucket"
     actions   = ["s3:ListBucket"]
     resources = [var.state_bucket_arn]
   }
@@ -45,14 +20,14 @@ data "aws_iam_policy_document" "reading" {
     resources = ["*"]
   }
 
-  # Release tags, the manifest, the layers.
+  # The release tags, the manifest and the layers of the image.
   statement {
     sid       = "ReadImages"
     actions   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"]
     resources = [local.repositories]
   }
 
-  # What is live, and the image it runs.
+  # The live version and its image.
   statement {
     sid       = "ReadVersions"
     actions   = ["lambda:GetAlias", "lambda:GetFunction", "lambda:ListVersionsByFunction"]
@@ -61,17 +36,17 @@ data "aws_iam_policy_document" "reading" {
 }
 
 resource "aws_iam_role" "reader" {
-  count = length(var.promotes_to) > 0 ? 1 : 0
+  count = length(var.github.promotes_to) > 0 ? 1 : 0
 
-  name                 = "${var.environment}-reader"
+  name                 = "${var.environment.name}-reader"
   path                 = "/ci/"
-  description          = "Reads what is live in ${var.environment}, for promotions to ${join(", ", sort(var.promotes_to))}."
-  assume_role_policy   = data.aws_iam_policy_document.reader_trust[0].json
+  description          = "Reads ${var.environment.name} for promotions to ${join(", ", local.trusted.reader)}."
+  assume_role_policy   = data.aws_iam_policy_document.trust["reader"].json
   max_session_duration = 3600
 }
 
 resource "aws_iam_role_policy" "reading" {
-  count = length(var.promotes_to) > 0 ? 1 : 0
+  count = length(var.github.promotes_to) > 0 ? 1 : 0
 
   name   = "reading"
   role   = aws_iam_role.reader[0].id

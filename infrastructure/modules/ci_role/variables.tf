@@ -1,42 +1,13 @@
+# infrastructure/foundation/variables.tf describes and validates the attributes of both objects.
 variable "environment" {
-  description = "Environment name: the prefix of everything the role may touch, and the GitHub environment whose jobs may take it."
-  type        = string
+  description = "The environment of the role. Its name prefixes everything that the role may change."
+  type        = object({ name = string, account = string, region = string })
   nullable    = false
 }
 
-variable "account" {
-  description = "AWS account (12 digits) of the environment."
-  type        = string
-  nullable    = false
-}
-
-variable "region" {
-  description = "AWS region of the environment."
-  type        = string
-  nullable    = false
-}
-
-variable "github_repository" {
-  description = "The only GitHub repository whose jobs may take the role, OWNER/NAME."
-  type        = string
-  nullable    = false
-
-  # A wildcard here would let other repositories in.
-  validation {
-    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github_repository))
-    error_message = "github_repository must be OWNER/NAME, without wildcards."
-  }
-}
-
-variable "promotes_to" {
-  description = "Environments whose jobs may read what is live here, to promote it; empty: no reader role."
-  type        = set(string)
-  nullable    = false
-}
-
-variable "create_oidc_provider" {
-  description = "Whether to make GitHub's OIDC provider; false where the account has it (it takes one of each URL)."
-  type        = bool
+variable "github" {
+  description = "The GitHub repository whose jobs may assume the role, and the environments that promote from this one."
+  type        = object({ repository = string, promotes_to = set(string), create_oidc_provider = bool })
   nullable    = false
 }
 
@@ -47,7 +18,7 @@ variable "state_bucket_arn" {
 }
 
 variable "boundary_arn" {
-  description = "ARN of the permissions boundary that every role made by the CI role must have."
+  description = "ARN of the permissions boundary that every role created by the CI role must have."
   type        = string
   nullable    = false
 }

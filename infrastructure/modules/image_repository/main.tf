@@ -1,12 +1,15 @@
 data "aws_partition" "current" {}
 
-# No prevent_destroy: ECR itself refuses to delete a repository that still holds images, and a
-# repository nobody ever pushed to may go.
+locals {
+  lambda = "arn:${data.aws_partition.current.partition}:lambda:${var.environment.region}:${var.environment.account}"
+}
+
+# No prevent_destroy: ECR refuses to delete a repository that holds images, and an empty repository may be deleted.
 resource "aws_ecr_repository" "this" {
-  name         = var.name
+  name         = "${var.environment.name}-${var.image}-lambda"
   force_delete = false
 
-  # `latest` moves and the build cache is overwritten; deployments name digests, which cannot move.
+  # Pushes move the tags `latest` and `buildcache`. Deploys use digests, which cannot move.
   image_tag_mutability = "MUTABLE"
 
   image_scanning_configuration {
@@ -18,7 +21,7 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
-# Without this Lambda writes the same permission into the policy by itself, as a change nobody planned.
+# Without this policy, Lambda adds the same permission by itself, and the next plan shows an unplanned change.
 # Source: AWS Lambda guide, "Create a function using a container image", Amazon ECR permissions.
 data "aws_iam_policy_document" "pull" {
   statement {
@@ -33,7 +36,7 @@ data "aws_iam_policy_document" "pull" {
     condition {
       test     = "StringLike"
       variable = "aws:sourceArn"
-      values   = ["arn:${data.aws_partition.current.partition}:lambda:${var.region}:${var.account}:function:*"]
+      values   = ["${local.lambda}:function:*"]
     }
   }
 }

@@ -9,6 +9,6 @@ output "arn" {
 }
 
 output "url" {
-  description = "Repository URI, without a tag or digest."
+  description = "Repository URI without tag and digest."
   value       = aws_ecr_repository.this.repository_url
 }

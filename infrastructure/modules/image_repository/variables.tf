@@ -1,23 +1,18 @@
-variable "name" {
-  description = "Repository name, e.g. preprod-sse-streaming-lambda."
+# infrastructure/foundation/variables.tf describes and validates the attributes of `environment`, and `retained_images`.
+variable "environment" {
+  description = "The environment of the repository. Only the functions of its account and region may pull the images."
+  type        = object({ name = string, account = string, region = string })
+  nullable    = false
+}
+
+variable "image" {
+  description = "Image name: a target of docker-bake.hcl."
   type        = string
   nullable    = false
 }
 
-variable "account" {
-  description = "AWS account (12 digits) whose functions may run these images."
-  type        = string
-  nullable    = false
-}
-
-variable "region" {
-  description = "AWS region of those functions."
-  type        = string
-  nullable    = false
-}
-
-variable "keep_images" {
-  description = "How many of the newest images to keep, those that never expire counted among them: what was deployed or released."
+variable "retained_images" {
+  description = "Number of newest images that do not expire. Images that never expire count too."
   type        = number
   nullable    = false
 }

@@ -1,7 +1,7 @@
 locals {
   alarms = {
-    Errors    = "Invocations of the live version ended in an error."
-    Throttles = "Invocations were refused: more streams at once than the account's concurrency."
+    Errors    = "An invocation of the live version ended in an error."
+    Throttles = "Lambda refused an invocation: more streams at once than the account's concurrency."
   }
 }
 
@@ -13,7 +13,7 @@ resource "aws_cloudwatch_metric_alarm" "live" {
 
   namespace   = "AWS/Lambda"
   metric_name = each.key
-  # The alias alone: a version that fails its verification serves nobody and must wake nobody.
+  # Only the alias: a version that fails its verification serves nobody, so it must not raise an alarm.
   dimensions = {
     FunctionName = aws_lambda_function.this.function_name
     Resource     = "${aws_lambda_function.this.function_name}:${aws_lambda_alias.live.name}"
@@ -26,6 +26,6 @@ resource "aws_cloudwatch_metric_alarm" "live" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
 
-  alarm_actions = var.alarm_actions
-  ok_actions    = var.alarm_actions
+  alarm_actions = var.settings.alarm_actions
+  ok_actions    = var.settings.alarm_actions
 }

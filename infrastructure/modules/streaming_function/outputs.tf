@@ -4,12 +4,12 @@ output "function_name" {
 }
 
 output "version" {
-  description = "The version published last; it serves once the alias points to it."
+  description = "The newest published version. It serves requests once the alias names it."
   value       = aws_lambda_function.this.version
 }
 
 output "alias" {
-  description = "Name of the alias that serves."
+  description = "Name of the alias that serves requests."
   value       = aws_lambda_alias.live.name
 }
 
@@ -19,6 +19,6 @@ output "url" {
 }
 
 output "image_uri" {
-  description = "The image of that version, repository@sha256:…"
+  description = "The image of the newest version, repository@sha256:…"
   value       = aws_lambda_function.this.image_uri
 }

@@ -1,6 +1,6 @@
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
-  retention_in_days = var.log_retention_days
+  retention_in_days = var.settings.log_retention_days
 }
 
 data "aws_iam_policy_document" "assume" {
@@ -16,14 +16,14 @@ data "aws_iam_policy_document" "assume" {
 
 resource "aws_iam_role" "this" {
   name               = var.name
-  description        = "What ${var.name} may do: write its own log."
+  description        = "Lets ${var.name} write its own log."
   assume_role_policy = data.aws_iam_policy_document.assume.json
 
-  # The CI role may only make roles that have it; infrastructure/registry says what it allows.
+  # The CI role may create only roles with this boundary. infrastructure/foundation defines it.
   permissions_boundary = var.permissions_boundary
 }
 
-# Not AWSLambdaBasicExecutionRole: that one may create log groups and write to any of them.
+# Not AWSLambdaBasicExecutionRole, which may create log groups and write to all of them.
 data "aws_iam_policy_document" "write_log" {
   statement {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Function name, e.g. preprod-sse-streaming; also names its role, log group and alarms."
+  description = "Function name, such as preprod-sse-streaming; also the name of its role, log group and alarms."
   type        = string
   nullable    = false
 
@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "image_uri" {
-  description = "The published image, repository@sha256:…"
+  description = "The pushed image, repository@sha256:…"
   type        = string
   nullable    = false
 
@@ -20,56 +20,23 @@ variable "image_uri" {
   }
 }
 
-variable "commit" {
-  description = "Git commit the image was built from."
-  type        = string
-  nullable    = false
+variable "settings" {
+  description = "Settings of the function. infrastructure/service/variables.tf describes and validates each."
+  type = object({
+    commit                 = string
+    architecture           = string
+    memory_mb              = number
+    timeout_seconds        = number
+    heartbeat_seconds      = number
+    function_url_auth_type = string
+    log_retention_days     = number
+    alarm_actions          = set(string)
+  })
+  nullable = false
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds what the function's role can ever be allowed."
+  description = "ARN of the permissions boundary of the function's role."
   type        = string
-  nullable    = false
-}
-
-variable "architecture" {
-  description = "Instruction set of the image: x86_64 or arm64."
-  type        = string
-  nullable    = false
-}
-
-variable "memory_mb" {
-  description = "Function memory in MB."
-  type        = number
-  nullable    = false
-}
-
-variable "timeout_seconds" {
-  description = "Seconds after which Lambda kills an invocation."
-  type        = number
-  nullable    = false
-}
-
-variable "heartbeat_seconds" {
-  description = "Seconds between two heartbeats of a stream that did not ask for an interval of its own."
-  type        = number
-  nullable    = false
-}
-
-variable "function_url_auth_type" {
-  description = "Who may call the Function URL: AWS_IAM or NONE."
-  type        = string
-  nullable    = false
-}
-
-variable "log_retention_days" {
-  description = "Days CloudWatch Logs keeps the function's log."
-  type        = number
-  nullable    = false
-}
-
-variable "alarm_actions" {
-  description = "ARNs told when an alarm starts and when it ends."
-  type        = set(string)
   nullable    = false
 }

@@ -1,10 +1,8 @@
 terraform {
-  required_version = ">= 1.11"
-
+  # The root modules pin the versions.
   required_providers {
     aws = {
-      source  = "hashicorp/aws"
-      version = "~> 5.100"
+      source = "hashicorp/aws"
     }
   }
 }

@@ -9,10 +9,11 @@ from delivery.aws.session import ClientError, error_code
 from delivery.context import RunContext
 from delivery.errors import CloudError
 from delivery.image import bake
+from delivery.settings import FILE
 from delivery.terraform import execute, stages, state, variables
 from delivery.terraform.plan import Plan
 
-STACK = "registry"
+STACK = "foundation"
 _ROLES = {"ci_role": "ROLE_ARN", "reader_role": "READER_ROLE_ARN"}  # outputs to variables of the GitHub repository
 
 
@@ -39,9 +40,10 @@ def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ())
         "bootstrap", interrupted=left, after="the state bucket exists; nothing else was made"
     ) as stage:
         if not bucket_exists(run):
-            _create_bucket(run, bucket(run))
+            _create_bucket(run, environment.state_bucket)
         stack = execute.init(run.settings, STACK, run.shell, stage.update)
-        saved = stages.plan(run, stack, {**variables.common(environment), "images": names}, stage.update)
+        values = {**variables.common(environment), "state_bucket": environment.state_bucket, "images": names}
+        saved = stages.plan(run, stack, values, stage.update)
         stage.done(saved.counts)
     saved.require_harmless(environment, destroy)
     return saved
@@ -50,7 +52,7 @@ def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ())
 def apply(run: RunContext, saved: Plan) -> None:
     """Apply exactly that plan, and print the roles for the workflow. Raises TerraformError or CloudError."""
     left = "Terraform recorded in its state what it had changed"
-    with run.progress.stage("registry", interrupted=left, after="the bucket and the repositories exist") as stage:
+    with run.progress.stage("foundation", interrupted=left, after="the bucket and the repositories exist") as stage:
         if saved.empty:
             stage.done("nothing to do")
         else:
@@ -63,14 +65,9 @@ def apply(run: RunContext, saved: Plan) -> None:
             run.progress.detail(f"the repository's variable {prefix}_{variable} is {arn}")
 
 
-def bucket(run: RunContext) -> str:
-    """The name of the state bucket. Raises ConfigurationError."""
-    return state.bucket(run.settings, STACK)
-
-
 def bucket_exists(run: RunContext) -> bool:
     """Whether the state bucket exists. Raises CloudError."""
-    name = bucket(run)
+    name = run.settings.environment.state_bucket
     with run.aws.explained(f"look for the state bucket {name}"):
         try:
             run.aws.s3.head_bucket(Bucket=name)
@@ -79,7 +76,7 @@ def bucket_exists(run: RunContext) -> bool:
                 return False
             if error_code(error) == "403":
                 why = "It belongs to another account, or these credentials may not list it (s3:ListBucket)."
-                hint = f"another bucket in infrastructure/{STACK}/{run.settings.environment.name}.backend.hcl"
+                hint = f"another environments.{run.settings.environment.name}.state_bucket in {FILE}"
                 raise CloudError(f"The state bucket {name} is out of reach.", why, hint) from error
             raise
     return True

@@ -55,7 +55,7 @@ def environment_checks(run: RunContext) -> Iterator[tuple[str, Check]]:
 def _state(run: RunContext) -> str:
     if not bootstrap.bucket_exists(run):
         raise CloudError("The state bucket does not exist.", "", run.settings.environment.command("bootstrap"))
-    return bootstrap.bucket(run)
+    return run.settings.environment.state_bucket
 
 
 def _repositories(run: RunContext) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from delivery import clock
+from delivery import clock, durations
 from delivery.aws import ecr, function
 from delivery.aws.function import Alias, Function
 from delivery.context import RunContext
@@ -23,8 +23,7 @@ from delivery.reference import PushedImage
 from delivery.release import alias, metrics, records, verify
 
 _LOOK = 5.0  # seconds between two looks
-_STEP = re.compile(r"(\d+(?:\.\d+)?)%/(\d+(?:\.\d+)?)(s|m|h)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_STEP = re.compile(r"(\d+(?:\.\d+)?)%/(.+)")
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,25 @@ class AliasMove:
 
 def parse_steps(text: str) -> tuple[Step, ...]:
     """The steps in `10%/60s,50%/2m`; none in an empty text. Raises ConfigurationError."""
-    found = [_STEP.fullmatch(part.strip()) for part in text.split(",")] if text else []
-    parsed = tuple(Step(round(float(m[1]) / 100, 6), float(m[2]) * _SECONDS[m[3]]) for m in found if m)
+    parts = [part.strip() for part in text.split(",")] if text else []
+    parsed = tuple(step for step in map(_step, parts) if step)
     shares = [0.0, *(step.share for step in parsed), 1.0]
-    if len(parsed) < len(found) or any(one >= next_ for one, next_ in itertools.pairwise(shares)):
+    if len(parsed) < len(parts) or any(share >= next_ for share, next_ in itertools.pairwise(shares)):
         raise ConfigurationError(
             f"Malformed steps of a canary: {text!r}",
             "Each is a share and for how long (s, m or h); the shares grow, above 0% and below 100%.",
             "--canary 10%/5m,50%/10m",
         )
     return parsed
+
+
+def _step(text: str) -> Step | None:
+    """The step in `10%/60s`, None if it is malformed."""
+    match = _STEP.fullmatch(text)
+    try:
+        return Step(round(float(match[1]) / 100, 6), durations.seconds(match[2])) if match else None
+    except ValueError:
+        return None
 
 
 @contextlib.contextmanager

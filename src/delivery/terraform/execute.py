@@ -13,10 +13,10 @@ from delivery import clock
 from delivery.errors import DeliveryError, TerraformError
 from delivery.process.shell import Shell
 from delivery.progress import Update
-from delivery.settings import Settings
+from delivery.settings import Environment, Settings
 from delivery.terraform import mirror
 from delivery.terraform.diagnostics import Diagnostics
-from delivery.terraform.plan import Plan, Stack, read
+from delivery.terraform.plan import Plan, Stack, read, state_key
 
 # Then a plan ends with 2 when it changes something: https://developer.hashicorp.com/terraform/cli/commands/plan
 _DETAILED, _CHANGES = "-detailed-exitcode", 2
@@ -33,9 +33,9 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
     data = settings.root / ".deploy" / environment / name
     stack = Stack(name, folder, data, environment, settings.lock_wait)
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
-    arguments = ("init", *flags, f"-backend-config={environment}.backend.hcl")
+    arguments = ("init", *flags, *_backend(settings.environment, name))
     found = mirror.find(shell.variables)
-    inputs = _inputs(stack, found, shell)
+    inputs = _inputs(stack, (*arguments, str(found)), shell)
     if stack.initialised.exists() and stack.initialised.read_text() == inputs:
         return stack
     stack.initialised.unlink(missing_ok=True)
@@ -49,10 +49,19 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
     return stack
 
 
-def _inputs(stack: Stack, found: Path | None, shell: Shell) -> str:
-    """A digest of what `init` works on: Terraform itself, the modules, the lock and backend files, and the mirror."""
+def _backend(environment: Environment, name: str) -> tuple[str, ...]:
+    """The partial configuration of the S3 backend: a backend block cannot read variables.
+
+    https://developer.hashicorp.com/terraform/language/backend#partial-configuration
+    """
+    backend = {"bucket": environment.state_bucket, "region": environment.region, "key": state_key(name)}
+    return tuple(f"-backend-config={key}={value}" for key, value in backend.items())
+
+
+def _inputs(stack: Stack, given: tuple[str, ...], shell: Shell) -> str:
+    """A digest of the inputs of `init`: Terraform, the modules, the lock files, its arguments and the mirror."""
     version = shell.run(stack.command("version", "-json"))
-    digest = hashlib.sha256(f"{version.code} {version.stdout} {found}".encode())
+    digest = hashlib.sha256(f"{version.code} {version.stdout} {given}".encode())
     for file in sorted(stack.folder.parent.rglob("*")):
         if file.suffix in (".tf", ".hcl"):
             digest.update(f"\n{file}\n".encode() + file.read_bytes())

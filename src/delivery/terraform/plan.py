@@ -11,6 +11,11 @@ from delivery.settings import Environment
 _GRACE = 120.0  # seconds: an interrupted apply finishes the calls it has begun, then writes the state
 
 
+def state_key(stack: str) -> str:
+    """The S3 key of the state of the root module `stack`, in the environment's state bucket."""
+    return f"{stack}.tfstate"
+
+
 @dataclass(frozen=True)
 class Stack:
     """A root module, initialised for one environment. `data`: its TF_DATA_DIR, kept between runs."""

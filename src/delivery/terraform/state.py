@@ -1,19 +1,18 @@
 """What is deployed, as Terraform recorded it, read without running it: milliseconds, where `init` takes seconds.
 
-The state is one JSON object in the bucket that the backend's file names. Only its outputs are read, as format 4 has
+The state is one JSON object in the environment's state bucket. Only its outputs are read, as format 4 has
 them (Terraform 0.12 and since; internal/states/statefile/version4.go in hashicorp/terraform); any other is refused.
 """
 
 import json
-import re
 from typing import Any
 
 from delivery.aws import function
 from delivery.aws.function import Function
 from delivery.aws.session import ClientError, error_code
 from delivery.context import RunContext
-from delivery.errors import ConfigurationError, TerraformError, UnhealthyError
-from delivery.settings import Settings
+from delivery.errors import TerraformError, UnhealthyError
+from delivery.terraform.plan import state_key
 
 STACK = "service"
 _FORMAT = 4
@@ -41,25 +40,11 @@ def outputs(run: RunContext, stack: str) -> dict[str, Any]:
     return {name: output["value"] for name, output in document.get("outputs", {}).items()}
 
 
-def bucket(settings: Settings, stack: str) -> str:
-    """The state bucket that a root module's backend file names. Raises ConfigurationError."""
-    name = f"infrastructure/{stack}/{settings.environment.name}.backend.hcl"
-    file = settings.root / name
-    match = re.search(r'^\s*bucket\s*=\s*"([^"]+)"', file.read_text(), re.MULTILINE) if file.exists() else None
-    if not match:
-        raise ConfigurationError(
-            f"Missing setting bucket in {name}.",
-            "It names the S3 bucket of Terraform's state.",
-            'bucket = "..." in that file',
-        )
-    return match[1]
-
-
 def _read(run: RunContext, stack: str) -> dict[str, Any]:
-    name = bucket(run.settings, stack)
+    name = run.settings.environment.state_bucket
     with run.aws.explained(f"read what is deployed from the state bucket {name}"):
         try:
-            body = run.aws.s3.get_object(Bucket=name, Key=f"{stack}.tfstate")["Body"].read()
+            body = run.aws.s3.get_object(Bucket=name, Key=state_key(stack))["Body"].read()
         except ClientError as error:
             if error_code(error) in ("NoSuchKey", "NoSuchBucket"):
                 return {}

@@ -3,22 +3,24 @@
 import pytest
 
 from delivery.errors import ConfigurationError
-from delivery.settings import Deadlines, Environment, Settings, load, started
+from delivery.settings import Deadlines, Environment, Settings, chosen, load, started
 
 GOOD = {"account": "111111111111", "region": "eu-west-1"}
 
 
-def config(build=..., verify=..., **changes):
-    """A configuration with `changes` to preprod; what is `...` is left out."""
+def config(**changes):
+    """A configuration with `changes` to a section or to preprod; a key whose value is `...` is left out."""
+    sections = {name: changes.pop(name) for name in ("build", "git", "terraform", "verify") if name in changes}
     raw = {key: value for key, value in {**GOOD, **changes}.items() if value is not ...}
-    whole = {"environments": {"preprod": raw, "prod": {**GOOD}}, "build": build, "verify": verify}
-    return {key: value for key, value in whole.items() if value is not ...}
+    return {"environments": {"preprod": raw, "prod": {**GOOD}}, **sections}
 
 
 def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
     loaded = load(tmp_path, "preprod", config())
     registry = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
-    assert loaded == Settings(tmp_path, Environment("preprod", "111111111111", "eu-west-1", registry, False))
+    bucket = "preprod-111111111111-eu-west-1-terraform-state"
+    environment = Environment("preprod", "111111111111", "eu-west-1", registry, False, state_bucket=bucket)
+    assert loaded == Settings(tmp_path, environment)
     assert (loaded.platform, loaded.cache, loaded.bootstraps, loaded.started_by) == (
         "linux/amd64",
         "registry",
@@ -30,16 +32,41 @@ def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
 
 def test_every_setting_reaches_its_place(tmp_path):
     more = {"registry": "127.0.0.1:5000", "protected": True, "bootstraps": True, "started_by": "some.where:start"}
+    more["state_bucket"] = "of-our-own"
     build = {"platform": "linux/arm64", "cache": "none"}
     verify = {"first_event": 90, "end": 0.5}
     loaded = load(
-        tmp_path, "preprod", config(build, verify, **more, variables={"AWS_PROFILE": "preprod", "PORT": 4566})
+        tmp_path,
+        "preprod",
+        config(build=build, verify=verify, **more, variables={"AWS_PROFILE": "preprod", "PORT": 4566}),
     )
-    assert loaded.environment == Environment("preprod", "111111111111", "eu-west-1", "127.0.0.1:5000", True)
+    assert loaded.environment == Environment(
+        "preprod", "111111111111", "eu-west-1", "127.0.0.1:5000", True, state_bucket="of-our-own"
+    )
     assert (loaded.platform, loaded.cache) == ("linux/arm64", "none")
     assert (loaded.bootstraps, loaded.started_by) == (True, "some.where:start")
     assert loaded.variables == {"AWS_PROFILE": "preprod", "PORT": "4566"}
     assert loaded.deadlines == Deadlines(first_event=90, between=10.0, end=0.5)
+
+
+def test_a_time_of_waiting_is_written_with_its_unit(tmp_path):
+    assert load(tmp_path, "preprod", config()).lock_wait == 0
+    assert load(tmp_path, "preprod", config(terraform={"lock_wait": "5m"})).lock_wait == 300
+
+
+@pytest.mark.parametrize("absent", [{}, {"variables": None, "registry": None, "state_bucket": None, "started_by": ""}])
+def test_a_key_without_a_value_is_as_good_as_no_key(tmp_path, absent):
+    assert load(tmp_path, "preprod", config(**absent, build=None, git={})) == load(tmp_path, "preprod", config())
+
+
+@pytest.mark.parametrize("name", ["preprod", "prod"])
+def test_two_environments_of_one_account_have_two_state_buckets(tmp_path, name):
+    bucket = load(tmp_path, name, config()).environment.state_bucket
+    assert bucket == f"{name}-111111111111-eu-west-1-terraform-state"
+
+
+def test_the_settings_of_another_environment_are_not_checked(tmp_path):
+    assert load(tmp_path, "prod", config(account="wrong")).environment.name == "prod"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +79,7 @@ def test_every_setting_reaches_its_place(tmp_path):
         ({"region": None}, "Missing setting environments.preprod.region in invoke.yaml."),
         ({"region": "Ireland"}, "Malformed setting environments.preprod.region in invoke.yaml: 'Ireland'"),
         ({"registry": "https://x/y"}, "Malformed setting environments.preprod.registry in invoke.yaml: 'https://x/y'"),
+        ({"state_bucket": "a.b"}, "Malformed setting environments.preprod.state_bucket in invoke.yaml: 'a.b'"),
         ({"protected": "yes"}, "Malformed setting environments.preprod.protected in invoke.yaml: 'yes'"),
         ({"bootstraps": 1}, "Malformed setting environments.preprod.bootstraps in invoke.yaml: 1"),
         ({"started_by": "start"}, "Malformed setting environments.preprod.started_by in invoke.yaml: 'start'"),
@@ -61,8 +89,12 @@ def test_every_setting_reaches_its_place(tmp_path):
         ({"verify": {"between": "5"}}, "Malformed setting verify.between in invoke.yaml: '5'"),
         ({"verify": {"end": 0}}, "Malformed setting verify.end in invoke.yaml: 0"),
         ({"verify": {"end": True}}, "Malformed setting verify.end in invoke.yaml: True"),
-        ({"verify": {"first": 5}}, "Malformed setting verify.first in invoke.yaml: 5"),
+        ({"verify": {"first": 5}}, "Unknown setting verify.first in invoke.yaml."),
+        ({"git": {"default_branch": "a b"}}, "Malformed setting git.default_branch in invoke.yaml: 'a b'"),
+        ({"terraform": {"lock_wait": "5"}}, "Malformed setting terraform.lock_wait in invoke.yaml: '5'"),
+        ({"terraform": {"lock_wait": 5}}, "Malformed setting terraform.lock_wait in invoke.yaml: 5"),
         ({"regoin": "eu-west-1"}, "Unknown setting environments.preprod.regoin in invoke.yaml."),
+        ({"region": ..., "regoin": "eu-west-1"}, "Unknown setting environments.preprod.regoin in invoke.yaml."),
     ],
 )
 def test_a_wrong_setting_is_refused_by_key_and_file(tmp_path, changes, words):
@@ -71,6 +103,8 @@ def test_a_wrong_setting_is_refused_by_key_and_file(tmp_path, changes, words):
     assert caught.value.what == words
     assert caught.value.why
     assert "invoke.yaml" in caught.value.hint
+    assert "pydantic" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 def test_a_malformed_account_says_how_to_write_one(tmp_path):
@@ -107,6 +141,8 @@ def test_an_unknown_environment_is_answered_with_the_known_ones(tmp_path, name, 
 def test_a_file_without_environments_is_named(tmp_path, broken):
     with pytest.raises(ConfigurationError, match=r"^invoke\.yaml names no environments\."):
         load(tmp_path, "prod", broken)
+    with pytest.raises(ConfigurationError, match=r"^invoke\.yaml names no environments\."):
+        chosen(broken, ())
 
 
 def test_an_environment_that_is_no_map_is_named(tmp_path):
@@ -138,6 +174,14 @@ def test_an_unknown_build_setting_is_named(tmp_path):
 def test_a_variable_without_a_value_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"variables"):
         load(tmp_path, "preprod", config(variables={"AWS_PROFILE": None}))
+
+
+def test_without_names_every_environment_that_needs_no_start_is_chosen():
+    whole = config(started_by="some.where:start")
+    assert chosen(whole, ()) == ("prod",)
+    assert chosen(whole, ("preprod",)) == ("preprod",)
+    with pytest.raises(ConfigurationError, match="Unknown environment: qa"):
+        chosen(whole, ("qa",))
 
 
 def test_the_repr_of_settings_shows_no_secret(tmp_path):

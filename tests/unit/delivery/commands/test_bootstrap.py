@@ -1,5 +1,7 @@
 """Bucket before state, repository before image; harmless again."""
 
+import json
+
 import pytest
 from support.fake_lambda import FakeS3
 from support.fakes import ACCOUNT, FakeEcr, refusal
@@ -7,7 +9,7 @@ from support.stories import NAME, answers, initialised, state, world
 from support.transcripts import change
 
 from delivery.commands import bootstrap
-from delivery.errors import CloudError, ConfigurationError, RefusedError, TerraformError
+from delivery.errors import CloudError, RefusedError, TerraformError
 from delivery.process.shell import Result
 from delivery.settings import Environment
 
@@ -34,6 +36,11 @@ def test_it_is_needed_while_the_bucket_or_a_repository_is_missing(tmp_path, buck
     assert bootstrap.needed(made.run, NAMES) == needed
 
 
+def values(made):
+    """The variables that bootstrap passed to Terraform's plan."""
+    return json.loads((made.run.scratch / "foundation.tfvars.json").read_text())
+
+
 def bootstrapped(run):
     saved = bootstrap.plan(run, NAMES)
     bootstrap.apply(run, saved)
@@ -52,7 +59,8 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
     )
     ran = [command.argv[2] for command in made.shell.typed("terraform")]
     assert ran == ["version", "init", "plan", "show", "apply"]
-    assert made.shell.ran[0].argv[1].endswith("infrastructure/registry")
+    assert made.shell.ran[0].argv[1].endswith("infrastructure/foundation")
+    assert values(made)["state_bucket"] == "state"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +71,7 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
     ],
 )
 def test_the_bucket_is_made_in_the_environment_s_region(tmp_path, region, arguments):
-    environment = Environment("sandbox", ACCOUNT, region, "registry.test:5000")
+    environment = Environment("sandbox", ACCOUNT, region, "registry.test:5000", state_bucket="state")
     made = world(tmp_path, answers(), environment=environment)
     made.aws.s3.buckets.clear()
     bootstrapped(made.run)
@@ -88,16 +96,6 @@ def test_an_apply_that_fails_is_told(tmp_path):
     made = empty(tmp_path, CREATE, **{"terraform apply": Result(1, "", "it broke")})
     with pytest.raises(TerraformError, match="it broke"):
         bootstrapped(made.run)
-
-
-@pytest.mark.parametrize("text", [None, "", 'region = "us-east-1"\n', 'not_the_bucket = "x"\n'])
-def test_a_backend_file_without_its_bucket_is_named(tmp_path, text):
-    made = world(tmp_path)
-    file = tmp_path / "infrastructure" / "registry" / "sandbox.backend.hcl"
-    file.unlink() if text is None else file.write_text(text)
-    with pytest.raises(ConfigurationError) as caught:
-        bootstrap.bucket_exists(made.run)
-    assert caught.value.what == "Missing setting bucket in infrastructure/registry/sandbox.backend.hcl."
 
 
 @pytest.mark.parametrize(
@@ -132,7 +130,7 @@ def test_an_account_is_never_asked_for_more_than_its_bucket_and_repositories(tmp
 def test_the_roles_of_jobs_are_named_as_the_variables_that_the_workflow_reads(tmp_path):
     made = empty(tmp_path, CREATE)
     found = {"ci_role": {"value": "arn:ci"}, "reader_role": {"value": ""}}
-    made.aws.s3.objects["registry.tfstate"] = state(outputs=found)
+    made.aws.s3.objects["foundation.tfstate"] = state(outputs=found)
     bootstrapped(made.run)
     shown = made.out.getvalue()
     assert "the repository's variable SANDBOX_ROLE_ARN is arn:ci" in shown

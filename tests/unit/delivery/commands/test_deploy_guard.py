@@ -91,7 +91,7 @@ def test_a_missing_repository_is_made_where_the_environment_bootstraps(tmp_path)
     made.shell.answers |= planned(change("aws_ecr_repository.this", "create", after={}))
     made.shell.answers["terraform apply"] = lambda _: made.aws.ecr.repositories.update({NAME: {}}) or ""
     assert deploy.guard(made.run) == (IMAGE,)
-    assert made.stages() == ["guards", "bootstrap", "registry"]
+    assert made.stages() == ["guards", "bootstrap", "foundation"]
 
 
 def test_nothing_is_bootstrapped_where_everything_is_there(tmp_path):

@@ -23,7 +23,7 @@ class Places:
     """`sandbox`, where version 2 is live and verified, and `prod`, with a repository and nothing else."""
 
     def __init__(self, root, monkeypatch, shell=None):
-        environment = Environment("prod", "222222222222", "eu-west-1", HOST, protected=True)
+        environment = Environment("prod", "222222222222", "eu-west-1", HOST, protected=True, state_bucket="state")
         self.origin = world(root, answers())
         self.target = world(root, shell or answers(), environment=environment)
         self.target.aws.s3.objects.clear()

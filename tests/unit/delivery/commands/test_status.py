@@ -1,17 +1,18 @@
 """All environments side by side: what is live where, what drifted, and whether it is the same bytes."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from support.fakes import FakeShell, refusal
-from support.stories import COMMIT, DIGEST, NAME, UPDATE, URI, answers, world
+from support.stories import COMMIT, DIGEST, NAME, UPDATE, URI, answers, settings, world
 
 from delivery import clock
 from delivery.cli import report
 from delivery.commands import status
 from delivery.errors import ConfigurationError, RefusedError
-from delivery.settings import Environment, chosen
+from delivery.settings import chosen
 
 OTHER = "sha256:" + "e" * 64
 
@@ -110,7 +111,7 @@ def test_an_image_that_is_gone_is_told(made):
 )
 def test_whether_two_environments_serve_the_same_bytes_is_said(tmp_path, digest, alike, words):
     preprod = opened(world(tmp_path / "a", answers()))
-    environment = Environment("prod", "222222222222", "us-east-1", "registry.test:5000", protected=True)
+    environment = replace(settings(tmp_path, True).environment, name="prod", account="222222222222")
     prod = opened(world(tmp_path / "b", answers(), environment=environment))
     prod.aws.functions.images["2"] = URI.replace(DIGEST, digest)
     places = look(preprod=lambda: preprod.run, prod=lambda: prod.run)

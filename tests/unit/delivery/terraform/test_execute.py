@@ -15,7 +15,9 @@ from delivery.terraform import mirror as finding
 from delivery.terraform.plan import Plan, Stack
 
 CREATE = change("a.b", "create", after={})
-INIT = ("init", "-json", "-input=false", "-reconfigure", "-lockfile=readonly", "-backend-config=sandbox.backend.hcl")
+BACKEND = ("bucket=state", "region=us-east-1", "key=service.tfstate")
+FLAGS = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
+INIT = ("init", *FLAGS, *(f"-backend-config={setting}" for setting in BACKEND))
 
 
 @pytest.fixture

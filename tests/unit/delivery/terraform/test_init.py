@@ -1,6 +1,7 @@
 """When Terraform is initialised again, and when there is nothing to do."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from support.fakes import FakeShell
@@ -19,9 +20,9 @@ def place(tmp_path):
     (folder / "main.tf").write_text("resource {}\n")
     fake = FakeShell(dict.fromkeys(("terraform init", "terraform plan", "terraform version"), ""))
 
-    def init():
+    def init(**changes):
         before = len(fake.typed("terraform init"))
-        stack = execute.init(settings(tmp_path), "service", fake, print)
+        stack = execute.init(settings(tmp_path, **changes), "service", fake, print)
         return stack, len(fake.typed("terraform init")) > before
 
     return tmp_path, fake, init
@@ -34,16 +35,22 @@ def test_a_second_time_there_is_nothing_to_do(place):
     assert (one, two) == (True, False)
 
 
-@pytest.mark.parametrize(
-    "name", ["modules/function/main.tf", "service/.terraform.lock.hcl", "service/sandbox.backend.hcl"]
-)
-def test_a_module_a_lock_file_or_a_backend_that_changed_needs_it_again(place, name):
+@pytest.mark.parametrize("name", ["modules/function/main.tf", "service/.terraform.lock.hcl"])
+def test_a_module_or_a_lock_file_that_changed_needs_it_again(place, name):
     root, _, init = place
     init()
     file = root / "infrastructure" / name
     file.parent.mkdir(exist_ok=True)
     file.write_text("changed")
     assert [init()[1], init()[1]] == [True, False]
+
+
+@pytest.mark.parametrize("change", [{"state_bucket": "another"}, {"region": "eu-west-1"}])
+def test_another_state_bucket_or_region_needs_it_again(place, change):
+    root, _, init = place
+    init()
+    environment = replace(settings(root).environment, **change)
+    assert [init(environment=environment)[1], init(environment=environment)[1]] == [True, False]
 
 
 def test_another_terraform_needs_it_again(place):

@@ -5,7 +5,7 @@ from support.fakes import refusal
 from support.stories import FUNCTION, world
 from support.stories import state as document
 
-from delivery.errors import CloudError, ConfigurationError, TerraformError, UnhealthyError
+from delivery.errors import CloudError, TerraformError, UnhealthyError
 from delivery.terraform import state
 
 
@@ -43,11 +43,4 @@ def test_a_state_that_may_not_be_read_is_told(tmp_path):
     made = world(tmp_path)
     made.aws.s3.refuses["get_object"] = refusal("AccessDenied", "not authorized to perform: s3:GetObject")
     with pytest.raises(CloudError, match="read what is deployed"):
-        state.functions(made.run)
-
-
-def test_a_backend_that_names_no_bucket_is_a_missing_setting(tmp_path):
-    made = world(tmp_path)
-    (tmp_path / "infrastructure/service/sandbox.backend.hcl").write_text("")
-    with pytest.raises(ConfigurationError, match="Missing setting bucket in infrastructure/service"):
         state.functions(made.run)

@@ -1,5 +1,5 @@
-# Terraform's state must have a bucket before Terraform can run: an API call creates it when it is
-# missing, and this block adopts it. Once the state knows the bucket, the block does nothing.
+# Terraform needs the state bucket before it can run. `invoke bootstrap` creates a missing bucket with an API call,
+# and this block imports the bucket. The block does nothing once the state contains the bucket.
 import {
   to = aws_s3_bucket.state
   id = var.state_bucket
@@ -8,7 +8,7 @@ import {
 resource "aws_s3_bucket" "state" {
   bucket = var.state_bucket
 
-  # Without its state an environment can only be rebuilt by hand.
+  # Without its state, an environment can only be rebuilt by hand.
   lifecycle {
     prevent_destroy = true
   }
@@ -65,6 +65,6 @@ resource "aws_s3_bucket_policy" "state" {
   bucket = aws_s3_bucket.state.id
   policy = data.aws_iam_policy_document.tls_only.json
 
-  # S3 refuses two changes of a bucket's access rules at once (OperationAborted).
+  # S3 refuses two simultaneous changes of a bucket's access rules (OperationAborted).
   depends_on = [aws_s3_bucket_public_access_block.state]
 }

@@ -9,11 +9,11 @@ output "state_bucket" {
 }
 
 output "ci_role" {
-  description = "ARN of the CI role, the GitHub repository's variable <ENVIRONMENT>_ROLE_ARN; empty without github_repository."
+  description = "ARN of the CI role, for the GitHub variable <ENVIRONMENT>_ROLE_ARN; empty: no such role."
   value       = try(module.ci_role[0].arn, "")
 }
 
 output "reader_role" {
-  description = "ARN of the role of promotions, the GitHub repository's variable <ENVIRONMENT>_READER_ROLE_ARN; empty without promotes_to."
+  description = "ARN of the reader role, for the GitHub variable <ENVIRONMENT>_READER_ROLE_ARN; empty: no such role."
   value       = try(module.ci_role[0].reader_arn, "")
 }

@@ -1,5 +1,5 @@
 variable "environment" {
-  description = "Environment name; prefix of every repository."
+  description = "Environment name; prefix of every resource name."
   type        = string
   nullable    = false
 
@@ -10,18 +10,18 @@ variable "environment" {
 }
 
 variable "account" {
-  description = "The only AWS account (12 digits) this environment may be applied to."
+  description = "AWS account of the environment, 12 digits. Terraform refuses credentials of another account."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account))
-    error_message = "account must be 12 digits, in quotes: leading zeros count."
+    error_message = "account must be 12 digits in quotes, because a number loses its leading zeros."
   }
 }
 
 variable "region" {
-  description = "AWS region, e.g. us-east-1."
+  description = "AWS region, such as us-east-1."
   type        = string
   nullable    = false
 
@@ -32,18 +32,18 @@ variable "region" {
 }
 
 variable "state_bucket" {
-  description = "S3 bucket that holds the Terraform state of this environment; the same name as in <environment>.backend.hcl."
+  description = "S3 bucket that holds the Terraform state of this environment."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.state_bucket))
-    error_message = "state_bucket must be 3 to 63 lower-case letters, digits or hyphens (no dots: they break TLS host names)."
+    error_message = "state_bucket must be 3 to 63 lower-case letters, digits or hyphens (a dot breaks TLS host names)."
   }
 }
 
 variable "images" {
-  description = "Image names: the targets of docker-bake.hcl, each of which gets the repository <environment>-<name>-lambda; `invoke bootstrap` passes them."
+  description = "Image names, the targets of docker-bake.hcl. Each gets the repository <environment>-<name>-lambda."
   type        = set(string)
   nullable    = false
 
@@ -53,44 +53,45 @@ variable "images" {
   }
 }
 
-variable "keep_images" {
-  description = "How many of the newest images a repository keeps besides those that were deployed or released."
+variable "retained_images" {
+  description = "Number of newest images that do not expire. Deployed and released images never expire, but count."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
-    condition     = var.keep_images >= 1 && floor(var.keep_images) == var.keep_images
-    error_message = "keep_images must be a whole number, 1 or more."
+    condition     = var.retained_images >= 1 && floor(var.retained_images) == var.retained_images
+    error_message = "retained_images must be a whole number, 1 or more."
   }
 }
 
 variable "github_repository" {
-  description = "GitHub repository, OWNER/NAME, whose jobs in the GitHub environment <environment> may deliver; empty: no CI role."
+  description = "GitHub repository, OWNER/NAME, whose jobs in <environment> may deploy. Empty: no CI role."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
+    # A wildcard would admit other repositories.
     condition     = can(regex("^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?$", var.github_repository))
     error_message = "github_repository must be OWNER/NAME, without wildcards, or empty."
   }
 }
 
 variable "promotes_to" {
-  description = "Environments that take their images from this one: their jobs may read what is live here, by a role of its own."
+  description = "Environments that promote from this one. Their jobs may read the live version with a separate role."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for name in var.promotes_to : can(regex("^[a-z][a-z0-9-]{0,15}$", name))])
-    error_message = "promotes_to must be names of environments: a wildcard would let every job of the repository in."
+    error_message = "promotes_to must be names of environments: a wildcard would admit every job of the repository."
   }
 }
 
 variable "create_oidc_provider" {
-  description = "Whether the CI role brings GitHub's OIDC provider along; false where the account has it already."
+  description = "Whether to create GitHub's OIDC provider; false if the account has it (one for each URL)."
   type        = bool
   default     = true
   nullable    = false

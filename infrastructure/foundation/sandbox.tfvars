@@ -1,0 +1,1 @@
+# The sandbox uses the defaults of variables.tf.

@@ -1,0 +1,56 @@
+# GitHub's OIDC provider, and the jobs that may assume each role. No keys are stored.
+# Source: GitHub docs, "Configuring OpenID Connect in Amazon Web Services".
+locals {
+  issuer = "token.actions.githubusercontent.com"
+  # One of the two exists.
+  provider = one(concat(
+    aws_iam_openid_connect_provider.github[*].arn,
+    data.aws_iam_openid_connect_provider.github[*].arn,
+  ))
+
+  # Role => the GitHub environments whose jobs may assume it.
+  trusted = {
+    delivery = [var.environment.name]
+    reader   = sort(var.github.promotes_to)
+  }
+}
+
+# No thumbprints: IAM verifies this issuer's certificate by its authority (IAM API, CreateOpenIDConnectProvider).
+resource "aws_iam_openid_connect_provider" "github" {
+  count = var.github.create_oidc_provider ? 1 : 0
+
+  url            = "https://${local.issuer}"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+data "aws_iam_openid_connect_provider" "github" {
+  count = var.github.create_oidc_provider ? 0 : 1
+
+  url = "https://${local.issuer}"
+}
+
+data "aws_iam_policy_document" "trust" {
+  for_each = { for role, environments in local.trusted : role => environments if length(environments) > 0 }
+
+  statement {
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = [local.provider]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.issuer}:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+
+    # StringEquals, not StringLike: a pattern would also admit branches, pull requests or other repositories.
+    condition {
+      test     = "StringEquals"
+      variable = "${local.issuer}:sub"
+      values   = [for name in each.value : "repo:${var.github.repository}:environment:${name}"]
+    }
+  }
+}

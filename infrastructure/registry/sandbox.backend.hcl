@@ -1,2 +1,0 @@
-bucket = "sse-streaming-tfstate-sandbox-000000000000"
-region = "us-east-1"

@@ -1,2 +1,0 @@
-bucket = "sse-streaming-tfstate-preprod-111111111111"
-region = "us-east-1"

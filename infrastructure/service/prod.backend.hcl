@@ -1,2 +1,0 @@
-bucket = "sse-streaming-tfstate-prod-222222222222"
-region = "us-east-1"
