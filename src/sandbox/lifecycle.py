@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox import base_image, cloud, engine
+from sandbox.base_image import images
+from sandbox.emulator import cloud
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
 Say = Callable[[str], None]
@@ -35,11 +37,11 @@ def start(root: Path, say: Say) -> dict[str, object]:
     layout = Layout.of(root)
     began = time.monotonic()
     layout.home.mkdir(parents=True, exist_ok=True)
-    running = engine.start(layout, say)
+    running = choice.start(layout, say)
     with ThreadPoolExecutor(max_workers=1) as beside:
         # The long part stays in this thread, where an interrupt ends it at once.
         coming = beside.submit(cloud.start, layout, running, say)
-        base_image.ensure_all(layout, running, say)
+        images.ensure_all(layout, running, say)
         local = coming.result()
     say(f"sandbox  ready in {time.monotonic() - began:.1f} s")
     return {
@@ -56,15 +58,15 @@ def stop(root: Path, say: Say) -> None:
     if not layout.home.exists():
         return
     cloud.stop(layout)
-    base_image.withdraw(layout)
-    engine.stop(layout, say)
+    images.withdraw(layout)
+    choice.stop(layout, say)
     say("sandbox  down")
 
 
 def status(root: Path) -> list[tuple[str, str, str]]:
     """(part, state, detail) of each part; the state is ``up``, ``down`` or ``broken``."""
     layout = Layout.of(root)
-    return [("engine", *engine.status(layout)), ("cloud", *cloud.status(layout))]
+    return [("engine", *choice.status(layout)), ("cloud", *cloud.status(layout))]
 
 
 def _aws(endpoint: str, environment: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,8 @@ import pytest
 
 from delivery import archive, docker, gate, rie
 from delivery.shell import Shell
-from sandbox import base_image, engine
+from sandbox.base_image import images
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
 ROOT = Path(__file__).parents[2]
@@ -18,14 +19,14 @@ PLATFORM = "linux/amd64"
 @pytest.fixture(scope="session")
 def shell():
     layout = Layout.of(ROOT)
-    was_up = engine.status(layout)[0] == "up"
-    running = engine.start(layout, print)
-    base_image.ensure_all(layout, running, print)
+    was_up = choice.status(layout)[0] == "up"
+    running = choice.start(layout, print)
+    images.ensure_all(layout, running, print)
     try:
         yield Shell({**os.environ, **running.variables})
     finally:
         if not was_up:
-            engine.stop(layout, print)
+            choice.stop(layout, print)
 
 
 class Project:

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ClientError
 
-from sandbox import cloud, cloud_settings, engine
+from sandbox.emulator import cloud, configuration
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
 FUNCTION = Path(__file__).parent / "cloud" / "function"
@@ -28,7 +29,7 @@ class Place:
     """A sandbox of this test's own, with the function's image pushed."""
 
     layout: Layout
-    engine: engine.Engine
+    engine: choice.Engine
     cloud: cloud.Cloud
     image: str
 
@@ -42,8 +43,8 @@ class Place:
         )
 
     def function_containers(self) -> set[str]:
-        settings = cloud_settings.remembered(self.layout)
-        label = cloud_settings.label(self.layout, settings) if settings else "none"
+        settings = configuration.remembered(self.layout)
+        label = configuration.label(self.layout, settings) if settings else "none"
         return set(self.engine.docker("ps", "--all", "--quiet", "--filter", f"label={label}").split())
 
 
@@ -56,7 +57,7 @@ class Function:
     url: str
 
 
-def push(docker: engine.Engine, running: cloud.Cloud) -> str:
+def push(docker: choice.Engine, running: cloud.Cloud) -> str:
     """Build the function's image and push it as anybody would; its name with digest."""
     name = f"{running.registry}/{REPOSITORY}"
     ecr = Place(Layout.of(FUNCTION), docker, running, "").aws("ecr")

@@ -21,8 +21,10 @@ from rich.console import Console
 from delivery.progress import Progress
 from delivery.shell import Shell
 from delivery.workbench import Request, Workbench, open_bench
-from sandbox import cloud, cloud_settings, engine, processes
-from sandbox.cloud_settings import Settings
+from sandbox import processes
+from sandbox.emulator import cloud, configuration
+from sandbox.emulator.configuration import Settings
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}  # as invoke.yaml and the tfvars have them
@@ -131,15 +133,15 @@ def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
     """Start the emulator on the engine of `shared`, let `mine` lead to it, bootstrap its preprod, and stop it."""
     variables = shared.settings["variables"]
     layout = Layout.of(mine.root)
-    docker = engine.start(Layout.of(shared.root), str)
-    settings = Settings.of(docker, next(cloud_settings.free_ports(docker.gateway, cloud_settings.PORT + 1)))
-    cloud_settings.folder(layout).mkdir(parents=True)
-    cloud_settings.remember(layout, settings)
-    environment = cloud_settings.environment(layout, docker, settings) | {
+    docker = choice.start(Layout.of(shared.root), str)
+    settings = Settings.of(docker, next(configuration.free_ports(docker.gateway, configuration.PORT + 1)))
+    configuration.folder(layout).mkdir(parents=True)
+    configuration.remember(layout, settings)
+    environment = configuration.environment(layout, docker, settings) | {
         "AUTH": "true",
         "MINISTACK_ACCOUNT_ID": ACCOUNTS[ENVIRONMENT],
     }
-    argv = [sys.executable, "-m", "sandbox.launcher", str(layout.home), *settings.binds]
+    argv = [sys.executable, "-m", "sandbox.emulator.launcher", str(layout.home), *settings.binds]
     endpoint = f"http://{settings.registry}"
     try:
         daemon = processes.spawn(layout, cloud.NAME, argv, environment)

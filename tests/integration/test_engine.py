@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from tests.integration.traces import kill, left_behind, processes_of
 
-from sandbox import base_image, engine, engine_daemon, engine_private, processes
-from sandbox.engine_client import Engine
+from sandbox import processes
+from sandbox.base_image import images
+from sandbox.engine import choice, dockerd, private
+from sandbox.engine.client import Engine
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
 PROJECT = Path(__file__).parents[2]
-BASE = base_image.MAKEABLE
+BASE = images.MAKEABLE
 NO_DOCKER = {"PATH": os.environ["PATH"], "DOCKER_HOST": "unix:///nowhere.sock"}
 SERVER = "import http.server as s; s.ThreadingHTTPServer(('', 80), s.SimpleHTTPRequestHandler).serve_forever()"
 PROGRAM = "import os, ssl, sqlite3, ctypes, zoneinfo as z; print(os.getuid(), z.ZoneInfo('Asia/Tokyo'))"
@@ -28,7 +30,7 @@ def silent(line: str) -> None:
 
 
 def start(layout: Layout, say: Callable[[str], None] = silent) -> Engine:
-    return engine.start(layout, say, NO_DOCKER)
+    return choice.start(layout, say, NO_DOCKER)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], L
 
     yield make
     for layout in made:
-        engine.stop(layout, silent)
+        choice.stop(layout, silent)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def layout(home: Callable[[str], Layout]) -> Layout:
 @pytest.fixture
 def ready(layout: Layout) -> Engine:
     running = start(layout)
-    base_image.ensure(layout, running, BASE, silent)
+    images.ensure(layout, running, BASE, silent)
     return running
 
 
@@ -83,9 +85,9 @@ def test_an_engine_starts_from_an_empty_folder_and_a_second_start_does_nothing(l
     first = start(layout, told.append)
     assert first.private
     assert "ready in" in told[-1]
-    before = processes.find(layout, engine_private.NAME)
+    before = processes.find(layout, private.NAME)
     assert start(layout, told.append) == first
-    assert processes.find(layout, engine_private.NAME) == before
+    assert processes.find(layout, private.NAME) == before
     assert len(told) == 2
 
 
@@ -102,7 +104,7 @@ def test_containers_are_reached_by_address_and_by_published_port(layout: Layout,
     address = ready.docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", server).strip()
     published = ready.docker("port", server, "80").split()[0]
     host, port = published.split(":")
-    assert (host, int(port) in range(*map(int, engine_daemon.ports(layout).split()))) == ("127.0.0.1", True)
+    assert (host, int(port) in range(*map(int, dockerd.ports(layout).split()))) == ("127.0.0.1", True)
     for place in (f"{address}:80", published):
         assert processes.wait_until(functools.partial(answers, f"http://{place}/"), 15), place
 
@@ -143,9 +145,9 @@ def test_stop_leaves_nothing_outside_the_folder(layout: Layout, ready: Engine, v
     assert {word.split()[0] for word in left_behind(layout)} >= {"link", "file", "process"}
     if victim:
         kill(layout, victim)
-    engine.stop(layout, silent)
+    choice.stop(layout, silent)
     assert left_behind(layout) == []
-    assert engine.status(layout, NO_DOCKER) == ("down", "")
+    assert choice.status(layout, NO_DOCKER) == ("down", "")
 
 
 def test_two_sandboxes_run_side_by_side_and_end_one_by_one(home: Callable[[str], Layout], ready: Engine) -> None:
@@ -153,7 +155,7 @@ def test_two_sandboxes_run_side_by_side_and_end_one_by_one(home: Callable[[str],
     second = start(other)
     assert second.gateway != ready.gateway
     assert BASE not in second.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
-    engine.stop(other, silent)
+    choice.stop(other, silent)
     assert left_behind(other) == []
     assert ready.docker("run", "--rm", BASE, "echo", "untouched").strip() == "untouched"
 
@@ -163,22 +165,22 @@ def test_an_engine_that_already_answers_is_used_and_left_alone(
 ) -> None:
     guest = home("guest")
     theirs = {name: ready.variables[name] for name in ("PATH", "DOCKER_HOST", "DOCKER_CONFIG")}
-    used = engine.start(guest, silent, theirs)
+    used = choice.start(guest, silent, theirs)
     assert not used.private
     assert used.gateway == ready.gateway
     assert BASE in used.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
     assert "buildx" in used.docker("buildx", "version")
-    engine.stop(guest, silent)
+    choice.stop(guest, silent)
     assert left_behind(guest) == []
     assert start(layout) == ready
 
 
 @pytest.mark.usefixtures("ready")
 def test_a_base_image_made_again_is_the_same_image(layout: Layout) -> None:
-    first = base_image.make(layout, BASE)
+    first = images.make(layout, BASE)
     before = first.read_bytes()
     first.unlink()
-    assert base_image.make(layout, BASE).read_bytes() == before
+    assert images.make(layout, BASE).read_bytes() == before
 
 
 def test_an_image_neither_pulled_nor_made_is_named_with_its_dockerfile(layout: Layout, ready: Engine) -> None:
@@ -186,7 +188,7 @@ def test_an_image_neither_pulled_nor_made_is_named_with_its_dockerfile(layout: L
     place.mkdir(parents=True)
     (place / "Dockerfile").write_text("FROM registry.invalid/odd:1\n")
     with pytest.raises(SandboxError) as failure:
-        base_image.ensure_all(layout, ready, silent)
+        images.ensure_all(layout, ready, silent)
     assert "src/lambdas/odd/Dockerfile: base image registry.invalid/odd:1 cannot be pulled" in str(failure.value)
     assert "not one the sandbox can make (python:3.13-slim)" in str(failure.value)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sandbox import mends, mends_lambda
+from sandbox.emulator import patches, patches_lambda
 
 ENDPOINT = "http://127.0.0.1:4999"
 names = (f"name-{number}" for number in itertools.count())
@@ -15,7 +15,7 @@ names = (f"name-{number}" for number in itertools.count())
 @contextlib.contextmanager
 def unmended() -> Iterator[None]:
     """The emulator's functions as upstream wrote them, put back afterwards."""
-    every = (*mends.mends(ENDPOINT), *mends_lambda.mends(ENDPOINT))
+    every = (*patches.mends(ENDPOINT), *patches_lambda.mends(ENDPOINT))
     before = [(mend.module, mend.function, getattr(mend.module, mend.function)) for mend in every]
     yield
     for module, function, upstream in before:
@@ -24,7 +24,7 @@ def unmended() -> Iterator[None]:
 
 def mend(wrap: Callable[..., Any] | str) -> None:
     """Apply the mends made by that function, or those of the emulator's function of that name."""
-    for each in (*mends.mends(ENDPOINT), *mends_lambda.mends(ENDPOINT)):
+    for each in (*patches.mends(ENDPOINT), *patches_lambda.mends(ENDPOINT)):
         if wrap in (each.wrap, each.function):
             each.apply()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cloud_gaps import ENDPOINT, document, gap, mend, names, unmended
 
-from sandbox import launcher, mends
+from sandbox.emulator import launcher, patches
 
 cloudwatch: Any = importlib.import_module("ministack.services.cloudwatch")
 ecr: Any = importlib.import_module("ministack.services.ecr")
@@ -47,7 +47,7 @@ def described(name: str) -> str:
 def test_an_alarm_is_described_with_all_that_terraform_compares() -> None:
     name = alarm()
     gap("<Period>" not in described(name))
-    mend(mends.alarms_in_full)
+    mend(patches.alarms_in_full)
     text = described(name)
     assert "<Period>300</Period><EvaluationPeriods>1</EvaluationPeriods>" in text
     assert "<Threshold>1.5</Threshold>" in text
@@ -58,7 +58,7 @@ def test_an_alarm_is_described_with_all_that_terraform_compares() -> None:
 
 def test_an_alarm_on_a_percentile_has_no_plain_statistic() -> None:
     name = alarm(ExtendedStatistic="p99")
-    mend(mends.alarms_in_full)
+    mend(patches.alarms_in_full)
     text = described(name)
     assert "<ExtendedStatistic>p99</ExtendedStatistic>" in text
     assert "<Statistic>" not in text
@@ -98,7 +98,7 @@ def test_a_registry_request_reaches_the_account_whose_password_or_repository_it_
             document(ecr._create_repository({"repositoryName": repository}))
     ecr.set_request_account_id("000000000000")
     gap(pushed_to(name) == 404)
-    mend(mends.registries_apart)
+    mend(patches.registries_apart)
     assert pushed_to(name) == pushed_to(name, password=tokens["111111111111"]) == 202
     assert pushed_to(name, password=tokens["222222222222"]) == 404
     assert pushed_to(both) == 404, "two accounts have it, and nothing says which is meant"
@@ -111,7 +111,7 @@ def test_an_image_that_is_not_there_is_an_error() -> None:
     document(ecr._create_repository({"repositoryName": name}))
     question = {"repositoryName": name, "imageIds": [{"imageTag": "none"}]}
     gap(ecr._describe_images(question)[0] == 200)
-    mend(mends.missing_images_named)
+    mend(patches.missing_images_named)
     status, headers, _ = ecr._describe_images(question)
     assert (status, headers["x-amzn-ErrorType"]) == (400, "ImageNotFoundException")
     assert document(ecr._describe_images({"repositoryName": name}))["imageDetails"] == []
@@ -127,7 +127,7 @@ def test_the_size_of_an_image_is_that_of_its_layers() -> None:
         return int(document(ecr._describe_images({"repositoryName": name}))["imageDetails"][0]["imageSizeInBytes"])
 
     gap(size() != 1234)
-    mend(mends.image_sizes_of_layers)
+    mend(patches.image_sizes_of_layers)
     assert size() == 1234
 
 

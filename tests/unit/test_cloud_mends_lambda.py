@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cloud_gaps import ENDPOINT, document, gap, mend, names, unmended
 
-from sandbox import mends_lambda
+from sandbox.emulator import patches_lambda
 
 IMAGE = "127.0.0.1:4999/app@sha256:" + "a" * 64
 OTHER_IMAGE = "127.0.0.1:4999/app@sha256:" + "b" * 64
@@ -35,14 +35,14 @@ def test_the_code_sha_of_an_image_function_is_its_digest() -> None:
         return [created, document(svc._update_code(name, {"ImageUri": OTHER_IMAGE}))["CodeSha256"]]
 
     gap(shas() == ["", ""])
-    mend(mends_lambda.image_code_sha_at_create)
-    mend(mends_lambda.image_code_sha_at_update)
+    mend(patches_lambda.image_code_sha_at_create)
+    mend(patches_lambda.image_code_sha_at_update)
     assert shas() == ["a" * 64, "b" * 64]
 
 
 def test_a_refused_update_leaves_the_code_sha_as_it_was() -> None:
-    mend(mends_lambda.image_code_sha_at_create)
-    mend(mends_lambda.image_code_sha_at_update)
+    mend(patches_lambda.image_code_sha_at_create)
+    mend(patches_lambda.image_code_sha_at_update)
     name = function()
     assert svc._update_code(name, {"ImageUri": OTHER_IMAGE, "RevisionId": "stale"})[0] == 412
     assert svc._functions[name]["config"]["CodeSha256"] == "a" * 64
@@ -57,7 +57,7 @@ def test_a_version_published_with_the_function_or_its_code_has_its_own_arn() -> 
         ]
 
     gap(arns() != ["1", "2"])
-    mend(mends_lambda.versions_named_in_their_arn)
+    mend(patches_lambda.versions_named_in_their_arn)
     assert arns() == ["1", "2"]
 
 
@@ -67,14 +67,14 @@ def test_publishing_without_a_change_gives_the_version_that_is_there() -> None:
         return str(document(svc._publish_version(name, {}))["Version"])
 
     gap(published() == "2")
-    mend(mends_lambda.nothing_published_twice)
+    mend(patches_lambda.nothing_published_twice)
     assert published() == "1"
 
 
 def test_publishing_after_a_change_makes_a_version() -> None:
-    mend(mends_lambda.image_code_sha_at_create)
-    mend(mends_lambda.image_code_sha_at_update)
-    mend(mends_lambda.nothing_published_twice)
+    mend(patches_lambda.image_code_sha_at_create)
+    mend(patches_lambda.image_code_sha_at_update)
+    mend(patches_lambda.nothing_published_twice)
     name = function(Publish=True)
     document(svc._update_code(name, {"ImageUri": OTHER_IMAGE}))
     assert document(svc._publish_version(name, {}))["Version"] == "2"
@@ -89,7 +89,7 @@ def test_two_versions_of_one_image_do_not_share_containers() -> None:
         return {svc._warm_pool_key("f", {**config, "Version": version}) for version in ("1", "2")}
 
     gap(len(keys()) == 1)
-    mend(mends_lambda.containers_by_version)
+    mend(patches_lambda.containers_by_version)
     assert len(keys()) == 2
 
 
@@ -106,15 +106,15 @@ def test_an_update_leaves_the_containers_of_versions_alone() -> None:
             svc._warm_pool.pop(key)
         return [key.rpartition(":")[2] for key in kept]
 
-    mend(mends_lambda.containers_by_version)
+    mend(patches_lambda.containers_by_version)
     gap(left(function()) == [])
-    mend(mends_lambda.updates_spare_versions)
+    mend(patches_lambda.updates_spare_versions)
     assert left(function()) == ["1"]
 
 
 def test_a_deleted_function_keeps_no_container() -> None:
-    mend(mends_lambda.containers_by_version)
-    mend(mends_lambda.updates_spare_versions)
+    mend(patches_lambda.containers_by_version)
+    mend(patches_lambda.updates_spare_versions)
     name = function()
     svc._warm_pool[svc._warm_pool_key(name, {**svc._functions[name]["config"], "Version": "1"})] = []
     svc._delete_function(name, {})

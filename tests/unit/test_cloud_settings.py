@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
-from sandbox import cloud_settings, eventstream
-from sandbox.cloud_settings import Settings
-from sandbox.engine_client import Engine
+from sandbox.emulator import configuration, eventstream
+from sandbox.emulator.configuration import Settings
+from sandbox.engine.client import Engine
 from sandbox.layout import Layout
 
 ENGINE = Engine({"DOCKER_HOST": "unix:///run/some.sock", "CA_BUNDLE": ""}, "a test's", private=True, gateway="10.9.8.1")
@@ -25,12 +25,12 @@ def test_without_a_gateway_it_listens_on_loopback_only() -> None:
 
 def test_settings_are_remembered_until_they_are_unreadable(tmp_path: Path) -> None:
     layout = Layout.of(tmp_path)
-    assert cloud_settings.remembered(layout) is None
+    assert configuration.remembered(layout) is None
     settings = Settings.of(ENGINE, 4570)
-    cloud_settings.remember(layout, settings)
-    assert cloud_settings.remembered(layout) == settings
+    configuration.remember(layout, settings)
+    assert configuration.remembered(layout) == settings
     (layout.state / "cloud.json").write_text('{"port": 1')
-    assert cloud_settings.remembered(layout) is None
+    assert configuration.remembered(layout) is None
 
 
 def test_another_engine_means_another_emulator() -> None:
@@ -41,22 +41,22 @@ def test_another_engine_means_another_emulator() -> None:
 def test_aws_settings_of_the_users_shell_are_not_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("PERSIST_STATE", "1")
-    environment = cloud_settings.environment(Layout.of(tmp_path), ENGINE, Settings.of(ENGINE, 4566))
+    environment = configuration.environment(Layout.of(tmp_path), ENGINE, Settings.of(ENGINE, 4566))
     assert not {"AWS_PROFILE", "PERSIST_STATE"} & environment.keys()
     assert environment["DOCKER_HOST"] == "unix:///run/some.sock"
 
 
 def test_all_it_writes_is_in_the_checkouts_own_folder(tmp_path: Path) -> None:
     layout = Layout.of(tmp_path)
-    environment = cloud_settings.environment(layout, ENGINE, Settings.of(ENGINE, 4566))
+    environment = configuration.environment(layout, ENGINE, Settings.of(ENGINE, 4566))
     assert all(Path(environment[name]).is_relative_to(layout.home) for name in ("TMPDIR", "STATE_DIR", "S3_DATA_DIR"))
 
 
 def test_a_port_that_is_taken_is_not_offered() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert next(cloud_settings.free_ports("", port)) != port
-    assert next(cloud_settings.free_ports("", port)) == port
+        assert next(configuration.free_ports("", port)) != port
+    assert next(configuration.free_ports("", port)) == port
 
 
 def test_the_frames_are_what_an_sdk_reads() -> None:

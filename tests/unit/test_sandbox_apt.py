@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import apt
+from sandbox.debian import apt
 from sandbox.errors import SandboxError
 
 BOOKWORM = apt.Machine("debian", "bookworm", "amd64", (2, 36))

@@ -6,8 +6,8 @@ import tarfile
 
 import pytest
 
-from sandbox import base_image, oci
-from sandbox.engine_client import Engine
+from sandbox.base_image import images, oci
+from sandbox.engine.client import Engine
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
@@ -15,7 +15,7 @@ PYTHON = oci.Configuration("amd64", {"PATH": "/usr/bin"}, ("python3",), "made by
 
 
 @pytest.mark.parametrize(
-    ("dockerfile", "images"),
+    ("dockerfile", "named"),
     [
         ("FROM python:3.13-slim\n", ("python:3.13-slim",)),
         ("# FROM no\n  from --platform=linux/amd64 python:3.13-slim as base\n", ("python:3.13-slim",)),
@@ -28,8 +28,8 @@ PYTHON = oci.Configuration("amd64", {"PATH": "/usr/bin"}, ("python3",), "made by
         ("RUN echo FROM nowhere\n", ()),
     ],
 )
-def test_references_are_what_a_dockerfile_needs_from_outside(dockerfile, images):
-    assert base_image.references(dockerfile) == images
+def test_references_are_what_a_dockerfile_needs_from_outside(dockerfile, named):
+    assert images.references(dockerfile) == named
 
 
 def test_a_reference_known_only_at_build_time_is_refused_by_name_of_its_dockerfile(tmp_path):
@@ -38,7 +38,7 @@ def test_a_reference_known_only_at_build_time_is_refused_by_name_of_its_dockerfi
     (place / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
     engine = Engine(variables={}, description="none", private=True, gateway="")
     with pytest.raises(SandboxError) as failure:
-        base_image.ensure_all(Layout.of(tmp_path), engine, print)
+        images.ensure_all(Layout.of(tmp_path), engine, print)
     assert "src/lambdas/one/Dockerfile: base image ${BASE}" in failure.value.message
     assert failure.value.hint == "give its ARG a default"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import engine, network
+from sandbox.engine import choice, network
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
@@ -70,7 +70,7 @@ def test_a_machine_with_every_private_network_routed_is_told_what_to_do():
     ],
 )
 def test_where_no_engine_can_be_made_two_lines_say_why_and_what_to_do(system, user, said):
-    error = engine.refusal(system, user)
+    error = choice.refusal(system, user)
     assert error is not None
     assert error.exit_code == 3
     why, what = str(error).splitlines()
@@ -81,7 +81,7 @@ def test_where_no_engine_can_be_made_two_lines_say_why_and_what_to_do(system, us
 
 @pytest.mark.parametrize("system", ["debian", "ubuntu"])
 def test_root_on_debian_and_ubuntu_gets_an_engine(system):
-    assert engine.refusal(system, user=0) is None
+    assert choice.refusal(system, user=0) is None
 
 
 def test_the_bridge_is_looked_up_by_its_name_only():

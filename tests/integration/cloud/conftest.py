@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from cloud_place import BUCKET, INVOKE, URL, Function, Place, create, permit, push, with_url
 
-from sandbox import base_image, cloud, engine
+from sandbox.base_image import images
+from sandbox.emulator import cloud
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
 PROJECT = Path(__file__).parents[3]
@@ -21,13 +23,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         shutil.copytree(downloads, layout.cache / downloads.name, copy_function=os.link)
     layout.home.mkdir(exist_ok=True)
     try:
-        docker = engine.start(layout, print)
-        base_image.ensure(layout, docker, "python:3.13-slim", print)
+        docker = choice.start(layout, print)
+        images.ensure(layout, docker, "python:3.13-slim", print)
         running = cloud.start(layout, docker, print)
         yield Place(layout, docker, running, push(docker, running))
     finally:
         cloud.stop(layout)
-        engine.stop(layout, print)
+        choice.stop(layout, print)
 
 
 @pytest.fixture(scope="package")

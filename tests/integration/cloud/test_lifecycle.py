@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from cloud_place import Place, completion, create, invoke
 
-from sandbox import cloud, cloud_settings, processes
+from sandbox import processes
+from sandbox.emulator import cloud, configuration
 from sandbox.layout import Layout
 
 
@@ -59,8 +60,8 @@ def test_of_two_that_start_at_once_the_second_takes_another_port_and_not_the_fir
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both found the same port free; the first had it by the time the second looked whether it answers."""
-    taken, find = int(place.cloud.endpoint.rpartition(":")[2]), cloud_settings.free_ports
-    monkeypatch.setattr(cloud_settings, "free_ports", lambda *given: itertools.chain([taken], find(*given)))
+    taken, find = int(place.cloud.endpoint.rpartition(":")[2]), configuration.free_ports
+    monkeypatch.setattr(configuration, "free_ports", lambda *given: itertools.chain([taken], find(*given)))
     layout = Layout.of(tmp_path)
     try:
         second = cloud.start(layout, place.engine, print)

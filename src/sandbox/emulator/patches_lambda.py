@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from sandbox.mends import Answer, Mend, rewritten
+from sandbox.emulator.patches import Answer, Mend, rewritten
 
 _VOLATILE = re.compile(r"RevisionId|LastModified|Version|FunctionArn|State.*|LastUpdateStatus.*")
 """What differs between $LATEST and a version of it although neither code nor configuration changed."""

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sandbox import eventstream
-from sandbox.live_pool import FunctionError, ThrottledError
-from sandbox.live_relay import relay, streaming
-from sandbox.live_run import Run
+from sandbox.emulator import eventstream
+from sandbox.emulator.containers import FunctionError, ThrottledError
+from sandbox.emulator.invocation import Run
+from sandbox.emulator.relay import relay, streaming
 
 Answer = tuple[int, dict[str, Any], Any]
 Handler = Callable[..., Awaitable[Answer]]

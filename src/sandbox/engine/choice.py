@@ -4,9 +4,11 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from sandbox import engine_own, engine_private, packages, processes
-from sandbox.apt import KEYRINGS
-from sandbox.engine_client import Engine
+from sandbox import processes
+from sandbox.debian import packages
+from sandbox.debian.apt import KEYRINGS
+from sandbox.engine import own, private
+from sandbox.engine.client import Engine
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
@@ -27,16 +29,16 @@ def start(layout: Layout, say: Say, environment: Mapping[str, str] | None = None
         SandboxError: there is no engine, and a private one cannot be made here.
     """
     with processes.locked(layout, "engine"):
-        if engine := engine_private.running(layout):
+        if engine := private.running(layout):
             return engine
-        if engine := engine_own.connect(layout, os.environ if environment is None else environment):
+        if engine := own.connect(layout, os.environ if environment is None else environment):
             say(f"engine   {engine.description}")
             return engine
         if error := refusal(packages.system(), os.geteuid()):
             raise error
         say("engine   no Docker with buildx answers; starting a private one")
         began = time.monotonic()
-        engine = engine_private.start(layout)
+        engine = private.start(layout)
         say(f"engine   ready in {time.monotonic() - began:.1f} s: {engine.description}")
         return engine
 
@@ -44,19 +46,19 @@ def start(layout: Layout, say: Say, environment: Mapping[str, str] | None = None
 def stop(layout: Layout, say: Say) -> None:
     """End the private engine, if there is one, and leave nothing of it outside the checkout's folder."""
     with processes.locked(layout, "engine"):
-        if engine_private.status(layout) == "down":
+        if private.status(layout) == "down":
             return
-        engine_private.stop(layout)
+        private.stop(layout)
         say("engine   stopped")
 
 
 def status(layout: Layout, environment: Mapping[str, str] | None = None) -> tuple[str, str]:
     """(``up``, ``down`` or ``broken``; detail) of the engine `start` would return."""
-    state = engine_private.status(layout)
+    state = private.status(layout)
     if state == "up":
         return state, "private"
-    if own := engine_own.connect(layout, os.environ if environment is None else environment):
-        return "up", own.description
+    if theirs := own.connect(layout, os.environ if environment is None else environment):
+        return "up", theirs.description
     return state, "private; it does not answer" if state == "broken" else ""
 
 

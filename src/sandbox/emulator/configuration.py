@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sandbox.engine_client import Engine
+from sandbox.engine.client import Engine
 from sandbox.layout import Layout
 
 ACCOUNT = "000000000000"

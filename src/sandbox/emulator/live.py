@@ -10,11 +10,11 @@ here its two ways into a function are replaced for image functions, everything e
 import importlib
 from typing import Any
 
-from sandbox import live_invoke, live_url
+from sandbox.emulator import function_url, response_stream
 
 
 def install() -> None:
     """Put both in place; call once, before the emulator serves."""
     svc: Any = importlib.import_module("ministack.services.lambda_svc")
-    svc.handle_function_url_request = live_url.live(svc, svc.handle_function_url_request)
-    svc._invoke_with_response_stream = live_invoke.live(svc, svc._invoke_with_response_stream)
+    svc.handle_function_url_request = function_url.live(svc, svc.handle_function_url_request)
+    svc._invoke_with_response_stream = response_stream.live(svc, svc._invoke_with_response_stream)

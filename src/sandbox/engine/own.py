@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox import network, processes
-from sandbox.engine_client import Engine, variables
+from sandbox import processes
+from sandbox.engine import network
+from sandbox.engine.client import Engine, variables
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 

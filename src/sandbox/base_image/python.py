@@ -7,7 +7,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox import packages, processes
+from sandbox import processes
+from sandbox.debian import packages
 from sandbox.errors import SandboxError
 
 PACKAGES = packages.Wanted(

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import apt, processes
+from sandbox import processes
+from sandbox.debian import apt
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 

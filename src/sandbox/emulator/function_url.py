@@ -8,9 +8,9 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from sandbox.live_pool import FunctionError, ThrottledError
-from sandbox.live_relay import relay, streaming
-from sandbox.live_run import Run
+from sandbox.emulator.containers import FunctionError, ThrottledError
+from sandbox.emulator.invocation import Run
+from sandbox.emulator.relay import relay, streaming
 
 Answer = tuple[int, dict[str, Any], Any]
 Handler = Callable[..., Awaitable[Answer]]

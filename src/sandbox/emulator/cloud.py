@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import docker
 from docker.errors import DockerException
 
-from sandbox import cloud_settings, processes
-from sandbox.cloud_settings import ACCOUNT, PORT, REGION, Settings
-from sandbox.engine_client import Engine
+from sandbox import processes
+from sandbox.emulator import configuration
+from sandbox.emulator.configuration import ACCOUNT, PORT, REGION, Settings
+from sandbox.engine.client import Engine
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
@@ -55,12 +56,12 @@ def start(layout: Layout, engine: Engine, say: Callable[[str], None]) -> Cloud:
         SandboxError: it ends by itself or is not ready in time; with its last lines.
     """
     with processes.locked(layout, NAME):
-        last = cloud_settings.remembered(layout)
+        last = configuration.remembered(layout)
         if last and last == Settings.of(engine, last.port) and _answers(layout, last):
             return _cloud(last)
         _stop(layout)
         began = time.monotonic()
-        for port in cloud_settings.free_ports(engine.gateway, last.port if last else PORT):
+        for port in configuration.free_ports(engine.gateway, last.port if last else PORT):
             settings = Settings.of(engine, port)
             if _started(layout, engine, settings):
                 break
@@ -76,7 +77,7 @@ def stop(layout: Layout) -> None:
 
 def status(layout: Layout) -> tuple[str, str]:
     """(``up``, ``down`` or ``broken``; detail)."""
-    settings = cloud_settings.remembered(layout)
+    settings = configuration.remembered(layout)
     if settings is None or not processes.find(layout, NAME):
         return "down", ""
     return ("up", _cloud(settings).description) if _healthy(layout, settings) else ("broken", "it does not answer")
@@ -84,10 +85,10 @@ def status(layout: Layout) -> tuple[str, str]:
 
 def _started(layout: Layout, engine: Engine, settings: Settings) -> bool:
     """Whether the emulator came up at that port; False when somebody else took the port meanwhile."""
-    cloud_settings.folder(layout).mkdir(parents=True, exist_ok=True)
-    cloud_settings.remember(layout, settings)
-    argv = [sys.executable, "-m", "sandbox.launcher", str(layout.home), *settings.binds]
-    daemon = processes.spawn(layout, NAME, argv, cloud_settings.environment(layout, engine, settings))
+    configuration.folder(layout).mkdir(parents=True, exist_ok=True)
+    configuration.remember(layout, settings)
+    argv = [sys.executable, "-m", "sandbox.emulator.launcher", str(layout.home), *settings.binds]
+    daemon = processes.spawn(layout, NAME, argv, configuration.environment(layout, engine, settings))
     processes.wait_until(lambda: not daemon.alive or _healthy(layout, settings), READY_SECONDS)
     if _answers(layout, settings):
         return True
@@ -102,17 +103,17 @@ def _stop(layout: Layout) -> None:
     if process := processes.find(layout, NAME):
         processes.stop(process, GRACE_SECONDS)
     # One that was started but never written down, because we were killed just then.
-    processes.kill_all(["sandbox.launcher", str(layout.home)])
-    if (settings := cloud_settings.remembered(layout)) and cloud_settings.folder(layout).exists():
+    processes.kill_all(["sandbox.emulator.launcher", str(layout.home)])
+    if (settings := configuration.remembered(layout)) and configuration.folder(layout).exists():
         _remove_functions(layout, settings)
-    shutil.rmtree(cloud_settings.folder(layout), ignore_errors=True)
+    shutil.rmtree(configuration.folder(layout), ignore_errors=True)
 
 
 def _remove_functions(layout: Layout, settings: Settings) -> None:
     """Containers that an emulator that was killed could not take along; none if the engine is gone too."""
     with contextlib.suppress(DockerException, OSError):
         client = docker.DockerClient(base_url=settings.docker_host or None, timeout=10)
-        mine = {"label": cloud_settings.label(layout, settings)}
+        mine = {"label": configuration.label(layout, settings)}
         for container in client.containers.list(all=True, sparse=True, filters=mine):
             with contextlib.suppress(DockerException):
                 container.remove(force=True, v=True)
@@ -126,9 +127,9 @@ def _healthy(layout: Layout, settings: Settings) -> bool:
     """Whether it answers, and is this checkout's: one that started at the same moment may have taken the port."""
     connection = http.client.HTTPConnection("127.0.0.1", settings.port, timeout=2)
     try:
-        connection.request("GET", cloud_settings.HEALTH)
+        connection.request("GET", configuration.HEALTH)
         answer = connection.getresponse()
-        return answer.status == 200 and answer.getheader(cloud_settings.WHOSE) == str(layout.home)
+        return answer.status == 200 and answer.getheader(configuration.WHOSE) == str(layout.home)
     except (OSError, http.client.HTTPException):
         return False
     finally:

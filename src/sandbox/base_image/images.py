@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox import base_image_root, oci, packages, processes
-from sandbox.engine_client import Engine
+from sandbox import processes
+from sandbox.base_image import oci, python
+from sandbox.debian import packages
+from sandbox.engine.client import Engine
 from sandbox.errors import BaseImageError, SandboxError
 from sandbox.layout import Layout
 
@@ -112,7 +114,7 @@ def _lent(layout: Layout) -> Path:
 
 def make(layout: Layout, reference: str) -> Path:
     """An archive for ``docker load`` with our image under that name; from the cache when it is there."""
-    debs = packages.fetch(layout, base_image_root.PACKAGES)
+    debs = packages.fetch(layout, python.PACKAGES)
     # The set of packages decides every byte of the image, so its folder names it.
     name = f"{debs[0].parent.name}-{re.sub(r'[^a-z0-9.]+', '-', reference.lower())}.tar"
     archive = layout.cache / "base" / name
@@ -121,7 +123,7 @@ def make(layout: Layout, reference: str) -> Path:
             work = layout.cache / "base" / "work"
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
-            base_image_root.make(debs, work / "root")
+            python.make(debs, work / "root")
             layer = oci.write_layer(work / "root", work / "layer.tar.gz")
             fresh = work / name
             oci.write_archive(layer, _configuration(), reference, fresh)

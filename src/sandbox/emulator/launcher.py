@@ -1,4 +1,4 @@
-"""Runs the emulator, mended and live, in this process: `python -m sandbox.launcher HOME HOST:PORT …`.
+"""Runs the emulator, mended and live, in this process: `python -m sandbox.emulator.launcher HOME HOST:PORT …`.
 
 Started by `sandbox.cloud`, which sets the environment; ends on SIGTERM. HOME only says whose it is.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from sandbox import cloud_settings, live, mends, mends_lambda
+from sandbox.emulator import configuration, live, patches, patches_lambda
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -23,7 +23,7 @@ ANSWER_DELAY = 0.005
 
 def named(app: App, home: str) -> App:
     """Who asks whether it is well is told whose emulator it is."""
-    header = (cloud_settings.WHOSE.encode(), home.encode())
+    header = (configuration.WHOSE.encode(), home.encode())
 
     async def serve_one(scope: Any, receive: Any, send: Send) -> None:
         async def signed(message: Any) -> None:
@@ -31,7 +31,7 @@ def named(app: App, home: str) -> App:
                 message = {**message, "headers": [*message.get("headers", ()), header]}
             await send(message)
 
-        asked = scope["type"] == "http" and scope["path"] == cloud_settings.HEALTH
+        asked = scope["type"] == "http" and scope["path"] == configuration.HEALTH
         await app(scope, receive, signed if asked else send)
 
     return serve_one
@@ -61,7 +61,7 @@ def unhurried(app: App) -> App:
 def main(home: str, binds: Sequence[str]) -> None:
     """Serve at `binds`; the first is the endpoint that answers name."""
     endpoint = f"http://{binds[0]}"
-    for mend in (*mends.mends(endpoint), *mends_lambda.mends(endpoint)):
+    for mend in (*patches.mends(endpoint), *patches_lambda.mends(endpoint)):
         mend.apply()
     live.install()
     config = Config()

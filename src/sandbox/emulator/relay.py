@@ -6,8 +6,8 @@ import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from sandbox.live_pool import FunctionError
-from sandbox.live_run import Run
+from sandbox.emulator.containers import FunctionError
+from sandbox.emulator.invocation import Run
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

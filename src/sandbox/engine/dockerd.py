@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from sandbox import packages
+from sandbox.debian import packages
 from sandbox.layout import Layout
 
 _PACKAGES = ("containerd", "docker-buildx", "docker.io", "runc", "tini")

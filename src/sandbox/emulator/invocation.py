@@ -7,8 +7,8 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sandbox import live_http, live_pool
-from sandbox.live_pool import FunctionError
+from sandbox.emulator import containers, http_stream
+from sandbox.emulator.containers import FunctionError
 
 ROUTE = "/2015-03-31/functions/function/invocations"
 """Where an image takes invocations, as with AWS's Runtime Interface Emulator."""
@@ -23,12 +23,12 @@ _background: set[asyncio.Task[None]] = set()
 class Run:
     """An invocation under way. The function's Timeout bounds it from its first to its last byte."""
 
-    def __init__(self, lease: live_pool.Lease, request_id: str) -> None:
+    def __init__(self, lease: containers.Lease, request_id: str) -> None:
         self._request_id = request_id
         self._lease = lease
         self._timeout = int(lease.record["config"].get("Timeout", 3))
         self._began = asyncio.get_running_loop().time()
-        self._answer: live_http.Answer | None = None
+        self._answer: http_stream.Answer | None = None
         self._closed = False
 
     @classmethod
@@ -36,10 +36,10 @@ class Run:
         """Have a container start on `event`; returns once its answer begins.
 
         Raises:
-            ThrottledError: see `live_pool.take`.
+            ThrottledError: see `containers.take`.
             FunctionError: no container, died, timed out, or answered with an error.
         """
-        run = cls(await _thread(live_pool.in_scope_of, record, live_pool.take, record), request_id)
+        run = cls(await _thread(containers.in_scope_of, record, containers.take, record), request_id)
         try:
             run._answer = await run._start(json.dumps(event).encode())
             if run._answer.failed:
@@ -68,7 +68,7 @@ class Run:
             self.close(failed=False)
         except TimeoutError:
             raise self._timed_out() from None
-        except live_http.BrokenError:
+        except http_stream.BrokenError:
             raise await _thread(self._lease.autopsy) from None
         finally:
             self.close(failed=True)
@@ -91,25 +91,25 @@ class Run:
         log = self._lease.log()
         if failed:
             self._lease.discard()
-        live_pool.in_scope_of(self._lease.record, self._lease.report, self._request_id, seconds, log, failed)
+        containers.in_scope_of(self._lease.record, self._lease.report, self._request_id, seconds, log, failed)
 
-    async def _start(self, event: bytes) -> live_http.Answer:
+    async def _start(self, event: bytes) -> http_stream.Answer:
         headers = {"Content-Type": "application/json", "X-Amzn-RequestId": self._request_id}
         given_up = time.monotonic() + INIT_SECONDS
         while (address := await _thread(self._lease.address)) is not None:
             self._began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout_at(self.deadline):
-                    return await live_http.post(address, ROUTE, headers, event)
+                    return await http_stream.post(address, ROUTE, headers, event)
             except TimeoutError:
                 raise self._timed_out() from None
-            except live_http.BrokenError:
+            except http_stream.BrokenError:
                 if not self._lease.fresh or time.monotonic() > given_up:
                     break
                 await asyncio.sleep(_POLL)
         raise await _thread(self._lease.autopsy)
 
-    async def _refusal(self, answer: live_http.Answer) -> FunctionError:
+    async def _refusal(self, answer: http_stream.Answer) -> FunctionError:
         async with asyncio.timeout_at(self.deadline):
             body = b"".join([chunk async for chunk in answer.chunks()])
         try:

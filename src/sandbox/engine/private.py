@@ -8,8 +8,9 @@ after the checkout, so that `stop`, or the next `start`, finds and removes it.
 import os
 import shutil
 
-from sandbox import engine_daemon, network, processes
-from sandbox.engine_client import Engine, variables
+from sandbox import processes
+from sandbox.engine import dockerd, network
+from sandbox.engine.client import Engine, variables
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
@@ -35,10 +36,10 @@ def start(layout: Layout) -> Engine:
         SandboxError: packages cannot be fetched, or dockerd ends or is late; with its last lines.
     """
     stop(layout)
-    engine_daemon.install(layout)
+    dockerd.install(layout)
     gateway = network.ensure_bridge(layout.bridge, seed=int(layout.id, 16))
-    engine_daemon.configure(layout)
-    daemon = processes.spawn(layout, NAME, engine_daemon.command(layout), engine_daemon.environment(layout))
+    dockerd.configure(layout)
+    daemon = processes.spawn(layout, NAME, dockerd.command(layout), dockerd.environment(layout))
     engine = _engine(layout, gateway)
     processes.wait_until(lambda: not daemon.alive or _answers(engine), READY_SECONDS)
     if not daemon.alive or not _answers(engine):
@@ -57,11 +58,11 @@ def stop(layout: Layout) -> None:
     if process := processes.find(layout, NAME):
         processes.stop(process, grace)
     # One that was started but never written down, because we were killed just then.
-    processes.kill_all(engine_daemon.marker(layout))
+    processes.kill_all(dockerd.marker(layout))
     if layout.run.exists() or network.exists(layout.bridge):
         network.delete_bridge(layout.bridge)
         shutil.rmtree(layout.run, ignore_errors=True)
-        processes.wait_until(lambda: engine_daemon.remove_cgroups(layout), _CGROUP_SECONDS)
+        processes.wait_until(lambda: dockerd.remove_cgroups(layout), _CGROUP_SECONDS)
 
 
 def status(layout: Layout) -> str:
@@ -73,12 +74,12 @@ def status(layout: Layout) -> str:
 
 
 def _engine(layout: Layout, gateway: str) -> Engine:
-    plugins = engine_daemon.programs(layout) / "usr/libexec/docker/cli-plugins"
+    plugins = dockerd.programs(layout) / "usr/libexec/docker/cli-plugins"
     path = f"{layout.engine / 'bin'}:{os.environ.get('PATH', os.defpath)}"
     # Containers on the bridge have no internet; a build step gets it from the machine's own network.
     extra = {"PATH": path, "BUILD_NETWORK": "host"}
     return Engine(
-        variables=variables(layout, engine_daemon.socket(layout), [plugins]) | extra,
+        variables=variables(layout, dockerd.socket(layout), [plugins]) | extra,
         description="a private Docker engine, from signed packages",
         private=True,
         gateway=gateway,
