@@ -14,7 +14,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sandbox.emulator import cloud, configuration
-from sandbox.engine import choice
+from sandbox.engine.client import Engine
 from sandbox.layout import Layout
 
 FUNCTION = Path(__file__).parent / "cloud" / "function"
@@ -29,7 +29,7 @@ class Place:
     """A sandbox of this test's own, with the function's image pushed."""
 
     layout: Layout
-    engine: choice.Engine
+    engine: Engine
     cloud: cloud.Cloud
     image: str
 
@@ -37,8 +37,8 @@ class Place:
         return boto3.client(
             service,
             endpoint_url=self.cloud.endpoint,
-            region_name=cloud.REGION,
-            aws_access_key_id=cloud.ACCOUNT,
+            region_name=configuration.REGION,
+            aws_access_key_id=configuration.ACCOUNT,
             aws_secret_access_key="none",
         )
 
@@ -57,7 +57,7 @@ class Function:
     url: str
 
 
-def push(docker: choice.Engine, running: cloud.Cloud) -> str:
+def push(docker: Engine, running: cloud.Cloud) -> str:
     """Build the function's image and push it as anybody would; its name with digest."""
     name = f"{running.registry}/{REPOSITORY}"
     ecr = Place(Layout.of(FUNCTION), docker, running, "").aws("ecr")
@@ -75,7 +75,7 @@ def create(place: Place, name: str, **settings: Any) -> None:
     function = place.aws("lambda")
     function.create_function(
         FunctionName=name,
-        Role=f"arn:aws:iam::{cloud.ACCOUNT}:role/{role(place)}",
+        Role=f"arn:aws:iam::{configuration.ACCOUNT}:role/{role(place)}",
         PackageType="Image",
         Code={"ImageUri": place.image},
         Publish=True,

@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -141,11 +140,12 @@ def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
         "AUTH": "true",
         "MINISTACK_ACCOUNT_ID": ACCOUNTS[ENVIRONMENT],
     }
-    argv = [sys.executable, "-m", "sandbox.emulator.launcher", str(layout.home), *settings.binds]
+    argv = configuration.command(layout, settings)
     endpoint = f"http://{settings.registry}"
     try:
-        daemon = processes.spawn(layout, cloud.NAME, argv, environment)
-        assert processes.wait_until(lambda: cloud.status(layout)[0] == "up", 60), daemon.last_lines()
+        processes.spawn(layout, cloud.NAME, argv, environment)
+        up = processes.wait_until(lambda: cloud.status(layout)[0] == "up", 60)
+        assert up, processes.last_lines(layout, cloud.NAME)
         _point(mine.root, settings.registry, {**variables, **dict.fromkeys(_ENDPOINTS, endpoint)})
         mine.commit("preprod and prod are accounts that are guarded")
         made = Guarded(mine, endpoint)

@@ -1,104 +1,76 @@
-"""The images our Dockerfiles start from: pulled where a registry answers, else made here under that name."""
+"""The images that our Dockerfiles start from: pulled when a registry answers, else made here under that name."""
 
 import contextlib
 import os
 import re
-import shutil
-import string
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from sandbox import processes
-from sandbox.base_image import oci, python
-from sandbox.debian import packages
+from sandbox.base_image import dockerfile, python
 from sandbox.engine.client import Engine
 from sandbox.errors import BaseImageError, SandboxError
 from sandbox.layout import Layout
 
-MAKEABLE = "python:3.13-slim"
 REGISTRY_SECONDS = 6.0
 """How long a registry may take to say whether it has the image."""
 
 _PULL_SECONDS = 900
 _MADE_HERE = re.compile(r"(.*/)?python:3\.13(\.\d+)?-slim(-trixie)?")
-_FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<stage>\S+))?\s*", re.IGNORECASE)
-_ARG = re.compile(r"ARG\s+(?P<name>\w+)=[\"']?(?P<value>[^\"'\s]*)[\"']?\s*", re.IGNORECASE)
 
-Say = Callable[[str], None]
+Update = Callable[[str], None]
 
 
-def references(dockerfile: str) -> tuple[str, ...]:
-    """The images a Dockerfile's FROM lines name, in order and once each; not its stages, not ``scratch``.
-
-    ARG lines give their defaults (Dockerfile reference, "Understand how ARG and FROM interact"); a reference
-    that still holds a ``$`` has none.
-    """
-    defaults: dict[str, str] = {}
-    stages = {"scratch"}
-    found: dict[str, None] = {}
-    for line in dockerfile.replace("\\\n", " ").splitlines():
-        if argument := _ARG.fullmatch(line.strip()):
-            defaults.setdefault(argument["name"], argument["value"])
-        elif match := _FROM.fullmatch(line.strip()):
-            image = string.Template(match["image"]).safe_substitute(defaults)
-            if image.lower() not in stages:
-                found[image] = None
-            if match["stage"]:
-                stages.add(match["stage"].lower())
-    return tuple(found)
-
-
-def ensure_all(layout: Layout, engine: Engine, say: Say) -> None:
-    """Have every image that a function's Dockerfile starts from.
+def ensure_all(layout: Layout, engine: Engine, update: Update) -> None:
+    """Load every image that a function's Dockerfile starts from into the engine.
 
     Raises:
-        BaseImageError: one can be neither pulled nor made; names it and its Dockerfile.
+        BaseImageError: an image can be neither pulled nor made; names it and its Dockerfile.
     """
-    for dockerfile in sorted((layout.root / "src/lambdas").glob("*/Dockerfile")):
-        for reference in references(dockerfile.read_text()):
+    for file in sorted((layout.root / "src/lambdas").glob("*/Dockerfile")):
+        for reference in dockerfile.references(file.read_text()):
             try:
-                ensure(layout, engine, reference, say)
+                ensure(layout, engine, reference, update)
             except SandboxError as error:
-                place = dockerfile.relative_to(layout.root)
-                raise type(error)(f"{place}: {error.message}", error.hint) from error
+                raise type(error)(f"{file.relative_to(layout.root)}: {error.what}", error.why, error.hint) from error
 
 
-def ensure(layout: Layout, engine: Engine, reference: str, say: Say) -> None:
-    """Have the image in the engine: as it is, or pulled, or made from Debian packages.
+def ensure(layout: Layout, engine: Engine, reference: str, update: Update) -> None:
+    """Load the image into the engine, if it is not there: pull it, or make it from Debian packages.
 
     Raises:
-        SandboxError: none of the three is possible.
+        SandboxError: it can be neither pulled nor made.
     """
     if "$" in reference:
-        raise BaseImageError(f"base image {reference} is not known before the build", "give its ARG a default")
+        raise BaseImageError(f"base image {reference} is not known before the build", hint="give its ARG a default")
     if _present(engine, reference):
         return
     began = time.monotonic()
     try:
         _from_registry(engine, "manifest", "inspect", reference, timeout=REGISTRY_SECONDS)
-        say(f"base     pulling {reference}")
+        update(f"base     pulling {reference}")
         _from_registry(engine, "pull", "--quiet", reference, timeout=_PULL_SECONDS)
     except SandboxError as error:
         if not _MADE_HERE.fullmatch(reference):
             raise BaseImageError(
-                f"base image {reference} cannot be pulled and is not one the sandbox can make ({MAKEABLE})\n"
-                f"{error.message}",
-                f"use {MAKEABLE}, or log in to the registry, or `docker load` the image",
+                f"base image {reference} cannot be pulled, and the sandbox can make only {python.REFERENCE}",
+                f"{error.what}\n{error.why}",
+                f"use {python.REFERENCE}, or log in to the registry, or `docker load` the image",
             ) from error
-        say(f"base     no registry answers; making {reference} from Debian packages")
+        update(f"base     no registry answers; making {reference} from Debian packages")
         if not engine.private:
             _lend(layout, engine, reference)
-        engine.docker("load", "--input", str(make(layout, reference)), timeout=_PULL_SECONDS)
-    say(f"base     {reference} ready in {time.monotonic() - began:.1f} s")
+        engine.docker("load", "--input", str(python.archive(layout, reference)), timeout=_PULL_SECONDS)
+    update(f"base     {reference} ready in {time.monotonic() - began:.1f} s")
 
 
 def withdraw(layout: Layout) -> None:
-    """Take what was made here out of the user's own engine: other projects must not build on it unawares."""
+    """Remove the images made here from the user's own engine, so that no other project builds on them."""
     lent = _lent(layout)
     for line in lent.read_text().splitlines() if lent.exists() else ():
         host, reference = line.split()
-        with contextlib.suppress(SandboxError):  # it may be gone, or the engine may be
+        with contextlib.suppress(SandboxError):  # the image may be removed already, or the engine may be down
             processes.run(["docker", "image", "rm", reference], {**os.environ, "DOCKER_HOST": host})
     lent.unlink(missing_ok=True)
 
@@ -109,43 +81,12 @@ def _lend(layout: Layout, engine: Engine, reference: str) -> None:
 
 
 def _lent(layout: Layout) -> Path:
+    """The list of the images that were loaded into the user's own engine."""
     return layout.state / "lent-images"
 
 
-def make(layout: Layout, reference: str) -> Path:
-    """An archive for ``docker load`` with our image under that name; from the cache when it is there."""
-    debs = packages.fetch(layout, python.PACKAGES)
-    # The set of packages decides every byte of the image, so its folder names it.
-    name = f"{debs[0].parent.name}-{re.sub(r'[^a-z0-9.]+', '-', reference.lower())}.tar"
-    archive = layout.cache / "base" / name
-    with processes.locked(layout, "base"):
-        if not archive.exists():
-            work = layout.cache / "base" / "work"
-            shutil.rmtree(work, ignore_errors=True)
-            work.mkdir(parents=True)
-            python.make(debs, work / "root")
-            layer = oci.write_layer(work / "root", work / "layer.tar.gz")
-            fresh = work / name
-            oci.write_archive(layer, _configuration(), reference, fresh)
-            fresh.rename(archive)
-            shutil.rmtree(work)
-    return archive
-
-
-def _configuration() -> oci.Configuration:
-    return oci.Configuration(
-        architecture=packages.machine().architecture,
-        environment={
-            "PATH": "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "LANG": "C.UTF-8",
-        },
-        command=("python3",),
-        comment=f"{MAKEABLE} made from Debian packages by the sandbox",
-    )
-
-
 def _from_registry(engine: Engine, *arguments: str, timeout: float) -> None:
-    """Run a docker command with the user's own logins, which our private client configuration does not have."""
+    """Run a docker command with the user's own logins, which our client configuration does not have."""
     chosen = {name: value for name, value in engine.variables.items() if name != "DOCKER_CONFIG"}
     processes.run(["docker", *arguments], {**os.environ, **chosen}, timeout)
 

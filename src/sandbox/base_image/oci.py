@@ -1,4 +1,4 @@
-"""An image of one layer, written byte for byte the same from the same files.
+"""An image of one layer; the same files always give the same bytes.
 
 Sources: OCI image specification 1.1 (image-layout.md, manifest.md, config.md), and for engines without the
 containerd store the `docker save` format (Docker image specification 1.2, manifest.json).
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 EPOCH = 1_735_689_600
-"""2025-01-01, the age of every file in a layer; not 0, since zip archives know no year before 1980."""
+"""2025-01-01, the time of every file in a layer; not 0, because a zip archive has no year before 1980."""
 
 _CREATED = "2025-01-01T00:00:00Z"
 _CHUNK = 1 << 20
@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Layer:
-    """A gzipped tar: `digest` names its bytes, `diff_id` the uncompressed ones; `size` in bytes."""
+    """A gzipped tar: `digest` is that of its bytes, `diff_id` that of the uncompressed bytes; `size` in bytes."""
 
     file: Path
     digest: str
@@ -33,7 +33,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a container of the image starts with; `architecture` as in GOARCH."""
+    """The environment and the command of a container of the image; `architecture` as in GOARCH."""
 
     architecture: str
     environment: Mapping[str, str]
@@ -42,7 +42,7 @@ class Configuration:
 
 
 def write_layer(root: Path, target: Path) -> Layer:
-    """Pack the files below `root`: sorted, of one age, owned by numbers."""
+    """Pack the files below `root` into `target`: sorted, all with the same time, owners as numbers."""
     plain = hashlib.sha256()
     with target.open("wb") as output:
         packed = gzip.GzipFile(filename="", mode="wb", fileobj=output, mtime=0, compresslevel=6)
@@ -56,11 +56,11 @@ def write_layer(root: Path, target: Path) -> Layer:
     with target.open("rb") as written:
         while chunk := written.read(_CHUNK):
             digest.update(chunk)
-    return Layer(target, _named(digest), _named(plain), target.stat().st_size)
+    return Layer(target, _sha256(digest), _sha256(plain), target.stat().st_size)
 
 
 def write_archive(layer: Layer, configuration: Configuration, reference: str, target: Path) -> str:
-    """Write what `docker load` loads as `reference`; the manifest's digest, the same under any name."""
+    """Write an archive that `docker load` loads as `reference`; returns the manifest's digest."""
     config = _json(_config(layer, configuration))
     manifest = _json(
         {
@@ -77,10 +77,10 @@ def write_archive(layer: Layer, configuration: Configuration, reference: str, ta
         }
     )
     entry = _descriptor("application/vnd.oci.image.manifest.v1+json", manifest)
-    # containerd names an imported image after this annotation, which must be the full name.
-    named = {**entry, "annotations": {"io.containerd.image.name": full_name(reference)}}
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [named]}
-    saved = [{"Config": _blob(config), "RepoTags": [reference], "Layers": [_place(layer.digest)]}]
+    # containerd takes an imported image's name from this annotation, which must be the full name.
+    annotated = {**entry, "annotations": {"io.containerd.image.name": full_name(reference)}}
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [annotated]}
+    saved = [{"Config": _blob(config), "RepoTags": [reference], "Layers": [_blob_path(layer.digest)]}]
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         for name, content in (
             ("oci-layout", _json({"imageLayoutVersion": "1.0.0"})),
@@ -91,7 +91,7 @@ def write_archive(layer: Layer, configuration: Configuration, reference: str, ta
         ):
             tar.addfile(_member(name, len(content)), io.BytesIO(content))
         with layer.file.open("rb") as packed:
-            tar.addfile(_member(_place(layer.digest), layer.size), packed)
+            tar.addfile(_member(_blob_path(layer.digest), layer.size), packed)
     return str(entry["digest"])
 
 
@@ -134,18 +134,18 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 
 def _descriptor(media_type: str, content: bytes) -> dict[str, object]:
-    return {"mediaType": media_type, "digest": _named(hashlib.sha256(content)), "size": len(content)}
+    return {"mediaType": media_type, "digest": _sha256(hashlib.sha256(content)), "size": len(content)}
 
 
 def _blob(content: bytes) -> str:
-    return _place(_named(hashlib.sha256(content)))
+    return _blob_path(_sha256(hashlib.sha256(content)))
 
 
-def _place(digest: str) -> str:
+def _blob_path(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
 
 
-def _named(hashed: "hashlib._Hash") -> str:
+def _sha256(hashed: "hashlib._Hash") -> str:
     return f"sha256:{hashed.hexdigest()}"
 
 
@@ -154,7 +154,7 @@ def _json(value: object) -> bytes:
 
 
 class _Hashing(io.RawIOBase):
-    """Writes on to `target`, hashing what passes."""
+    """Passes bytes on to `target` and hashes them."""
 
     def __init__(self, target: gzip.GzipFile, hashed: "hashlib._Hash") -> None:
         self._target, self._hashed = target, hashed

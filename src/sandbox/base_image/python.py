@@ -1,6 +1,7 @@
-"""The files of `python:3.13-slim`, made from Debian packages where the real one cannot be pulled."""
+"""The image `python:3.13-slim`, made from Debian packages when the official image cannot be pulled."""
 
 import os
+import re
 import shutil
 import stat
 import zipfile
@@ -8,10 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox import processes
+from sandbox.base_image import oci
 from sandbox.debian import packages
 from sandbox.errors import SandboxError
+from sandbox.layout import Layout
 
-PACKAGES = packages.Wanted(
+REFERENCE = "python:3.13-slim"
+VERSION = "3.13"
+
+PACKAGES = packages.PackageSet(
     name="python",
     packages=(
         "base-files",
@@ -29,9 +35,7 @@ PACKAGES = packages.Wanted(
     dependencies=True,
     debian=True,
 )
-"""libstdc++6 because compiled wheels (numpy) want it, as they find it in the official image."""
-
-VERSION = "3.13"
+"""libstdc++6 because compiled wheels such as numpy's need it, and the official image has it."""
 
 _UNWANTED = (
     "usr/share/doc",
@@ -50,31 +54,67 @@ if __name__ == "__main__":
 """
 
 
-def make(debs: Sequence[Path], root: Path) -> None:
-    """Fill `root` with the packages' files and with what their maintainer scripts would have written.
+def archive(layout: Layout, reference: str) -> Path:
+    """An archive for ``docker load`` that has our image under the name `reference`; cached.
+
+    Raises:
+        SandboxError: the packages cannot be fetched or unpacked, or we are not root.
+    """
+    debs = packages.fetch(layout, PACKAGES)
+    # The set of packages decides every byte of the image, so the name of its folder is part of the archive's name.
+    name = f"{debs[0].parent.name}-{re.sub(r'[^a-z0-9.]+', '-', reference.lower())}.tar"
+    finished = layout.cache / "base" / name
+    with processes.locked(layout, "base"):
+        if not finished.exists():
+            work = layout.cache / "base" / "work"
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(parents=True)
+            make_root(debs, work / "root")
+            layer = oci.write_layer(work / "root", work / "layer.tar.gz")
+            oci.write_archive(layer, _configuration(), reference, work / name)
+            (work / name).rename(finished)
+            shutil.rmtree(work)
+    return finished
+
+
+def _configuration() -> oci.Configuration:
+    return oci.Configuration(
+        architecture=packages.machine().architecture,
+        environment={
+            "PATH": "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+        },
+        command=("python3",),
+        comment=f"{REFERENCE} made from Debian packages by the sandbox",
+    )
+
+
+def make_root(debs: Sequence[Path], root: Path) -> None:
+    """Fill `root` with the packages' files, and with the files that their maintainer scripts would write.
 
     Raises:
         SandboxError: not root, or a package cannot be unpacked.
     """
     if os.geteuid():
-        raise SandboxError("a base image can be made from packages by root only", "run as root")
-    # base-files first: it makes /bin, /lib and /sbin links into /usr, which the other packages then follow.
+        why = f"unpacking its packages needs root; you are user {os.geteuid()}"
+        raise SandboxError("the base image cannot be made", why, "run as root")
+    # base-files first: it makes /bin, /lib and /sbin links into /usr, and the other packages' files follow them.
     first = [deb for deb in debs if deb.name.startswith("base-files_")]
     packages.unpack(first, root)
     packages.unpack([deb for deb in debs if deb not in first], root)
-    for place in _UNWANTED:
-        shutil.rmtree(root / place, ignore_errors=True)
+    for folder in _UNWANTED:
+        shutil.rmtree(root / folder, ignore_errors=True)
     for file in ("passwd", "group"):
         shutil.copyfile(root / f"usr/share/base-passwd/{file}.master", root / f"etc/{file}")
     _trust(root)
     _python(root)
     processes.run(["chroot", str(root), "/sbin/ldconfig"])
-    # ldconfig's own notes: inode numbers and times, different at every run.
+    # ldconfig's cache has inode numbers and times, which differ at every run.
     shutil.rmtree(root / "var/cache/ldconfig", ignore_errors=True)
 
 
 def _trust(root: Path) -> None:
-    """What update-ca-certificates writes: all of Mozilla's authorities in one file."""
+    """Write the file that update-ca-certificates writes: all of Mozilla's authorities."""
     authorities = sorted((root / "usr/share/ca-certificates/mozilla").glob("*.crt"))
     bundle = root / "etc/ssl/certs/ca-certificates.crt"
     bundle.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +122,7 @@ def _trust(root: Path) -> None:
 
 
 def _python(root: Path) -> None:
-    """Make /usr/local a virtual environment: paths as in the official image, and pip may install there."""
+    """Make /usr/local a virtual environment: the paths are those of the official image, and pip may install there."""
     local = root / "usr/local"
     (local / "bin").mkdir(parents=True, exist_ok=True)
     (local / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {VERSION}\n")
@@ -97,5 +137,5 @@ def _python(root: Path) -> None:
         script = local / "bin" / name
         script.write_text(_PIP)
         script.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
-    # The wheel is now installed; keeping it would ship pip twice.
+    # The wheel is installed now; with its file too, the image would have pip twice.
     shutil.rmtree(root / "usr/share/python-wheels")

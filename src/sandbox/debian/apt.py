@@ -1,17 +1,19 @@
-"""What a private apt is told: pure text, made from what the machine's own apt says. Runs nothing."""
+"""The configuration of the private apt: text made from the output of the machine's own apt. Runs nothing."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.version import Version
+
 from sandbox.errors import SandboxError
 
 DEBIAN_RELEASE = "trixie"
-"""The Debian release everything is taken from: the first with buildx and Python 3.13."""
+"""The Debian release that packages come from: the first with buildx and Python 3.13."""
 
-RUNC_FROM_HOST_BELOW = (2, 38)
-"""The glibc below which that release's runc does not start, so that the host's own is taken."""
+OLDEST_GLIBC = Version("2.38")
+"""The oldest glibc with which that release's runc starts; an older machine takes the runc of its own release."""
 
 KEYRINGS = {
     "debian": "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -25,17 +27,17 @@ _HOST_OPTION = re.compile(r"^Acquire::(https?|ftp|Check-[\w-]+|ForceIPv[46]|Queu
 
 @dataclass(frozen=True)
 class Machine:
-    """A Debian or Ubuntu machine: `distribution` is ``debian`` or ``ubuntu``, `glibc` like (2, 36)."""
+    """A Debian or Ubuntu machine: `distribution` is ``debian`` or ``ubuntu``, `architecture` as dpkg names it."""
 
     distribution: str
     codename: str
     architecture: str
-    glibc: tuple[int, ...]
+    glibc: Version
 
 
 @dataclass(frozen=True)
 class Source:
-    """One signed archive and the suites wanted of it, as in sources.list(5)."""
+    """One signed archive and the suites to use, as in sources.list(5)."""
 
     uri: str
     suites: tuple[str, ...]
@@ -44,14 +46,14 @@ class Source:
 
     @property
     def lines(self) -> str:
-        """The one-line-style entries."""
+        """The entries in one-line style."""
         return "".join(
             f"deb [signed-by={self.keyring}] {self.uri} {suite} {self.components}\n" for suite in self.suites
         )
 
 
 def distribution(os_release: str) -> tuple[str, str]:
-    """(ID, codename) out of os-release(5), like (``debian``, ``trixie``); derivatives count as themselves."""
+    """(ID, codename) of os-release(5), such as (``debian``, ``trixie``); a derivative has an ID of its own."""
     fields = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', os_release, re.M))
     return fields.get("ID", "unknown"), fields.get("VERSION_CODENAME", "")
 
@@ -60,30 +62,31 @@ def sources(machine: Machine, listing: str) -> tuple[Source, ...]:
     """The archives to fetch from.
 
     Args:
-        machine: whose release decides the suites.
-        listing: what ``apt-get update --print-uris`` says: the machine's own archives or mirrors.
+        machine: its release decides the suites.
+        listing: the output of ``apt-get update --print-uris``: the machine's own archives or mirrors.
 
     Raises:
         SandboxError: the machine's apt names no archive of its own distribution.
     """
-    indexes = [(found["uri"], found["suite"]) for found in map(_INDEX.match, listing.splitlines()) if found]
-    found = _ubuntu(machine, indexes) if machine.distribution == "ubuntu" else _debian(machine, indexes)
-    if not found:
+    indexes = [(index["uri"], index["suite"]) for index in map(_INDEX.match, listing.splitlines()) if index]
+    archives = _ubuntu(machine, indexes) if machine.distribution == "ubuntu" else _debian(machine, indexes)
+    if not archives:
         raise SandboxError(
+            "packages cannot be fetched",
             f"this machine's apt sources name no {machine.distribution} archive ({machine.codename})",
-            "look at /etc/apt/sources.list and /etc/apt/sources.list.d",
+            "correct /etc/apt/sources.list and /etc/apt/sources.list.d",
         )
-    return found
+    return archives
 
 
 def _debian(machine: Machine, indexes: Sequence[tuple[str, str]]) -> tuple[Source, ...]:
     updated = {uri for uri, suite in indexes if suite.endswith("-updates")}
-    # Other archives (Docker's) use the codename as a suite too; only the distribution itself has "-updates".
+    # Other archives, such as Docker's, use the codename as a suite too; only the distribution's has "-updates".
     own = sorted(
         (uri for uri, suite in indexes if suite in {machine.codename, *_ROLLING}), key=lambda uri: uri not in updated
     )
     security = [uri for uri, suite in indexes if suite.endswith("-security")]
-    releases = (DEBIAN_RELEASE, machine.codename) if takes_host_runc(machine) else (DEBIAN_RELEASE,)
+    releases = (DEBIAN_RELEASE, machine.codename) if needs_own_runc(machine) else (DEBIAN_RELEASE,)
     secured = tuple(f"{name}-security" for name in releases)
     keyring = KEYRINGS["debian"]
     return (
@@ -100,30 +103,33 @@ def _ubuntu(machine: Machine, indexes: Sequence[tuple[str, str]]) -> tuple[Sourc
 
 
 def debian_elsewhere(debootstrap: str, keyrings: Path) -> tuple[Source, ...]:
-    """Debian's archive where the machine's own sources do not name it; security updates stand beside it.
+    """Debian's archive for a machine whose own sources do not name it; its security archive has a similar address.
 
     Args:
-        debootstrap: the text of debootstrap(8), which knows the archive's address.
-        keyrings: where debian-archive-keyring is unpacked.
+        debootstrap: the text of debootstrap(8), which has the archive's address.
+        keyrings: the folder that debian-archive-keyring is unpacked into.
+
+    Raises:
+        SandboxError: the text has no address.
     """
-    found = re.search(r'^DEF_MIRROR="(\S+)"$', debootstrap, re.M)
-    if not found:
-        raise SandboxError("this machine's debootstrap does not say where Debian's archive is")
+    mirror = re.search(r'^DEF_MIRROR="(\S+)"$', debootstrap, re.M)
+    if not mirror:
+        raise SandboxError("the address of Debian's archive is unknown", "debootstrap has no DEF_MIRROR")
     keyring = f"{keyrings}{KEYRINGS['debian']}"
     return (
-        Source(found[1], (DEBIAN_RELEASE,), "main", keyring),
-        Source(f"{found[1]}-security", (f"{DEBIAN_RELEASE}-security",), "main", keyring),
+        Source(mirror[1], (DEBIAN_RELEASE,), "main", keyring),
+        Source(f"{mirror[1]}-security", (f"{DEBIAN_RELEASE}-security",), "main", keyring),
     )
 
 
-def takes_host_runc(machine: Machine) -> bool:
+def needs_own_runc(machine: Machine) -> bool:
     """Whether runc must come from the machine's own release."""
-    return machine.distribution == "debian" and machine.glibc < RUNC_FROM_HOST_BELOW
+    return machine.distribution == "debian" and machine.glibc < OLDEST_GLIBC
 
 
 def preferences(machine: Machine) -> str:
-    """apt_preferences(5): the machine's own release is good for runc and for nothing else."""
-    if not takes_host_runc(machine):
+    """apt_preferences(5): only runc may come from the machine's own release."""
+    if not needs_own_runc(machine):
         return ""
     return "\n".join(
         f"Package: {packages}\nPin: release n={machine.codename}{part}\nPin-Priority: {priority}\n"
@@ -133,11 +139,11 @@ def preferences(machine: Machine) -> str:
 
 
 def configuration(folder: Path, host_options: Iterable[str]) -> str:
-    """apt.conf(5) of an apt that lives in `folder` and shares with the machine's only how to reach the net.
+    """apt.conf(5) of an apt that uses only `folder`, and of the machine's options only those for the network.
 
     Args:
         folder: has ``sources.list``, ``preferences``, ``state`` and ``cache``.
-        host_options: lines of ``apt-config dump``; proxies and date checks are carried over.
+        host_options: lines of ``apt-config dump``; proxies and date checks are copied.
     """
     nowhere = ("main", "parts", "sourceparts", "preferencesparts", "trusted", "trustedparts")
     own = (
@@ -147,7 +153,7 @@ def configuration(folder: Path, host_options: Iterable[str]) -> str:
         f'Dir::State "{folder}/state";',
         f'Dir::State::status "{folder}/state/status";',
         f'Dir::Cache "{folder}/cache";',
-        # Downloads go to a folder of ours, which apt's own unprivileged user could not write.
+        # apt's own unprivileged user could not write to our folder.
         'APT::Sandbox::User "root";',
         'APT::Update::Error-Mode "any";',
         'APT::Install-Recommends "false";',
@@ -155,5 +161,5 @@ def configuration(folder: Path, host_options: Iterable[str]) -> str:
         'Acquire::Languages "none";',
         'Acquire::Retries "3";',
     )
-    carried = (line for line in host_options if _HOST_OPTION.match(line))
-    return "\n".join((*carried, *own)) + "\n"
+    copied = (line for line in host_options if _HOST_OPTION.match(line))
+    return "\n".join((*copied, *own)) + "\n"

@@ -1,10 +1,11 @@
-"""What the emulator is started with: its address, its engine, its environment."""
+"""The emulator's configuration: its account, address, engine, command line and environment."""
 
 import contextlib
 import importlib.metadata
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,19 +16,19 @@ from sandbox.layout import Layout
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 PORT = 4566
-"""Where people look for an emulator of AWS; another one if it is taken."""
+"""The usual port of AWS emulators; when it is taken, the emulator gets another."""
 
 HEALTH = "/_ministack/health"
-WHOSE = "x-sandbox"
-"""The header of HEALTH's answer that says which checkout's emulator it is."""
+OWNER = "x-sandbox"
+"""The header of HEALTH's answer that names the emulator's checkout."""
 
 _FUNCTION_FLAGS = "--read-only --tmpfs /tmp"
-"""What Lambda gives a function: nothing to write to but /tmp."""
+"""As on Lambda, a function can write only to /tmp."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Two emulators with the same settings are interchangeable; with others, a new one is needed."""
+    """An emulator's settings. One that runs with the same settings can be used as it is."""
 
     port: int
     docker_host: str
@@ -36,42 +37,52 @@ class Settings:
 
     @classmethod
     def of(cls, engine: Engine, port: int) -> "Settings":
-        """For functions on that engine, and the emulator that is installed."""
+        """The settings for functions on that engine, with the installed version of the emulator."""
         version = importlib.metadata.version("ministack")
         return cls(port, engine.variables.get("DOCKER_HOST", ""), engine.gateway, version)
 
     @property
     def registry(self) -> str:
-        """Host and port, for everyone on this machine."""
+        """Host and port, for every program on this machine."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def binds(self) -> tuple[str, ...]:
-        """Where it listens: loopback and, for functions, the gateway of their network. Never the world."""
+        """The addresses to listen on: loopback, and for functions the gateway of their network. Never all."""
         return (self.registry, f"{self.gateway}:{self.port}") if self.gateway else (self.registry,)
 
 
 def remember(layout: Layout, settings: Settings) -> None:
-    """For the next start, which takes the same port, and for the stop."""
+    """Save the settings for the next start, which takes the same port, and for the stop."""
     layout.state.mkdir(parents=True, exist_ok=True)
     _file(layout).write_text(json.dumps(asdict(settings)))
 
 
 def remembered(layout: Layout) -> Settings | None:
-    """Those of the last start; None before the first."""
+    """The settings of the last start; None before the first."""
     try:
         return Settings(**json.loads(_file(layout).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
+def marker(layout: Layout) -> list[str]:
+    """The arguments that only this checkout's emulator has."""
+    return ["sandbox.emulator.launcher", str(layout.home)]
+
+
+def command(layout: Layout, settings: Settings) -> list[str]:
+    """The argv of the emulator's process."""
+    return [sys.executable, "-m", *marker(layout), *settings.binds]
+
+
 def environment(layout: Layout, engine: Engine, settings: Settings) -> dict[str, str]:
-    """All the emulator is told. Of the user's shell only these three: its AWS settings are not for it."""
-    kept = {name: os.environ[name] for name in ("HOME", "LANG", "PATH") if name in os.environ}
+    """The emulator's environment. It gets three variables of the user's shell, and none of its AWS settings."""
+    inherited = {name: os.environ[name] for name in ("HOME", "LANG", "PATH") if name in os.environ}
     return {
-        **kept,
+        **inherited,
         **engine.variables,
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": str(folder(layout)),
         "STATE_DIR": str(folder(layout) / "state"),
@@ -82,24 +93,24 @@ def environment(layout: Layout, engine: Engine, settings: Settings) -> dict[str,
         "MINISTACK_HOSTNAME": _name(layout),
         "LAMBDA_EXECUTOR": "docker",
         "LAMBDA_DOCKER_FLAGS": _FUNCTION_FLAGS,
-        # Listeners of services nobody here uses; they would be open to the network.
+        # Services that are not used here, whose listeners would be open to the network.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
     }
 
 
 def label(layout: Layout, settings: Settings) -> str:
-    """What the emulator puts on every container it makes."""
+    """The label of every container that the emulator makes."""
     return f"ministack.instance={_name(layout)}:{settings.port}"
 
 
 def folder(layout: Layout) -> Path:
-    """All it writes; gone when it stops."""
+    """The folder for all that the emulator writes; removed when it stops."""
     return layout.home / "cloud"
 
 
 def free_ports(gateway: str, preferred: int) -> Iterator[int]:
-    """The preferred port if it is free, then others; endless, as each may be taken before it is used."""
+    """The preferred port if it is free, then others without end: each may be taken before it is used."""
     hosts = [host for host in ("127.0.0.1", gateway) if host]
     if all(_free(host, preferred) for host in hosts):
         yield preferred

@@ -1,6 +1,8 @@
-"""Function URLs, live: the request becomes Lambda's event, the answer's prelude its status and headers.
+"""Function URLs that stream: a request becomes Lambda's event; status and headers come from the answer's prelude.
 
-https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html; who may call: …/urls-auth.html
+https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html and urls-auth.html
+
+Without this patch the emulator sends the first byte only when the function has ended.
 """
 
 import importlib
@@ -9,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from sandbox.emulator.containers import FunctionError, ThrottledError
-from sandbox.emulator.invocation import Run
-from sandbox.emulator.relay import relay, streaming
+from sandbox.emulator.invocation import Invocation
+from sandbox.emulator.relay import relay, streaming_response
 
 Answer = tuple[int, dict[str, Any], Any]
 Handler = Callable[..., Awaitable[Answer]]
@@ -21,39 +23,39 @@ _PUBLIC = (
     ("lambda:InvokeFunctionUrl", {"lambda:functionurlauthtype": "NONE"}),
     ("lambda:InvokeFunction", {"lambda:invokedviafunctionurl": "true"}),
 )
-"""What a URL without authorization needs since October 2025: both actions, each in its own context."""
+"""The two permissions that a URL without authorization needs since October 2025, each with its condition."""
 _FORBIDDEN = (
     "Forbidden. For troubleshooting Function URL authorization issues, "
     "see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 )
 
 
-def live(svc: Any, upstream: Handler) -> Handler:
-    """The emulator's `handle_function_url_request`, streaming for image functions whose URL streams."""
+def streaming(svc: Any, upstream: Handler) -> Handler:
+    """Wrap `handle_function_url_request`: image functions whose URL has RESPONSE_STREAM stream."""
 
-    async def handle(url_id: str, *request: Any, **known: Any) -> Answer:
+    async def handle(url_id: str, *request: Any, **options: Any) -> Answer:
         method, _, headers, _, query = request
-        known["resolved"] = found = known.get("resolved") or svc.resolve_function_url(url_id)
-        record = _streaming_function(svc, found)
-        account, region, name, qualifier, config = found or ("", "", "", None, dict[str, Any]())
+        options["resolved"] = url = options.get("resolved") or svc.resolve_function_url(url_id)
+        record = _streaming_function(svc, url)
+        account, region, name, qualifier, config = url or ("", "", "", None, dict[str, Any]())
         open_to_all = config.get("AuthType") == "NONE"
         preflight = method == "OPTIONS" and config.get("Cors")
         if record is None or preflight or not (open_to_all or svc._function_url_is_signed(headers, query)):
-            return await upstream(url_id, *request, **known)
+            return await upstream(url_id, *request, **options)
         if open_to_all and not _public(svc, account, region, name, qualifier):
             return _error(403, {"Message": _FORBIDDEN})
-        source = {"source_ip": known.get("source_ip") or "127.0.0.1", "anonymous": open_to_all}
+        source = {"source_ip": options.get("source_ip") or "127.0.0.1", "anonymous": open_to_all}
         event = svc._build_function_url_event(url_id, account, region, *request, **source)
         return await _answer(svc, record, event, svc._function_url_cors_headers(config, headers))
 
     return handle
 
 
-def _streaming_function(svc: Any, found: Any) -> dict[str, Any] | None:
-    """The version the URL's alias points to at this moment, if it is an image and the URL streams."""
-    if found is None or found[4].get("InvokeMode") != "RESPONSE_STREAM":
+def _streaming_function(svc: Any, url: Any) -> dict[str, Any] | None:
+    """The version that the URL's alias names at this moment, if it is an image and the URL streams."""
+    if url is None or url[4].get("InvokeMode") != "RESPONSE_STREAM":
         return None
-    account, region, name, qualifier, _ = found
+    account, region, name, qualifier, _ = url
     reference = f"{name}:{qualifier}" if qualifier else name
     record, config, _ = svc._get_func_record_for_ref_in_scope(reference, account_id=account, region=region)
     if config is None or config.get("PackageType") != "Image":
@@ -62,34 +64,34 @@ def _streaming_function(svc: Any, found: Any) -> dict[str, Any] | None:
 
 
 def _public(svc: Any, account: str, region: str, name: str, qualifier: str | None) -> bool:
-    """Whether the resource policy of the URL's function or alias lets everybody in."""
+    """Whether the resource policy allows every caller to invoke the function or alias by its URL."""
     iam = importlib.import_module("ministack.core.iam_evaluator")
     record, _, _ = svc._get_func_record_for_ref_in_scope(name, account_id=account, region=region)
     arn = ":".join(filter(None, (f"arn:aws:lambda:{region}:{account}:function:{name}", qualifier)))
 
     def allowed(action: str, context: dict[str, str]) -> bool:
-        who = ("anonymous", "Anonymous", "anonymous")
-        request = iam.EvalContext(*who, action, arn, region, service_context=context)
+        caller = ("anonymous", "Anonymous", "anonymous")
+        request = iam.EvalContext(*caller, action, arn, region, service_context=context)
         return bool(iam.evaluate_resource_policy(record["policy"], request).decision == "Allow")
 
     return all(allowed(action, context) for action, context in _PUBLIC)
 
 
 async def _answer(svc: Any, record: dict[str, Any], event: Any, cors: dict[str, str]) -> Answer:
-    run, request_id = None, event["requestContext"]["requestId"]
+    invocation, request_id = None, event["requestContext"]["requestId"]
     try:
-        run = await Run.begin(record, event, request_id)
-        chunks = run.chunks()
+        invocation = await Invocation.begin(record, event, request_id)
+        chunks = invocation.chunks()
         head = await _until_prelude(svc, chunks)
     except ThrottledError as error:
         return _error(429, {"Reason": error.reason, "Type": "User", "message": "Rate Exceeded."})
     except FunctionError as error:
         status = 504 if error.kind == "Sandbox.Timedout" else 502
-        told = {"Message": "Internal Server Error", "errorType": error.kind, "errorMessage": error.message}
-        return _error(status, told)
+        document = {"Message": "Internal Server Error", "errorType": error.kind, "errorMessage": error.message}
+        return _error(status, document)
     except BaseException:
-        if run is not None:
-            run.close(failed=True)
+        if invocation is not None:
+            invocation.close(failed=True)
         raise
     status, headers, first = svc._function_url_stream_response({"body": head}, cors)
     prelude, _ = svc._split_stream_prelude(head)
@@ -97,12 +99,13 @@ async def _answer(svc: Any, record: dict[str, Any], event: Any, cors: dict[str, 
     if prelude and prelude.get("cookies"):
         headers["Set-Cookie"] = list(prelude["cookies"])
     headers["x-amzn-RequestId"] = request_id
-    # A body that ends early must look so to the client: no last chunk after a failure.
-    return status, headers, streaming(relay(run, first, chunks, bytes, lambda error: None if error else b""))
+    # After a failure there is no last chunk, so that the client notices that the body is incomplete.
+    body = relay(invocation, first, chunks, bytes, lambda error: None if error else b"")
+    return status, headers, streaming_response(body)
 
 
 async def _until_prelude(svc: Any, chunks: AsyncIterator[bytes]) -> bytes:
-    """The start of the answer, up to and with the end of its prelude if it has one."""
+    """The start of the answer, including the whole prelude if there is one."""
     head = b""
     async for chunk in chunks:
         head += chunk
@@ -111,8 +114,8 @@ async def _until_prelude(svc: Any, chunks: AsyncIterator[bytes]) -> bytes:
     return head
 
 
-def _error(status: int, told: dict[str, str]) -> Answer:
+def _error(status: int, document: dict[str, str]) -> Answer:
     headers = {"Content-Type": "application/json"}
     if status == 403:
         headers["x-amzn-ErrorType"] = "AccessDeniedException"
-    return status, headers, json.dumps(told).encode()
+    return status, headers, json.dumps(document).encode()

@@ -1,4 +1,4 @@
-"""One POST over HTTP/1.1 whose answer is read as it comes, and can be cut off from elsewhere."""
+"""One POST over HTTP/1.1 whose answer is read while it arrives; another task may cut it off."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -9,18 +9,18 @@ _READ = 65536
 
 
 class BrokenError(Exception):
-    """The connection ended before the answer did: refused, reset, or closed half-way."""
+    """The connection was refused or reset, or it closed before the answer was complete."""
 
 
 class Answer:
-    """An answer whose status line has arrived and whose body is still coming."""
+    """An answer whose status line has arrived and whose body is still arriving."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self._http = h11.Connection(h11.CLIENT)
         self.status = 0
         self.failed = False
-        """The invoke route says that the function failed: another status, or X-Amz-Function-Error on a 200."""
+        """Whether the function failed: the status is not 200, or there is an X-Amz-Function-Error."""
 
     async def begin(self, target: str, headers: Mapping[str, str], body: bytes) -> None:
         """Send the request and read the head of the answer. Raises BrokenError."""
@@ -29,18 +29,18 @@ class Answer:
         for event in (request, h11.Data(data=body), h11.EndOfMessage()):
             self._writer.write(self._http.send(event) or b"")
         while not isinstance(head := await self._next(), h11.Response):
-            pass  # 100 Continue and its kind
+            pass  # an interim response, such as 100 Continue
         self.status = head.status_code
         self.failed = self.status != 200 or any(name == b"x-amz-function-error" for name, _ in head.headers)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body's bytes, as they come. Raises BrokenError when it ends before its end."""
+        """The body's bytes, while they arrive. Raises BrokenError when the connection ends before the body."""
         while not isinstance(event := await self._next(), h11.EndOfMessage):
             if isinstance(event, h11.Data):
                 yield bytes(event.data)
 
     def close(self) -> None:
-        """Cut the connection; whoever reads from it gets BrokenError."""
+        """Close the connection; a task that reads from it gets BrokenError."""
         self._writer.close()
         self._reader.feed_eof()
 
@@ -56,7 +56,7 @@ class Answer:
 
 
 async def post(address: tuple[str, int], target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    """POST to `target` at `address`; returns when the head of the answer is there. Raises BrokenError."""
+    """POST to `target` at `address`; returns when the head of the answer has arrived. Raises BrokenError."""
     try:
         answer = Answer(*await asyncio.open_connection(*address))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""One invocation of a function whose answer is read while it is being written."""
+"""One invocation of a function; its answer is read while the function writes it."""
 
 import asyncio
 import importlib
@@ -11,17 +11,17 @@ from sandbox.emulator import containers, http_stream
 from sandbox.emulator.containers import FunctionError
 
 ROUTE = "/2015-03-31/functions/function/invocations"
-"""Where an image takes invocations, as with AWS's Runtime Interface Emulator."""
+"""The path that an image is invoked at, as by AWS's Runtime Interface Emulator."""
 
 INIT_SECONDS = 30.0
-"""How long a new container may take to listen. Lambda gives 10 s; this machine may be busy with a build."""
+"""How long a new container may take to listen. Lambda allows 10 s; this machine may be busy with a build."""
 
 _POLL = 0.02
 _background: set[asyncio.Task[None]] = set()
 
 
-class Run:
-    """An invocation under way. The function's Timeout bounds it from its first to its last byte."""
+class Invocation:
+    """An invocation in progress. The function's Timeout bounds it from its first to its last byte."""
 
     def __init__(self, lease: containers.Lease, request_id: str) -> None:
         self._request_id = request_id
@@ -32,32 +32,33 @@ class Run:
         self._closed = False
 
     @classmethod
-    async def begin(cls, record: dict[str, Any], event: Any, request_id: str) -> "Run":
-        """Have a container start on `event`; returns once its answer begins.
+    async def begin(cls, record: dict[str, Any], event: Any, request_id: str) -> "Invocation":
+        """Start the function on `event`; returns when its answer begins.
 
         Raises:
             ThrottledError: see `containers.take`.
-            FunctionError: no container, died, timed out, or answered with an error.
+            FunctionError: there is no container, or it exited, timed out, or answered with an error.
         """
-        run = cls(await _thread(containers.in_scope_of, record, containers.take, record), request_id)
+        lease = await _thread(containers.in_scope_of, record, containers.take, record)
+        invocation = cls(lease, request_id)
         try:
-            run._answer = await run._start(json.dumps(event).encode())
-            if run._answer.failed:
-                raise await run._refusal(run._answer)
+            invocation._answer = await invocation._start(json.dumps(event).encode())
+            if invocation._answer.failed:
+                raise await invocation._error(invocation._answer)
         except BaseException:
-            run.close(failed=True)
+            invocation.close(failed=True)
             raise
-        return run
+        return invocation
 
     @property
     def deadline(self) -> float:
-        """When the function must be done, on the event loop's clock."""
+        """The time at which the function must have finished, on the event loop's clock, in seconds."""
         return self._began + self._timeout
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The answer's bytes as they come; raises FunctionError if it does not end as it should."""
+        """The answer's bytes while they arrive. Raises FunctionError when it breaks or takes too long."""
         if self._answer is None:
-            raise RuntimeError("only a run that has begun has an answer")
+            raise RuntimeError("an invocation has an answer only after `begin`")
         source = self._answer.chunks()
         try:
             while True:
@@ -69,12 +70,12 @@ class Run:
         except TimeoutError:
             raise self._timed_out() from None
         except http_stream.BrokenError:
-            raise await _thread(self._lease.autopsy) from None
+            raise await _thread(self._lease.failure) from None
         finally:
             self.close(failed=True)
 
     def close(self, failed: bool) -> None:
-        """Let go of the container: to the pool, or away with it. Only the first call counts."""
+        """Return the container to the pool; remove it after a failure. Only the first call has an effect."""
         if self._closed:
             return
         self._closed = True
@@ -83,11 +84,11 @@ class Run:
         if not failed:
             self._lease.give_back()
         seconds = asyncio.get_running_loop().time() - self._began
-        task = asyncio.create_task(_thread(self._settle, seconds, failed))
+        task = asyncio.create_task(_thread(self._report, seconds, failed))
         _background.add(task)
         task.add_done_callback(_background.discard)
 
-    def _settle(self, seconds: float, failed: bool) -> None:
+    def _report(self, seconds: float, failed: bool) -> None:
         log = self._lease.log()
         if failed:
             self._lease.discard()
@@ -95,7 +96,7 @@ class Run:
 
     async def _start(self, event: bytes) -> http_stream.Answer:
         headers = {"Content-Type": "application/json", "X-Amzn-RequestId": self._request_id}
-        given_up = time.monotonic() + INIT_SECONDS
+        give_up = time.monotonic() + INIT_SECONDS
         while (address := await _thread(self._lease.address)) is not None:
             self._began = asyncio.get_running_loop().time()
             try:
@@ -104,17 +105,17 @@ class Run:
             except TimeoutError:
                 raise self._timed_out() from None
             except http_stream.BrokenError:
-                if not self._lease.fresh or time.monotonic() > given_up:
+                if not self._lease.fresh or time.monotonic() > give_up:
                     break
                 await asyncio.sleep(_POLL)
-        raise await _thread(self._lease.autopsy)
+        raise await _thread(self._lease.failure)
 
-    async def _refusal(self, answer: http_stream.Answer) -> FunctionError:
+    async def _error(self, answer: http_stream.Answer) -> FunctionError:
         async with asyncio.timeout_at(self.deadline):
             body = b"".join([chunk async for chunk in answer.chunks()])
         try:
-            told = json.loads(body)
-            return FunctionError(told["errorType"], told["errorMessage"])
+            document = json.loads(body)
+            return FunctionError(document["errorType"], document["errorMessage"])
         except (ValueError, KeyError, TypeError):
             text = body[:500].decode(errors="replace")
             return FunctionError("Runtime.Unknown", f"The invoke route answered {answer.status}: {text}")
@@ -124,5 +125,5 @@ class Run:
 
 
 async def _thread(call: Any, *args: Any) -> Any:
-    """In a thread of its own: the work may call back into the emulator, so no pool of threads will do."""
+    """Call in a thread of its own: a pool could run out of threads when the call asks the emulator again."""
     return await importlib.import_module("ministack.core.concurrency").run_reentrant(call, *args)

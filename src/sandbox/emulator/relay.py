@@ -1,4 +1,4 @@
-"""Passing a run's bytes on to whoever asked for them, for as long as they listen."""
+"""Pass an invocation's bytes on to the client for as long as the client is connected."""
 
 import asyncio
 import contextlib
@@ -7,29 +7,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from sandbox.emulator.containers import FunctionError
-from sandbox.emulator.invocation import Run
+from sandbox.emulator.invocation import Invocation
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Runner = Callable[[Send, Receive], Awaitable[None]]
 
 
-def streaming(runner: Runner) -> Any:
-    """The emulator's marker for a body that `runner` writes."""
+def streaming_response(runner: Runner) -> Any:
+    """The emulator's value for a body that `runner` writes."""
     return importlib.import_module("ministack.core.responses").StreamingResponse(runner)
 
 
 def relay(
-    run: Run,
+    invocation: Invocation,
     first: bytes,
     chunks: AsyncIterator[bytes],
     frame: Callable[[bytes], bytes],
     last: Callable[[FunctionError | None], bytes | None],
 ) -> Runner:
-    """Write `first` and `chunks`, each in its `frame`, then what `last` says of how the run ended.
+    """A writer of an answer's body: `first` and `chunks`, each put into a frame by `frame`, then the end.
 
-    `last` returns None to leave the body without an end, as AWS does when a stream breaks. When the client
-    goes away the run is closed at once.
+    `last` makes the end from the error of the invocation, if it failed. It returns None to leave the body without an
+    end, as AWS does when a stream breaks. When the client disconnects, the invocation is closed at once.
     """
 
     async def write(send: Send, receive: Receive) -> None:
@@ -37,9 +37,9 @@ def relay(
             error = None
             try:
                 if first:
-                    await _send(send, frame(first), run.deadline)
+                    await _send(send, frame(first), invocation.deadline)
                 async for chunk in chunks:
-                    await _send(send, frame(chunk), run.deadline)
+                    await _send(send, frame(chunk), invocation.deadline)
             except FunctionError as failure:
                 error = failure
             if (end := last(error)) is not None:
@@ -48,13 +48,13 @@ def relay(
         try:
             await _until_gone(receive, asyncio.create_task(pass_on()))
         finally:
-            run.close(failed=True)
+            invocation.close(failed=True)
 
     return write
 
 
 async def _send(send: Send, body: bytes, deadline: float) -> None:
-    """A client that reads nothing does not keep the function longer than its Timeout."""
+    """Send; a client that reads nothing cannot hold the function longer than its Timeout."""
     try:
         async with asyncio.timeout_at(deadline):
             await send({"type": "http.response.body", "body": body, "more_body": True})

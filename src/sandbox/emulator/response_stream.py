@@ -1,24 +1,29 @@
-"""InvokeWithResponseStream, live: the function's bytes in event stream frames as they come.
+"""InvokeWithResponseStream that streams: the function's bytes in event stream frames, while they arrive.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
+
+Without this patch the emulator sends the first byte only when the function has ended. The encoding of the frames
+(application/vnd.amazon.eventstream: lengths, CRCs) is the emulator's.
 """
 
+import importlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sandbox.emulator import eventstream
 from sandbox.emulator.containers import FunctionError, ThrottledError
-from sandbox.emulator.invocation import Run
-from sandbox.emulator.relay import relay, streaming
+from sandbox.emulator.invocation import Invocation
+from sandbox.emulator.relay import relay, streaming_response
 
 Answer = tuple[int, dict[str, Any], Any]
 Handler = Callable[..., Awaitable[Answer]]
 
+_CONTENT_TYPE = "application/vnd.amazon.eventstream"
 
-def live(svc: Any, upstream: Handler) -> Handler:
-    """The emulator's `_invoke_with_response_stream`, streaming for image functions."""
+
+def streaming(svc: Any, upstream: Handler) -> Handler:
+    """Wrap `_invoke_with_response_stream`: image functions stream."""
 
     async def invoke(
         name: str, event: Any, headers: dict[str, str], path_qualifier: str | None = None, query: Any = None
@@ -35,20 +40,37 @@ def live(svc: Any, upstream: Handler) -> Handler:
 
 async def _answer(record: dict[str, Any], event: Any) -> Answer:
     version = record["config"]["Version"]
-    headers = {"Content-Type": eventstream.CONTENT_TYPE, "X-Amz-Executed-Version": version}
+    headers = {"Content-Type": _CONTENT_TYPE, "X-Amz-Executed-Version": version}
     try:
-        run = await Run.begin(record, event, str(uuid.uuid4()))
+        invocation = await Invocation.begin(record, event, str(uuid.uuid4()))
     except ThrottledError as error:
-        told = {"Reason": error.reason, "Type": "User", "message": "Rate Exceeded."}
-        refusal = {"Content-Type": "application/json", "x-amzn-ErrorType": "TooManyRequestsException"}
-        return 429, refusal, json.dumps(told).encode()
+        document = {"Reason": error.reason, "Type": "User", "message": "Rate Exceeded."}
+        error_headers = {"Content-Type": "application/json", "x-amzn-ErrorType": "TooManyRequestsException"}
+        return 429, error_headers, json.dumps(document).encode()
     except FunctionError as error:
         return 200, headers, _complete(error)
-    return 200, headers, streaming(relay(run, b"", run.chunks(), eventstream.payload_chunk, _complete))
+    return 200, headers, streaming_response(relay(invocation, b"", invocation.chunks(), payload_chunk, _complete))
 
 
 def _complete(error: FunctionError | None) -> bytes:
     if error is None:
-        return eventstream.invoke_complete()
+        return invoke_complete()
     details = json.dumps({"errorType": error.kind, "errorMessage": error.message})
-    return eventstream.invoke_complete((error.kind, details))
+    return invoke_complete((error.kind, details))
+
+
+def payload_chunk(data: bytes) -> bytes:
+    """The frame of bytes of the function's answer."""
+    return _frame("PayloadChunk", "application/octet-stream", data)
+
+
+def invoke_complete(error: tuple[str, str] | None = None) -> bytes:
+    """The last frame; after a failure it holds `error`, the ErrorCode and the ErrorDetails."""
+    members = {"ErrorCode": error[0], "ErrorDetails": error[1]} if error else {}
+    return _frame("InvokeComplete", "application/json", json.dumps(members).encode())
+
+
+def _frame(kind: str, content_type: str, payload: bytes) -> bytes:
+    headers = {":message-type": "event", ":event-type": kind, ":content-type": content_type}
+    svc = importlib.import_module("ministack.services.lambda_svc")
+    return bytes(svc._es_encode_message(headers, payload))

@@ -1,4 +1,4 @@
-"""How every tool finds the engine: the value `Engine`, and the client configuration behind its variables."""
+"""The value `Engine`, and the client configuration that its variables point to."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from sandbox import processes
 from sandbox.layout import Layout
 
 NEUTRAL = {"DOCKER_CONTEXT": "", "DOCKER_TLS_VERIFY": "", "BUILDX_BUILDER": ""}
-"""What in a user's shell would lead a tool to another engine; empty is unset to docker and buildx."""
+"""Variables of a user's shell that would lead a tool to another engine; docker and buildx take empty for unset."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Engine:
     """A Docker engine that answers.
 
     Attributes:
-        variables: the environment that makes any tool talk to it.
+        variables: the environment variables that lead any tool to it.
         description: for people, one line.
         private: made by the sandbox, and ended by it.
-        gateway: this machine's address on the containers' default network; "" when it cannot be listened on.
+        gateway: this machine's address on the containers' default network; "" when nothing can listen on it.
     """
 
     variables: Mapping[str, str]
@@ -30,22 +30,19 @@ class Engine:
     private: bool
     gateway: str
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Our environment with the variables on top, for a process of our own."""
-        return {**os.environ, **self.variables}
-
     def docker(self, *arguments: str, timeout: float = 60) -> str:
         """The output of a docker command on this engine.
+
+        Not by a library: python-on-whales has neither a timeout nor an environment for its commands.
 
         Raises:
             SandboxError: it failed or took longer than `timeout` seconds.
         """
-        return processes.run(["docker", *arguments], self.environment, timeout)
+        return processes.run(["docker", *arguments], {**os.environ, **self.variables}, timeout)
 
 
 def variables(layout: Layout, host: str, plugin_folders: Iterable[Path]) -> dict[str, str]:
-    """The environment of a client of the engine at `host`; writes the client's configuration.
+    """The environment variables of a client of the engine at `host`; writes the client's configuration.
 
     The configuration is our own: the user's would bring its credential helpers, builders and contexts.
     """
@@ -63,7 +60,7 @@ def variables(layout: Layout, host: str, plugin_folders: Iterable[Path]) -> dict
 
 
 def certificates(environment: Mapping[str, str]) -> str:
-    """The file of certificate authorities this machine trusts; "" when there is none."""
+    """The file with the certificate authorities that this machine trusts; "" when there is none."""
     default = ssl.get_default_verify_paths()
     debian = "/etc/ssl/certs/ca-certificates.crt"
     places = (environment.get("SSL_CERT_FILE"), default.cafile, debian)

@@ -1,4 +1,4 @@
-"""The private engine's programs and how dockerd is started: files, configuration, command, environment."""
+"""The private engine's dockerd: its programs, configuration, command line and environment."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ _BESIDE = {
     "debian": ("docker-cli",),
     "ubuntu": ("libgmp10", "libjansson4", "libmnl0", "libnftables1", "libnftnl11", "libxtables12"),
 }
-"""Debian has the client in a package of its own; Ubuntu's dockerd wants a library a small system does not have."""
+"""Debian has the client in a package of its own; Ubuntu's dockerd needs libraries that a small system lacks."""
 
 _ENTER = """
 set -e
@@ -32,25 +32,27 @@ mount -n --move "$top" /run
 mount -n --bind "$top.ports" /proc/sys/net/ipv4/ip_local_port_range
 exec "$@"
 """
-"""Gives the namespace a /run of its own: containerd puts its shims' sockets into /run/containerd, whatever it
-is told. Our own socket stays visible outside, since its folder is the machine's, like all the others.
--n, or mount(8) keeps notes in the machine's /run/mount. And a range of ports of its own: dockerd publishes on the
-first of the machine's range that it has not given away itself, and gives up after ten that another engine has
-(libnetwork/portallocator in moby/moby)."""
+"""The script that prepares the namespace, then executes dockerd.
+
+A /run of its own: containerd always puts its shims' sockets into /run/containerd. Our own socket stays visible
+outside, because its folder is bind-mounted from the machine, like all the others.
+-n: without it, mount(8) writes to the machine's /run/mount.
+A range of ports of its own: dockerd publishes on the first port of the machine's range that it has not given away
+itself, and gives up after ten ports that another engine has (libnetwork/portallocator in moby/moby)."""
 _PORTS, _SHARE = (33_000, 60_000), 500
-"""Of the machine's usual range, and of that for one engine."""
+"""The ports of the machine's usual range, and how many of them one engine gets."""
 
 
 def install(layout: Layout) -> None:
-    """Unpack the programs once; whole or not at all."""
+    """Unpack the programs once, completely or not at all. Raises SandboxError when they cannot be fetched."""
     folder = programs(layout)
     if not folder.exists():
         fresh = folder.with_suffix(".part")
         shutil.rmtree(fresh, ignore_errors=True)
-        wanted = packages.Wanted("engine", (*_PACKAGES, *_BESIDE[packages.system()]))
+        wanted = packages.PackageSet("engine", (*_PACKAGES, *_BESIDE[packages.system()]))
         packages.unpack(packages.fetch(layout, wanted), fresh)
         fresh.rename(folder)
-    # Only the client goes on everyone's PATH, not the daemons beside it.
+    # Only the client goes on the PATH of every tool, not the daemons beside it.
     client = layout.engine / "bin" / "docker"
     client.parent.mkdir(parents=True, exist_ok=True)
     client.unlink(missing_ok=True)
@@ -58,7 +60,7 @@ def install(layout: Layout) -> None:
 
 
 def configure(layout: Layout) -> None:
-    """Write dockerd's configuration and remove what a killed dockerd trips over."""
+    """Write dockerd's configuration, and remove files of a killed dockerd that would stop a new one."""
     for stale in (layout.run, layout.engine / "data/network"):
         shutil.rmtree(stale, ignore_errors=True)
     for folder in (layout.run, layout.engine / "top"):
@@ -74,7 +76,7 @@ def configure(layout: Layout) -> None:
         # Never "none": dockerd would then delete another engine's docker0.
         "bridge": layout.bridge,
         "ip": "127.0.0.1",
-        # Firewall and forwarding are the machine's; published ports go through the proxy.
+        # The machine's firewall and forwarding stay as they are; published ports go through the proxy.
         "iptables": False,
         "ip6tables": False,
         "ip-forward": False,
@@ -82,21 +84,21 @@ def configure(layout: Layout) -> None:
         "userland-proxy-path": _program(layout, "docker-proxy"),
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
         "cgroup-parent": f"/{layout.bridge}",
-        # What is left in the log is what an error message may quote.
+        # An error message quotes the end of the log.
         "log-level": "warn",
     }
     Path(marker(layout)[1]).write_text(json.dumps(settings, indent=2))
 
 
 def ports(layout: Layout) -> str:
-    """The range this engine publishes on, as the kernel writes one: checkouts side by side rarely share theirs."""
+    """This engine's range of ports, in the form of ip_local_port_range; two checkouts rarely share a range."""
     first, last = _PORTS
     begin = first + int(layout.id, 16) % ((last - first) // _SHARE) * _SHARE
     return f"{begin}\t{begin + _SHARE - 1}\n"
 
 
 def command(layout: Layout) -> list[str]:
-    """The argv of dockerd below an init, in namespaces of their own that the kernel ends with any of the three."""
+    """The argv: unshare, an init, dockerd. When any of the three dies, the kernel ends the whole namespace."""
     separate = ["--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc"]
     own_run = ["sh", "-c", _ENTER, "sh", str(layout.engine / "top")]
     init = [_program(layout, "tini-static"), "--"]
@@ -105,7 +107,7 @@ def command(layout: Layout) -> list[str]:
 
 
 def environment(layout: Layout) -> dict[str, str]:
-    """Ours (proxies, certificates), without what is meant for docker's client; its own programs first."""
+    """Our environment (proxies, certificates) without the variables of docker's client; its own programs come first."""
     path = f"{_path(layout)}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))}
     libraries = [str(folder) for folder in programs(layout).glob("usr/lib/*-linux-gnu*")]
@@ -113,9 +115,9 @@ def environment(layout: Layout) -> dict[str, str]:
 
 
 def remove_cgroups(layout: Layout) -> bool:
-    """Remove the empty cgroups dockerd leaves: one tree (version 2), or one per controller (version 1).
+    """Remove the empty cgroups that dockerd leaves: one tree (version 2), or one for each controller (version 1).
 
-    Returns whether all are gone; one whose processes were killed just now is busy for another moment.
+    Returns whether all are gone; a cgroup whose processes were just killed is busy for another moment.
     """
     hierarchies = Path("/sys/fs/cgroup")
     tops = (hierarchies / layout.bridge, *hierarchies.glob(f"*/{layout.bridge}"))
@@ -127,12 +129,12 @@ def remove_cgroups(layout: Layout) -> bool:
 
 
 def programs(layout: Layout) -> Path:
-    """Where the packages are unpacked."""
+    """The folder that the packages are unpacked into."""
     return layout.engine / "programs"
 
 
 def socket(layout: Layout) -> str:
-    """Where dockerd listens, as DOCKER_HOST says it."""
+    """The socket that dockerd listens on, in the form of DOCKER_HOST."""
     return f"unix://{layout.run}/docker.sock"
 
 
@@ -141,10 +143,10 @@ def _path(layout: Layout) -> str:
 
 
 def _program(layout: Layout, name: str) -> str:
-    """Where the package has it: Debian keeps dockerd in /usr/sbin, Ubuntu in /usr/bin."""
+    """The program's path: dockerd is in /usr/sbin on Debian and in /usr/bin on Ubuntu."""
     return shutil.which(name, path=_path(layout)) or name
 
 
 def marker(layout: Layout) -> list[str]:
-    """The arguments that tell this checkout's dockerd, and what started it, from all other processes."""
+    """The arguments that only this checkout's dockerd has, and the processes that started it."""
     return ["--config-file", str(layout.engine / "daemon.json")]

@@ -1,4 +1,4 @@
-"""The private engine's bridge, made with the kernel's own ioctls: a bare machine has no `ip` command.
+"""The private engine's bridge, made with the kernel's ioctls: a bare machine has no `ip` command.
 
 Source of the numbers: linux/sockios.h, linux/if.h, netdevice(7), bridge ioctls SIOCBRADDBR and SIOCBRDELBR.
 """
@@ -12,11 +12,13 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import psutil
+
 from sandbox.errors import SandboxError
 
 _ADD_BRIDGE, _DELETE_BRIDGE = 0x89A0, 0x89A1
-_GET_FLAGS, _SET_FLAGS = 0x8913, 0x8914
-_GET_ADDRESS, _SET_ADDRESS, _SET_NETMASK = 0x8915, 0x8916, 0x891C
+_SET_FLAGS = 0x8914
+_SET_ADDRESS, _SET_NETMASK = 0x8916, 0x891C
 _SET_HARDWARE_ADDRESS = 0x8924
 _UP = 0x1
 _ETHERNET = 1
@@ -25,14 +27,14 @@ Network = ipaddress.IPv4Network
 
 
 def ensure_bridge(name: str, seed: int) -> str:
-    """Make the bridge if it is not there; its address, which is the gateway of the containers on it.
+    """Make the bridge if it is missing; returns its address, which is the gateway of the containers on it.
 
     Args:
         name: at most 15 characters.
-        seed: where the search for a free /24 begins, so that two sandboxes choose differently.
+        seed: where the search for a free /24 begins, so that two sandboxes choose different networks.
 
     Raises:
-        SandboxError: not allowed, or every private /24 is already routed somewhere.
+        SandboxError: not permitted, or every private /24 is already routed.
     """
     if gateway := address(name):
         return gateway
@@ -42,40 +44,41 @@ def ensure_bridge(name: str, seed: int) -> str:
     try:
         with _socket() as control:
             fcntl.ioctl(control, _ADD_BRIDGE, name.encode() + b"\0")
-            # A fixed hardware address: a bridge without one changes it whenever a container comes or goes.
+            # Without a fixed hardware address the bridge takes a new one whenever a container starts or ends.
             mac = b"\x02\x42" + network[1].packed
             fcntl.ioctl(control, _SET_HARDWARE_ADDRESS, struct.pack("16sH6s8x", name.encode(), _ETHERNET, mac))
             fcntl.ioctl(control, _SET_ADDRESS, _request(name, network[1]))
             fcntl.ioctl(control, _SET_NETMASK, _request(name, network.netmask))
             fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sH14x", name.encode(), _UP))
     except OSError as error:
-        raise SandboxError(f"cannot make the network bridge {name}: {error.strerror}") from error
+        raise SandboxError(f"cannot make the network bridge {name}", error.strerror or "") from error
     return gateway
 
 
 def delete_bridge(name: str) -> None:
-    """Remove the bridge; nothing when it is not there."""
+    """Remove the bridge; does nothing when there is none. Raises SandboxError when it cannot be removed."""
     with _socket() as control:
         try:
             fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sH14x", name.encode(), 0))
             fcntl.ioctl(control, _DELETE_BRIDGE, name.encode() + b"\0")
         except OSError as error:
             if error.errno not in (errno.ENODEV, errno.ENXIO):
-                raise SandboxError(f"cannot remove the network bridge {name}: {error.strerror}") from error
+                raise SandboxError(f"cannot remove the network bridge {name}", error.strerror or "") from error
 
 
 def exists(name: str) -> bool:
     """Whether there is an interface of that name."""
-    return name in {known for _, known in socket.if_nameindex()}
+    return name in psutil.net_if_stats()
 
 
 def address(name: str) -> str:
-    """The interface's IPv4 address; "" when there is no such interface or it has none or is down."""
-    with _socket() as control, contextlib.suppress(OSError):
-        flags = struct.unpack("16sH14x", fcntl.ioctl(control, _GET_FLAGS, struct.pack("16s16x", name.encode())))[1]
-        answer = fcntl.ioctl(control, _GET_ADDRESS, struct.pack("16s24x", name.encode()))
-        return socket.inet_ntoa(answer[20:24]) if flags & _UP else ""
-    return ""
+    """The interface's IPv4 address; "" when there is no such interface, or it is down or has no address."""
+    state = psutil.net_if_stats().get(name)
+    # Not `isup`: it is false while no container is connected to the bridge.
+    if state is None or "up" not in state.flags.split(","):
+        return ""
+    addresses = psutil.net_if_addrs().get(name, [])
+    return next((entry.address for entry in addresses if entry.family == socket.AF_INET), "")
 
 
 def bindable(host: str) -> bool:
@@ -96,7 +99,8 @@ def free_network(seed: int, taken: Iterable[Network]) -> Network:
         if not any(network.overlaps(other) for other in taken):
             return network
     raise SandboxError(
-        "every private network (10/8, 172.16/12, 192.168/16) is already routed on this machine",
+        "no private network is free for the containers",
+        "10/8, 172.16/12 and 192.168/16 are all routed on this machine",
         "disconnect the VPN while the sandbox starts",
     )
 
@@ -112,7 +116,7 @@ def _candidates(seed: int) -> Iterator[Network]:
     for block in (Network("10.0.0.0/8"), Network("172.16.0.0/12"), Network("192.168.0.0/16")):
         count = 2 ** (24 - block.prefixlen)
         for step in range(min(count, 256)):
-            # An odd stride visits far-apart networks: a VPN that has one 10.x.0.0/16 does not block for long.
+            # An odd stride visits networks that are far apart, so a VPN with one 10.x.0.0/16 blocks few of them.
             place = (seed + step * 257) % count
             yield Network((int(block.network_address) + place * 256, 24))
 

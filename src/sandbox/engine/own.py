@@ -1,4 +1,4 @@
-"""The Docker engine the user already has."""
+"""The Docker engine that the user already has."""
 
 import json
 import re
@@ -6,23 +6,25 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from packaging.version import Version
+
 from sandbox import processes
 from sandbox.engine import network
 from sandbox.engine.client import Engine, variables
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
-OLDEST_DOCKER = (24, 0)
-OLDEST_BUILDX = (0, 13)
+OLDEST_DOCKER = Version("24.0")
+OLDEST_BUILDX = Version("0.13")
 ANSWER_SECONDS = 5.0
 """How long a working engine may take to answer."""
 
 
 def connect(layout: Layout, environment: Mapping[str, str]) -> Engine | None:
-    """The engine the user's DOCKER_HOST or context names, if it can do what the private one can.
+    """The engine that the user's DOCKER_HOST or context names, if it can do what the private engine can.
 
-    It answers, is on this machine (one elsewhere could not reach the local cloud's registry), has buildx, neither is
-    too old, and its image store is containerd's: the older one exports no build cache
+    It answers, and it is on this machine: an engine elsewhere could not reach the emulator's registry. It has
+    buildx, both are new enough, and its image store is containerd's: the older store exports no build cache
     (https://docs.docker.com/build/cache/backends/, "docker driver").
     """
     if not shutil.which("docker", path=environment.get("PATH")):
@@ -32,16 +34,15 @@ def connect(layout: Layout, environment: Mapping[str, str]) -> Engine | None:
         return processes.run(["docker", *arguments], environment, ANSWER_SECONDS).strip()
 
     try:
-        # Listing images asks containerd too; a mere ping is answered while containerd is dead.
+        # Docker answers a mere ping even while containerd is dead; it cannot list images without containerd.
         docker("image", "ls", "--quiet", "--filter", "dangling=true")
         buildx = docker("buildx", "version").split()[1].lstrip("v")
-        store = docker("info", "--format", "{{.DriverStatus}}")
-        version = docker("version", "--format", "{{.Server.Version}}")
+        version, _, store = docker("info", "--format", "{{.ServerVersion}} {{.DriverStatus}}").partition(" ")
         host = environment.get("DOCKER_HOST") or docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
         gateway = docker("network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}")
-    except (SandboxError, IndexError):
+        too_old = release(version) < OLDEST_DOCKER or release(buildx) < OLDEST_BUILDX
+    except (SandboxError, IndexError, ValueError):
         return None
-    too_old = _version(version) < OLDEST_DOCKER or _version(buildx) < OLDEST_BUILDX
     if not host.startswith("unix://") or too_old or "io.containerd.snapshotter" not in store:
         return None
     return Engine(
@@ -52,8 +53,12 @@ def connect(layout: Layout, environment: Mapping[str, str]) -> Engine | None:
     )
 
 
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+def release(text: str) -> Version:
+    """The release number that `text` begins with, such as 0.14.0 of ``0.14.0-desktop.1``.
+
+    Distributions and Docker Desktop append suffixes of their own. Raises ValueError when there is no number.
+    """
+    return Version(re.split(r"[^\d.]", text, maxsplit=1)[0])
 
 
 def _plugin_folders(environment: Mapping[str, str]) -> list[Path]:

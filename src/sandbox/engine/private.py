@@ -1,8 +1,8 @@
-"""A Docker engine of the sandbox's own, from the distribution's packages, installed nowhere.
+"""A Docker engine of the sandbox's own, from the distribution's packages, which are not installed.
 
-It lives in its own mount and PID namespace: whatever part of it dies, however it dies, the kernel takes the
-containers, shims and mounts with it. What the namespace does not hold (bridge, sockets, cgroups) is named
-after the checkout, so that `stop`, or the next `start`, finds and removes it.
+It runs in its own mount and PID namespace: when a part of it dies, for any reason, the kernel ends its containers,
+shims and mounts too. The bridge, the sockets and the cgroups are outside the namespace. They are named after the
+checkout, so that `stop`, or the next `start`, finds and removes them.
 """
 
 import os
@@ -22,7 +22,7 @@ _CGROUP_SECONDS = 5.0
 
 def running(layout: Layout) -> Engine | None:
     """The private engine, if it answers."""
-    if not processes.find(layout, NAME):
+    if not processes.find(dockerd.marker(layout)):
         return None
     gateway = network.address(layout.bridge)
     engine = _engine(layout, gateway)
@@ -30,7 +30,7 @@ def running(layout: Layout) -> Engine | None:
 
 
 def start(layout: Layout) -> Engine:
-    """Make the private engine answer, from whatever state the last one was left in.
+    """Make the private engine answer, from any state that the last one was left in.
 
     Raises:
         SandboxError: packages cannot be fetched, or dockerd ends or is late; with its last lines.
@@ -41,23 +41,22 @@ def start(layout: Layout) -> Engine:
     dockerd.configure(layout)
     daemon = processes.spawn(layout, NAME, dockerd.command(layout), dockerd.environment(layout))
     engine = _engine(layout, gateway)
-    processes.wait_until(lambda: not daemon.alive or _answers(engine), READY_SECONDS)
-    if not daemon.alive or not _answers(engine):
-        lines = daemon.last_lines()
+    processes.wait_until(lambda: not processes.alive(daemon) or _answers(engine), READY_SECONDS)
+    if not processes.alive(daemon) or not _answers(engine):
+        lines = processes.last_lines(layout, NAME)
         stop(layout)
-        raise SandboxError(f"the private Docker engine does not start:\n{lines}", f"look at {daemon.log}")
-    # Containers of an engine that was killed; their processes are gone.
+        raise SandboxError("the private Docker engine does not start", lines, f"read {processes.log(layout, NAME)}")
+    # Records of containers that ran when an engine was killed; their processes have ended.
     engine.docker("container", "prune", "--force")
     return engine
 
 
 def stop(layout: Layout) -> None:
     """End the private engine and remove all it has outside the checkout."""
-    # One that does not answer would spend its grace waiting for containers it cannot reach.
+    # An engine that does not answer would wait in vain for its containers, so it gets no grace.
     grace = GRACE_SECONDS if _emptied(layout) else 0
-    if process := processes.find(layout, NAME):
+    if process := processes.find(dockerd.marker(layout)):
         processes.stop(process, grace)
-    # One that was started but never written down, because we were killed just then.
     processes.kill_all(dockerd.marker(layout))
     if layout.run.exists() or network.exists(layout.bridge):
         network.delete_bridge(layout.bridge)
@@ -66,17 +65,17 @@ def stop(layout: Layout) -> None:
 
 
 def status(layout: Layout) -> str:
-    """``up``, ``down``, or ``broken``: it runs, or left something behind, but does not answer."""
+    """``up``, ``down``, or ``broken``: it runs, or left something on the machine, but does not answer."""
     if running(layout):
         return "up"
-    left = processes.find(layout, NAME) or layout.run.exists() or network.exists(layout.bridge)
+    left = processes.find(dockerd.marker(layout)) or layout.run.exists() or network.exists(layout.bridge)
     return "broken" if left else "down"
 
 
 def _engine(layout: Layout, gateway: str) -> Engine:
     plugins = dockerd.programs(layout) / "usr/libexec/docker/cli-plugins"
     path = f"{layout.engine / 'bin'}:{os.environ.get('PATH', os.defpath)}"
-    # Containers on the bridge have no internet; a build step gets it from the machine's own network.
+    # Containers on the bridge have no internet; a build step reaches it through the machine's own network.
     extra = {"PATH": path, "BUILD_NETWORK": "host"}
     return Engine(
         variables=variables(layout, dockerd.socket(layout), [plugins]) | extra,
@@ -87,7 +86,7 @@ def _engine(layout: Layout, gateway: str) -> Engine:
 
 
 def _emptied(layout: Layout) -> bool:
-    """Remove all containers; False when there is no engine that can."""
+    """Remove all containers; False when no engine answers or it cannot remove them."""
     engine = running(layout)
     try:
         if engine and (containers := engine.docker("container", "ls", "--all", "--quiet").split()):
@@ -98,7 +97,7 @@ def _emptied(layout: Layout) -> bool:
 
 
 def _answers(engine: Engine) -> bool:
-    """Listing images asks containerd too; a mere ping is answered while containerd is dead."""
+    """Whether images can be listed: Docker answers a mere ping even while containerd is dead."""
     try:
         engine.docker("image", "ls", "--quiet", "--filter", "dangling=true", timeout=5)
     except SandboxError:

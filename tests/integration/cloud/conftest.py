@@ -1,4 +1,4 @@
-"""One engine, one local cloud and one function for the tests of this folder."""
+"""One engine, one AWS emulator and one function for the tests of this folder."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ def function(place: Place) -> Function:
 
 @pytest.fixture(scope="package")
 def public(place: Place, function: Function) -> Function:
-    """The function once everybody may call its URL."""
+    """The function, with permission for every caller to use its URL."""
     for action in (URL, INVOKE):
         permit(place, function, *action)
     return function

@@ -1,4 +1,4 @@
-"""Starting, finding again, healing and ending the local cloud."""
+"""Start, repair and stop of the AWS emulator."""
 
 import itertools
 import os
@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from cloud_place import Place, completion, create, invoke
 
@@ -25,18 +26,15 @@ def another(place: Place, tmp_path: Path) -> Iterator[Place]:
 
 
 def test_only_this_machine_and_its_containers_reach_the_cloud(place: Place) -> None:
-    pid = process(place).pid
-    inodes = {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink()}
     listening = {
-        host
-        for table in ("tcp", "tcp6")
-        for host, state, inode in rows(Path("/proc/net") / table)
-        if state == "0A" and f"socket:[{inode}]" in inodes
+        connection.laddr.ip
+        for connection in process(place).net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
     }
     assert listening == {"127.0.0.1", place.engine.gateway} - {""}
 
 
-def test_a_second_start_finds_the_cloud_as_it_is(place: Place) -> None:
+def test_a_second_start_uses_the_cloud_that_runs(place: Place) -> None:
     before = process(place).pid
     assert cloud.start(place.layout, place.engine, print) == place.cloud
     assert process(place).pid == before
@@ -44,24 +42,23 @@ def test_a_second_start_finds_the_cloud_as_it_is(place: Place) -> None:
 
 
 def test_settings_of_the_users_shell_do_not_reach_the_cloud(place: Place) -> None:
-    environment = Path(f"/proc/{process(place).pid}/environ").read_bytes().split(b"\0")
-    names = {line.partition(b"=")[0].decode() for line in environment}
+    names = process(place).environ().keys()
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL", "PYTEST_CURRENT_TEST"} & names
 
 
-def test_two_clouds_on_one_engine_know_nothing_of_one_another(place: Place, another: Place) -> None:
+def test_two_clouds_on_one_engine_share_no_functions(place: Place, another: Place) -> None:
     assert another.cloud.endpoint != place.cloud.endpoint
     create(another, "theirs")
     names = [function["FunctionName"] for function in place.aws("lambda").list_functions()["Functions"]]
     assert "theirs" not in names
 
 
-def test_of_two_that_start_at_once_the_second_takes_another_port_and_not_the_first_one_s_answers(
+def test_of_two_clouds_that_start_at_once_the_second_takes_another_port(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both found the same port free; the first had it by the time the second looked whether it answers."""
-    taken, find = int(place.cloud.endpoint.rpartition(":")[2]), configuration.free_ports
-    monkeypatch.setattr(configuration, "free_ports", lambda *given: itertools.chain([taken], find(*given)))
+    """The port was free for both; the first has taken it, and answers there, when the second one starts."""
+    taken, free_ports = int(place.cloud.endpoint.rpartition(":")[2]), configuration.free_ports
+    monkeypatch.setattr(configuration, "free_ports", lambda *hosts: itertools.chain([taken], free_ports(*hosts)))
     layout = Layout.of(tmp_path)
     try:
         second = cloud.start(layout, place.engine, print)
@@ -71,8 +68,8 @@ def test_of_two_that_start_at_once_the_second_takes_another_port_and_not_the_fir
         cloud.stop(layout)
 
 
-def test_a_killed_cloud_is_healed_by_the_next_start_at_the_same_address(another: Place) -> None:
-    """It has forgotten its functions; the containers they ran in are gone."""
+def test_the_next_start_replaces_a_killed_cloud_at_the_same_address(another: Place) -> None:
+    """The new cloud has no functions, and the containers of the old one are removed."""
     serve_something(another)
     os.kill(process(another).pid, signal.SIGKILL)
     assert processes.wait_until(lambda: cloud.status(another.layout)[0] == "down", 10)
@@ -87,7 +84,7 @@ def test_a_cloud_that_hangs_is_replaced(another: Place) -> None:
     os.kill(stuck.pid, signal.SIGSTOP)
     assert cloud.status(another.layout)[0] == "broken"
     assert cloud.start(another.layout, another.engine, print) == another.cloud
-    assert not stuck.alive
+    assert not processes.alive(stuck)
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -98,7 +95,7 @@ def test_stopping_leaves_nothing(place: Place, another: Place, killed: bool) -> 
     if killed:
         os.kill(last.pid, signal.SIGKILL)
     cloud.stop(another.layout)
-    assert not last.alive
+    assert not processes.alive(last)
     assert another.function_containers() == set()
     assert not (another.layout.home / "cloud").exists()
     assert cloud.status(another.layout) == ("down", "")
@@ -106,20 +103,12 @@ def test_stopping_leaves_nothing(place: Place, another: Place, killed: bool) -> 
 
 
 def serve_something(place: Place) -> None:
-    """So that there is a container."""
+    """Start a container."""
     create(place, "served")
     assert completion(invoke(place, "served", "1", {"rawPath": "/quick"})) == {}
 
 
-def rows(table: Path) -> Iterator[tuple[str, str, str]]:
-    for line in table.read_text().splitlines()[1:]:
-        fields = line.split()
-        packed = bytes.fromhex(fields[1].partition(":")[0])
-        host = ".".join(map(str, reversed(packed))) if len(packed) == 4 else "::" + packed.hex()
-        yield host, fields[3], fields[9]
-
-
-def process(place: Place) -> processes.Process:
-    found = processes.find(place.layout, cloud.NAME)
-    assert found
-    return found
+def process(place: Place) -> psutil.Process:
+    running = processes.find(configuration.marker(place.layout))
+    assert running
+    return running

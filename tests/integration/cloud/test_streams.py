@@ -1,4 +1,4 @@
-"""Streams that stream: through a function URL and through InvokeWithResponseStream."""
+"""Answers that stream: through a function URL and through InvokeWithResponseStream."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ def test_a_url_is_forbidden_unless_both_permissions_are_given(
         assert b"Forbidden" in answer.read()
 
 
-def test_permissions_of_another_alias_open_nothing(place: Place, public: Function) -> None:
+def test_permissions_of_another_alias_do_not_open_a_url(place: Place, public: Function) -> None:
     with opened(with_url(place, public.name, "closed").url) as answer:
         assert answer.status == 403
 
@@ -40,10 +40,10 @@ def test_an_invocation_passes_on_the_first_event_while_the_function_still_runs(
     place: Place, function: Function
 ) -> None:
     events = invoke(place, function.name, "2", {"rawPath": "/wait", "queryStringParameters": {"key": "invoke"}})
-    seen = b""
-    while b"first" not in seen:
-        seen += next(events)["PayloadChunk"]["Payload"]
-    prelude, _, body = seen.partition(bytes(8))
+    received = b""
+    while b"first" not in received:
+        received += next(events)["PayloadChunk"]["Payload"]
+    prelude, _, body = received.partition(bytes(8))
     assert json.loads(prelude)["statusCode"] == 200
     assert body == b"first from 2\n"
     signal(place, "invoke")
@@ -61,18 +61,18 @@ def test_a_url_follows_its_alias_at_the_next_request(place: Place, public: Funct
     assert served == [b"first from 2\n", b"first from 1\n"]
 
 
-def test_streams_at_the_same_time_get_a_container_each(place: Place, public: Function) -> None:
+def test_each_of_two_streams_at_the_same_time_gets_a_container(place: Place, public: Function) -> None:
     with (
-        opened(f"{public.url}wait?key=two") as one,
-        opened(f"{public.url}wait?key=two") as other,
+        opened(f"{public.url}wait?key=two") as first,
+        opened(f"{public.url}wait?key=two") as second,
     ):
-        assert one.readline() == other.readline() == b"first from 1\n"
+        assert first.readline() == second.readline() == b"first from 1\n"
         assert len(place.function_containers()) >= 2
         signal(place, "two")
-        assert one.read() == other.read() == b"last\n"
+        assert first.read() == second.read() == b"last\n"
 
 
-def test_an_update_of_the_function_leaves_the_streams_of_older_versions_alone(place: Place, public: Function) -> None:
+def test_an_update_of_the_function_does_not_break_the_streams_of_older_versions(place: Place, public: Function) -> None:
     with opened(f"{public.url}wait?key=update") as answer:
         answer.readline()
         place.aws("lambda").update_function_configuration(FunctionName=public.name, Description="newer")
@@ -81,7 +81,7 @@ def test_an_update_of_the_function_leaves_the_streams_of_older_versions_alone(pl
         assert answer.read() == b"last\n"
 
 
-def test_a_client_that_leaves_takes_its_container_along(place: Place, public: Function) -> None:
+def test_the_container_of_a_client_that_disconnects_is_removed(place: Place, public: Function) -> None:
     with opened(f"{public.url}wait?key=leave") as answer:
         answer.readline()
         busy = place.function_containers()
@@ -90,14 +90,14 @@ def test_a_client_that_leaves_takes_its_container_along(place: Place, public: Fu
         assert answer.status == 200
 
 
-def test_a_function_that_dies_halfway_leaves_a_body_without_an_end(public: Function) -> None:
+def test_a_function_that_exits_during_its_answer_leaves_a_body_without_an_end(public: Function) -> None:
     with opened(f"{public.url}exit") as answer:
         assert answer.readline() == b"first from 1\n"
         with pytest.raises(http.client.IncompleteRead):
             answer.read()
 
 
-def test_an_invocation_says_how_a_function_died(place: Place, function: Function) -> None:
+def test_an_invocation_reports_the_exit_status_of_a_function(place: Place, function: Function) -> None:
     end = completion(invoke(place, function.name, "1", {"rawPath": "/exit"}))
     assert end["ErrorCode"] == "Runtime.ExitError"
     assert "exit status 3" in end["ErrorDetails"]
@@ -123,7 +123,7 @@ def test_the_timeout_of_the_function_bounds_the_whole_answer(place: Place, path:
     assert "Task timed out after 1.00 seconds" in end["ErrorDetails"]
 
 
-def test_a_version_that_cannot_start_says_why(place: Place) -> None:
+def test_a_version_that_cannot_start_is_an_error_with_its_output(place: Place) -> None:
     create(place, "broken", Environment={"Variables": {"CRASH": "1"}})
     end = completion(invoke(place, "broken", "1", {}))
     assert end["ErrorCode"] == "Runtime.ExitError"

@@ -1,15 +1,16 @@
-"""Which archives packages come from, and what the private apt takes over from the machine's."""
+"""Which archives packages come from, and which options the private apt copies from the machine's."""
 
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from sandbox.debian import apt
 from sandbox.errors import SandboxError
 
-BOOKWORM = apt.Machine("debian", "bookworm", "amd64", (2, 36))
-TRIXIE = apt.Machine("debian", "trixie", "amd64", (2, 41))
-NOBLE = apt.Machine("ubuntu", "noble", "amd64", (2, 39))
+BOOKWORM = apt.Machine("debian", "bookworm", "amd64", Version("2.36"))
+TRIXIE = apt.Machine("debian", "trixie", "amd64", Version("2.41"))
+NOBLE = apt.Machine("ubuntu", "noble", "amd64", Version("2.39"))
 
 DEBIAN = """'http://other.test/docker/dists/bookworm/InRelease' other 0
 'http://mirror.test/debian/dists/bookworm/InRelease' a 0
@@ -23,12 +24,12 @@ UBUNTU = """'http://mirror.test/ubuntu/dists/noble/InRelease' a 0
 """
 
 
-def wanted(machine, listing):
+def entries(machine, listing):
     return "".join(source.lines for source in apt.sources(machine, listing)).splitlines()
 
 
 def test_debian_packages_come_from_the_machines_own_mirror_and_are_signed():
-    lines = wanted(TRIXIE, DEBIAN.replace("bookworm", "trixie"))
+    lines = entries(TRIXIE, DEBIAN.replace("bookworm", "trixie"))
     key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
     assert lines == [
         f"deb {key} http://mirror.test/debian trixie main",
@@ -36,8 +37,8 @@ def test_debian_packages_come_from_the_machines_own_mirror_and_are_signed():
     ]
 
 
-def test_an_older_debian_takes_the_same_release_and_only_runc_from_its_own():
-    lines = wanted(BOOKWORM, DEBIAN)
+def test_an_older_debian_uses_the_same_release_and_takes_only_runc_from_its_own():
+    lines = entries(BOOKWORM, DEBIAN)
     assert any(line.endswith("/debian trixie main") for line in lines)
     assert any(line.endswith("/debian-security bookworm-security main") for line in lines)
     pins = apt.preferences(BOOKWORM).split("\n\n")
@@ -52,14 +53,14 @@ def test_a_machine_new_enough_pins_nothing():
     assert apt.preferences(NOBLE) == ""
 
 
-def test_a_debian_without_a_security_archive_does_without():
+def test_a_debian_without_a_security_archive_uses_only_the_main_archive():
     listing = "\n".join(line for line in DEBIAN.splitlines() if "security" not in line)
-    assert [line.split()[-2] for line in wanted(TRIXIE, listing.replace("bookworm", "trixie"))] == ["trixie"]
+    assert [line.split()[-2] for line in entries(TRIXIE, listing.replace("bookworm", "trixie"))] == ["trixie"]
 
 
-def test_ubuntu_takes_its_own_release_with_universe():
+def test_ubuntu_uses_its_own_release_with_universe():
     key = "[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg]"
-    assert wanted(NOBLE, UBUNTU) == [
+    assert entries(NOBLE, UBUNTU) == [
         f"deb {key} http://mirror.test/ubuntu noble main universe",
         f"deb {key} http://mirror.test/ubuntu noble-updates main universe",
         f"deb {key} http://safe.test/ubuntu noble-security main universe",
@@ -67,17 +68,17 @@ def test_ubuntu_takes_its_own_release_with_universe():
 
 
 @pytest.mark.parametrize("suite", ["stable", "sid"])
-def test_a_debian_that_names_its_suite_by_role_is_understood(suite):
+def test_a_debian_may_name_its_suite_by_its_role(suite):
     listing = f"'http://mirror.test/debian/dists/{suite}/InRelease' a 0\n"
-    assert wanted(TRIXIE, listing)[0].endswith("http://mirror.test/debian trixie main")
+    assert entries(TRIXIE, listing)[0].endswith("http://mirror.test/debian trixie main")
 
 
-def test_a_machine_without_an_archive_of_its_own_is_told_where_to_look():
-    with pytest.raises(SandboxError, match=r"(?s)no debian archive.*try: look at /etc/apt/sources\.list"):
+def test_a_machine_whose_apt_names_no_archive_of_its_own_gets_a_hint():
+    with pytest.raises(SandboxError, match=r"(?s)no debian archive.*try: .*/etc/apt/sources\.list"):
         apt.sources(BOOKWORM, "'http://other.test/dists/nodistro/InRelease' a 0\n")
 
 
-def test_the_private_apt_keeps_to_its_folder_and_takes_over_only_how_to_reach_the_network():
+def test_the_private_apt_uses_only_its_folder_and_copies_only_the_options_of_the_network():
     dump = (
         'Acquire::http::Proxy "http://proxy.test:3128";',
         'Acquire::Check-Valid-Until "false";',
@@ -96,23 +97,23 @@ def test_the_private_apt_keeps_to_its_folder_and_takes_over_only_how_to_reach_th
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "name"),
     [
         ('ID=debian\nVERSION_CODENAME=trixie\nPRETTY_NAME="Debian"\n', ("debian", "trixie")),
         ('NAME="Fedora"\nID="fedora"\nID_LIKE="debian"\n', ("fedora", "")),
         ("", ("unknown", "")),
     ],
 )
-def test_the_distribution_is_what_os_release_calls_it(text, found):
-    assert apt.distribution(text) == found
+def test_the_distribution_has_the_name_in_os_release(text, name):
+    assert apt.distribution(text) == name
 
 
-def test_elsewhere_debian_is_where_debootstrap_says_and_signed_by_its_own_keys():
+def test_on_ubuntu_debians_archive_has_the_address_in_debootstrap_and_its_own_keys():
     sources = apt.debian_elsewhere('x=1\nDEF_MIRROR="http://mirror.test/debian"\n', Path("/cache"))
     key = "[signed-by=/cache/usr/share/keyrings/debian-archive-keyring.gpg]"
     assert "".join(source.lines for source in sources).splitlines() == [
         f"deb {key} http://mirror.test/debian trixie main",
         f"deb {key} http://mirror.test/debian-security trixie-security main",
     ]
-    with pytest.raises(SandboxError, match="does not say where"):
+    with pytest.raises(SandboxError, match="address of Debian's archive is unknown"):
         apt.debian_elsewhere("", Path("/cache"))

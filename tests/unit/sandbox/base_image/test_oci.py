@@ -1,4 +1,4 @@
-"""Which images Dockerfiles start from, and that an image made twice is the same image."""
+"""An image that is made twice from the same files is the same image."""
 
 import json
 import os
@@ -6,41 +6,9 @@ import tarfile
 
 import pytest
 
-from sandbox.base_image import images, oci
-from sandbox.engine.client import Engine
-from sandbox.errors import SandboxError
-from sandbox.layout import Layout
+from sandbox.base_image import oci
 
 PYTHON = oci.Configuration("amd64", {"PATH": "/usr/bin"}, ("python3",), "made by a test")
-
-
-@pytest.mark.parametrize(
-    ("dockerfile", "named"),
-    [
-        ("FROM python:3.13-slim\n", ("python:3.13-slim",)),
-        ("# FROM no\n  from --platform=linux/amd64 python:3.13-slim as base\n", ("python:3.13-slim",)),
-        ("FROM a AS base\nFROM base AS next\nFROM Next\n", ("a",)),
-        ("FROM a\nFROM b\nFROM a\n", ("a", "b")),
-        ("FROM scratch\nCOPY --from=x . .\n", ()),
-        ("FROM \\\n  a:1 \\\n  AS base\n", ("a:1",)),
-        ("ARG VERSION=3.13\nARG KIND='slim'\nFROM python:${VERSION}-$KIND\n", ("python:3.13-slim",)),
-        ("ARG BASE\nFROM ${BASE}\n", ("${BASE}",)),
-        ("RUN echo FROM nowhere\n", ()),
-    ],
-)
-def test_references_are_what_a_dockerfile_needs_from_outside(dockerfile, named):
-    assert images.references(dockerfile) == named
-
-
-def test_a_reference_known_only_at_build_time_is_refused_by_name_of_its_dockerfile(tmp_path):
-    place = tmp_path / "src/lambdas/one"
-    place.mkdir(parents=True)
-    (place / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
-    engine = Engine(variables={}, description="none", private=True, gateway="")
-    with pytest.raises(SandboxError) as failure:
-        images.ensure_all(Layout.of(tmp_path), engine, print)
-    assert "src/lambdas/one/Dockerfile: base image ${BASE}" in failure.value.message
-    assert failure.value.hint == "give its ARG a default"
 
 
 @pytest.mark.parametrize(
@@ -53,12 +21,12 @@ def test_a_reference_known_only_at_build_time_is_refused_by_name_of_its_dockerfi
         ("mirror.test/library/python:1", "mirror.test/library/python:1"),
     ],
 )
-def test_an_image_is_loaded_under_its_full_name(short, full):
+def test_a_short_name_gets_the_default_registry_and_namespace(short, full):
     assert oci.full_name(short) == full
 
 
 def files(folder, age):
-    """The same files as last time, made in another order and at another time."""
+    """The same files for each `age`, made in another order and at another time."""
     names = ["b/second", "a/first", "top"]
     for name in names if age % 2 else reversed(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +37,7 @@ def files(folder, age):
     return folder
 
 
-def test_the_same_files_make_the_same_image_whenever_and_wherever_they_are_packed(tmp_path):
+def test_the_same_files_make_the_same_image_at_any_time_and_in_any_folder(tmp_path):
     digests = set()
     for age in (1, 1_700_000_000):
         layer = oci.write_layer(files(tmp_path / str(age), age), tmp_path / f"{age}.tar.gz")
@@ -88,7 +56,7 @@ def test_a_layer_is_sorted_and_records_no_time_of_packing(tmp_path):
 
 def test_a_changed_file_makes_another_image(tmp_path):
     layers = []
-    for name in ("one", "two"):
+    for name in ("first", "second"):
         root = files(tmp_path / name, 1)
         (root / "top").write_text(name)
         layers.append(oci.write_layer(root, tmp_path / f"{name}.tar.gz"))

@@ -1,29 +1,28 @@
-"""Where the emulator listens, what it is told, and what its event stream looks like."""
+"""The emulator's address, settings and environment."""
 
 import socket
 from pathlib import Path
 
 import pytest
-from botocore.eventstream import EventStreamBuffer
 
-from sandbox.emulator import configuration, eventstream
+from sandbox.emulator import configuration
 from sandbox.emulator.configuration import Settings
 from sandbox.engine.client import Engine
 from sandbox.layout import Layout
 
-ENGINE = Engine({"DOCKER_HOST": "unix:///run/some.sock", "CA_BUNDLE": ""}, "a test's", private=True, gateway="10.9.8.1")
+ENGINE = Engine({"DOCKER_HOST": "unix:///run/some.sock", "CA_BUNDLE": ""}, "of tests", private=True, gateway="10.9.8.1")
 
 
-def test_it_listens_on_loopback_and_on_the_gateway_of_the_containers_only() -> None:
+def test_it_listens_only_on_loopback_and_on_the_gateway_of_the_containers() -> None:
     assert Settings.of(ENGINE, 4566).binds == ("127.0.0.1:4566", "10.9.8.1:4566")
 
 
-def test_without_a_gateway_it_listens_on_loopback_only() -> None:
-    engine = Engine(ENGINE.variables, "a desktop's", private=False, gateway="")
+def test_without_a_gateway_it_listens_only_on_loopback() -> None:
+    engine = Engine(ENGINE.variables, "of a desktop", private=False, gateway="")
     assert Settings.of(engine, 4566).binds == ("127.0.0.1:4566",)
 
 
-def test_settings_are_remembered_until_they_are_unreadable(tmp_path: Path) -> None:
+def test_settings_are_remembered_unless_their_file_is_broken(tmp_path: Path) -> None:
     layout = Layout.of(tmp_path)
     assert configuration.remembered(layout) is None
     settings = Settings.of(ENGINE, 4570)
@@ -33,7 +32,7 @@ def test_settings_are_remembered_until_they_are_unreadable(tmp_path: Path) -> No
     assert configuration.remembered(layout) is None
 
 
-def test_another_engine_means_another_emulator() -> None:
+def test_another_engine_needs_another_emulator() -> None:
     other = Engine({"DOCKER_HOST": "unix:///run/other.sock"}, "another", private=True, gateway="10.9.8.1")
     assert Settings.of(ENGINE, 4566) != Settings.of(other, 4566)
 
@@ -46,23 +45,14 @@ def test_aws_settings_of_the_users_shell_are_not_passed_on(tmp_path: Path, monke
     assert environment["DOCKER_HOST"] == "unix:///run/some.sock"
 
 
-def test_all_it_writes_is_in_the_checkouts_own_folder(tmp_path: Path) -> None:
+def test_all_it_writes_is_in_the_checkouts_folder(tmp_path: Path) -> None:
     layout = Layout.of(tmp_path)
     environment = configuration.environment(layout, ENGINE, Settings.of(ENGINE, 4566))
     assert all(Path(environment[name]).is_relative_to(layout.home) for name in ("TMPDIR", "STATE_DIR", "S3_DATA_DIR"))
 
 
-def test_a_port_that_is_taken_is_not_offered() -> None:
+def test_a_port_that_is_taken_is_not_chosen() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert next(configuration.free_ports("", port)) != port
     assert next(configuration.free_ports("", port)) == port
-
-
-def test_the_frames_are_what_an_sdk_reads() -> None:
-    buffer = EventStreamBuffer()
-    buffer.add_data(eventstream.payload_chunk(b"\x00data") + eventstream.invoke_complete(("Runtime.ExitError", "why")))
-    chunk, complete = (message.to_response_dict() for message in buffer)
-    assert (chunk["headers"][":event-type"], chunk["body"]) == ("PayloadChunk", b"\x00data")
-    assert complete["headers"][":event-type"] == "InvokeComplete"
-    assert complete["body"] == b'{"ErrorCode": "Runtime.ExitError", "ErrorDetails": "why"}'
