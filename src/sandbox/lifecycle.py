@@ -18,7 +18,9 @@ from sandbox.emulator.configuration import ACCOUNT, REGION
 from sandbox.engine import choice
 from sandbox.layout import Layout
 
-INTERRUPTED = "parts of the sandbox may be running; the next start uses them, `invoke sandbox-down` stops them"
+INTERRUPTED = (
+    "parts of the sandbox may be running; the next start uses or replaces them, `invoke sandbox-down` stops them"
+)
 """What an interrupted `start` leaves, for the message that follows the interrupt."""
 
 Update = Callable[[str], None]

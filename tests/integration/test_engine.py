@@ -3,7 +3,10 @@
 import functools
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.integration.traces import kill, left_behind, processes_of
 
-from sandbox import processes
+from sandbox import lifecycle, processes
 from sandbox.base_image import images, python
 from sandbox.engine import choice, dockerd
 from sandbox.engine.client import Engine
@@ -199,3 +202,18 @@ def test_a_dockerd_that_cannot_start_is_reported_with_its_last_lines(home: Calla
     with pytest.raises(SandboxError, match=r"(?s)private Docker engine does not start.*data.*try: read"):
         start(broken)
     assert left_behind(broken) == []
+
+
+def test_the_next_start_completes_an_interrupted_start_and_a_stop_leaves_nothing(home: Callable[[str], Layout]) -> None:
+    """As `lifecycle.INTERRUPTED` says."""
+    layout = home("interrupted")
+    code = f"import pathlib; from sandbox import lifecycle; lifecycle.start(pathlib.Path({str(layout.root)!r}), print)"
+    environment = {**os.environ, **NO_DOCKER, "PYTHONPATH": str(PROJECT / "src")}
+    interrupted = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    assert processes.wait_until(lambda: processes.find(dockerd.marker(layout)) is not None, 60)
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.wait(30) != 0
+    assert {line.split()[0] for line in left_behind(layout)} >= {"link", "process"}
+    assert start(layout).docker("image", "ls", "--quiet") == ""
+    lifecycle.stop(layout.root, silent)
+    assert left_behind(layout) == []

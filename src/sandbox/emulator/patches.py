@@ -1,8 +1,10 @@
 """Every change to the emulator, each with its reason: where MiniStack differs from AWS and a deploy would fail.
 
 A patch wraps one function of MiniStack, or the whole application. It becomes unnecessary when MiniStack itself
-behaves like AWS: each patch has a test that first shows the difference in the unpatched emulator, and that fails
-once upstream has removed it. Then the patch is deleted. Written for MiniStack 1.5.33.
+behaves like AWS. Each patch that changes an answer has a unit test that first shows the difference in the unpatched
+emulator; the test fails once upstream has removed the difference, and then the patch is deleted. The two patches
+that stream have the tests of tests/integration/cloud/test_streams.py, which must pass without them.
+Written for MiniStack 1.5.33.
 """
 
 import asyncio
@@ -26,12 +28,8 @@ App = Callable[[Any, Any, Send], Awaitable[None]]
 Answer = tuple[int, dict[str, str], bytes]
 """Status, headers and body, as the emulator's handlers return them."""
 
-
 ANSWER_DELAY = 0.005
 """Seconds by which `changes_answered_late` delays an answer."""
-
-_VOLATILE = re.compile(r"RevisionId|LastModified|Version|FunctionArn|State.*|LastUpdateStatus.*")
-"""The members that differ between $LATEST and its newest version although nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +196,9 @@ def image_sizes_of_layers(ecr: ModuleType, upstream: Callable[..., Answer]) -> C
 
 # Lambda
 
+_VOLATILE = re.compile(r"RevisionId|LastModified|Version|FunctionArn|State.*|LastUpdateStatus.*")
+"""The members that differ between $LATEST and its newest version although nothing was changed."""
+
 
 def code_sha_of(image_uri: str) -> str:
     """Lambda's CodeSha256 of an image: the hex part of its digest; "" when it was deployed by tag."""
@@ -205,7 +206,7 @@ def code_sha_of(image_uri: str) -> str:
 
 
 def image_code_sha_at_create(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
-    """CodeSha256 of an image function is empty, so that two images cannot be told apart."""
+    """CodeSha256 of an image function is empty, so two different images cannot be distinguished."""
 
     def build(name: str, data: Any, code_zip: bytes | None = None) -> Any:
         config = upstream(name, data, code_zip)
@@ -255,14 +256,14 @@ def no_version_without_a_change(svc: ModuleType, upstream: Callable[..., Answer]
     def publish(name: str, data: Any) -> Answer:
         function = svc._functions.get(name, {"versions": {}})
         latest = max(function["versions"], key=int, default=None)
-        if latest and _lasting(function["versions"][latest]["config"]) == _lasting(function["config"]):
+        if latest and _compared(function["versions"][latest]["config"]) == _compared(function["config"]):
             function["versions"][latest]["function_revision"] = function["config"].get("RevisionId")
         return upstream(name, data)
 
     return publish
 
 
-def _lasting(config: dict[str, Any]) -> dict[str, Any]:
+def _compared(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not _VOLATILE.fullmatch(key)}
 
 
