@@ -78,7 +78,9 @@ def find(arguments: Sequence[str]) -> psutil.Process | None:
 def alive(process: psutil.Process) -> bool:
     """Whether exactly this process runs; a zombie does not run, nor does a later process with the same number."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        # A killed process is a zombie while its other threads still end: until then its port is not free.
+        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return process.is_running() and not ended
     except psutil.NoSuchProcess:
         return False
 

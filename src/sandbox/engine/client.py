@@ -33,7 +33,8 @@ class Engine:
     def docker(self, *arguments: str, timeout: float = 60) -> str:
         """The output of a docker command on this engine.
 
-        Not by a library: python-on-whales has neither a timeout nor an environment for its commands.
+        The docker program and not python-on-whales, whose commands have no timeout: with an engine that hangs, even
+        `sandbox-down` would never return.
 
         Raises:
             SandboxError: it failed or took longer than `timeout` seconds.

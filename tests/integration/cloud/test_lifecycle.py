@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cloud_place import Place, completion, create, invoke
+from support.local_cloud import LocalCloud, completion, create, invoke
 
 from sandbox import processes
 from sandbox.emulator import cloud, configuration
@@ -16,59 +16,59 @@ from sandbox.layout import Layout
 
 
 @pytest.fixture
-def another(place: Place, tmp_path: Path) -> Iterator[Place]:
+def another(local: LocalCloud, tmp_path: Path) -> Iterator[LocalCloud]:
     """A second cloud, on the same engine."""
     layout = Layout.of(tmp_path)
     try:
-        yield Place(layout, place.engine, cloud.start(layout, place.engine, print), place.image)
+        yield LocalCloud(layout, local.engine, cloud.start(layout, local.engine, print), local.image)
     finally:
         cloud.stop(layout)
 
 
-def test_only_this_machine_and_its_containers_reach_the_cloud(place: Place) -> None:
+def test_only_this_machine_and_its_containers_reach_the_cloud(local: LocalCloud) -> None:
     listening = {
         connection.laddr.ip
-        for connection in process(place).net_connections(kind="tcp")
+        for connection in process(local).net_connections(kind="tcp")
         if connection.status == psutil.CONN_LISTEN
     }
-    assert listening == {"127.0.0.1", place.engine.gateway} - {""}
+    assert listening == {"127.0.0.1", local.engine.gateway} - {""}
 
 
-def test_a_second_start_uses_the_cloud_that_runs(place: Place) -> None:
-    before = process(place).pid
-    assert cloud.start(place.layout, place.engine, print) == place.cloud
-    assert process(place).pid == before
-    assert cloud.status(place.layout)[0] == "up"
+def test_a_second_start_uses_the_cloud_that_runs(local: LocalCloud) -> None:
+    before = process(local).pid
+    assert cloud.start(local.layout, local.engine, print) == local.cloud
+    assert process(local).pid == before
+    assert cloud.status(local.layout)[0] == "up"
 
 
-def test_settings_of_the_users_shell_do_not_reach_the_cloud(place: Place) -> None:
-    names = process(place).environ().keys()
+def test_settings_of_the_users_shell_do_not_reach_the_cloud(local: LocalCloud) -> None:
+    names = process(local).environ().keys()
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL", "PYTEST_CURRENT_TEST"} & names
 
 
-def test_two_clouds_on_one_engine_share_no_functions(place: Place, another: Place) -> None:
-    assert another.cloud.endpoint != place.cloud.endpoint
+def test_two_clouds_on_one_engine_share_no_functions(local: LocalCloud, another: LocalCloud) -> None:
+    assert another.cloud.endpoint != local.cloud.endpoint
     create(another, "theirs")
-    names = [function["FunctionName"] for function in place.aws("lambda").list_functions()["Functions"]]
+    names = [function["FunctionName"] for function in local.aws("lambda").list_functions()["Functions"]]
     assert "theirs" not in names
 
 
 def test_of_two_clouds_that_start_at_once_the_second_takes_another_port(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local: LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The port was free for both; the first has taken it, and answers there, when the second one starts."""
-    taken, free_ports = int(place.cloud.endpoint.rpartition(":")[2]), configuration.free_ports
+    taken, free_ports = int(local.cloud.endpoint.rpartition(":")[2]), configuration.free_ports
     monkeypatch.setattr(configuration, "free_ports", lambda *hosts: itertools.chain([taken], free_ports(*hosts)))
     layout = Layout.of(tmp_path)
     try:
-        second = cloud.start(layout, place.engine, print)
-        assert second.endpoint != place.cloud.endpoint
-        assert cloud.status(layout)[0] == cloud.status(place.layout)[0] == "up"
+        second = cloud.start(layout, local.engine, print)
+        assert second.endpoint != local.cloud.endpoint
+        assert cloud.status(layout)[0] == cloud.status(local.layout)[0] == "up"
     finally:
         cloud.stop(layout)
 
 
-def test_the_next_start_replaces_a_killed_cloud_at_the_same_address(another: Place) -> None:
+def test_the_next_start_replaces_a_killed_cloud_at_the_same_address(another: LocalCloud) -> None:
     """The new cloud has no functions, and the containers of the old one are removed."""
     serve_something(another)
     os.kill(process(another).pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ def test_the_next_start_replaces_a_killed_cloud_at_the_same_address(another: Pla
     assert another.function_containers() == set()
 
 
-def test_a_cloud_that_hangs_is_replaced(another: Place) -> None:
+def test_a_cloud_that_hangs_is_replaced(another: LocalCloud) -> None:
     stuck = process(another)
     os.kill(stuck.pid, signal.SIGSTOP)
     assert cloud.status(another.layout)[0] == "broken"
@@ -88,10 +88,10 @@ def test_a_cloud_that_hangs_is_replaced(another: Place) -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_stopping_leaves_nothing(place: Place, another: Place, killed: bool) -> None:
+def test_stopping_leaves_nothing(local: LocalCloud, another: LocalCloud, killed: bool) -> None:
     serve_something(another)
     last = process(another)
-    others = place.function_containers()
+    others = local.function_containers()
     if killed:
         os.kill(last.pid, signal.SIGKILL)
     cloud.stop(another.layout)
@@ -99,16 +99,16 @@ def test_stopping_leaves_nothing(place: Place, another: Place, killed: bool) -> 
     assert another.function_containers() == set()
     assert not (another.layout.home / "cloud").exists()
     assert cloud.status(another.layout) == ("down", "")
-    assert place.function_containers() == others
+    assert local.function_containers() == others
 
 
-def serve_something(place: Place) -> None:
+def serve_something(local: LocalCloud) -> None:
     """Start a container."""
-    create(place, "served")
-    assert completion(invoke(place, "served", "1", {"rawPath": "/quick"})) == {}
+    create(local, "served")
+    assert completion(invoke(local, "served", "1", {"rawPath": "/quick"})) == {}
 
 
-def process(place: Place) -> psutil.Process:
-    running = processes.find(configuration.marker(place.layout))
+def process(local: LocalCloud) -> psutil.Process:
+    running = processes.find(configuration.marker(local.layout))
     assert running
     return running

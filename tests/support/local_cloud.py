@@ -1,4 +1,4 @@
-"""A local cloud with a function in it, and what tests do with them."""
+"""An emulator with a function on it, and the calls that tests make to both."""
 
 import base64
 import contextlib
@@ -17,7 +17,7 @@ from sandbox.emulator import cloud, configuration
 from sandbox.engine.client import Engine
 from sandbox.layout import Layout
 
-FUNCTION = Path(__file__).parent / "cloud" / "function"
+FUNCTION = Path(__file__).parents[1] / "integration/cloud/function"
 REPOSITORY = "test-streams"
 BUCKET = "signals"
 URL: tuple[str, dict[str, Any]] = ("lambda:InvokeFunctionUrl", {"FunctionUrlAuthType": "NONE"})
@@ -25,8 +25,8 @@ INVOKE: tuple[str, dict[str, Any]] = ("lambda:InvokeFunction", {"InvokedViaFunct
 
 
 @dataclass(frozen=True)
-class Place:
-    """A sandbox of this test's own, with the function's image pushed."""
+class LocalCloud:
+    """A sandbox for tests, with the function's image pushed to its registry."""
 
     layout: Layout
     engine: Engine
@@ -58,9 +58,9 @@ class Function:
 
 
 def push(docker: Engine, running: cloud.Cloud) -> str:
-    """Build the function's image and push it as anybody would; its name with digest."""
+    """Build the function's image and push it with docker; returns its name with its digest."""
     name = f"{running.registry}/{REPOSITORY}"
-    ecr = Place(Layout.of(FUNCTION), docker, running, "").aws("ecr")
+    ecr = LocalCloud(Layout.of(FUNCTION), docker, running, "").aws("ecr")
     ecr.create_repository(repositoryName=REPOSITORY)
     login = ecr.get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(login["authorizationToken"]).decode().partition(":")
@@ -71,29 +71,29 @@ def push(docker: Engine, running: cloud.Cloud) -> str:
     return f"{name}@{digest}"
 
 
-def create(place: Place, name: str, **settings: Any) -> None:
-    function = place.aws("lambda")
+def create(local: LocalCloud, name: str, **settings: Any) -> None:
+    function = local.aws("lambda")
     function.create_function(
         FunctionName=name,
-        Role=f"arn:aws:iam::{configuration.ACCOUNT}:role/{role(place)}",
+        Role=f"arn:aws:iam::{configuration.ACCOUNT}:role/{role(local)}",
         PackageType="Image",
-        Code={"ImageUri": place.image},
+        Code={"ImageUri": local.image},
         Publish=True,
         **{"Timeout": 60, "Environment": {"Variables": {"RELEASE": "one"}}, **settings},
     )
     function.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
 
 
-def role(place: Place) -> str:
+def role(local: LocalCloud) -> str:
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    with contextlib.suppress(ClientError):  # made for the first function
+    with contextlib.suppress(ClientError):  # it exists already
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        place.aws("iam").create_role(RoleName="test-function", AssumeRolePolicyDocument=document)
+        local.aws("iam").create_role(RoleName="test-function", AssumeRolePolicyDocument=document)
     return "test-function"
 
 
-def with_url(place: Place, name: str, alias: str) -> Function:
-    api = place.aws("lambda")
+def with_url(local: LocalCloud, name: str, alias: str) -> Function:
+    api = local.aws("lambda")
     api.create_alias(FunctionName=name, Name=alias, FunctionVersion="1")
     url = api.create_function_url_config(
         FunctionName=name, Qualifier=alias, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
@@ -101,8 +101,8 @@ def with_url(place: Place, name: str, alias: str) -> Function:
     return Function(name, alias, url["FunctionUrl"])
 
 
-def permit(place: Place, function: Function, action: str, condition: dict[str, object]) -> None:
-    place.aws("lambda").add_permission(
+def permit(local: LocalCloud, function: Function, action: str, condition: dict[str, object]) -> None:
+    local.aws("lambda").add_permission(
         FunctionName=function.name,
         Qualifier=function.alias,
         StatementId=f"{function.alias}-{action.partition(':')[2]}",
@@ -123,13 +123,13 @@ def opened(url: str, timeout: float = 30) -> Iterator[http.client.HTTPResponse]:
         connection.close()
 
 
-def signal(place: Place, key: str) -> None:
-    """What the function waits for at /wait, given only after its first bytes were read: buffering never gets here."""
-    place.aws("s3").put_object(Bucket=BUCKET, Key=key, Body=b"")
+def signal(local: LocalCloud, key: str) -> None:
+    """Let a function that waits at /wait go on. A test calls this after it has read the first bytes of the stream."""
+    local.aws("s3").put_object(Bucket=BUCKET, Key=key, Body=b"")
 
 
-def invoke(place: Place, function: str, qualifier: str, event: dict[str, object]) -> Any:
-    answer = place.aws("lambda").invoke_with_response_stream(
+def invoke(local: LocalCloud, function: str, qualifier: str, event: dict[str, object]) -> Any:
+    answer = local.aws("lambda").invoke_with_response_stream(
         FunctionName=function, Qualifier=qualifier, Payload=json.dumps(event).encode()
     )
     return iter(answer["EventStream"])
