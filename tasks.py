@@ -256,8 +256,10 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
 @task()
 def sandbox_up(c: Context) -> None:
     """Start the cloud on this machine: a Docker engine, an AWS emulator, the base image."""
-    del c
-    lifecycle.start(ROOT, print_line)
+    with session(c) as s, s.progress.stage("sandbox", interrupted=lifecycle.INTERRUPTED) as stage:
+        lifecycle.start(ROOT, stage.update)
+        stage.done("ready")
+    print_lines(_sandbox_lines())
 
 
 @task()
@@ -271,4 +273,8 @@ def sandbox_down(c: Context) -> None:
 def sandbox_status(c: Context) -> None:
     """Show which parts of the cloud on this machine are running."""
     del c
-    print_lines(f"{part:<10} {state_:<8} {detail}" for part, state_, detail in lifecycle.status(ROOT))
+    print_lines(_sandbox_lines())
+
+
+def _sandbox_lines() -> list[str]:
+    return [f"{part:<10} {condition:<8} {detail}" for part, condition, detail in lifecycle.status(ROOT)]

@@ -64,14 +64,16 @@ def require_docker(run: RunContext) -> str:
 
 def _start(loaded: Settings, request: Request, progress: Progress) -> Settings:
     name = loaded.environment.name
-    module, _, function = loaded.started_by.partition(":")
+    module_name, _, function = loaded.started_by.partition(":")
     try:
-        start: Callable[..., Mapping[str, object]] = getattr(importlib.import_module(module), function)
+        module = importlib.import_module(module_name)
+        start: Callable[..., Mapping[str, object]] = getattr(module, function)
     except (ImportError, AttributeError) as error:
         key = f"environments.{name}.started_by"
         hint = f"correct it in {settings.FILE}"
         raise ConfigurationError(f"Wrong setting {key} in {settings.FILE}.", str(error), hint) from error
-    with progress.stage(name, interrupted=f"{name} may be started in part; the next run starts the rest") as stage:
+    left = getattr(module, "INTERRUPTED", f"{name} may be started in part; the next run starts the rest")
+    with progress.stage(name, interrupted=left) as stage:
         more = start(request.root, stage.update)
         stage.done("ready")
     return settings.load(request.root, name, settings.started(request.config, name, more))

@@ -29,7 +29,7 @@ TERRAFORM = Tool(
 DOCKER = Tool(
     "docker",
     ("docker", "version", "--format", "{{.Server.Version}}"),
-    (23, 0),
+    (24, 0),
     "start Docker, or install it: https://docs.docker.com/engine/install/",
 )
 BUILDX = Tool("docker buildx", ("docker", "buildx", "version"), (0, 13), "https://github.com/docker/buildx#installing")

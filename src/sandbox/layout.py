@@ -1,4 +1,4 @@
-"""Where a checkout's sandbox keeps its things; every name that is global to the machine derives from here."""
+"""The folders of a checkout's sandbox. Every name that is global to the machine is made here."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ class Layout:
 
     @classmethod
     def of(cls, root: Path) -> "Layout":
-        """The layout of the checkout at `root`; the same checkout always gets the same one."""
+        """The layout of the checkout at `root`; the same checkout always has the same layout."""
         root = root.resolve()
         return cls(root=root, id=hashlib.sha256(str(root).encode()).hexdigest()[:8])
 
     @property
     def home(self) -> Path:
-        """Everything the sandbox writes, but for `run`; ignored by git."""
+        """All that the sandbox writes, except `run`; ignored by git."""
         return self.root / ".sandbox"
 
     @property
     def cache(self) -> Path:
-        """Downloads and things made from them; may be copied between checkouts."""
+        """Downloads, and archives made from them; may be copied between checkouts."""
         return self.home / "cache"
 
     @property
     def logs(self) -> Path:
-        """One log file per daemon."""
+        """One log file for each daemon."""
         return self.home / "logs"
 
     @property
     def state(self) -> Path:
-        """Pidfiles, locks and remembered choices (ports, subnets)."""
+        """Locks, the emulator's last settings, the list of lent images."""
         return self.home / "state"
 
     @property
@@ -45,10 +45,10 @@ class Layout:
 
     @property
     def run(self) -> Path:
-        """Sockets. Outside `home` because a Unix socket's path holds 107 bytes (unix(7), sun_path)."""
+        """Sockets. Outside `home`, because the path of a Unix socket has at most 107 bytes (unix(7), sun_path)."""
         return Path("/run") / f"sbx-{self.id}"
 
     @property
     def bridge(self) -> str:
-        """The private engine's bridge: 12 characters of the 15 an interface name may have (IFNAMSIZ)."""
+        """The private engine's bridge: 12 characters; an interface name may have 15 (IFNAMSIZ)."""
         return f"sbx-{self.id}"

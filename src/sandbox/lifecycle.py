@@ -1,9 +1,9 @@
-"""The sandbox's one door: make everything ready, end it, say how it is.
+"""Start, stop and status of the whole sandbox.
 
     engine --+-- base images --+-- ready
-             +-- cloud --------+
+             +-- emulator -----+
 
-Every part starts from whatever its last run left behind, so an interrupted start is mended by the next.
+Each part starts from any state that its last run left, so the next start completes one that was interrupted.
 """
 
 import os
@@ -12,22 +12,30 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox import base_image, cloud, engine
+from sandbox.base_image import images
+from sandbox.emulator import cloud
+from sandbox.emulator.configuration import ACCOUNT, REGION
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
-Say = Callable[[str], None]
+INTERRUPTED = (
+    "parts of the sandbox may be running; the next start uses or replaces them, `invoke sandbox-down` stops them"
+)
+"""What an interrupted `start` leaves, for the message that follows the interrupt."""
+
+Update = Callable[[str], None]
 
 
-def start(root: Path, say: Say) -> dict[str, object]:
-    """Make the sandbox of the checkout at `root` ready; well under a second when it already is.
+def start(root: Path, update: Update) -> dict[str, object]:
+    """Make the sandbox of the checkout at `root` ready; takes well under a second when it is ready already.
 
     Args:
         root: the checkout; all state goes to its ``.sandbox`` folder.
-        say: told, one line each, what was done and how long it took.
+        update: called with one line for each thing that was done, with its seconds.
 
     Returns:
-        The settings of the sandbox's environment: ``account``, ``region``, ``registry``, and ``variables``, what
-        every tool needs in its environment.
+        The settings of the sandbox's environment: ``account``, ``region``, ``registry``, and ``variables``, the
+        environment variables that every tool needs.
 
     Raises:
         SandboxError: a part cannot be made ready.
@@ -35,55 +43,55 @@ def start(root: Path, say: Say) -> dict[str, object]:
     layout = Layout.of(root)
     began = time.monotonic()
     layout.home.mkdir(parents=True, exist_ok=True)
-    running = engine.start(layout, say)
+    engine = choice.start(layout, update)
     with ThreadPoolExecutor(max_workers=1) as beside:
         # The long part stays in this thread, where an interrupt ends it at once.
-        coming = beside.submit(cloud.start, layout, running, say)
-        base_image.ensure_all(layout, running, say)
-        local = coming.result()
-    say(f"sandbox  ready in {time.monotonic() - began:.1f} s")
+        starting = beside.submit(cloud.start, layout, engine, update)
+        images.ensure_all(layout, engine, update)
+        local = starting.result()
+    update(f"sandbox  ready in {time.monotonic() - began:.1f} s")
     return {
-        "account": cloud.ACCOUNT,
-        "region": cloud.REGION,
+        "account": ACCOUNT,
+        "region": REGION,
         "registry": local.registry,
-        "variables": {**running.variables, **_aws(local.endpoint, os.environ)},
+        "variables": {**engine.variables, **_aws(local.endpoint, os.environ)},
     }
 
 
-def stop(root: Path, say: Say) -> None:
-    """End everything and leave nothing outside the checkout's ``.sandbox``; images and downloads stay in it."""
+def stop(root: Path, update: Update) -> None:
+    """End all daemons and leave nothing outside the checkout's ``.sandbox``; images and downloads stay in it."""
     layout = Layout.of(root)
     if not layout.home.exists():
         return
     cloud.stop(layout)
-    base_image.withdraw(layout)
-    engine.stop(layout, say)
-    say("sandbox  down")
+    images.withdraw(layout)
+    choice.stop(layout, update)
+    update("sandbox  down")
 
 
 def status(root: Path) -> list[tuple[str, str, str]]:
     """(part, state, detail) of each part; the state is ``up``, ``down`` or ``broken``."""
     layout = Layout.of(root)
-    return [("engine", *engine.status(layout)), ("cloud", *cloud.status(layout))]
+    return [("engine", *choice.status(layout)), ("cloud", *cloud.status(layout))]
 
 
 def _aws(endpoint: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """What leads the AWS SDKs (SDK reference, "Environment variables") and Terraform to the local cloud."""
-    # Python, unlike Go, would ask a proxy even for this machine.
+    """The variables that lead the AWS SDKs (SDK reference, "Environment variables") and Terraform to the emulator."""
+    # Python, unlike Go, would send even requests to this machine through a proxy.
     direct = ",".join(filter(None, (environment.get("NO_PROXY") or environment.get("no_proxy"), "127.0.0.1")))
-    elsewhere = {name: "" for name in environment if name.startswith("AWS_ENDPOINT_URL_")}
+    cleared = {name: "" for name in environment if name.startswith("AWS_ENDPOINT_URL_")}
     return {
-        **elsewhere,
+        **cleared,
         "AWS_PROFILE": "",
         "AWS_ENDPOINT_URL": endpoint,
-        # Terraform's backend asks STS by its own setting, and would find the real one.
+        # Terraform's backend finds STS by this setting only; without it, it would ask the real STS.
         "AWS_ENDPOINT_URL_STS": endpoint,
         # The emulator takes an access key of twelve digits for the account.
-        "AWS_ACCESS_KEY_ID": cloud.ACCOUNT,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "sandbox",
         "AWS_SESSION_TOKEN": "",
-        "AWS_REGION": cloud.REGION,
-        "AWS_DEFAULT_REGION": cloud.REGION,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": direct,
         "no_proxy": direct,

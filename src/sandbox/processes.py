@@ -1,59 +1,46 @@
-"""The one place where the sandbox starts, finds and ends processes, and holds locks between them."""
+"""Starts, finds and ends processes for the sandbox, and holds locks between them.
+
+A daemon is recognised by its arguments, which name this checkout; there is no pidfile that could be out of date.
+"""
 
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
 POLL = 0.02
-"""Seconds between two looks at something awaited."""
+"""Seconds between two checks of a condition that is waited for."""
 
-_LAST_SECONDS = 5.0
-"""How long a killed process may take to go: the kernel may have to write for it."""
+_KILL_SECONDS = 5.0
+"""How long a killed process may take to end: the kernel may have to finish a write for it."""
 
 _children: list[subprocess.Popen[bytes]] = []
-"""Daemons started by this Python process: kept so that one that dies early is reaped, not left a zombie."""
+"""The daemons that this Python process started. Without a reference Python would warn that they still run."""
 
 
-@dataclass(frozen=True)
-class Process:
-    """A daemon. `birth` tells it from a later process that was given the same number."""
+def spawn(layout: Layout, name: str, argv: Sequence[str], env: Mapping[str, str]) -> psutil.Process:
+    """Start a daemon that outlives this process: its own session, no terminal, output to `log(layout, name)`.
 
-    name: str
-    pid: int
-    birth: str
-    log: Path
-
-    @property
-    def alive(self) -> bool:
-        """Whether exactly this process still runs."""
-        return _birth(self.pid) == self.birth
-
-    def last_lines(self, count: int = 20) -> str:
-        """The end of the log, for error messages."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-count:])
-
-
-def spawn(layout: Layout, name: str, argv: Sequence[str], env: Mapping[str, str]) -> Process:
-    """Start a daemon that outlives us: own session, no terminal, output to `logs/<name>.log`.
+    Args:
+        layout: the checkout's sandbox.
+        name: names the log file.
+        argv: program and arguments; some of them name this checkout, for `find`.
+        env: the daemon's whole environment.
 
     Raises:
         SandboxError: the program cannot be executed.
     """
     layout.logs.mkdir(parents=True, exist_ok=True)
-    layout.state.mkdir(parents=True, exist_ok=True)
-    log = layout.logs / f"{name}.log"
-    with log.open("wb") as output:
+    with log(layout, name).open("wb") as output:
         try:
             child = subprocess.Popen(
                 argv,
@@ -65,59 +52,76 @@ def spawn(layout: Layout, name: str, argv: Sequence[str], env: Mapping[str, str]
                 start_new_session=True,
             )
         except OSError as error:
-            raise SandboxError(f"cannot start {name}: {argv[0]}: {error.strerror}") from error
+            raise SandboxError(f"cannot start {name}", f"{argv[0]}: {error.strerror}") from error
     _children.append(child)
-    process = Process(name, child.pid, _birth(child.pid), log)
+    return psutil.Process(child.pid)
+
+
+def log(layout: Layout, name: str) -> Path:
+    """The file that the daemon of that name writes to."""
+    return layout.logs / f"{name}.log"
+
+
+def last_lines(layout: Layout, name: str, count: int = 20) -> str:
+    """The end of the daemon's log, for error messages; "" when there is no log."""
+    file = log(layout, name)
+    return "\n".join(file.read_text(errors="replace").splitlines()[-count:]) if file.exists() else ""
+
+
+def find(arguments: Sequence[str]) -> psutil.Process | None:
+    """The running process that has these arguments side by side; of several, their common parent."""
+    matching = _matching(arguments)
+    pids = {process.pid for process in matching}
+    return next((process for process in matching if process.info["ppid"] not in pids), None)
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether exactly this process runs; a zombie does not run, nor does a later process with the same number."""
     try:
-        _write(_pidfile(layout, name), json.dumps({"pid": process.pid, "birth": process.birth}))
-    except BaseException:
-        stop(process, grace=0)
-        raise
-    return process
+        # A killed process is a zombie while its other threads still end: until then its port is not free.
+        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return process.is_running() and not ended
+    except psutil.NoSuchProcess:
+        return False
 
 
-def find(layout: Layout, name: str) -> Process | None:
-    """The daemon of that name, if it is alive and the same process that was started."""
-    try:
-        record = json.loads(_pidfile(layout, name).read_text())
-        process = Process(name, int(record["pid"]), str(record["birth"]), layout.logs / f"{name}.log")
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return process if process.alive else None
+def stop(process: psutil.Process, grace: float) -> None:
+    """SIGTERM to the daemon's process group, SIGKILL after `grace` seconds; returns when the daemon has ended.
 
-
-def stop(process: Process, grace: float) -> None:
-    """SIGTERM to the daemon's process group, SIGKILL after `grace` seconds; returns when it is gone."""
-    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _LAST_SECONDS)):
-        if not process.alive:
+    Raises:
+        SandboxError: it runs even after SIGKILL.
+    """
+    for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_SECONDS)):
+        if not alive(process):
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        if wait_until(lambda: not process.alive, patience):
+        if wait_until(lambda: not alive(process), seconds):
             return
-    raise SandboxError(f"{process.name} (process {process.pid}) does not end", f"kill -9 {process.pid}")
+    raise SandboxError(f"process {process.pid} does not end", hint=f"kill -9 {process.pid}")
 
 
 def kill_all(arguments: Sequence[str]) -> None:
-    """SIGKILL to every process with these arguments side by side; returns when they are gone."""
-    if not wait_until(lambda: not _kill_each(arguments), _LAST_SECONDS):
-        raise SandboxError(f"processes with {' '.join(arguments)} do not end")
+    """SIGKILL to every process with these arguments side by side; returns when none is left.
 
+    Raises:
+        SandboxError: some run even after SIGKILL.
+    """
 
-def _kill_each(arguments: Sequence[str]) -> int:
-    wanted = "\0".join(("", *arguments, "")).encode()
-    found = 0
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if wanted in (entry / "cmdline").read_bytes():
-                os.kill(int(entry.name), signal.SIGKILL)
-                found += 1
-    return found
+    def killed() -> bool:
+        matching = _matching(arguments)
+        for process in matching:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        return not matching
+
+    if not wait_until(killed, _KILL_SECONDS):
+        raise SandboxError(f"processes with the arguments {' '.join(arguments)} do not end")
 
 
 @contextlib.contextmanager
 def locked(layout: Layout, name: str) -> Iterator[None]:
-    """Hold the checkout's lock of that name; waits for whoever holds it. The kernel frees it if we die."""
+    """Hold the checkout's lock of that name; waits for its holder. The kernel frees the lock when we die."""
     layout.state.mkdir(parents=True, exist_ok=True)
     with (layout.state / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -131,10 +135,10 @@ def run(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: floa
         argv: program and arguments.
         env: its whole environment; ours when None.
         timeout: seconds after which it is killed.
-        cwd: where it runs; where we are when None.
+        cwd: its working folder; ours when None.
 
     Raises:
-        SandboxError: it cannot be executed, fails, or is too slow; with the last lines it wrote.
+        SandboxError: it cannot be executed, fails, or takes too long; with the last lines it wrote.
     """
     command = " ".join(argv[:3])
     try:
@@ -147,41 +151,25 @@ def run(argv: Sequence[str], env: Mapping[str, str] | None = None, timeout: floa
             timeout=timeout,
         )
     except OSError as error:
-        raise SandboxError(f"cannot run {command}: {error.strerror}") from error
+        raise SandboxError(f"cannot run `{command}`", error.strerror or "") from error
     except subprocess.TimeoutExpired as error:
         raise SandboxError(f"`{command}` did not end in {timeout:.0f} s") from error
     if done.returncode:
         tail = "\n".join(done.stderr.decode(errors="replace").strip().splitlines()[-5:])
-        raise SandboxError(f"`{command}` failed with code {done.returncode}: {tail}")
+        raise SandboxError(f"`{command}` failed with code {done.returncode}", tail)
     return done.stdout.decode(errors="replace")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Look at `condition` until it holds or `seconds` have passed; what it said last."""
+    """Check `condition` until it holds or `seconds` have passed; returns its last value."""
     deadline = time.monotonic() + seconds
     while not (holds := condition()) and time.monotonic() < deadline:
         time.sleep(POLL)
     return holds
 
 
-def _birth(pid: int) -> str:
-    """When it began: boot id and clock ticks since boot (proc(5), field 22); "" when dead or a zombie."""
-    for child in _children:
-        child.poll()
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    return "" if fields[0] in "ZX" else f"{boot}:{fields[19]}"
-
-
-def _pidfile(layout: Layout, name: str) -> Path:
-    return layout.state / f"{name}.pid"
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file at once, so that no reader and no crash sees half of it."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.replace(path)
+def _matching(arguments: Sequence[str]) -> list[psutil.Process]:
+    """The processes with these arguments side by side; a zombie has no arguments."""
+    wanted = "\0".join(("", *arguments, ""))
+    running = psutil.process_iter(["cmdline", "ppid"])
+    return [process for process in running if wanted in "\0".join(("", *(process.info["cmdline"] or ()), ""))]

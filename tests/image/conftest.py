@@ -6,7 +6,8 @@ import pytest
 from support.image_project import ROOT, ImageProject
 
 from delivery.process.shell import Shell
-from sandbox import base_image, engine
+from sandbox.base_image import images
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
 
@@ -14,14 +15,14 @@ from sandbox.layout import Layout
 def shell():
     """A shell whose docker commands reach the engine. The engine stops afterwards unless it already ran."""
     layout = Layout.of(ROOT)
-    was_up = engine.status(layout)[0] == "up"
-    running = engine.start(layout, print)
-    base_image.ensure_all(layout, running, print)
+    was_up = choice.status(layout)[0] == "up"
+    running = choice.start(layout, print)
+    images.ensure_all(layout, running, print)
     try:
         yield Shell({**os.environ, **running.variables})
     finally:
         if not was_up:
-            engine.stop(layout, print)
+            choice.stop(layout, print)
 
 
 @pytest.fixture

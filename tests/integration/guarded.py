@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +20,10 @@ from rich.console import Console
 from delivery.context import Request, RunContext, open_context
 from delivery.process.shell import Shell
 from delivery.progress import Progress
-from sandbox import cloud, cloud_settings, engine, processes
-from sandbox.cloud_settings import Settings
+from sandbox import processes
+from sandbox.emulator import cloud, configuration
+from sandbox.emulator.configuration import Settings
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}  # as invoke.yaml has them
@@ -131,19 +132,20 @@ def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
     """Start the emulator on the engine of `shared`, let `mine` lead to it, bootstrap its preprod, and stop it."""
     variables = shared.settings["variables"]
     layout = Layout.of(mine.root)
-    docker = engine.start(Layout.of(shared.root), str)
-    settings = Settings.of(docker, next(cloud_settings.free_ports(docker.gateway, cloud_settings.PORT + 1)))
-    cloud_settings.folder(layout).mkdir(parents=True)
-    cloud_settings.remember(layout, settings)
-    environment = cloud_settings.environment(layout, docker, settings) | {
+    docker = choice.start(Layout.of(shared.root), str)
+    settings = Settings.of(docker, next(configuration.free_ports(docker.gateway, configuration.PORT + 1)))
+    configuration.folder(layout).mkdir(parents=True)
+    configuration.remember(layout, settings)
+    environment = configuration.environment(layout, docker, settings) | {
         "AUTH": "true",
         "MINISTACK_ACCOUNT_ID": ACCOUNTS[ENVIRONMENT],
     }
-    argv = [sys.executable, "-m", "sandbox.launcher", str(layout.home), *settings.binds]
+    argv = configuration.command(layout, settings)
     endpoint = f"http://{settings.registry}"
     try:
-        daemon = processes.spawn(layout, cloud.NAME, argv, environment)
-        assert processes.wait_until(lambda: cloud.status(layout)[0] == "up", 60), daemon.last_lines()
+        processes.spawn(layout, cloud.NAME, argv, environment)
+        up = processes.wait_until(lambda: cloud.status(layout)[0] == "up", 60)
+        assert up, processes.last_lines(layout, cloud.NAME)
         _point(mine.root, settings.registry, {**variables, **dict.fromkeys(_ENDPOINTS, endpoint)})
         mine.commit("preprod and prod are accounts that are guarded")
         made = Guarded(mine, endpoint)

@@ -1,9 +1,12 @@
-"""The private Docker engine on this machine: it comes up from nothing, mends itself, and leaves nothing."""
+"""The private Docker engine on this machine: it starts from an empty folder, repairs itself, and leaves nothing."""
 
 import functools
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,24 +14,26 @@ from pathlib import Path
 import pytest
 from tests.integration.traces import kill, left_behind, processes_of
 
-from sandbox import base_image, engine, engine_daemon, engine_private, processes
-from sandbox.engine_client import Engine
+from sandbox import lifecycle, processes
+from sandbox.base_image import images, python
+from sandbox.engine import choice, dockerd
+from sandbox.engine.client import Engine
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 
 PROJECT = Path(__file__).parents[2]
-BASE = base_image.MAKEABLE
+BASE = python.REFERENCE
 NO_DOCKER = {"PATH": os.environ["PATH"], "DOCKER_HOST": "unix:///nowhere.sock"}
 SERVER = "import http.server as s; s.ThreadingHTTPServer(('', 80), s.SimpleHTTPRequestHandler).serve_forever()"
 PROGRAM = "import os, ssl, sqlite3, ctypes, zoneinfo as z; print(os.getuid(), z.ZoneInfo('Asia/Tokyo'))"
 
 
 def silent(line: str) -> None:
-    """Progress that nobody reads."""
+    """Progress that no person reads."""
 
 
-def start(layout: Layout, say: Callable[[str], None] = silent) -> Engine:
-    return engine.start(layout, say, NO_DOCKER)
+def start(layout: Layout, update: Callable[[str], None] = silent) -> Engine:
+    return choice.start(layout, update, NO_DOCKER)
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +43,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], L
 
     def make(name: str) -> Layout:
         layout = Layout.of(tmp_path_factory.mktemp(name))
-        earlier = [known.cache for known in made] or [PROJECT / ".sandbox/cache"]
+        cache = made[0].cache if made else PROJECT / ".sandbox/cache"
         for kind in ("apt", "debs"):
-            if (earlier[0] / kind).exists():
-                shutil.copytree(earlier[0] / kind, layout.cache / kind, copy_function=os.link)
+            if (cache / kind).exists():
+                shutil.copytree(cache / kind, layout.cache / kind, copy_function=os.link)
         made.append(layout)
         return layout
 
     yield make
     for layout in made:
-        engine.stop(layout, silent)
+        choice.stop(layout, silent)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,7 @@ def layout(home: Callable[[str], Layout]) -> Layout:
 @pytest.fixture
 def ready(layout: Layout) -> Engine:
     running = start(layout)
-    base_image.ensure(layout, running, BASE, silent)
+    images.ensure(layout, running, BASE, silent)
     return running
 
 
@@ -79,14 +84,14 @@ def answers(url: str) -> bool:
 
 
 def test_an_engine_starts_from_an_empty_folder_and_a_second_start_does_nothing(layout: Layout) -> None:
-    told: list[str] = []
-    first = start(layout, told.append)
+    lines: list[str] = []
+    first = start(layout, lines.append)
     assert first.private
-    assert "ready in" in told[-1]
-    before = processes.find(layout, engine_private.NAME)
-    assert start(layout, told.append) == first
-    assert processes.find(layout, engine_private.NAME) == before
-    assert len(told) == 2
+    assert "ready in" in lines[-1]
+    before = processes.find(dockerd.marker(layout))
+    assert start(layout, lines.append) == first
+    assert processes.find(dockerd.marker(layout)) == before
+    assert len(lines) == 2
 
 
 def test_an_image_is_built_and_run_without_any_registry(ready: Engine, tmp_path: Path) -> None:
@@ -102,9 +107,10 @@ def test_containers_are_reached_by_address_and_by_published_port(layout: Layout,
     address = ready.docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", server).strip()
     published = ready.docker("port", server, "80").split()[0]
     host, port = published.split(":")
-    assert (host, int(port) in range(*map(int, engine_daemon.ports(layout).split()))) == ("127.0.0.1", True)
-    for place in (f"{address}:80", published):
-        assert processes.wait_until(functools.partial(answers, f"http://{place}/"), 15), place
+    assert (host, int(port) in range(*map(int, dockerd.ports(layout).split()))) == ("127.0.0.1", True)
+    for server_address in (f"{address}:80", published):
+        url = f"http://{server_address}/"
+        assert processes.wait_until(functools.partial(answers, url), 15), url
 
 
 def test_containers_reach_this_machine_through_the_gateway(ready: Engine) -> None:
@@ -126,75 +132,88 @@ def test_containers_reach_this_machine_through_the_gateway(ready: Engine) -> Non
 @pytest.mark.parametrize(
     "victim", ["dockerd --config-file", "containerd --config", "unshare --mount", "tini-static --"]
 )
-def test_an_engine_part_of_which_was_killed_is_mended_by_the_next_start(
-    layout: Layout, server: str, victim: str
-) -> None:
+def test_the_next_start_repairs_an_engine_of_which_a_part_was_killed(layout: Layout, server: str, victim: str) -> None:
     kill(layout, victim)
     if "containerd" not in victim:
-        assert processes.wait_until(lambda: not processes_of(layout), 5), "the namespace outlives its processes"
-    mended = start(layout)
-    assert mended.docker("run", "--rm", BASE, "echo", "fine").strip() == "fine"
-    assert server not in mended.docker("ps", "--all", "--quiet", "--no-trunc")
+        assert processes.wait_until(lambda: not processes_of(layout), 5), "the namespace still has processes"
+    repaired = start(layout)
+    assert repaired.docker("run", "--rm", BASE, "echo", "fine").strip() == "fine"
+    assert server not in repaired.docker("ps", "--all", "--quiet", "--no-trunc")
 
 
 @pytest.mark.parametrize("victim", [None, "dockerd --config-file", "containerd --config", "unshare --mount"])
 def test_stop_leaves_nothing_outside_the_folder(layout: Layout, ready: Engine, victim: str | None) -> None:
     ready.docker("run", "--detach", "--publish", "80", BASE, "python", "-c", SERVER)
-    assert {word.split()[0] for word in left_behind(layout)} >= {"link", "file", "process"}
+    assert {line.split()[0] for line in left_behind(layout)} >= {"link", "file", "process"}
     if victim:
         kill(layout, victim)
-    engine.stop(layout, silent)
+    choice.stop(layout, silent)
     assert left_behind(layout) == []
-    assert engine.status(layout, NO_DOCKER) == ("down", "")
+    assert choice.status(layout, NO_DOCKER) == ("down", "")
 
 
-def test_two_sandboxes_run_side_by_side_and_end_one_by_one(home: Callable[[str], Layout], ready: Engine) -> None:
+def test_the_stop_of_a_sandbox_leaves_another_running(home: Callable[[str], Layout], ready: Engine) -> None:
     other = home("other")
     second = start(other)
     assert second.gateway != ready.gateway
     assert BASE not in second.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
-    engine.stop(other, silent)
+    choice.stop(other, silent)
     assert left_behind(other) == []
     assert ready.docker("run", "--rm", BASE, "echo", "untouched").strip() == "untouched"
 
 
-def test_an_engine_that_already_answers_is_used_and_left_alone(
+def test_an_engine_that_already_answers_is_used_and_not_stopped(
     home: Callable[[str], Layout], layout: Layout, ready: Engine
 ) -> None:
     guest = home("guest")
     theirs = {name: ready.variables[name] for name in ("PATH", "DOCKER_HOST", "DOCKER_CONFIG")}
-    used = engine.start(guest, silent, theirs)
+    used = choice.start(guest, silent, theirs)
     assert not used.private
     assert used.gateway == ready.gateway
     assert BASE in used.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
     assert "buildx" in used.docker("buildx", "version")
-    engine.stop(guest, silent)
+    choice.stop(guest, silent)
     assert left_behind(guest) == []
     assert start(layout) == ready
 
 
 @pytest.mark.usefixtures("ready")
-def test_a_base_image_made_again_is_the_same_image(layout: Layout) -> None:
-    first = base_image.make(layout, BASE)
+def test_a_base_image_that_is_made_again_has_the_same_bytes(layout: Layout) -> None:
+    first = python.archive(layout, BASE)
     before = first.read_bytes()
     first.unlink()
-    assert base_image.make(layout, BASE).read_bytes() == before
+    assert python.archive(layout, BASE).read_bytes() == before
 
 
-def test_an_image_neither_pulled_nor_made_is_named_with_its_dockerfile(layout: Layout, ready: Engine) -> None:
-    place = layout.root / "src/lambdas/odd"
-    place.mkdir(parents=True)
-    (place / "Dockerfile").write_text("FROM registry.invalid/odd:1\n")
+def test_an_image_that_cannot_be_made_ready_is_named_with_its_dockerfile(layout: Layout, ready: Engine) -> None:
+    folder = layout.root / "src/lambdas/odd"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_text("FROM registry.invalid/odd:1\n")
     with pytest.raises(SandboxError) as failure:
-        base_image.ensure_all(layout, ready, silent)
+        images.ensure_all(layout, ready, silent)
     assert "src/lambdas/odd/Dockerfile: base image registry.invalid/odd:1 cannot be pulled" in str(failure.value)
-    assert "not one the sandbox can make (python:3.13-slim)" in str(failure.value)
+    assert "the sandbox can make only python:3.13-slim" in str(failure.value)
 
 
-def test_a_daemon_that_cannot_start_is_reported_with_its_own_words(home: Callable[[str], Layout]) -> None:
+def test_a_dockerd_that_cannot_start_is_reported_with_its_last_lines(home: Callable[[str], Layout]) -> None:
     broken = home("broken")
     broken.engine.mkdir(parents=True)
     (broken.engine / "data").write_text("in the way")
-    with pytest.raises(SandboxError, match=r"(?s)private Docker engine does not start:.*data.*try: look at"):
+    with pytest.raises(SandboxError, match=r"(?s)private Docker engine does not start.*data.*try: read"):
         start(broken)
     assert left_behind(broken) == []
+
+
+def test_the_next_start_completes_an_interrupted_start_and_a_stop_leaves_nothing(home: Callable[[str], Layout]) -> None:
+    """As `lifecycle.INTERRUPTED` says."""
+    layout = home("interrupted")
+    code = f"import pathlib; from sandbox import lifecycle; lifecycle.start(pathlib.Path({str(layout.root)!r}), print)"
+    environment = {**os.environ, **NO_DOCKER, "PYTHONPATH": str(PROJECT / "src")}
+    interrupted = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    assert processes.wait_until(lambda: processes.find(dockerd.marker(layout)) is not None, 60)
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.wait(30) != 0
+    assert {line.split()[0] for line in left_behind(layout)} >= {"link", "process"}
+    assert start(layout).docker("image", "ls", "--quiet") == ""
+    lifecycle.stop(layout.root, silent)
+    assert left_behind(layout) == []

@@ -4,7 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-from sandbox import network, processes
+from sandbox import processes
+from sandbox.engine import network
 from sandbox.layout import Layout
 
 SHIMS = Path("/run/containerd")

@@ -1,4 +1,4 @@
-"""One engine, one local cloud and one function for the tests of this folder."""
+"""One engine, one AWS emulator and one function for the tests of this folder."""
 
 import os
 import shutil
@@ -6,43 +6,45 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cloud_place import BUCKET, INVOKE, URL, Function, Place, create, permit, push, with_url
+from support.local_cloud import BUCKET, INVOKE, URL, Function, LocalCloud, create, permit, push, with_url
 
-from sandbox import base_image, cloud, engine
+from sandbox.base_image import images
+from sandbox.emulator import cloud
+from sandbox.engine import choice
 from sandbox.layout import Layout
 
 PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="package")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     layout = Layout.of(tmp_path_factory.mktemp("cloud"))
     for downloads in Layout.of(PROJECT).cache.glob("debs"):
         shutil.copytree(downloads, layout.cache / downloads.name, copy_function=os.link)
     layout.home.mkdir(exist_ok=True)
     try:
-        docker = engine.start(layout, print)
-        base_image.ensure(layout, docker, "python:3.13-slim", print)
+        docker = choice.start(layout, print)
+        images.ensure(layout, docker, "python:3.13-slim", print)
         running = cloud.start(layout, docker, print)
-        yield Place(layout, docker, running, push(docker, running))
+        yield LocalCloud(layout, docker, running, push(docker, running))
     finally:
         cloud.stop(layout)
-        engine.stop(layout, print)
+        choice.stop(layout, print)
 
 
 @pytest.fixture(scope="package")
-def function(place: Place) -> Function:
-    create(place, "streams")
-    api = place.aws("lambda")
+def function(local: LocalCloud) -> Function:
+    create(local, "streams")
+    api = local.aws("lambda")
     api.update_function_configuration(FunctionName="streams", Environment={"Variables": {"RELEASE": "two"}})
     api.publish_version(FunctionName="streams")
-    place.aws("s3").create_bucket(Bucket=BUCKET)
-    return with_url(place, "streams", "live")
+    local.aws("s3").create_bucket(Bucket=BUCKET)
+    return with_url(local, "streams", "live")
 
 
 @pytest.fixture(scope="package")
-def public(place: Place, function: Function) -> Function:
-    """The function once everybody may call its URL."""
+def public(local: LocalCloud, function: Function) -> Function:
+    """The function, with permission for every caller to use its URL."""
     for action in (URL, INVOKE):
-        permit(place, function, *action)
+        permit(local, function, *action)
     return function

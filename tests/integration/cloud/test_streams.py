@@ -1,104 +1,118 @@
-"""Streams that stream: through a function URL and through InvokeWithResponseStream."""
+"""Answers that stream: through a function URL and through InvokeWithResponseStream."""
 
 import http.client
 import json
 
 import pytest
-from cloud_place import INVOKE, URL, Function, Place, completion, create, invoke, opened, permit, signal, with_url
+from support.local_cloud import (
+    INVOKE,
+    URL,
+    Function,
+    LocalCloud,
+    completion,
+    create,
+    invoke,
+    opened,
+    permit,
+    signal,
+    with_url,
+)
 
 from sandbox import processes
 
 
 @pytest.mark.parametrize(("alias", "given"), [("gate", ()), ("half", (URL,)), ("other-half", (INVOKE,))])
 def test_a_url_is_forbidden_unless_both_permissions_are_given(
-    place: Place, function: Function, alias: str, given: tuple[tuple[str, dict[str, object]], ...]
+    local: LocalCloud, function: Function, alias: str, given: tuple[tuple[str, dict[str, object]], ...]
 ) -> None:
-    gated = with_url(place, function.name, alias)
+    gated = with_url(local, function.name, alias)
     for action in given:
-        permit(place, gated, *action)
+        permit(local, gated, *action)
     with opened(gated.url) as answer:
         assert answer.status == 403
         assert b"Forbidden" in answer.read()
 
 
-def test_permissions_of_another_alias_open_nothing(place: Place, public: Function) -> None:
-    with opened(with_url(place, public.name, "closed").url) as answer:
+def test_permissions_of_another_alias_do_not_open_a_url(local: LocalCloud, public: Function) -> None:
+    with opened(with_url(local, public.name, "closed").url) as answer:
         assert answer.status == 403
 
 
-def test_a_url_passes_on_the_first_event_while_the_function_still_runs(place: Place, public: Function) -> None:
+def test_a_url_passes_on_the_first_event_while_the_function_still_runs(local: LocalCloud, public: Function) -> None:
     with opened(f"{public.url}wait?key=url") as answer:
         assert answer.status == 200
         assert answer.headers["Content-Type"] == "text/event-stream"
         assert answer.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
         assert answer.readline() == b"first from 1\n"
-        signal(place, "url")
+        signal(local, "url")
         assert answer.read() == b"last\n"
 
 
 def test_an_invocation_passes_on_the_first_event_while_the_function_still_runs(
-    place: Place, function: Function
+    local: LocalCloud, function: Function
 ) -> None:
-    events = invoke(place, function.name, "2", {"rawPath": "/wait", "queryStringParameters": {"key": "invoke"}})
-    seen = b""
-    while b"first" not in seen:
-        seen += next(events)["PayloadChunk"]["Payload"]
-    prelude, _, body = seen.partition(bytes(8))
+    events = invoke(local, function.name, "2", {"rawPath": "/wait", "queryStringParameters": {"key": "invoke"}})
+    received = b""
+    while b"first" not in received:
+        received += next(events)["PayloadChunk"]["Payload"]
+    prelude, _, body = received.partition(bytes(8))
     assert json.loads(prelude)["statusCode"] == 200
     assert body == b"first from 2\n"
-    signal(place, "invoke")
+    signal(local, "invoke")
     rest = list(events)
     assert b"".join(event["PayloadChunk"]["Payload"] for event in rest[:-1]) == b"last\n"
     assert rest[-1] == {"InvokeComplete": {}}
 
 
-def test_a_url_follows_its_alias_at_the_next_request(place: Place, public: Function) -> None:
+def test_a_url_follows_its_alias_at_the_next_request(local: LocalCloud, public: Function) -> None:
     served = []
     for version in ("2", "1"):
-        place.aws("lambda").update_alias(FunctionName=public.name, Name="live", FunctionVersion=version)
+        local.aws("lambda").update_alias(FunctionName=public.name, Name="live", FunctionVersion=version)
         with opened(f"{public.url}quick") as answer:
             served.append(answer.readline())
     assert served == [b"first from 2\n", b"first from 1\n"]
 
 
-def test_streams_at_the_same_time_get_a_container_each(place: Place, public: Function) -> None:
+def test_each_of_two_streams_at_the_same_time_gets_a_container(local: LocalCloud, public: Function) -> None:
     with (
-        opened(f"{public.url}wait?key=two") as one,
-        opened(f"{public.url}wait?key=two") as other,
+        opened(f"{public.url}wait?key=two") as first,
+        opened(f"{public.url}wait?key=two") as second,
     ):
-        assert one.readline() == other.readline() == b"first from 1\n"
-        assert len(place.function_containers()) >= 2
-        signal(place, "two")
-        assert one.read() == other.read() == b"last\n"
+        assert first.readline() == second.readline() == b"first from 1\n"
+        assert len(local.function_containers()) >= 2
+        signal(local, "two")
+        assert first.read() == second.read() == b"last\n"
 
 
-def test_an_update_of_the_function_leaves_the_streams_of_older_versions_alone(place: Place, public: Function) -> None:
+def test_an_update_of_the_function_does_not_break_streams_of_older_versions(
+    local: LocalCloud, public: Function
+) -> None:
     with opened(f"{public.url}wait?key=update") as answer:
         answer.readline()
-        place.aws("lambda").update_function_configuration(FunctionName=public.name, Description="newer")
-        place.aws("lambda").update_function_code(FunctionName=public.name, ImageUri=place.image)
-        signal(place, "update")
+        local.aws("lambda").update_function_configuration(FunctionName=public.name, Description="newer")
+        local.aws("lambda").update_function_code(FunctionName=public.name, ImageUri=local.image)
+        signal(local, "update")
         assert answer.read() == b"last\n"
 
 
-def test_a_client_that_leaves_takes_its_container_along(place: Place, public: Function) -> None:
+def test_the_container_of_a_client_that_disconnects_is_removed(local: LocalCloud, public: Function) -> None:
     with opened(f"{public.url}wait?key=leave") as answer:
         answer.readline()
-        busy = place.function_containers()
-    assert processes.wait_until(lambda: len(place.function_containers()) < len(busy), 20)
+        busy = local.function_containers()
+    assert processes.wait_until(lambda: len(local.function_containers()) < len(busy), 20)
     with opened(f"{public.url}quick") as answer:
         assert answer.status == 200
 
 
-def test_a_function_that_dies_halfway_leaves_a_body_without_an_end(public: Function) -> None:
+def test_a_function_that_exits_during_its_answer_leaves_a_body_without_an_end(public: Function) -> None:
     with opened(f"{public.url}exit") as answer:
         assert answer.readline() == b"first from 1\n"
         with pytest.raises(http.client.IncompleteRead):
             answer.read()
 
 
-def test_an_invocation_says_how_a_function_died(place: Place, function: Function) -> None:
-    end = completion(invoke(place, function.name, "1", {"rawPath": "/exit"}))
+def test_an_invocation_reports_the_exit_status_of_a_function(local: LocalCloud, function: Function) -> None:
+    end = completion(invoke(local, function.name, "1", {"rawPath": "/exit"}))
     assert end["ErrorCode"] == "Runtime.ExitError"
     assert "exit status 3" in end["ErrorDetails"]
 
@@ -115,16 +129,16 @@ def test_an_answer_without_a_prelude_is_the_body(public: Function) -> None:
 
 
 @pytest.mark.parametrize("path", ["/hang", "/stall"])
-def test_the_timeout_of_the_function_bounds_the_whole_answer(place: Place, path: str) -> None:
+def test_the_timeout_of_the_function_bounds_the_whole_answer(local: LocalCloud, path: str) -> None:
     name = f"short{path.replace('/', '-')}"
-    create(place, name, Timeout=1)
-    end = completion(invoke(place, name, "1", {"rawPath": path}))
+    create(local, name, Timeout=1)
+    end = completion(invoke(local, name, "1", {"rawPath": path}))
     assert end["ErrorCode"] == "Sandbox.Timedout"
     assert "Task timed out after 1.00 seconds" in end["ErrorDetails"]
 
 
-def test_a_version_that_cannot_start_says_why(place: Place) -> None:
-    create(place, "broken", Environment={"Variables": {"CRASH": "1"}})
-    end = completion(invoke(place, "broken", "1", {}))
+def test_a_version_that_cannot_start_is_an_error_with_its_output(local: LocalCloud) -> None:
+    create(local, "broken", Environment={"Variables": {"CRASH": "1"}})
+    end = completion(invoke(local, "broken", "1", {}))
     assert end["ErrorCode"] == "Runtime.ExitError"
     assert "this version cannot start" in end["ErrorDetails"]

@@ -17,7 +17,7 @@ BUILDX = "github.com/docker/buildx {} 171fcbeb69d67c90ba7f44f41a9e418f6a6ec1da"
         (tools.GIT, "git version 2.39.5 (Apple Git-154)", "2.39.5"),
         (tools.TERRAFORM, '{"terraform_version": "1.11.4", "terraform_outdated": true}', "1.11.4"),
         (tools.DOCKER, "26.1.5+dfsg1\n", "26.1.5"),
-        (tools.DOCKER, "23.0\n", "23.0"),
+        (tools.DOCKER, "24.0\n", "24.0"),
         (tools.BUILDX, BUILDX.format("v0.13.1"), "0.13.1"),
         (tools.BUILDX, BUILDX.format("0.13.1+ds1"), "0.13.1"),
     ],
@@ -33,7 +33,7 @@ def test_the_version_is_read_out_of_what_the_tool_prints(tool, printed, version)
     [
         (tools.GIT, "git version 2.29.9", "git 2.29.9 is too old; 2.30 or newer is needed."),
         (tools.TERRAFORM, '{"terraform_version": "1.9.8"}', "terraform 1.9.8 is too old; 1.11 or newer is needed."),
-        (tools.DOCKER, "20.10.24", "docker 20.10.24 is too old; 23.0 or newer is needed."),
+        (tools.DOCKER, "20.10.24", "docker 20.10.24 is too old; 24.0 or newer is needed."),
         (tools.BUILDX, BUILDX.format("v0.9.1"), "docker buildx 0.9.1 is too old; 0.13 or newer is needed."),
     ],
 )

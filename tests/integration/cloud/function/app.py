@@ -1,4 +1,4 @@
-"""A function that streams: takes invocations on port 8080 and does what the path of the event asks for."""
+"""A function that streams: it takes invocations on port 8080, and the path of the event chooses its behaviour."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class Invocations(BaseHTTPRequestHandler):
             self.chunk(b"no prelude")
         else:
             prelude = {"statusCode": 200, "headers": {"content-type": "text/event-stream"}, "cookies": ["a=1", "b=2"]}
-            # Cut in two, as a network may.
+            # Cut in two, as on a network.
             whole = json.dumps(prelude).encode() + bytes(8)
             self.chunk(whole[:20])
             self.chunk(whole[20:])
@@ -59,7 +59,7 @@ class Invocations(BaseHTTPRequestHandler):
 
 
 def wait_for(url: str) -> None:
-    """Until somebody has put that object into the bucket."""
+    """Wait until a test has put that object into the bucket."""
     while True:
         try:
             urllib.request.urlopen(url, timeout=5).close()

@@ -1,0 +1,99 @@
+"""The images that our Dockerfiles start from: pulled when a registry answers, else made here under that name."""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox import processes
+from sandbox.base_image import dockerfile, python
+from sandbox.engine.client import Engine
+from sandbox.errors import BaseImageError, SandboxError
+from sandbox.layout import Layout
+
+REGISTRY_SECONDS = 6.0
+"""How long a registry may take to say whether it has the image."""
+
+_PULL_SECONDS = 900
+_MADE_HERE = re.compile(r"(.*/)?python:3\.13(\.\d+)?-slim(-trixie)?")
+
+Update = Callable[[str], None]
+
+
+def ensure_all(layout: Layout, engine: Engine, update: Update) -> None:
+    """Load every image that a function's Dockerfile starts from into the engine.
+
+    Raises:
+        BaseImageError: an image can be neither pulled nor made; names it and its Dockerfile.
+    """
+    for file in sorted((layout.root / "src/lambdas").glob("*/Dockerfile")):
+        for reference in dockerfile.references(file.read_text()):
+            try:
+                ensure(layout, engine, reference, update)
+            except SandboxError as error:
+                raise type(error)(f"{file.relative_to(layout.root)}: {error.what}", error.why, error.hint) from error
+
+
+def ensure(layout: Layout, engine: Engine, reference: str, update: Update) -> None:
+    """Load the image into the engine, if it is not there: pull it, or make it from Debian packages.
+
+    Raises:
+        SandboxError: it can be neither pulled nor made.
+    """
+    if "$" in reference:
+        raise BaseImageError(f"base image {reference} is not known before the build", hint="give its ARG a default")
+    if _present(engine, reference):
+        return
+    began = time.monotonic()
+    try:
+        _from_registry(engine, "manifest", "inspect", reference, timeout=REGISTRY_SECONDS)
+        update(f"base     pulling {reference}")
+        _from_registry(engine, "pull", "--quiet", reference, timeout=_PULL_SECONDS)
+    except SandboxError as error:
+        if not _MADE_HERE.fullmatch(reference):
+            raise BaseImageError(
+                f"base image {reference} cannot be pulled, and the sandbox can make only {python.REFERENCE}",
+                f"{error.what}\n{error.why}",
+                f"use {python.REFERENCE}, or log in to the registry, or `docker load` the image",
+            ) from error
+        update(f"base     no registry answers; making {reference} from Debian packages")
+        if not engine.private:
+            _lend(layout, engine, reference)
+        engine.docker("load", "--input", str(python.archive(layout, reference)), timeout=_PULL_SECONDS)
+    update(f"base     {reference} ready in {time.monotonic() - began:.1f} s")
+
+
+def withdraw(layout: Layout) -> None:
+    """Remove the images made here from the user's own engine, so that no other project builds on them."""
+    lent = _lent(layout)
+    for line in lent.read_text().splitlines() if lent.exists() else ():
+        host, reference = line.split()
+        with contextlib.suppress(SandboxError):  # the image may be removed already, or the engine may be down
+            processes.run(["docker", "image", "rm", reference], {**os.environ, "DOCKER_HOST": host})
+    lent.unlink(missing_ok=True)
+
+
+def _lend(layout: Layout, engine: Engine, reference: str) -> None:
+    with _lent(layout).open("a") as lent:
+        lent.write(f"{engine.variables['DOCKER_HOST']} {reference}\n")
+
+
+def _lent(layout: Layout) -> Path:
+    """The list of the images that were loaded into the user's own engine."""
+    return layout.state / "lent-images"
+
+
+def _from_registry(engine: Engine, *arguments: str, timeout: float) -> None:
+    """Run a docker command with the user's own logins, which our client configuration does not have."""
+    chosen = {name: value for name, value in engine.variables.items() if name != "DOCKER_CONFIG"}
+    processes.run(["docker", *arguments], {**os.environ, **chosen}, timeout)
+
+
+def _present(engine: Engine, reference: str) -> bool:
+    try:
+        engine.docker("image", "inspect", "--format", "{{.Id}}", reference)
+    except SandboxError:
+        return False
+    return True
