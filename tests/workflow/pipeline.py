@@ -5,17 +5,16 @@ check what act does not enforce: concurrency, approvals, id-token permissions, t
 """
 
 import filecmp
-import json
 import os
 import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from act_run import Run, parse
 from checkout import Checkout, Outcome
 
 STUBS = Path(__file__).parent / "actions"
@@ -33,42 +32,6 @@ JOBS = (
 # `main_run` executes the unit tests in the job `checks`. Other runs only collect them, to save time.
 COLLECT_ONLY = {"PYTEST_ADDOPTS": "--collect-only"}
 _FOREIGN = ("AWS_", "GITHUB_", "ACTIONS_", "INVOKE_", "PYTEST_", "DOCKER_", "RUNNER_")
-
-
-@dataclass
-class Run:
-    """One run of the workflow.
-
-    `code` is the exit code of act. The dictionaries have the IDs of the jobs as keys: `results` holds act's word
-    for the result, `logs` the log with outputs and summaries, `seconds` the duration.
-    """
-
-    code: int
-    results: dict[str, str] = field(default_factory=dict)
-    logs: dict[str, str] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """All results and logs, for a failing assertion."""
-        return "\n".join(f"== {job}: {self.results.get(job)}\n{text}" for job, text in self.logs.items())
-
-    @property
-    def started(self) -> dict[str, str]:
-        """The results of the jobs that were not skipped."""
-        return {job: result for job, result in self.results.items() if result != "skipped"}
-
-    def exit_codes(self, job: str) -> set[int]:
-        """The exit codes of the steps of a job that failed."""
-        return {int(code) for code in re.findall(r"exitcode '(\d+)': failure", self.logs[job])}
-
-    def outputs(self, job: str) -> dict[str, str]:
-        """The outputs that the steps of a job set."""
-        return dict(re.findall(r"set-output:: (\w+)=(\S*)", self.logs[job]))
-
-    def table(self) -> str:
-        """The jobs with their results and seconds, in the order in which they ended."""
-        return "\n".join(f"{job:<26}{result:<10}{self.seconds[job]:6.1f} s" for job, result in self.results.items())
 
 
 @dataclass(frozen=True)
@@ -136,7 +99,7 @@ class Pipeline:
             timeout=600,
             check=False,
         )
-        return _parse(result)
+        return parse(result)
 
     def alias(self, environment: str) -> str:
         """The version that the alias `live` of an environment names."""
@@ -177,22 +140,3 @@ class Pipeline:
         files = (self.clone.root / ".github").rglob("*.yml")
         used = {match for file in files for match in re.findall(r"uses: ([\w-]+/[\w-]+@\w+)", file.read_text())}
         return [f"https://github.com/{name}={STUBS / name.partition('@')[0].replace('/', '-')}" for name in used]
-
-
-def _parse(result: subprocess.CompletedProcess[str]) -> Run:
-    """act writes one JSON object a line; a line that is no JSON belongs to no job."""
-    run = Run(result.returncode)
-    began: dict[str, datetime] = {}
-    for line in f"{result.stdout}{result.stderr}".splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            entry = {"msg": line}
-        job = entry.get("jobID", "")
-        run.logs[job] = run.logs.get(job, "") + entry.get("msg", "").rstrip("\n") + "\n"
-        if "time" in entry:
-            now = datetime.fromisoformat(entry["time"])
-            run.seconds[job] = (now - began.setdefault(job, now)).total_seconds()
-        if entry.get("jobResult"):
-            run.results[job] = entry["jobResult"]
-    return run

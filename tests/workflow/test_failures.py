@@ -5,7 +5,7 @@ import base64
 import pytest
 from pipeline import ACCOUNTS, COLLECT_ONLY, JOBS
 
-from delivery.errors import BuildError, TerraformError, UnhealthyError
+from delivery.errors import BuildError, CloudError, TerraformError, UnhealthyError
 
 DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
 APP = "src/lambdas/sse_streaming/app.py"
@@ -65,7 +65,9 @@ def assert_stopped(run, job, error, command, *facts):
     assert error.exit_code in run.exit_codes(job), run.logs[job]
     for fact in (*facts, "try: ", f"./dev invoke {command}"):
         assert fact in run.logs[job], run.logs[job]
-    assert f"| ✗ | {job} | failure |" in run.logs["summary"]
+    (summary,) = run.summaries[job]
+    assert f"### ✗ `invoke {command}" in summary
+    assert f"| ✗ | {job} | failure |" in "".join(run.summaries["summary"])
 
 
 def test_a_build_that_fails_deploys_nothing(released):
@@ -81,7 +83,7 @@ def test_a_push_that_the_registry_refuses_deploys_nothing(released):
     finally:
         ecr.put_image_tag_mutability(repositoryName=REPOSITORY, imageTagMutability="MUTABLE")
     reason = (f"/{REPOSITORY}:latest", "failed to push")
-    assert_stopped(run, "build-sse-image-preprod", BuildError, "push-image --env preprod", *reason)
+    assert_stopped(run, "build-sse-image-preprod", CloudError, "push-image --env preprod", *reason)
 
 
 def test_an_apply_that_fails_does_not_move_the_alias_and_promotes_nothing(released):
@@ -114,5 +116,5 @@ def test_a_dispatch_deploys_an_earlier_commit_to_preprod_only(released):
     run = released.run("workflow_dispatch", *inputs, **COLLECT_ONLY)
     assert run.code == 0, run.text
     assert set(run.started) == {*JOBS} - {"promote-prod"}
-    assert run.outputs("verify-preprod")["tag"] == earlier
+    assert run.outputs["verify-preprod"]["tag"] == earlier
     assert released.live("preprod")["Configuration"]["Description"] == f"commit {earlier}"
