@@ -49,11 +49,11 @@ class Pipeline:
             document["environments"][name]["registry"] = clone.settings["registry"]
         (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
         clone.commit("the sandbox's registry")
-        made = cls(clone, home)
+        pipeline = cls(clone, home)
         with ThreadPoolExecutor() as pool:
-            for outcome in pool.map(made.bootstrap, ACCOUNTS):
+            for outcome in pool.map(pipeline.bootstrap, ACCOUNTS):
                 assert outcome.code == 0, outcome.text
-        return made
+        return pipeline
 
     def bootstrap(self, name: str) -> Outcome:
         """Run `invoke bootstrap` with the credentials of an administrator of that account."""
@@ -62,10 +62,10 @@ class Pipeline:
 
     def environ(self) -> dict[str, str]:
         """The environment variables of a runner: the tools and the address of the cloud, but no credentials."""
-        made = Path(sys.prefix)
-        again = f"./dev would make {made} again; run these tests with ./dev"
-        assert filecmp.cmp(made / "requirements.txt", self.clone.root / "requirements.txt", shallow=False), again
-        assert (made / "place").read_text().strip() == sys.prefix, again
+        venv = Path(sys.prefix)
+        outdated = f"The steps would replace the packages in {venv}; run these tests with ./dev"
+        assert filecmp.cmp(venv / "requirements.txt", self.clone.root / "requirements.txt", shallow=False), outdated
+        assert (venv / "place").read_text().strip() == sys.prefix, outdated
         own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         cloud = {name: value for name, value in self.clone.settings["variables"].items() if value}
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -122,7 +122,7 @@ class Pipeline:
         config = self.home / "act" / "actrc"  # without this file, act asks a question
         config.parent.mkdir(parents=True, exist_ok=True)
         config.touch()
-        roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{of}:role/ci/x" for name, of in ACCOUNTS.items()}
+        roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{account}:role/ci/x" for name, account in ACCOUNTS.items()}
         roles["PREPROD_READER_ROLE_ARN"] = roles["PREPROD_ROLE_ARN"]  # the stub reads only the account
         argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", ".github/workflows/deploy.yml"]
         argv += ["-P", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(self.home / "actions")]
