@@ -1,17 +1,18 @@
-# Which images exist and how they are built. A second Lambda is one more target here.
-# The variables are set by the tasks; `docker buildx bake --print` shows the result.
+# The images of this project and how Docker builds them. A second Lambda function needs one more target in this file.
+# The tasks set the variables. `docker buildx bake --print` shows the resulting configuration.
 
 variable "REGISTRY" { default = "" }
 variable "ENVIRONMENT" { default = "local" }
 variable "COMMIT" { default = "unknown" }
 variable "PLATFORM" { default = "linux/amd64" }
-# load into the local engine, push, or archive: a file for each image in ARCHIVES, with the manifest that a push makes
+# load: into the local Docker engine; push: to the registry; archive: one file per image in the folder ARCHIVES,
+# with the same manifest as a push
 variable "OUTPUT" { default = "load" }
 variable "ARCHIVES" { default = "." }
-# registry, gha, local or none
+# Where the build cache is: registry, gha (GitHub Actions), local (the folder CACHE_DIR) or none
 variable "CACHE" { default = "none" }
 variable "CACHE_DIR" { default = ".deploy/cache" }
-# Behind a private mirror or a TLS-inspecting proxy: a CA bundle for the RUN steps.
+# A file of CA certificates for the RUN steps, needed behind a private mirror or a proxy that inspects TLS
 variable "CA_BUNDLE" { default = "" }
 variable "SOURCE_DATE_EPOCH" { default = "0" }
 
@@ -30,7 +31,7 @@ target "sse-streaming" {
 
 target "_common" {
   platforms = [PLATFORM]
-  # An attestation turns the push into an index, which Lambda refuses; provenance is on unless it is disabled.
+  # Attestations turn the pushed image into an index, which Lambda refuses. buildx adds provenance by default.
   attest  = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
   secret  = CA_BUNDLE == "" ? [] : ["id=ca,src=${CA_BUNDLE}"]
   args = {
@@ -52,13 +53,13 @@ function "repository" {
   result = REGISTRY == "" ? image : "${REGISTRY}/${ENVIRONMENT}-${image}-lambda"
 }
 
-# A push moves `latest` alone: the tag of a commit is claimed afterwards, so that no push takes it from another image.
+# A push sets only the tag `latest`. The task sets the tag of the commit afterwards, and only if no other image has it.
 function "tags" {
   params = [image]
   result = concat(["${repository(image)}:latest"], OUTPUT == "push" ? [] : ["${repository(image)}:${COMMIT}"])
 }
 
-# One cache per image: images that share one overwrite each other's.
+# Each image has its own cache, because images that share a cache overwrite each other's layers.
 function "cache_from" {
   params = [image]
   result = (

@@ -1,4 +1,4 @@
-"""One clone, one sandbox with two accounts, and one run of the workflow that goes all the way."""
+"""Fixtures of the workflow tests: one clone with one sandbox of two accounts, and one complete run of the workflow."""
 
 import pytest
 from checkout import Checkout
@@ -7,6 +7,7 @@ from pipeline import Pipeline
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
+    """The workflow of a clone, ready to run: both accounts are bootstrapped, nothing is deployed."""
     clone = Checkout.make(tmp_path_factory.mktemp("clone"))
     try:
         yield Pipeline.make(clone, tmp_path_factory.mktemp("runner"))
@@ -15,9 +16,9 @@ def pipeline(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def shipped(pipeline):
-    """The pipeline after a push to main, with its run."""
+def main_run(pipeline):
+    """The run of a push to main that deployed to preprod and to prod."""
     run = pipeline.run("push")
     assert run.code == 0, run.text
     print(run.table())
-    return pipeline, run
+    return run

@@ -1,79 +1,71 @@
-"""The repository's workflow, run unmodified by act on this machine: GitHub's side of the tests.
+"""Runs the workflow of the repository, unmodified, on this machine.
 
-Third-party actions are played by the stubs in `actions/`; act itself plays GitHub. What act does not enforce, these
-tests cannot see: concurrency, approvals, id-token, timeouts, trigger filters.
+act (https://nektosact.com) plays GitHub, and the stubs in `actions/` play the third-party actions. The tests cannot
+check what act does not enforce: concurrency, approvals, id-token permissions, timeouts and trigger filters.
 """
 
 import filecmp
-import json
 import os
 import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from act_run import Run, parse
 from checkout import Checkout, Outcome
 
 STUBS = Path(__file__).parent / "actions"
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}
+# The jobs of a push to main, in the order in which they run. `checks` is the job of the workflow that `check` calls.
+JOBS = (
+    "checks",
+    "build-sse-image-preprod",
+    "deploy-preprod",
+    "verify-preprod",
+    "validation-gate",
+    "promote-prod",
+    "summary",
+)
+# `main_run` executes the unit tests in the job `checks`. Other runs only collect them, to save time.
+COLLECT_ONLY = {"PYTEST_ADDOPTS": "--collect-only"}
 _FOREIGN = ("AWS_", "GITHUB_", "ACTIONS_", "INVOKE_", "PYTEST_", "DOCKER_", "RUNNER_")
-
-
-@dataclass
-class Run:
-    """One run: act's exit code; of each job its result, what it said (outputs and summary too) and its seconds."""
-
-    code: int
-    jobs: dict[str, str] = field(default_factory=dict)
-    said: dict[str, str] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """Everything, for a failing assertion."""
-        return "\n".join(f"== {job}: {self.jobs.get(job)}\n{text}" for job, text in self.said.items())
-
-    def table(self) -> str:
-        """The jobs with their results and times, as they ended."""
-        return "\n".join(f"{job:<26}{result:<10}{self.seconds[job]:6.1f} s" for job, result in self.jobs.items())
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A clone with a sandbox in which `preprod` and `prod` are two accounts; `home` is the runner's."""
+    """The workflow of `clone`, whose sandbox has one account for preprod and one for prod; `home` is the runner's."""
 
     clone: Checkout
     home: Path
 
     @classmethod
     def make(cls, clone: Checkout, home: Path) -> "Pipeline":
-        """Say where the accounts' registry is, in invoke.yaml; bootstrap both, as a person does once."""
+        """Write the sandbox's registry into invoke.yaml and bootstrap both accounts, as a person does once."""
         document = yaml.safe_load((clone.root / "invoke.yaml").read_text())
         for name in ACCOUNTS:
             document["environments"][name]["registry"] = clone.settings["registry"]
         (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
         clone.commit("the sandbox's registry")
-        made = cls(clone, home)
+        pipeline = cls(clone, home)
         with ThreadPoolExecutor() as pool:
-            for outcome in pool.map(made.bootstrap, ACCOUNTS):
+            for outcome in pool.map(pipeline.bootstrap, ACCOUNTS):
                 assert outcome.code == 0, outcome.text
-        return made
+        return pipeline
 
     def bootstrap(self, name: str) -> Outcome:
-        """Type `invoke bootstrap` as somebody of that account."""
+        """Run `invoke bootstrap` with the credentials of an administrator of that account."""
         keys = {"AWS_ACCESS_KEY_ID": ACCOUNTS[name], "AWS_SECRET_ACCESS_KEY": "test"}
         return self.clone.invoke("bootstrap", "--env", name, "--yes", **{**self.environ(), **keys})
 
     def environ(self) -> dict[str, str]:
-        """What a runner's steps find: the tools and the way to the cloud, but no credentials."""
-        made = Path(sys.prefix)
-        again = f"./dev would make {made} again; run these tests with ./dev"
-        assert filecmp.cmp(made / "requirements.txt", self.clone.root / "requirements.txt", shallow=False), again
-        assert (made / "place").read_text().strip() == sys.prefix, again
+        """The environment variables of a runner: the tools and the address of the cloud, but no credentials."""
+        venv = Path(sys.prefix)
+        outdated = f"The steps would replace the packages in {venv}; run these tests with ./dev"
+        assert filecmp.cmp(venv / "requirements.txt", self.clone.root / "requirements.txt", shallow=False), outdated
+        assert (venv / "place").read_text().strip() == sys.prefix, outdated
         own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         cloud = {name: value for name, value in self.clone.settings["variables"].items() if value}
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -87,54 +79,64 @@ class Pipeline:
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "DEV_VENV": sys.prefix,
             "NO_COLOR": "1",
-            "TTY_COMPATIBLE": "0",  # act gives its steps a terminal, GitHub none; read by rich
+            "TTY_COMPATIBLE": "0",  # rich reads it: act gives its steps a terminal, GitHub does not
             "MYPY_CACHE_DIR": str(self.home / "mypy"),
             "ORIGIN": str(self.clone.root),
         }
 
-    def run(self, *words: str, variables: dict[str, str] | None = None, **more: str) -> Run:
-        """`act` with these words; `variables` are the repository's, `more` is the runner's environment."""
-        argv = [*self._act(variables or {}), *words]
-        environ = {**self.environ(), **more}
+    def run(self, *arguments: str, variables: dict[str, str] | None = None, **environ: str) -> Run:
+        """Run act with these arguments.
+
+        `variables` are added to those of the repository, `environ` to the environment variables of the runner.
+        """
+        argv = [*self._act(variables or {}), *arguments]
         result = subprocess.run(
-            argv, cwd=self.clone.root, env=environ, capture_output=True, text=True, timeout=600, check=False
+            argv,
+            cwd=self.clone.root,
+            env={**self.environ(), **environ},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
         )
-        return _read(result)
+        return parse(result)
+
+    def alias(self, environment: str) -> str:
+        """The version that the alias `live` of an environment names."""
+        functions = self.clone.client("lambda", ACCOUNTS[environment])
+        return functions.get_alias(FunctionName=f"{environment}-sse-streaming", Name="live")["FunctionVersion"]
+
+    def live(self, environment: str) -> dict:
+        """Lambda's answer about the function that the alias `live` of an environment names."""
+        functions = self.clone.client("lambda", ACCOUNTS[environment])
+        return functions.get_function(FunctionName=f"{environment}-sse-streaming", Qualifier="live")
+
+    def manifest(self, environment: str, tag: str) -> tuple[str, str]:
+        """The digest and the text of the manifest that has a tag in the registry of an environment."""
+        ecr = self.clone.client("ecr", ACCOUNTS[environment])
+        name = f"{environment}-sse-streaming-lambda"
+        (image,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}])["images"]
+        return image["imageId"]["imageDigest"], image["imageManifest"]
 
     def _act(self, variables: dict[str, str]) -> list[str]:
-        config = self.home / "act" / "actrc"  # without one it asks a question
+        config = self.home / "act" / "actrc"  # without this file, act asks a question
         config.parent.mkdir(parents=True, exist_ok=True)
         config.touch()
-        roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{of}:role/ci/x" for name, of in ACCOUNTS.items()}
-        roles["PREPROD_READER_ROLE_ARN"] = roles["PREPROD_ROLE_ARN"]  # the stub looks at the account alone
+        roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{account}:role/ci/x" for name, account in ACCOUNTS.items()}
+        roles["PREPROD_READER_ROLE_ARN"] = roles["PREPROD_ROLE_ARN"]  # the stub reads only the account
         argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", ".github/workflows/deploy.yml"]
         argv += ["-P", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(self.home / "actions")]
         argv += ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(self.home / "artifacts")]
         argv += ["--artifact-server-path", str(self.home / "files"), "--artifact-server-addr", "127.0.0.1"]
         argv += ["--artifact-server-port", "0"]
-        argv += [word for pair in {**roles, **variables}.items() for word in ("--var", "=".join(pair))]
-        return argv + [word for stub in self._stubs() for word in ("--local-repository", stub)]
+        for name, value in {**roles, **variables}.items():
+            argv += ["--var", f"{name}={value}"]
+        for stub in self._stubs():
+            argv += ["--local-repository", stub]
+        return argv
 
     def _stubs(self) -> list[str]:
-        """One for each third-party action that any file names; a new one without a stub fails the run."""
+        """act's mapping from each third-party action in use to its stub. An action without a stub fails the run."""
         files = (self.clone.root / ".github").rglob("*.yml")
         used = {match for file in files for match in re.findall(r"uses: ([\w-]+/[\w-]+@\w+)", file.read_text())}
         return [f"https://github.com/{name}={STUBS / name.partition('@')[0].replace('/', '-')}" for name in used]
-
-
-def _read(result: subprocess.CompletedProcess[str]) -> Run:
-    run = Run(result.returncode)
-    began: dict[str, datetime] = {}
-    for line in f"{result.stdout}{result.stderr}".splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            entry = {"msg": line}
-        job = entry.get("jobID", "")
-        run.said[job] = run.said.get(job, "") + entry.get("msg", "").rstrip("\n") + "\n"
-        if "time" in entry:
-            now = datetime.fromisoformat(entry["time"])
-            run.seconds[job] = (now - began.setdefault(job, now)).total_seconds()
-        if entry.get("jobResult"):
-            run.jobs[job] = entry["jobResult"]
-    return run

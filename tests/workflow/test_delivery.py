@@ -1,80 +1,90 @@
-"""A push to main: every job runs, and prod serves the bytes that preprod verified."""
+"""After a push to main, every job has run, and prod serves the bytes that preprod verified."""
 
 import re
 import subprocess
 
 import pytest
 import yaml
-from pipeline import ACCOUNTS
-
-JOBS = ["checks", "build-sse-image-preprod", "deploy-preprod", "verify-preprod", "validation-gate", "promote-prod"]
+from pipeline import ACCOUNTS, JOBS
 
 
-def head(pipeline):
-    words = ["git", "rev-parse", "HEAD"]
-    return subprocess.run(words, cwd=pipeline.clone.root, check=True, capture_output=True, text=True).stdout.strip()
+def test_every_job_succeeds_in_the_order_of_its_needs(main_run):
+    assert list(main_run.results.items()) == [(job, "success") for job in JOBS]
 
 
-def stored(pipeline, environment, tag):
-    """Digest and bytes of the manifest that carries a tag in an environment's account."""
-    ecr = pipeline.clone.client("ecr", ACCOUNTS[environment])
-    name = f"{environment}-sse-streaming-lambda"
-    (image,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}])["images"]
-    return image["imageId"]["imageDigest"], image["imageManifest"]
-
-
-def test_every_job_ran_and_ended_well_in_the_order_of_their_needs(shipped):
-    _, run = shipped
-    assert list(run.jobs.items()) == [(job, "success") for job in [*JOBS, "summary"]]
-
-
+@pytest.mark.usefixtures("main_run")
 @pytest.mark.parametrize("tag", ["commit", "latest", "release-1"])
-def test_preprod_and_prod_hold_the_same_bytes_under_the_commit_latest_and_the_release(shipped, tag):
-    pipeline, _ = shipped
-    tag = head(pipeline) if tag == "commit" else tag
-    assert stored(pipeline, "preprod", tag) == stored(pipeline, "prod", tag)
+def test_preprod_and_prod_have_the_same_manifest_under_each_tag(pipeline, tag):
+    tag = pipeline.clone.head() if tag == "commit" else tag
+    assert pipeline.manifest("preprod", tag) == pipeline.manifest("prod", tag)
 
 
+@pytest.mark.usefixtures("main_run")
 @pytest.mark.parametrize("environment", ACCOUNTS)
-def test_the_live_alias_of_each_account_serves_that_digest(shipped, environment):
-    pipeline, _ = shipped
-    functions = pipeline.clone.client("lambda", ACCOUNTS[environment])
-    found = functions.get_function(FunctionName=f"{environment}-sse-streaming", Qualifier="live")
-    assert found["Code"]["ImageUri"].endswith(f"@{stored(pipeline, 'preprod', head(pipeline))[0]}")
-    assert found["Configuration"]["Version"] == "1"
+def test_the_live_alias_of_each_account_serves_the_image_of_the_commit(pipeline, environment):
+    function = pipeline.live(environment)
+    digest, _ = pipeline.manifest("preprod", pipeline.clone.head())
+    assert function["Code"]["ImageUri"].endswith(f"@{digest}")
+    assert function["Configuration"]["Version"] == "1"
 
 
-def test_prod_promotes_deploys_and_verifies_in_the_one_job_that_is_approved_and_builds_nothing(shipped):
-    _, run = shipped
-    said = run.said["promote-prod"]
-    tasks = re.findall(r"✓ `invoke (\w+) ", said)
-    assert tasks == ["promote", "deploy", "verify"]
-    assert "already in the registry" in said
-    assert " steps, " not in said
-    assert "9 steps, " in run.said["build-sse-image-preprod"]
+def test_one_job_promotes_to_prod_and_deploys_there_without_a_build(main_run):
+    assert tasks(main_run, "promote-prod") == ["promote", "deploy"]
+    assert build_steps(main_run, "promote-prod") == []
+    assert build_steps(main_run, "build-sse-image-preprod") == [9]
 
 
-def test_only_digest_and_tag_leave_a_job_and_they_are_those_of_the_image(shipped):
-    pipeline, run = shipped
-    outputs = set(re.findall(r"set-output:: (.+)", run.text))
-    assert outputs == {f"digest={stored(pipeline, 'preprod', 'latest')[0]}", f"tag={head(pipeline)}"}
+@pytest.mark.parametrize("job", ["deploy-preprod", "verify-preprod", "promote-prod"])
+def test_each_job_that_deploys_or_verifies_runs_one_verification(main_run, job):
+    assert len(re.findall(r"\| ✓ \| verify \| .*first after \d+ ms", summary(main_run, job))) == 1
 
 
-def test_each_job_that_runs_a_task_says_in_its_summary_what_came_out_and_where_the_time_went(shipped):
-    _, run = shipped
-    for job in ("build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod"):
-        assert "```mermaid\ngantt\n" in run.said[job], job
-    assert re.search(r"\| build \| 9 steps, \d cached", run.said["build-sse-image-preprod"])
-    assert "+ create module.sse_streaming.aws_lambda_function.this" in run.said["deploy-preprod"]
-    assert re.search(r"\| verify \| .*first after \d+ ms", run.said["verify-preprod"])
-    assert "| ✓ | promote-prod | success |" in run.said["summary"]
+def test_digest_and_tag_of_the_image_are_the_only_outputs_of_every_job(pipeline, main_run):
+    digest, _ = pipeline.manifest("preprod", "latest")
+    image = {"digest": digest, "tag": pipeline.clone.head()}
+    jobs = ["build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod"]
+    assert {job: outputs for job, outputs in main_run.outputs.items() if outputs} == dict.fromkeys(jobs, image)
 
 
-def test_the_gate_lets_the_digest_through_that_was_built_and_no_other(shipped):
-    pipeline, _ = shipped
+@pytest.mark.parametrize("job", ["build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod"])
+def test_the_summary_of_each_job_that_runs_a_task_shows_where_the_time_went(main_run, job):
+    assert "```mermaid\ngantt\n" in summary(main_run, job)
+
+
+def test_the_summary_of_a_deploy_shows_the_plan(main_run):
+    assert "+ create module.sse_streaming.aws_lambda_function.this" in summary(main_run, "deploy-preprod")
+
+
+def test_the_summary_of_the_run_lists_the_jobs(main_run):
+    for job in JOBS[1:-1]:
+        assert f"| ✓ | {job} | success |" in summary(main_run, "summary")
+
+
+@pytest.mark.parametrize(("built", "verified", "code"), [("a", "a", 0), ("a", "b", 1), ("", "", 1)])
+def test_the_validation_gate_accepts_only_the_digest_that_this_run_built(pipeline, built, verified, code):
     workflow = yaml.safe_load((pipeline.clone.root / ".github/workflows/deploy.yml").read_text())
     line = workflow["jobs"]["validation-gate"]["steps"][0]["run"]
-    cases = {("a", "a"): True, ("a", "b"): False, ("", ""): False}
-    for (built, verified), through in cases.items():
-        environ = {"BUILT": built, "VERIFIED": verified}
-        assert (subprocess.run(["bash", "-e", "-c", line], env=environ, check=False).returncode == 0) is through
+    environ = {"BUILT": built, "VERIFIED": verified}
+    assert subprocess.run(["bash", "-e", "-c", line], env=environ, check=False).returncode == code
+
+
+def test_each_step_that_runs_the_project_replaces_its_shell_so_that_github_can_interrupt_it(pipeline):
+    files = [*(pipeline.clone.root / ".github").rglob("*.yml")]
+    lines = re.findall(r"run: (.*\./dev .*)", "\n".join(file.read_text() for file in files))
+    assert len(lines) >= 4
+    assert [line for line in lines if not line.startswith("exec ./dev ")] == []
+
+
+def summary(run, job):
+    """The whole summary of a job."""
+    return "\n".join(run.summaries[job])
+
+
+def tasks(run, job):
+    """The tasks that succeeded in a job, from the titles of its summary."""
+    return re.findall(r"### ✓ `invoke ([\w-]+) ", summary(run, job))
+
+
+def build_steps(run, job):
+    """The numbers of steps of the builds in the summary of a job."""
+    return [int(number) for number in re.findall(r"\| build \| (\d+) steps, ", summary(run, job))]

@@ -1,125 +1,120 @@
-"""A failing build, push, apply and verify each stop every later job, with the message in the log and the summary."""
+"""A build, a push, an apply or a verification that fails stops every later job, and the log gives the reason."""
 
 import base64
 
 import pytest
-from pipeline import ACCOUNTS
-from test_delivery import JOBS, head
+from pipeline import ACCOUNTS, COLLECT_ONLY, JOBS
+
+from delivery.errors import BuildError, CloudError, TerraformError, UnhealthyError
 
 DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
 APP = "src/lambdas/sse_streaming/app.py"
 MAIN = "infrastructure/service/main.tf"
 REPOSITORY = "preprod-sse-streaming-lambda"
-# The checks are run for real by the push that goes all the way; here they only have to let the others begin.
-QUICK = {"PYTEST_ADDOPTS": "--collect-only"}
 FAILING_APPLY = """
 resource "terraform_data" "failing" {
   provisioner "local-exec" { command = "echo the provisioner broke; exit 9" }
 }
 """
-# Its second stream is an error. Put in while the image is built, where no linter looks.
-STREAMING_ONCE = b"""
-_create, _served = create, []
+# The application answers its second stream with an error. The build adds this code, so that no linter checks it.
+ANSWER_ONCE = b"""
+_create, _streams = create, []
 def create(settings):
     real = _create(settings)
     async def app(scope, receive, send):
-        if _served:
+        if _streams:
             await send({"type": "http.response.start", "status": 500, "headers": []})
             await send({"type": "http.response.body", "body": b"once"})
             return
-        _served.append(scope)
+        _streams.append(scope)
         await real(scope, receive, send)
     return app
 """
 
 
 @pytest.fixture
-def released(shipped):
-    """The pipeline with preprod and prod deployed; the clone is put back, and prod must be as it was."""
-    made, _ = shipped
-    before, live = head(made), alias(made, "prod")
-    yield made
-    made.clone.restore(before)
-    assert alias(made, "prod") == live
+def released(pipeline, main_run):
+    """The pipeline after a release to prod. Each test must leave prod as it is; the clone goes back to its commit."""
+    assert main_run.results["promote-prod"] == "success"
+    commit, version = pipeline.clone.head(), pipeline.alias("prod")
+    yield pipeline
+    pipeline.clone.restore(commit)
+    assert pipeline.alias("prod") == version
 
 
-def alias(pipeline, environment):
-    functions = pipeline.clone.client("lambda", ACCOUNTS[environment])
-    return functions.get_alias(FunctionName=f"{environment}-sse-streaming", Name="live")["FunctionVersion"]
-
-
-def push(pipeline, name, change):
-    """Commit a change of one file and push it."""
-    path = pipeline.clone.root / name
-    path.write_text(change(path.read_text()))
+def push_change(pipeline, name, old, new):
+    """Commit the replacement of a text in one file, and push the commit."""
+    pipeline.clone.edit(name, old, new)
     pipeline.clone.commit("a change that fails")
-    return pipeline.run("push", **QUICK)
+    return pipeline.run("push", **COLLECT_ONLY)
 
 
-def stopped(run, job, *said):
-    """`job` failed saying so; those before it ended well, none after it began, and the summary tells which."""
+def push_addition(pipeline, name, text):
+    """Commit a text at the end of one file, and push the commit."""
+    path = pipeline.clone.root / name
+    path.write_text(path.read_text() + text)
+    pipeline.clone.commit("a change that fails")
+    return pipeline.run("push", **COLLECT_ONLY)
+
+
+def assert_stopped(run, job, error, command, *facts):
+    """`job` failed with the exit code of `error`; its log has the facts and the command; no later job started."""
     assert run.code != 0
-    at = JOBS.index(job)
-    began = {name: result for name, result in run.jobs.items() if result != "skipped"}
-    assert began == {**dict.fromkeys(JOBS[:at], "success"), job: "failure", "summary": "success"}, run.text
-    for words in said:
-        assert words in run.said[job], run.said[job]
-    assert "it continues where it stopped" in run.said[job]
-    assert f"| ✗ | {job} | failure |" in run.said["summary"]
+    earlier = dict.fromkeys(JOBS[: JOBS.index(job)], "success")
+    assert run.started == {**earlier, job: "failure", "summary": "success"}, run.text
+    assert error.exit_code in run.exit_codes(job), run.logs[job]
+    for fact in (*facts, "try: ", f"./dev invoke {command}"):
+        assert fact in run.logs[job], run.logs[job]
+    (summary,) = run.summaries[job]
+    assert f"### ✗ `invoke {command}" in summary
+    assert f"| ✗ | {job} | failure |" in "".join(run.summaries["summary"])
 
 
 def test_a_build_that_fails_deploys_nothing(released):
-    run = push(released, DOCKERFILE, lambda text: text.replace("USER 65532", "RUN exit 3\nUSER 65532"))
-    stopped(run, "build-sse-image-preprod", "The image does not build", "RUN exit 3", "try: correct the Dockerfile")
+    run = push_change(released, DOCKERFILE, "USER 65532", "RUN exit 3\nUSER 65532")
+    assert_stopped(run, "build-sse-image-preprod", BuildError, "push-image --env preprod", "RUN exit 3")
 
 
-def test_a_push_that_is_refused_deploys_nothing(released):
+def test_a_push_that_the_registry_refuses_deploys_nothing(released):
     ecr = released.clone.client("ecr", ACCOUNTS["preprod"])
     ecr.put_image_tag_mutability(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
     try:
-        run = push(released, APP, lambda text: f"{text}\n\n# another line\n")
+        run = push_addition(released, APP, "\n\n# another line\n")
     finally:
         ecr.put_image_tag_mutability(repositoryName=REPOSITORY, imageTagMutability="MUTABLE")
-    stopped(run, "build-sse-image-preprod", "The registry refused the push", "failed to push", f"/{REPOSITORY}:latest")
+    reason = (f"/{REPOSITORY}:latest", "failed to push")
+    assert_stopped(run, "build-sse-image-preprod", CloudError, "push-image --env preprod", *reason)
 
 
-def test_an_apply_that_fails_leaves_the_alias_and_promotes_nothing(released):
-    live = alias(released, "preprod")
-    run = push(released, MAIN, lambda text: text + FAILING_APPLY)
-    stopped(run, "deploy-preprod", "the provisioner broke", "try: ")
-    assert alias(released, "preprod") == live
+def test_an_apply_that_fails_does_not_move_the_alias_and_promotes_nothing(released):
+    version = released.alias("preprod")
+    run = push_addition(released, MAIN, FAILING_APPLY)
+    assert_stopped(run, "deploy-preprod", TerraformError, "deploy --env preprod", "the provisioner broke")
+    assert released.alias("preprod") == version
 
 
-def test_a_version_that_does_not_stream_leaves_the_alias_and_promotes_nothing(released):
-    live = alias(released, "preprod")
-    run = push(
-        released, DOCKERFILE, lambda text: text.replace('CMD ["python", "-P", "-m", "sse_streaming"]', 'CMD ["false"]')
-    )
-    stopped(run, "deploy-preprod", "does not stream", "The alias live was not moved", "try: ")
-    assert alias(released, "preprod") == live
+def test_a_version_that_does_not_stream_does_not_get_the_alias_and_is_not_promoted(released):
+    version = released.alias("preprod")
+    run = push_change(released, DOCKERFILE, 'CMD ["python", "-P", "-m", "sse_streaming"]', 'CMD ["false"]')
+    assert_stopped(run, "deploy-preprod", UnhealthyError, "deploy --env preprod")
+    assert released.alias("preprod") == version
 
 
-def test_a_version_that_no_longer_streams_when_it_is_verified_again_is_not_promoted(released):
-    code = base64.b64encode(STREAMING_ONCE).decode()
+def test_a_version_that_streams_only_once_fails_its_second_verification_and_is_not_promoted(released):
+    code = base64.b64encode(ANSWER_ONCE).decode()
     add = f"import base64; open('/app/sse_streaming/app.py', 'ab').write(base64.b64decode('{code}'))"
-    compile_app = "RUN python /tmp/precompile.py /app"
-    run = push(
-        released,
-        DOCKERFILE,
-        lambda text: text.replace(compile_app, f'RUN python -c "{add}" && {compile_app.removeprefix("RUN ")}'),
-    )
-    stopped(run, "verify-preprod", "it answered 500", "try: ")
+    compile_app = "python /tmp/precompile.py /app"
+    run = push_change(released, DOCKERFILE, f"RUN {compile_app}", f'RUN python -c "{add}" && {compile_app}')
+    assert_stopped(run, "verify-preprod", UnhealthyError, "verify --env preprod", "500")
 
 
-def test_a_dispatch_brings_back_an_earlier_commit_as_far_as_preprod(released):
-    earlier = head(released)
+def test_a_dispatch_deploys_an_earlier_commit_to_preprod_only(released):
+    earlier = released.clone.head()
     released.clone.edit(DOCKERFILE, "USER 65532:65532", "USER 65533:65533")
     released.clone.commit("later")
-    run = released.run("workflow_dispatch", "--input", "environment=preprod", "--input", f"commit={earlier}", **QUICK)
+    inputs = ("--input", "environment=preprod", "--input", f"commit={earlier}")
+    run = released.run("workflow_dispatch", *inputs, **COLLECT_ONLY)
     assert run.code == 0, run.text
-    began = {name for name, result in run.jobs.items() if result != "skipped"}
-    assert began == {*JOBS, "summary"} - {"promote-prod"}
-    assert f"set-output:: tag={earlier}" in run.said["verify-preprod"]
-    functions = released.clone.client("lambda", ACCOUNTS["preprod"])
-    found = functions.get_function(FunctionName="preprod-sse-streaming", Qualifier="live")
-    assert found["Configuration"]["Description"] == f"commit {earlier}"
+    assert set(run.started) == {*JOBS} - {"promote-prod"}
+    assert run.outputs["verify-preprod"]["tag"] == earlier
+    assert released.live("preprod")["Configuration"]["Description"] == f"commit {earlier}"
