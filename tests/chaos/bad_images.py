@@ -63,8 +63,8 @@ _HANG = (MAIN, _IMPORTS, f"import time; time.sleep(3600)\n{_IMPORTS}")
 
 BAD = (
     Bad("index", ((BAKE, "type=provenance,disabled=true", "type=provenance"),), 5, "build", "The build makes an index"),
-    Bad("arm64", _ARM, 5, "gate", "was built for linux/arm64"),
-    Bad("no user", ((DOCKERFILE, "USER 65532:65532\n", ""),), 5, "gate", "runs as root"),
+    Bad("arm64", _ARM, 5, "check", "was built for linux/arm64"),
+    Bad("no user", ((DOCKERFILE, "USER 65532:65532\n", ""),), 5, "check", "runs as root"),
     Bad(
         "crash at import",
         (_CRASH,),

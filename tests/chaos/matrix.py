@@ -41,9 +41,9 @@ GUARDS = Row(
         Cell("tool fails", 3, "docker does not answer", ((*ENGINE, FAILS),)),
         hung("in guards: nothing was changed", (*ENGINE, HANGS)),
         Cell("network refuses", 8, "AWS cannot be reached", relay=((STS, "drop", ALWAYS),)),
-        Cell("slow", 0, "publish", relay=((STS, "slow", 1),)),
-        Cell("500", 0, "publish", relay=((STS, BROKEN, 2),)),
-        Cell("throttled", 0, "publish", relay=((STS, THROTTLED, 2),)),
+        Cell("slow", 0, "push", relay=((STS, "slow", 1),)),
+        Cell("500", 0, "push", relay=((STS, BROKEN, 2),)),
+        Cell("throttled", 0, "push", relay=((STS, THROTTLED, 2),)),
         Cell("credentials expire", 8, "renew the credentials", relay=((STS, EXPIRED, ALWAYS),)),
         Cell("disk full", 3, "The disk is full", disk="nr_inodes=1"),
         Cell("killed", 3, "docker does not answer", ((*ENGINE, KILLED),)),
@@ -73,25 +73,25 @@ BUILD = Row(
         Cell("tool fails", 5, "it broke", ((*BAKE, FAILS),)),
         hung("in build: nothing was pushed", (*BAKE, HANGS)),
         Cell("network refuses", 8, "AWS cannot be reached", relay=((LOGIN, "drop", ALWAYS),)),
-        Cell("slow", 0, "publish", relay=((LOGIN, "slow", 1),)),
-        Cell("500", 0, "publish", relay=((LOGIN, BROKEN, 2),)),
-        Cell("throttled", 0, "publish", relay=((LOGIN, THROTTLED, 2),)),
+        Cell("slow", 0, "push", relay=((LOGIN, "slow", 1),)),
+        Cell("500", 0, "push", relay=((LOGIN, BROKEN, 2),)),
+        Cell("throttled", 0, "push", relay=((LOGIN, THROTTLED, 2),)),
         Cell("credentials expire", 8, "renew the credentials", relay=((LOGIN, EXPIRED, ALWAYS),)),
         Cell("disk full", 3, "The disk is full", ((*BAKE, FILLS),), disk=FULL),
         Cell("killed", 5, "docker ended with -9", ((*BAKE, KILLED),)),
     ),
     changes=False,
 )
-PUBLISH = Row(
-    "publish",
+PUSH = Row(
+    "push",
     "push-image",
     (
         Cell("tool fails", 5, "it broke", ((*BAKE, pushing(FAILS)),)),
         hung("layers may have been pushed", (*BAKE, HANGS)),
         Cell("network refuses", 8, "The registry cannot be reached", relay=((UPLOAD, "drop", ALWAYS),)),
-        Cell("slow", 0, "publish", relay=((UPLOAD, "slow", 1),)),
-        Cell("500", 0, "publish", relay=((UPLOAD, "503 UNAVAILABLE", 2),)),
-        Cell("throttled", 0, "publish", relay=((UPLOAD, "429 TOOMANYREQUESTS", 2),)),
+        Cell("slow", 0, "push", relay=((UPLOAD, "slow", 1),)),
+        Cell("500", 0, "push", relay=((UPLOAD, "503 UNAVAILABLE", 2),)),
+        Cell("throttled", 0, "push", relay=((UPLOAD, "429 TOOMANYREQUESTS", 2),)),
         Cell("credentials expire", 8, "renew the credentials", relay=((TAGGING, EXPIRED, ALWAYS),)),
         Cell("disk full", 3, "The disk is full", ((*BAKE, FILLS),), disk=FULL),
         Cell("killed", 5, "could not be pushed", ((*BAKE, pushing(KILLED)),)),
@@ -149,7 +149,7 @@ VERIFIES = Row(
     without={"tool fails": NO_TOOL, "disk full": NOT_WRITTEN},
 )
 MOVES = (
-    hung("in release: the alias may have moved or not", relay=((MOVE, "hold", ALWAYS),)),
+    hung("in release: the alias may or may not have moved", relay=((MOVE, "hold", ALWAYS),)),
     Cell("network refuses", 8, "cannot be reached", relay=((MOVE, "drop", ALWAYS),)),
     Cell("slow", 0, "release", relay=((MOVE, "slow", 1),)),
     Cell("500", 0, "release", relay=((MOVE, BROKEN, 2),)),
@@ -160,4 +160,4 @@ MOVES = (
 UNMOVED = {"tool fails": NO_TOOL, "disk full": NOT_WRITTEN}
 RELEASE = Row("release", "deploy", MOVES, (INIT_DONE,), UNMOVED)
 ROLLBACK = Row("rollback", "rollback --to 1", MOVES, (), UNMOVED)
-MATRIX = (GUARDS, INITS, BUILD, PUBLISH, PLANS, APPLIES, VERIFIES, RELEASE, ROLLBACK)
+MATRIX = (GUARDS, INITS, BUILD, PUSH, PLANS, APPLIES, VERIFIES, RELEASE, ROLLBACK)

@@ -9,8 +9,8 @@ from place import FUNCTION, SOURCE, TFVARS, stages
 from support.waiting import until
 from world import broken
 
-# `init` runs beside `build`, `gate` and `publish`; alone it comes before whatever else.
-ORDER = ("guards", "init", "build", "gate", "publish", "plan", "apply", "verify", "release")
+# `init` runs beside `build`, `check` and `push`; alone it comes before whatever else.
+ORDER = ("guards", "init", "build", "check", "push", "plan", "apply", "verify", "release")
 STORY = [(row, cell) for row in MATRIX for cell in row.story]
 NAMES = [f"{row.stage} {cell.fault}".replace(" ", "-") for row, cell in STORY]
 SIGNALS = {CANCELLED: signal.SIGINT}
@@ -29,7 +29,7 @@ def prepare(place, row, number):
     """Give the stage something to do."""
     path = place.clone.root / SOURCE
     place.clone.git("checkout", "--quiet", "--", SOURCE)
-    if row.stage in ("build", "publish"):
+    if row.stage in ("build", "push"):
         path.write_text(f"{path.read_text()}\n# fault {number}\n")
     elif row.stage == "apply":
         place.memory(1000 + number)

@@ -14,7 +14,7 @@ def broken(place, row, cell, folder):
     """The variables that lead there, and what tells whether the fault was met."""
     mark, full = folder / "hangs", place.clone.root / ".deploy" / "full"
     actions = {HANGS: hangs(mark), FILLS: fills(full)}
-    if row.stage == "publish":
+    if row.stage == "push":
         actions = {name: pushing(action) for name, action in actions.items()}
     rules = [(tool, words, actions.get(action, action)) for tool, words, action in (*cell.shims, *row.shims)]
     variables = {}

@@ -23,7 +23,7 @@ def test_a_first_deploy_from_nothing_tells_every_stage_in_order(first):
     _, outcome, _ = first
     stages = re.findall(r"^✓ (\w+)", outcome.text, re.MULTILINE)
     assert stages[:4] == ["sandbox", "guards", "bootstrap", "foundation"]
-    assert sorted(stages[4:8]) == ["build", "gate", "init", "publish"]
+    assert sorted(stages[4:8]) == ["build", "check", "init", "push"]
     assert stages[8:] == ["plan", "apply", "verify", "release"]
 
 

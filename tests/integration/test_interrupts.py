@@ -55,8 +55,8 @@ def interrupted(child, marker, number):
 
 # The moments in between, and Ctrl-C: tests/chaos/test_cancels.py
 LEFT = (
-    ("✓ publish", signal.SIGHUP, "the image was pushed; nothing runs it"),
-    ("✓ apply", signal.SIGTERM, "apply finished; the alias was not moved"),
+    ("✓ push", signal.SIGHUP, "the image is in the registry; no function runs it"),
+    ("✓ apply", signal.SIGTERM, "apply is complete; the alias was not moved"),
 )
 
 

@@ -45,8 +45,8 @@ def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
     assert pushed.code == 0, pushed.text
     aws, image = trial.run.aws, trial.images[0]
     trial.without({"ecr:DescribeRepositories"}, "guards", lambda: ecr.require_repositories(aws, trial.images))
-    trial.without({"ecr:BatchGetImage"}, "publish", lambda: ecr.find(aws, image, "latest"))
-    trial.without({"ecr:GetAuthorizationToken"}, "publish", lambda: ecr.authorize(aws))
+    trial.without({"ecr:BatchGetImage"}, "push", lambda: ecr.find(aws, image, "latest"))
+    trial.without({"ecr:GetAuthorizationToken"}, "push", lambda: ecr.authorize(aws))
     trial.without({"s3:ListBucket"}, "doctor", lambda: bootstrap.bucket_exists(trial.run))
 
 

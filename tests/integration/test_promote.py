@@ -103,7 +103,8 @@ def test_an_interrupted_copy_leaves_no_tag_and_130(places):
         child.send_signal(signal.SIGINT)
         text, _ = child.communicate(timeout=30)
     assert child.returncode == 130, text
-    assert "Interrupted in copy: what was copied stays; nothing runs it; run `invoke promote" in text
+    assert "Interrupted in copy: the copied blobs stay in the registry" in text
+    assert "run `invoke promote" in text
     assert prod.tags() == {}
     assert preprod.live()["version"] == "1"
 

@@ -57,7 +57,7 @@ def test_one_deploy_builds_both_at_once_verifies_both_and_makes_both_live(both):
     checkout, outcome = both
     assert outcome.code == 0, outcome.text
     assert re.search(r"✓ bootstrap .* 3 to create", outcome.text), outcome.text
-    assert len(re.findall(r"^✓ publish", outcome.text, re.MULTILINE)) == 1
+    assert len(re.findall(r"^✓ push", outcome.text, re.MULTILINE)) == 1
     assert len(re.findall(r"^✓ verify", outcome.text, re.MULTILINE)) == 2
     functions = checkout.client("lambda")
     for name, repository in (("sse-streaming", REPOSITORY), ("ticker", "sandbox-ticker-lambda")):
