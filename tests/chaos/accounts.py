@@ -10,9 +10,9 @@ from pathlib import Path
 
 from observed import Cut, Ecr, Functions
 from oracle import Oracle
-from support.fake_build import CONFIG, digest_of, manifest
-from support.stories import UPDATE, answers, outputs, world
-from support.transcripts import BUILT, diagnostic, planned
+from support.build import BUILT, CONFIG, digest_of, manifest
+from support.terraform import diagnostic, planned
+from support.world import UPDATE, answers, outputs, world
 
 from delivery.git import Commit
 from delivery.process.shell import Result

@@ -10,8 +10,8 @@ import pytest
 from accounts import Account
 from hypothesis.stateful import RuleBasedStateMachine
 from observed import Killed
-from support.fake_registry import FakeRegistry
-from support.stories import Clock
+from support.clock import Clock
+from support.registry import FakeRegistry
 
 from delivery import clock
 from delivery.commands import deploy, promote, prune, rollback

@@ -1,9 +1,7 @@
 """Fakes of Lambda and ECR with a memory, which tell an oracle what happens, and can end a run at any effect."""
 
-from support.fake_lambda import healthy
-from support.fake_prunable import PrunableEcr, PrunableLambda
-from support.fake_retention import Pushed, expired
-from support.fakes import operation
+from support.aws import FakeEcr, FakeLambda, healthy, operation
+from support.retention import Pushed, expired
 
 # What changes something, or takes long: a run that ends, ends before one of these.
 EFFECTS = {"invoke_with_response_stream", "put_image", "update_alias", "delete_function", "batch_delete_image"}
@@ -33,7 +31,7 @@ class Cut:
         return self.error
 
 
-class Functions(PrunableLambda):
+class Functions(FakeLambda):
     """One function whose versions are published, each with its own image; `sick`: whether none of them streams now."""
 
     def __init__(self, oracle):
@@ -82,7 +80,7 @@ class _Stream:
         return iter(healthy(**self.named))
 
 
-class Ecr(PrunableEcr):
+class Ecr(FakeEcr):
     """A repository with a lifecycle policy, on a calendar that is turned by hand."""
 
     def __init__(self, name, oracle):
@@ -92,7 +90,7 @@ class Ecr(PrunableEcr):
     @operation
     def put_image(self, repositoryName, imageManifest, imageManifestMediaType, imageTag, imageDigest):
         given = {"imageManifestMediaType": imageManifestMediaType, "imageTag": imageTag, "imageDigest": imageDigest}
-        PrunableEcr.put_image.__wrapped__(self, repositoryName, imageManifest, **given)
+        FakeEcr.put_image.__wrapped__(self, repositoryName, imageManifest, **given)
         if imageTag.startswith("release-"):
             self.oracle.released.add(imageTag.removeprefix("release-"))
 

@@ -4,9 +4,9 @@ import io
 
 import pytest
 from rich.console import Console
-from support.fake_lambda import FakeAws
-from support.fakes import FakeShell
-from support.stories import COMMIT, answers
+from support.aws import FakeAws
+from support.shell import FakeShell
+from support.world import COMMIT, answers
 
 from delivery import context
 from delivery.context import Request, open_context

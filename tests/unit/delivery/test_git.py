@@ -1,7 +1,7 @@
 """The commit that is being delivered."""
 
 import pytest
-from support.fakes import FakeShell
+from support.shell import FakeShell
 
 from delivery import git
 from delivery.errors import ConfigurationError, RefusedError

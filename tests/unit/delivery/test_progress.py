@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from rich.console import Console
-from support.stories import Clock
+from support.clock import Clock
 
 from delivery.progress import Progress, Stage
 

@@ -1,7 +1,7 @@
 """Which tools a deploy needs, and what is said of one that is absent or too old."""
 
 import pytest
-from support.fakes import FakeShell
+from support.shell import FakeShell
 
 from delivery import tools
 from delivery.errors import MissingToolError

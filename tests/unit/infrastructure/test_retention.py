@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fake_retention import KEPT, Pushed, expired, rules
+from support.retention import KEPT, Pushed, expired, rules
 
 TAGS = st.sets(
     st.sampled_from(["latest", "buildcache", "keep-0123456789ab", "release-7", "live-7", "c" * 40, "rollback-7"])

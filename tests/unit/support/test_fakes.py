@@ -1,8 +1,8 @@
 """The fakes refuse what they were not told about; without that the other tests could pass for nothing."""
 
 import pytest
-from support.fake_lambda import FakeAws
-from support.fakes import FakeShell
+from support.aws import FakeAws
+from support.shell import FakeShell
 
 from delivery.process.shell import Command
 

@@ -4,10 +4,9 @@ import json
 
 import pytest
 import urllib3
-from support.fake_build import manifest
-from support.fake_lambda import FakeAws
-from support.fakes import FakeEcr, refusal
-from support.stories import DIGEST, IMAGE, NAME, PUBLISHED, URI, blobs
+from support.aws import FakeAws, FakeEcr, refusal
+from support.build import DIGEST, manifest
+from support.world import IMAGE, NAME, PUBLISHED, URI, blobs
 
 from delivery.aws import distribution, ecr
 from delivery.aws.ecr import Login

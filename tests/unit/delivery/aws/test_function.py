@@ -2,9 +2,8 @@
 
 import pytest
 from botocore.exceptions import WaiterError
-from support.fake_lambda import FakeAws
-from support.fakes import refusal
-from support.stories import COMMIT, FUNCTION
+from support.aws import FakeAws, refusal
+from support.world import COMMIT, FUNCTION
 
 from delivery.aws import function
 from delivery.aws.function import Alias

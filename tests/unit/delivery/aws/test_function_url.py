@@ -1,9 +1,8 @@
 """Who may call a Function URL: what is set, and what doctor sees."""
 
 import pytest
-from support.fake_lambda import FakeAws, FakeLambda
-from support.fakes import refusal
-from support.stories import FUNCTION
+from support.aws import FakeAws, FakeLambda, refusal
+from support.world import FUNCTION
 
 from delivery.aws import function_url
 from delivery.errors import CloudError, RefusedError

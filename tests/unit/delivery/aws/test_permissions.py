@@ -1,8 +1,8 @@
 """A refusal names the permission that was missing, whoever printed it."""
 
 import pytest
-from support.fakes import refusal
-from support.transcripts import diagnostic
+from support.aws import refusal
+from support.terraform import diagnostic
 
 from delivery.aws import permissions, session
 from delivery.errors import CloudError

@@ -5,7 +5,7 @@ import os
 import pytest
 from botocore import exceptions
 from botocore.hooks import HierarchicalEmitter
-from support.fakes import refusal
+from support.aws import refusal
 
 from delivery.aws import session
 from delivery.errors import CloudError, ConfigurationError

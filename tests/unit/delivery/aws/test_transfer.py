@@ -2,8 +2,8 @@
 
 import pytest
 import urllib3
-from support.fake_registry import CONFIG, KIND, LAYERS, FakeRegistry, digest_of, image, response
-from support.fakes import FakeEcr
+from support.aws import FakeEcr
+from support.registry import CONFIG, KIND, LAYERS, FakeRegistry, digest_of, image, response
 
 from delivery.aws import transfer
 from delivery.aws.distribution import Login, Manifest, Repository

@@ -6,7 +6,8 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 from rich.console import Console
-from support.stories import DIGEST, Clock
+from support.build import DIGEST
+from support.clock import Clock
 
 from delivery import errors
 from delivery.cli import session, summary

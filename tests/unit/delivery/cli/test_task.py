@@ -9,7 +9,7 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit
-from support.stories import world
+from support.world import world
 
 from delivery import errors
 from delivery.cli import output, prompt, session, task

@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from support.fake_lambda import FakeS3
-from support.fakes import ACCOUNT, FakeEcr, refusal
-from support.stories import NAME, answers, initialised, state, world
-from support.transcripts import change
+from support.aws import ACCOUNT, FakeEcr, FakeS3, refusal
+from support.terraform import change
+from support.world import NAME, answers, initialised, state, world
 
 from delivery.commands import bootstrap
 from delivery.errors import CloudError, RefusedError, TerraformError

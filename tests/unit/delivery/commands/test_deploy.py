@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from support.fake_lambda import chunk, healthy, prelude
-from support.fakes import refusal
-from support.stories import COMMIT, DIGEST, FUNCTION, NAME, UPDATE, Clock, answers, blobs, outputs, state, world
-from support.transcripts import diagnostic
+from support.aws import chunk, healthy, prelude, refusal
+from support.build import DIGEST
+from support.clock import Clock
+from support.terraform import diagnostic
+from support.world import COMMIT, FUNCTION, NAME, UPDATE, answers, blobs, outputs, state, world
 
 from delivery.commands import deploy
 from delivery.errors import CloudError, RefusedError, TerraformError, UnhealthyError

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from support.fakes import FakeEcr
-from support.stories import COMMIT, DIGEST, IMAGE, NAME, REPOSITORY, answers, world
-from support.transcripts import change, planned
+from support.aws import FakeEcr
+from support.build import DIGEST
+from support.terraform import change, planned
+from support.world import COMMIT, IMAGE, NAME, REPOSITORY, answers, world
 
 from delivery.commands import deploy
 from delivery.errors import CloudError, ConfigurationError, MissingToolError, RefusedError

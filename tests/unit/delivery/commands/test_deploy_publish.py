@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from support.fake_build import bake, manifest
-from support.stories import COMMIT, DIGEST, IMAGE, NAME, PUBLISHED, UPDATE, URI, answers, blobs, world
-from support.transcripts import RUN_FAILED, change, diagnostic, push_failed
+from support.build import DIGEST, RUN_FAILED, bake, manifest, push_failed
+from support.terraform import change, diagnostic
+from support.world import COMMIT, IMAGE, NAME, PUBLISHED, UPDATE, URI, answers, blobs, world
 
 from delivery.commands import deploy
 from delivery.errors import BuildError, CloudError, ConfigurationError, RefusedError, TerraformError

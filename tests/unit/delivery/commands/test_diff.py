@@ -1,8 +1,8 @@
 """What a deploy would change: told in words, and nothing is pushed, tagged or applied for it."""
 
 import pytest
-from support.fake_build import manifest
-from support.stories import COMMIT, DIGEST, NAME, REPOSITORY, UPDATE, answers, blobs, state, world
+from support.build import DIGEST, manifest
+from support.world import COMMIT, NAME, REPOSITORY, UPDATE, answers, blobs, state, world
 
 from delivery.cli import report
 from delivery.commands import diff

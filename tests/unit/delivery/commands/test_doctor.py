@@ -1,8 +1,8 @@
 """Doctor looks at everything, also after something that is wrong, and says how to mend it."""
 
 import pytest
-from support.fakes import FakeShell
-from support.stories import FUNCTION, REPOSITORY, answers, world
+from support.shell import FakeShell
+from support.world import FUNCTION, REPOSITORY, answers, world
 
 from delivery.aws import function_url
 from delivery.cli import report

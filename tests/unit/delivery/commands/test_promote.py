@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from support.fake_registry import FakeRegistry, digest_of, image
-from support.fakes import FakeEcr
-from support.stories import COMMIT, NAME, answers, state, world
+from support.aws import FakeEcr
+from support.registry import FakeRegistry, digest_of, image
+from support.world import COMMIT, NAME, answers, state, world
 
 from delivery.commands import promote
 from delivery.errors import BuildError, CloudError, ConfigurationError, RefusedError, UnhealthyError

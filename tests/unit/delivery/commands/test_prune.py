@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fake_prunable import PrunableEcr, PrunableLambda
-from support.fakes import refusal
-from support.stories import DIGEST, NAME, REPOSITORY, world
+from support.aws import FakeEcr, FakeLambda, refusal
+from support.build import DIGEST
+from support.world import NAME, REPOSITORY, world
 
 from delivery.aws.ecr import StoredImage
 from delivery.cli import report
@@ -124,12 +124,12 @@ def test_what_an_interrupted_apply_left_unpublished_stays():
 def prunable(tmp_path):
     """Version 1 failed, 2 is live and released, each with an image of its own."""
     made = world(tmp_path)
-    functions = PrunableLambda(live="2")
+    functions = FakeLambda(live="2")
     functions.versions = [{"Version": "$LATEST"}, {"Version": "1"}, {"Version": "2"}]
     functions.images = {"1": f"{REPOSITORY}@{digest(1)}", **dict.fromkeys(("2", "$LATEST"), f"{REPOSITORY}@{DIGEST}")}
     made.aws.functions = functions
     tags = {"keep-1": digest(1), "release-2": DIGEST, "keep-2": DIGEST, "latest": DIGEST}
-    made.aws.ecr = PrunableEcr({NAME: {digest(1): "old", DIGEST: "new"}}, {(NAME, tag): of for tag, of in tags.items()})
+    made.aws.ecr = FakeEcr({NAME: {digest(1): "old", DIGEST: "new"}}, {(NAME, tag): of for tag, of in tags.items()})
     return made
 
 

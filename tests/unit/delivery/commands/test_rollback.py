@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from support.fake_build import manifest
-from support.fake_lambda import chunk, healthy, prelude
-from support.fakes import FakeEcr
-from support.stories import COMMIT, NAME, REPOSITORY, Clock, outputs, state, world
+from support.aws import FakeEcr, chunk, healthy, prelude
+from support.build import manifest
+from support.clock import Clock
+from support.world import COMMIT, NAME, REPOSITORY, outputs, state, world
 
 from delivery.commands import rollback
 from delivery.errors import BuildError, ConfigurationError, RefusedError, UnhealthyError

@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.fakes import FakeShell, refusal
-from support.stories import COMMIT, DIGEST, NAME, UPDATE, URI, answers, settings, world
+from support.aws import refusal
+from support.build import DIGEST
+from support.shell import FakeShell
+from support.world import COMMIT, NAME, UPDATE, URI, answers, settings, world
 
 from delivery import clock
 from delivery.cli import report

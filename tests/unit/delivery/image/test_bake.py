@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from support.fakes import FakeShell
-from support.stories import COMMIT, DIGEST, IMAGE, PUBLISHED, REPOSITORY, answers, settings
-from support.transcripts import BASE_MISSING, RUN_FAILED, SYNTAX, push_failed
+from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, push_failed
+from support.shell import FakeShell
+from support.world import COMMIT, IMAGE, PUBLISHED, REPOSITORY, answers, settings
 
 from delivery.errors import BuildError, CloudError, ConfigurationError, DeliveryError, MissingToolError
 from delivery.git import Commit

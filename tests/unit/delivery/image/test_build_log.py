@@ -1,7 +1,7 @@
 """What BuildKit prints becomes steps, cache hits and the reason of a failure."""
 
 import pytest
-from support.transcripts import BASE_MISSING, BUILT, RUN_FAILED, push_failed
+from support.build import BASE_MISSING, BUILT, RUN_FAILED, push_failed
 
 from delivery.image.build_log import BuildLog
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from support.fake_build import BAKED, CONFIG, DIGEST, archive, bake, manifest
-from support.stories import COMMIT, IMAGE, answers, blobs, world
+from support.build import BAKED, CONFIG, DIGEST, archive, bake, manifest
+from support.world import COMMIT, IMAGE, answers, blobs, world
 
 from delivery.errors import BuildError
 from delivery.image import check, push

@@ -7,7 +7,7 @@ import json
 import tarfile
 
 import pytest
-from support.fake_build import CONFIG, DIGEST, archive, manifest
+from support.build import CONFIG, DIGEST, archive, manifest
 
 from delivery.errors import BuildError
 from delivery.image import inspect

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from support.fakes import FakeShell
-from support.stories import COMMIT, settings
+from support.shell import FakeShell
+from support.world import COMMIT, settings
 
 from delivery.errors import CloudError, ConfigurationError
 from delivery.git import Commit

@@ -1,10 +1,11 @@
 """The start of an image before it is pushed: how it is run, and what its answers are taken for."""
 
 import pytest
-from support.fake_build import CONFIG
-from support.fake_lambda import hello, prelude
-from support.fakes import FakeShell
-from support.stories import COMMIT, Clock
+from support.aws import hello, prelude
+from support.build import CONFIG
+from support.clock import Clock
+from support.shell import FakeShell
+from support.world import COMMIT
 
 from delivery.errors import BuildError, CloudError, ConfigurationError
 from delivery.image import start_check

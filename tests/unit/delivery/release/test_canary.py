@@ -1,10 +1,9 @@
 """Weighted shifting: a share first, and all requests only after it did well."""
 
 import pytest
-from support import canaries
-from support.canaries import HALF, TEN, alias, failed, kinds, shifted, weights
-from support.fakes import refusal
-from support.stories import FUNCTION, NAME
+from support.aws import refusal
+from support.canary import HALF, TEN, alias, canary_world, failed, kinds, shifted, weights
+from support.world import FUNCTION, NAME
 
 from delivery.aws.function import Alias
 from delivery.errors import CloudError, ConfigurationError
@@ -14,7 +13,7 @@ from delivery.release.canary import AliasMove, Step
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
-    return canaries.made(tmp_path, monkeypatch)
+    return canary_world(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(

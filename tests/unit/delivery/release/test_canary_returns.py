@@ -1,17 +1,15 @@
 """A canary that ends early, however it does: the old version has all requests, or somebody else had the last word."""
 
 import pytest
-from support import canaries
-from support.canaries import HALF, TEN, alias, failed, kinds, shifted, stop, weights
-from support.fake_lambda import chunk, prelude
-from support.fakes import refusal
+from support.aws import chunk, prelude, refusal
+from support.canary import HALF, TEN, alias, canary_world, failed, kinds, shifted, stop, weights
 
 from delivery.errors import CloudError, RefusedError, UnhealthyError
 
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
-    return canaries.made(tmp_path, monkeypatch)
+    return canary_world(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from support.fake_build import manifest
-from support.fakes import FakeEcr
-from support.stories import COMMIT, DIGEST, FUNCTION, NAME, REPOSITORY, world
+from support.aws import FakeEcr
+from support.build import DIGEST, manifest
+from support.world import COMMIT, FUNCTION, NAME, REPOSITORY, world
 
 from delivery.errors import BuildError, RefusedError
 from delivery.release import history

@@ -1,9 +1,10 @@
 """What a release leaves behind: one event, whatever was cut off before it."""
 
 import pytest
-from support.canaries import kinds
-from support.fakes import refusal
-from support.stories import DIGEST, FUNCTION, NAME, world
+from support.aws import refusal
+from support.build import DIGEST
+from support.canary import kinds
+from support.world import FUNCTION, NAME, world
 
 from delivery.aws.function import Alias
 from delivery.errors import CloudError, RefusedError

@@ -1,8 +1,10 @@
 """Whether a version really streams: each condition, with the message a person gets."""
 
 import pytest
-from support.fake_lambda import END, NULS, heartbeat, hello, prelude
-from support.stories import COMMIT, DIGEST, Clock
+from support.aws import END, NULS, heartbeat, hello, prelude
+from support.build import DIGEST
+from support.clock import Clock
+from support.world import COMMIT
 
 from delivery.errors import UnhealthyError
 from delivery.release.verify import Expected, Health, examine

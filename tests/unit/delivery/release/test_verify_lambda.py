@@ -5,10 +5,10 @@ import threading
 
 import pytest
 import urllib3
-from support.fake_build import DIGEST
-from support.fake_lambda import FakeAws, FakeLambda, chunk, healthy, hello, prelude
-from support.fakes import refusal
-from support.stories import COMMIT, FUNCTION, Clock
+from support.aws import FakeAws, FakeLambda, chunk, healthy, hello, prelude, refusal
+from support.build import DIGEST
+from support.clock import Clock
+from support.world import COMMIT, FUNCTION
 
 from delivery.aws.function import Function
 from delivery.errors import CloudError, DeliveryError, UnhealthyError

@@ -1,7 +1,7 @@
 """Terraform's machine-readable lines become progress and our own failures."""
 
 import pytest
-from support.transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, diagnostic, progress
+from support.terraform import LOCKED, NO_BUCKET, NO_PROVIDER, diagnostic, progress
 
 from delivery.terraform.diagnostics import Diagnostics
 

@@ -4,9 +4,9 @@ import contextlib
 import json
 
 import pytest
-from support.fakes import FakeShell
-from support.stories import settings
-from support.transcripts import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, planned, progress
+from support.shell import FakeShell
+from support.terraform import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, planned, progress
+from support.world import settings
 
 from delivery.errors import TerraformError
 from delivery.process.shell import Result

@@ -4,8 +4,8 @@ import contextlib
 from dataclasses import replace
 
 import pytest
-from support.fakes import FakeShell
-from support.stories import settings
+from support.shell import FakeShell
+from support.world import settings
 
 from delivery.errors import TerraformError
 from delivery.process.shell import Result

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.fake_lambda import FakeAws, FakeS3
-from support.fakes import FakeShell
-from support.stories import Clock, initialised
+from support.aws import FakeAws, FakeS3
+from support.clock import Clock
+from support.shell import FakeShell
+from support.world import initialised
 
 from delivery import clock
 from delivery.errors import LockedError, RefusedError, TerraformError

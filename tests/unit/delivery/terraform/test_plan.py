@@ -1,9 +1,9 @@
 """What counts as a plan that changes something, and a plan that cannot be read."""
 
 import pytest
-from support.fakes import FakeShell
-from support.transcripts import change
-from support.transcripts import planned as plans
+from support.shell import FakeShell
+from support.terraform import change
+from support.terraform import planned as plans
 
 from delivery.errors import TerraformError
 from delivery.process.shell import Result

@@ -1,10 +1,10 @@
 """What a plan may do in a protected environment, and what of a person's shell reaches Terraform."""
 
 import pytest
-from support.fakes import FakeShell
-from support.stories import settings
-from support.transcripts import change
-from support.transcripts import planned as plans
+from support.shell import FakeShell
+from support.terraform import change
+from support.terraform import planned as plans
+from support.world import settings
 
 from delivery.errors import RefusedError
 from delivery.terraform import execute

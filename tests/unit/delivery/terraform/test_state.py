@@ -1,9 +1,9 @@
 """What is deployed, read from the state that Terraform keeps in its bucket."""
 
 import pytest
-from support.fakes import refusal
-from support.stories import FUNCTION, world
-from support.stories import state as document
+from support.aws import refusal
+from support.world import FUNCTION, world
+from support.world import state as document
 
 from delivery.errors import CloudError, TerraformError, UnhealthyError
 from delivery.terraform import state

@@ -1,4 +1,4 @@
-"""A workbench made of fakes: one environment, one image, a project folder that is empty."""
+"""A run context made of fakes: one environment, one image, an empty project folder."""
 
 import hashlib
 import io
@@ -9,7 +9,6 @@ from pathlib import Path
 import urllib3
 from rich.console import Console
 
-from delivery import clock
 from delivery.aws.function import Function
 from delivery.context import RunContext
 from delivery.git import Commit
@@ -17,10 +16,10 @@ from delivery.image import start_check
 from delivery.progress import Progress
 from delivery.reference import Image, PushedImage
 from delivery.settings import Environment, Settings
-from support.fake_build import CONFIG, DIGEST, bake, manifest
-from support.fake_lambda import FakeAws, FakeLambda, FakeS3, healthy, hello, prelude
-from support.fakes import ACCOUNT, FakeEcr, FakeShell
-from support.transcripts import change, planned
+from support.aws import ACCOUNT, FakeAws, FakeEcr, FakeLambda, FakeS3, healthy, hello, prelude
+from support.build import CONFIG, DIGEST, bake, manifest
+from support.shell import FakeShell
+from support.terraform import change, planned
 
 COMMIT = "c" * 40
 NAME = "sandbox-sse-streaming-lambda"
@@ -44,27 +43,6 @@ class World:
     def stages(self):
         """The names of the stages, in the order they ended."""
         return [stage.name for stage in self.run.progress.stages]
-
-
-class Clock:
-    """A clock that is set by hand; `tick` is what passes each time it is read."""
-
-    def __init__(self, tick=0.0):
-        self.time, self.tick = 0.0, tick
-
-    def __call__(self):
-        self.time += self.tick
-        return self.time
-
-    def pass_(self, seconds):
-        """Time passes."""
-        self.time += seconds
-
-    def install(self, monkeypatch):
-        """Make it the clock that delivery reads, and waits by."""
-        monkeypatch.setattr(clock, "monotonic", self)
-        monkeypatch.setattr(clock, "pause", self.pass_)
-        return self
 
 
 def settings(root, protected=False, **changes):

@@ -1,8 +1,10 @@
-"""What the tools really print: buildx 0.13 with BuildKit 0.13 (`--progress plain`), Terraform 1.11 (`-json`)."""
+"""What a build leaves: the record of buildx, an archive whose manifest has a true digest, and BuildKit's output."""
 
+import hashlib
+import io
 import json
-
-from delivery.process.shell import Result
+import tarfile
+from pathlib import Path
 
 _OPENING = """\
 #0 building with "default" instance using docker driver
@@ -113,52 +115,50 @@ ERROR: failed to solve: failed to push registry.test:5000/sandbox-sse-streaming-
 """
 
 
-def diagnostic(summary, detail="", severity="error", **more):
-    """A line of Terraform's machine-readable UI that tells of a failure."""
-    body = {"severity": severity, "summary": summary, "detail": detail, **more}
-    return json.dumps({"@level": severity, "@message": f"Error: {summary}", "type": "diagnostic", "diagnostic": body})
+CONFIG_DIGEST = "sha256:" + "c" * 64
+CONFIG = {"os": "linux", "architecture": "amd64", "config": {"User": "65532:65532", "Cmd": ["python"]}}
 
 
-def progress(text, kind="apply_start"):
-    """A line that tells what is happening."""
-    return json.dumps({"@level": "info", "@message": text, "@module": "terraform.ui", "type": kind})
+def manifest(**changes):
+    """The text of an image manifest that Lambda takes."""
+    kind = "application/vnd.oci.image.layer.v1.tar"
+    document = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"digest": CONFIG_DIGEST, "size": 7},
+        "layers": [
+            {"mediaType": kind, "digest": "sha256:" + "1" * 64, "size": 25_000_000},
+            {"mediaType": kind, "digest": "sha256:" + "2" * 64, "size": 1_500_000},
+        ],
+    }
+    return json.dumps({**document, **changes})
 
 
-LOCKED = diagnostic(
-    "Error acquiring the state lock",
-    "Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: 8e217aa4, api "
-    "error PreconditionFailed: At least one of the pre-conditions you specified did not hold\nLock Info:\n"
-    "  ID:        a3f0c1de-5f7c-4a5d-9a37-0a8b8c1d2e3f\n  Path:      state/service.tfstate\n"
-    "  Operation: OperationTypeApply\n  Who:       ada@laptop\n  Version:   1.11.4\n"
-    "  Created:   2026-01-02 03:04:05.678 +0000 UTC\n  Info:      \n\n\n"
-    "Terraform acquires a state lock to protect the state from being written\nby multiple users at the same time.",
-)
-NO_BUCKET = diagnostic(
-    'Failed to get existing workspaces: S3 bucket "state" does not exist.\n\nThe referenced S3 bucket must have been '
-    "previously created.\n\nError: operation error S3: ListObjectsV2, https response error StatusCode: 404, "
-    "NoSuchBucket: "
-)
-NO_PROVIDER = diagnostic(
-    "Failed to query available provider packages",
-    "Could not retrieve the list of available versions for provider hashicorp/aws: could not connect to "
-    "registry.terraform.io: failed to request discovery document: connection refused",
-)
-NOT_IN_MIRROR = diagnostic(
-    "Failed to query available provider packages",
-    "Could not retrieve the list of available versions for provider hashicorp/aws: provider "
-    "registry.terraform.io/hashicorp/aws was not found in any of the search locations",
-)
+def digest_of(text):
+    """The digest of a manifest's text."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def change(address, *actions, before=None, after=None, **more):
-    """One resource in `terraform show -json`."""
-    return {"address": address, "change": {"actions": list(actions), "before": before, "after": after, **more}}
+DIGEST = digest_of(manifest())
+BAKED = json.dumps({"sse-streaming": {"containerimage.digest": DIGEST}})
 
 
-def planned(*changes, **more):
-    """What `terraform plan -detailed-exitcode` and, where something changes, `terraform show -json` answer."""
-    idle = all(found["change"]["actions"] in (["no-op"], ["read"]) for found in changes)
-    if idle and not more and not any("importing" in found["change"] for found in changes):
-        return {"terraform plan": ""}
-    document = {"format_version": "1.2", "applyable": True, "errored": False, "resource_changes": list(changes), **more}
-    return {"terraform plan": Result(2, "", ""), "terraform show": json.dumps(document)}
+def archive(file, config=CONFIG, **changes):
+    """Write the archive of an image; returns its digest. `changes`: of the manifest."""
+    text = manifest(**changes)
+    blobs = {digest_of(text): text.encode(), CONFIG_DIGEST: json.dumps(config).encode()}
+    with tarfile.open(file, "w") as tar:
+        for digest, content in blobs.items():
+            entry = tarfile.TarInfo(f"blobs/{digest.replace(':', '/')}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return digest_of(text)
+
+
+def bake(command):
+    """`docker buildx bake`: writes its record where it is told to, and the archives that are asked for."""
+    Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(BAKED)
+    if command.variables["OUTPUT"] == "archive":
+        architecture = command.variables.get("PLATFORM", "linux/amd64").partition("/")[2]
+        archive(Path(command.variables["ARCHIVES"]) / "sse-streaming.tar", {**CONFIG, "architecture": architecture})
+    return BUILT

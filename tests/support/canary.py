@@ -5,8 +5,9 @@ import pytest
 from delivery.aws.function import Alias
 from delivery.release import live, records
 from delivery.release.canary import AliasMove, Step
-from support.fake_lambda import healthy
-from support.stories import COMMIT, FUNCTION, Clock, world
+from support.aws import healthy
+from support.clock import Clock
+from support.world import COMMIT, FUNCTION, world
 
 TEN = Step(0.1, 12)
 HALF = Step(0.5, 5)
@@ -24,7 +25,7 @@ class Healthy:
         return iter(self.worse if self.worse else healthy(commit=COMMIT))
 
 
-def made(root, monkeypatch):
+def canary_world(root, monkeypatch):
     """The world of it; version 2 answers whenever it is looked at."""
     Clock(tick=0.3).install(monkeypatch)
     found = world(root)

@@ -1,0 +1,412 @@
+"""Fakes of AWS that refuse an operation or an argument that AWS, or the fake, does not know."""
+
+import functools
+import inspect
+import io
+import json
+
+import botocore.session
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+from delivery.aws import session
+from delivery.settings import Environment
+from support.build import DIGEST
+
+ACCOUNT = "000000000000"
+
+
+def refusal(code, message="refused", operation="Operation"):
+    """What boto3 raises when AWS refuses."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+@functools.cache
+def _operations(service):
+    model = botocore.session.Session().get_service_model(service)
+    return {botocore.xform_name(name): model.operation_model(name) for name in model.operation_names}
+
+
+def operation(method):
+    """A call of an AWS API: recorded, its arguments checked against AWS's own model and against what the fake knows."""
+
+    @functools.wraps(method)
+    def call(self, **given):
+        name = method.__name__
+        report = ParamValidator().validate(given, _operations(self.service)[name].input_shape)
+        assert not report.has_errors(), f"AWS would refuse {name}: {report.generate_report()}"
+        try:
+            inspect.signature(method).bind(self, **given)
+        except TypeError as error:
+            raise AssertionError(f"the fake {self.service} was not told about {name}({given}): {error}") from error
+        self.calls.append((name, given))
+        if name in self.refuses:
+            raise self.refuses[name]
+        return method(self, **given)
+
+    return call
+
+
+class _Fake:
+    """One AWS service; `refuses` maps the name of an operation to what it raises."""
+
+    service = ""
+
+    def __init__(self):
+        self.calls: list[tuple[str, dict]] = []
+        self.refuses: dict[str, Exception] = {}
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AssertionError(f"the fake {self.service} was not told about {name}")
+
+    def called(self, name):
+        """The arguments of each call of one operation."""
+        return [given for called, given in self.calls if called == name]
+
+    def get_paginator(self, name):
+        return _Paginator(getattr(self, name))
+
+
+class _Paginator:
+    """Every page but the last holds one item, so that reading only the first page fails a test."""
+
+    def __init__(self, method):
+        self._method = method
+
+    def paginate(self, **given):
+        ((key, items),) = self._method(**given).items()
+        return [{key: [item]} for item in items] or [{key: []}]
+
+
+class FakeEcr(_Fake):
+    """Repositories: name -> digest -> manifest text; tags: (repository, tag) -> digest."""
+
+    service = "ecr"
+
+    def __init__(self, repositories=None, tags=None):
+        super().__init__()
+        self.repositories, self.tags, self.pushed = repositories or {}, tags or {}, {}
+
+    @operation
+    def get_authorization_token(self):
+        # base64 of AWS:hush
+        data = {"authorizationToken": "QVdTOmh1c2g=", "proxyEndpoint": "http://registry.test:5000"}
+        return {"authorizationData": [data]}
+
+    @operation
+    def describe_repositories(self, repositoryNames):
+        for name in repositoryNames:
+            self._repository(name)
+        return {"repositories": [{"repositoryName": name} for name in repositoryNames]}
+
+    @operation
+    def batch_get_image(self, repositoryName, imageIds, acceptedMediaTypes=()):
+        del acceptedMediaTypes
+        held = self._repository(repositoryName)
+        (wanted,) = imageIds
+        digest = wanted.get("imageDigest") or self.tags.get((repositoryName, wanted["imageTag"]))
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        manifest = {"imageManifest": held.get(digest), "imageManifestMediaType": kind}
+        images = [{"imageId": {"imageDigest": digest}, **manifest}] if digest in held else []
+        return {"images": images, "failures": [] if images else [{"failureCode": "ImageNotFound"}]}
+
+    @operation
+    def put_image(self, repositoryName, imageManifest, imageManifestMediaType, imageTag, imageDigest):
+        assert imageManifestMediaType == "application/vnd.oci.image.manifest.v1+json"
+        (digest,) = (key for key, text in self._repository(repositoryName).items() if text == imageManifest)
+        assert imageDigest == digest
+        if self.tags.get((repositoryName, imageTag)) == digest:
+            raise refusal("ImageAlreadyExistsException")
+        self.tags[repositoryName, imageTag] = digest
+
+    @operation
+    def describe_images(self, repositoryName, imageIds=()):
+        held = self._repository(repositoryName)
+        wanted = [one["imageDigest"] for one in imageIds] or list(held)
+        if not set(wanted) <= set(held):
+            raise refusal("ImageNotFoundException", "The image requested does not exist")
+        details = []
+        for digest in wanted:
+            tags = [tag for (name, tag), at in self.tags.items() if (name, at) == (repositoryName, digest)]
+            details.append({"imageDigest": digest, "imagePushedAt": self.pushed.get(digest)})
+            details[-1] |= {"imageTags": tags} if tags else {}
+        return {"imageDetails": details}
+
+    @operation
+    def batch_delete_image(self, repositoryName, imageIds):
+        ((key, wanted),) = imageIds[0].items()
+        assert key == "imageDigest", "by tag, ECR would only untag it"
+        self.lose(repositoryName, wanted)
+        return {"imageIds": imageIds, "failures": []}
+
+    def lose(self, repository_name, digest):
+        """An image goes, and its tags go with it."""
+        del self.repositories[repository_name][digest]
+        self.tags = {at: of for at, of in self.tags.items() if of != digest or at[0] != repository_name}
+
+    def _repository(self, name):
+        if name not in self.repositories:
+            raise refusal("RepositoryNotFoundException", f"The repository with name '{name}' does not exist")
+        return self.repositories[name]
+
+
+class FakeS3(_Fake):
+    """The state buckets that exist."""
+
+    service = "s3"
+
+    def __init__(self, *buckets):
+        super().__init__()
+        self.buckets = set(buckets)
+        self.objects: dict[str, str] = {}
+
+    @operation
+    def get_object(self, Bucket, Key):
+        if Bucket not in self.buckets:
+            raise refusal("NoSuchBucket", "The specified bucket does not exist")
+        if Key not in self.objects:
+            raise refusal("NoSuchKey", "The specified key does not exist", "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key].encode())}
+
+    @operation
+    def head_bucket(self, Bucket):
+        if Bucket not in self.buckets:
+            raise refusal("404", "Not Found", "HeadBucket")
+
+    @operation
+    def create_bucket(self, Bucket, CreateBucketConfiguration=None):
+        del CreateBucketConfiguration
+        self.buckets.add(Bucket)
+
+    def get_waiter(self, name):
+        assert name == "bucket_exists"
+        return self
+
+    def wait(self, Bucket):
+        assert Bucket in self.buckets
+
+
+class FakeCloudWatch(_Fake):
+    """Metrics: what the next looks get, by the version that was executed and the metric's name."""
+
+    service = "cloudwatch"
+
+    def __init__(self):
+        super().__init__()
+        self.counts: dict[tuple[str, str], float] = {}
+
+    @operation
+    def get_metric_data(self, MetricDataQueries, StartTime, EndTime):
+        assert StartTime <= EndTime
+        return {"MetricDataResults": [self._result(**query) for query in MetricDataQueries]}
+
+    def _result(self, Id, MetricStat):
+        metric = MetricStat["Metric"]
+        found = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        assert (found.pop("FunctionName"), found.pop("Resource")) == ("fn", "fn:live")
+        assert (metric["Namespace"], MetricStat["Stat"]) == ("AWS/Lambda", "Sum")
+        count = self.counts.get((found["ExecutedVersion"], metric["MetricName"]))
+        return {"Id": Id, "Values": [] if count is None else [count]}
+
+
+NULS = b"\0" * 8
+
+
+class FakeLambda(_Fake):
+    """One function `fn` with an alias `live`; `responses`: qualifier -> the items of its response stream."""
+
+    service = "lambda"
+
+    def __init__(self, live="1", auth="NONE"):
+        super().__init__()
+        self.live, self.auth, self.newest = live, auth, "2"
+        self.revision = 1
+        self.weights: dict[str, float] = {}
+        self.statements: dict[str, dict] = {}
+        self.responses: dict[str, object] = {}
+        self.versions: list[dict] = []
+        self.commits: dict[str, str] = {}
+        self.images: dict[str, str] = {}
+        self.states: dict[str, str] = {}
+        self.waited: list[dict] = []
+
+    @operation
+    def get_alias(self, FunctionName, Name):
+        assert (FunctionName, Name) == ("fn", "live")
+        return self._alias()
+
+    @operation
+    def update_alias(self, FunctionName, Name, FunctionVersion, RoutingConfig, RevisionId):
+        assert (FunctionName, Name) == ("fn", "live")
+        if RevisionId != f"revision-{self.revision}":
+            raise refusal("PreconditionFailedException", "The RevisionId provided does not match the latest one")
+        self.moved_to(FunctionVersion, **RoutingConfig["AdditionalVersionWeights"])
+        return self._alias()
+
+    def moved_to(self, version, **weights):
+        """The alias moves, by us or by somebody else."""
+        self.live, self.weights, self.revision = version, weights, self.revision + 1
+
+    def _alias(self):
+        # Lambda leaves the key out where there are no weights
+        routing = {"RoutingConfig": {"AdditionalVersionWeights": self.weights}} if self.weights else {}
+        return {"FunctionVersion": self.live, "RevisionId": f"revision-{self.revision}", **routing}
+
+    @operation
+    def get_function_configuration(self, FunctionName, Qualifier):
+        assert FunctionName == "fn"
+        state = self.states.get(Qualifier, "Active")
+        return {"Version": Qualifier, "Description": f"commit {self.commits[Qualifier]}", "State": state}
+
+    @operation
+    def get_function_url_config(self, FunctionName, Qualifier):
+        assert (FunctionName, Qualifier) == ("fn", "live")
+        return {"AuthType": self.auth, "FunctionUrl": "https://x.lambda-url.test/"}
+
+    @operation
+    def add_permission(self, FunctionName, Qualifier, StatementId, Principal, Action, **conditions):
+        assert (FunctionName, Qualifier) == ("fn", "live")
+        if StatementId in self.statements:
+            raise refusal("ResourceConflictException", f"The statement id ({StatementId}) provided already exists")
+        self.statements[StatementId] = {"Principal": Principal, "Action": Action, **conditions}
+
+    @operation
+    def remove_permission(self, FunctionName, Qualifier, StatementId):
+        assert (FunctionName, Qualifier) == ("fn", "live")
+        if StatementId not in self.statements:
+            raise refusal("ResourceNotFoundException", f"Statement {StatementId} is not found in resource policy")
+        del self.statements[StatementId]
+
+    @operation
+    def get_policy(self, FunctionName, Qualifier):
+        assert (FunctionName, Qualifier) == ("fn", "live")
+        if not self.statements:
+            raise refusal("ResourceNotFoundException", "The resource you requested does not exist")
+        statements = [_statement(name, dict(grant)) for name, grant in self.statements.items()]
+        return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
+
+    @operation
+    def publish_version(self, FunctionName):
+        assert FunctionName == "fn"
+        return {"Version": self.newest}
+
+    @operation
+    def get_function(self, FunctionName, Qualifier):
+        assert FunctionName == "fn"
+        return {"Code": {"ImageUri": self.images[Qualifier]}}
+
+    @operation
+    def invoke_with_response_stream(self, FunctionName, Qualifier, Payload):
+        assert FunctionName == "fn"
+        json.loads(Payload)
+        if Qualifier not in self.responses:
+            raise AssertionError(f"the fake function was not told what {Qualifier} answers")
+        return {"EventStream": self.responses[Qualifier]}
+
+    @operation
+    def list_versions_by_function(self, FunctionName):
+        assert FunctionName == "fn"
+        return {"Versions": self.versions}
+
+    def get_waiter(self, name):
+        assert name == "published_version_active"
+        return self
+
+    def wait(self, FunctionName, Qualifier, WaiterConfig):
+        assert FunctionName == "fn"
+        self.waited.append({"version": Qualifier, **WaiterConfig})
+        if "wait" in self.refuses:
+            raise self.refuses["wait"]
+
+    @operation
+    def list_aliases(self, FunctionName):
+        assert FunctionName == "fn"
+        routing = {"RoutingConfig": {"AdditionalVersionWeights": self.weights}} if self.weights else {}
+        return {"Aliases": [{"Name": "live", "FunctionVersion": self.live, **routing}]}
+
+    @operation
+    def delete_function(self, FunctionName, Qualifier):
+        assert FunctionName == "fn"
+        assert Qualifier not in {self.live, *self.weights}
+        self.lose(Qualifier)
+
+    def lose(self, version):
+        """A version goes."""
+        (going,) = (one for one in self.versions if one["Version"] == version)
+        self.versions.remove(going)
+        del self.images[version]
+
+
+def _statement(name, grant):
+    """A permission as it stands in the policy: urls-auth.html shows both conditions in this form."""
+    conditions = {
+        "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+        "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+        "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    }
+    found = {}
+    for key, (kind, operand) in conditions.items():
+        if key in grant:
+            found.setdefault(kind, {})[operand] = str(grant[key]).lower() if kind == "Bool" else grant[key]
+    statement = {"Sid": name, "Effect": "Allow", "Principal": grant["Principal"], "Action": grant["Action"]}
+    return {**statement, **({"Condition": found} if found else {})}
+
+
+class FakeAws:
+    """AWS, as `delivery.aws.Aws` shows it; anything else is an AttributeError."""
+
+    def __init__(self, ecr=None, functions=None, s3=None, account=ACCOUNT, environment=None):
+        self.cloudwatch = FakeCloudWatch()
+        self.ecr = ecr or FakeEcr()
+        self.functions = functions or FakeLambda()
+        self.s3 = s3 or FakeS3()
+        self.silences: list[float] = []
+        self._account = account
+        self.environment = environment or Environment(
+            "sandbox", account, "us-east-1", "registry.test:5000", state_bucket="state"
+        )
+
+    def account(self):
+        return self._account
+
+    def explained(self, doing):
+        return session.explained(doing, self.environment)
+
+    def caller(self):
+        return "alice"
+
+    def streaming(self, silence):
+        self.silences.append(silence)
+        return self.functions
+
+
+def chunk(payload):
+    """One item of a response stream."""
+    return {"PayloadChunk": {"Payload": payload}}
+
+
+def prelude(status=200, content_type="text/event-stream"):
+    """The bytes a streamed response begins with."""
+    return json.dumps({"statusCode": status, "headers": {"Content-Type": content_type}}).encode() + NULS
+
+
+def hello(version="2", commit="c" * 40, digest=DIGEST):
+    """The first event of a stream."""
+    data = json.dumps({"version": version, "commit": commit, "digest": digest})
+    return f"event: hello\ndata: {data}\n\n".encode()
+
+
+def heartbeat(number):
+    """A later event of a stream."""
+    return f'event: heartbeat\ndata: {{"sequence": {number}}}\n\n'.encode()
+
+
+END = b"retry: 1000\n\n"
+
+
+def healthy(**named):
+    """The items of the response of a version that streams."""
+    parts = (prelude(), hello(**named), heartbeat(1), heartbeat(2), heartbeat(3), END)
+    return [*map(chunk, parts), {"InvokeComplete": {}}]
