@@ -22,6 +22,7 @@ from support.shell import FakeShell
 from support.terraform import change, planned
 
 COMMIT = "c" * 40
+ENVIRONMENT = Environment("sandbox", ACCOUNT, "us-east-1", "registry.test:5000", state_bucket="state")
 NAME = "sandbox-sse-streaming-lambda"
 REPOSITORY = f"registry.test:5000/{NAME}"
 URI = f"{REPOSITORY}@{DIGEST}"

@@ -23,8 +23,8 @@ def made(monkeypatch):
     """What the AWS clients were made with; the composition root has no seam below it."""
     seen = []
 
-    def aws(region, variables):
-        seen.append((region, dict(variables)))
+    def aws(environment, variables):
+        seen.append((environment.region, dict(variables)))
         return FakeAws(account="000000000000")
 
     monkeypatch.setattr(context, "Aws", aws)
@@ -90,7 +90,7 @@ def test_an_environment_that_is_started_brings_its_own_settings_for_every_tool(t
     assert run.settings.environment.registry == "127.0.0.1:5000"
     assert run.shell.variables == {"PATH": "/bin", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
     assert made == [("us-east-1", {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})]
-    assert [(stage.name, stage.now, stage.result) for stage in run.progress.stages] == [
+    assert [(stage.name, stage.activity, stage.result) for stage in run.progress.stages] == [
         ("sandbox", f"starting in {tmp_path}", "ready")
     ]
 

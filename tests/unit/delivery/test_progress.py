@@ -28,7 +28,7 @@ def progress(clock, out):
 
 
 def test_a_stage_that_came_to_its_end_is_one_line_with_what_came_out(progress, out):
-    with progress.stage("plan") as stage:
+    with progress.stage("plan", interrupted="-") as stage:
         stage.done("1 to create")
     assert re.fullmatch(r"✓ plan       1 to create +-?\d+\.\d s\n", out.getvalue())
 
@@ -36,7 +36,7 @@ def test_a_stage_that_came_to_its_end_is_one_line_with_what_came_out(progress, o
 @pytest.mark.parametrize(("error", "said"), [(ValueError, "failed"), (KeyboardInterrupt, "stopped")])
 def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress, out, error, said):
     def work():
-        with progress.stage("plan") as stage:
+        with progress.stage("plan", interrupted="-") as stage:
             stage.done("never shown")
             raise error
 
@@ -47,7 +47,7 @@ def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress,
 
 
 def test_what_is_happening_is_said_at_most_every_two_seconds(progress, clock, out):
-    stage = Stage("build", progress, started=0.0, _said=0.0)
+    stage = Stage("build", progress, "-", started=0.0, _shown=0.0)
     for at, text in enumerate(["a", "b", " c ", "d", "e", "f", "g"]):
         clock.time = float(at)
         stage.update(text)
@@ -65,14 +65,14 @@ def test_long_lines_are_not_broken(progress, out):
 
 
 def test_the_summary_has_a_line_and_a_bar_for_each_stage_and_then_the_facts(progress, clock, out):
-    stages = {"publish": 20.0, "apply": 10.0, "release": 0.1}
-    progress.stages = [Stage(name, progress, seconds=seconds) for name, seconds in stages.items()]
+    stages = {"push": 20.0, "apply": 10.0, "release": 0.1}
+    progress.stages = [Stage(name, progress, "-", seconds=seconds) for name, seconds in stages.items()]
     clock.time = 30.5
     progress.summary("sandbox: commit c is live", ("streams at: x",))
     assert out.getvalue().splitlines() == [
         "",
         "sandbox: commit c is live in 30.5 s",
-        "  publish      20.0 s  " + "█" * 20,
+        "  push         20.0 s  " + "█" * 20,
         "  apply        10.0 s  " + "█" * 10,
         "  release       0.1 s  █",
         "  streams at: x",
@@ -88,7 +88,7 @@ def test_stages_of_two_lanes_are_both_kept(progress):
     met = threading.Barrier(2)
 
     def lane(name):
-        with progress.stage(name):
+        with progress.stage(name, interrupted="-"):
             met.wait(10)
 
     lanes = [threading.Thread(target=lane, args=(name,)) for name in ("publish", "init")]
@@ -103,7 +103,7 @@ def test_a_terminal_shows_the_running_stages_below_the_lines_and_stops_for_a_que
     del clock
     out = io.StringIO()
     progress = Progress(Console(file=out, force_terminal=True, width=100))
-    with progress.showing(), progress.stage("build") as stage:
+    with progress.showing(), progress.stage("build", interrupted="-") as stage:
         stage.update("step 3")
         with progress.asking():
             before = out.getvalue()
@@ -113,7 +113,7 @@ def test_a_terminal_shows_the_running_stages_below_the_lines_and_stops_for_a_que
 
 
 def test_the_seconds_of_a_stage_are_those_of_the_clock(progress, clock, out):
-    with progress.stage("plan"):
+    with progress.stage("plan", interrupted="-"):
         clock.time += 7
     assert out.getvalue().endswith(" 7.0 s\n")
 

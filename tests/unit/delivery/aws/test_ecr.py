@@ -110,7 +110,7 @@ def test_missing_repositories_are_named_with_the_way_to_make_them():
     assert ecr.missing_repositories(empty, (IMAGE,)) == (NAME,)
     with pytest.raises(CloudError) as caught:
         ecr.require_repositories(empty, (IMAGE,))
-    assert str(caught.value) == f"The repository does not exist: {NAME}\n  try: invoke bootstrap --env ..."
+    assert str(caught.value) == f"The repository does not exist: {NAME}\n  try: invoke bootstrap --env sandbox"
 
 
 def test_a_repository_that_is_there_is_not_missing():

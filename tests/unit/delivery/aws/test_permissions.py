@@ -1,13 +1,18 @@
 """A refusal names the permission that was missing, whoever printed it."""
 
+from pathlib import Path
+
 import pytest
 from support.aws import refusal
 from support.terraform import diagnostic
+from support.world import ENVIRONMENT
 
 from delivery.aws import permissions, session
 from delivery.errors import CloudError
 from delivery.terraform.diagnostics import Diagnostics
+from delivery.terraform.plan import Stack
 
+STACK = Stack("service", Path("service"), Path("data"), "sandbox")
 DENIED = "User: arn:aws:sts::1:assumed-role/ci/job is not authorized to perform: {} because no policy allows it"
 FORBIDDEN = "operation error S3: {}, https response error StatusCode: 403, RequestID: X, api error Forbidden: Forbidden"
 REGISTRY = "failed to push x: unexpected status from {} request to https://h/v2/prod-a-lambda/{}: {} Forbidden"
@@ -36,7 +41,7 @@ def test_the_missing_action_is_read_from_what_was_printed(text, found):
 
 
 def test_a_refused_call_says_which_permission_to_ask_for():
-    with pytest.raises(CloudError) as caught, session.explained("tag the image"):
+    with pytest.raises(CloudError) as caught, session.explained("tag the image", ENVIRONMENT):
         raise refusal("AccessDeniedException", DENIED.format("ecr:PutImage"), "PutImage")
     assert (
         caught.value.hint
@@ -47,20 +52,21 @@ def test_a_refused_call_says_which_permission_to_ask_for():
 def test_a_refused_terraform_names_the_permission_and_never_a_lock_that_is_not_there():
     log = Diagnostics(str)
     log.feed(diagnostic("Error acquiring the state lock", FORBIDDEN.format("PutObject")))
-    error = log.error("plan", "service")
+    error = log.error("plan", STACK)
     assert error.what == "Terraform may not plan service: s3:PutObject"
     assert "ask for s3:PutObject" in error.hint
 
 
 @pytest.mark.parametrize("code", ["ExpiredTokenException", "InvalidIdentityToken", "AccessDenied"])
 def test_an_oidc_token_that_is_refused_says_what_the_workflow_needs(code):
-    with pytest.raises(CloudError) as caught, session.explained("read the account"):
+    with pytest.raises(CloudError) as caught, session.explained("read the account", ENVIRONMENT):
         raise refusal(code, "Token expired", "AssumeRoleWithWebIdentity")
     assert caught.value.what == f"Could not read the account: the role cannot be taken ({code})."
     assert "id-token: write" in caught.value.hint
 
 
 def test_an_oidc_token_that_was_never_written_is_told_as_one():
-    with pytest.raises(CloudError, match="there is no OIDC token") as caught, session.explained("read the account"):
+    opened = session.explained("read the account", ENVIRONMENT)
+    with pytest.raises(CloudError, match="there is no OIDC token") as caught, opened:
         raise FileNotFoundError(2, "No such file or directory", "token")
     assert "id-token: write" in caught.value.hint

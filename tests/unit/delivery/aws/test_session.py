@@ -1,11 +1,13 @@
 """What boto3 raises becomes a message: what could not be done, why, and what to type."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from botocore import exceptions
 from botocore.hooks import HierarchicalEmitter
 from support.aws import refusal
+from support.world import ENVIRONMENT
 
 from delivery.aws import session
 from delivery.errors import CloudError, ConfigurationError
@@ -15,7 +17,7 @@ URL = "https://lambda.us-east-1.amazonaws.com/"
 
 
 def told(error):
-    with pytest.raises(CloudError) as caught, session.explained("move the alias live of fn"):
+    with pytest.raises(CloudError) as caught, session.explained("move the alias live of fn", ENVIRONMENT):
         raise error
     return caught.value
 
@@ -30,7 +32,7 @@ def told(error):
         ("AccessDeniedException", "ask for the permission that the line above names"),
         ("ThrottlingException", "wait a minute, then run the same command again; it continues where it stopped"),
         ("TooManyRequestsException", "wait a minute, then run the same command again; it continues where it stopped"),
-        ("ServiceException", "invoke doctor --env ..."),
+        ("ServiceException", "invoke doctor --env sandbox"),
     ],
 )
 def test_a_refusal_names_its_code_and_the_way_on(code, hint):
@@ -63,7 +65,7 @@ def test_credentials_and_network_are_told_apart(error, what):
 
 
 def test_an_unknown_profile_is_a_setting():
-    with pytest.raises(ConfigurationError, match="nobody") as caught, session.explained("x"):
+    with pytest.raises(ConfigurationError, match="nobody") as caught, session.explained("x", ENVIRONMENT):
         raise exceptions.ProfileNotFound(profile="nobody")
     assert caught.value.hint == "aws configure list-profiles"
 
@@ -75,7 +77,7 @@ def test_anything_else_of_botocore_still_says_what_was_being_done():
 
 
 def test_our_own_failures_pass_through():
-    with pytest.raises(ConfigurationError, match="mine"), session.explained("x"):
+    with pytest.raises(ConfigurationError, match="mine"), session.explained("x", ENVIRONMENT):
         raise ConfigurationError("mine")
 
 
@@ -114,7 +116,7 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "of somebody else")
     before = dict(os.environ)
     variables = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ACCESS_KEY_ID": "id", "AWS_PROFILE": ""}
-    made = session.Aws("eu-west-1", variables)
+    made = session.Aws(replace(ENVIRONMENT, region="eu-west-1"), variables)
     assert made.ecr is made.ecr
     assert made.streaming(7.0) is not None
     told = {

@@ -15,7 +15,7 @@ from delivery.process.shell import Result
 from delivery.reference import Image, PushedImage
 
 SOURCE = Commit(COMMIT, dirty=False, committed_at=1_700_000_000)
-VARIABLES = {"BUILD_NETWORK": "default", "CA_BUNDLE": "", "COMMIT": COMMIT}
+VARIABLES = {"ENVIRONMENT": "sandbox", "BUILD_NETWORK": "default", "CA_BUNDLE": "", "COMMIT": COMMIT}
 NO_INDEX = "docker exporter does not support exporting manifest lists, use the oci exporter instead"
 HEAD = ("docker", "buildx", "bake", "--file")
 FILES = ("--file", "docker-bake.hcl", "--progress", "plain")
@@ -109,13 +109,13 @@ def test_a_failed_step_is_told_with_its_last_lines(tmp_path):
             push_failed("unexpected status from POST request to http://x/v2/y/blobs/uploads/: 404 Not Found"),
             CloudError,
             "The repository does not exist.",
-            "invoke bootstrap --env ...",
+            "invoke bootstrap --env sandbox",
         ),
         (
             push_failed("name unknown: The repository with name 'y' does not exist in the registry with id '1'"),
             CloudError,
             "The repository does not exist.",
-            "invoke bootstrap --env ...",
+            "invoke bootstrap --env sandbox",
         ),
         (push_failed("unexpected status: 403 Forbidden"), CloudError, "The registry refused the push.", "doctor"),
         (push_failed("failed to do request: EOF"), CloudError, "The registry cannot be reached.", "network"),

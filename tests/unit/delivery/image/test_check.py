@@ -101,7 +101,7 @@ def test_an_image_that_is_refused_is_not_pushed_and_not_tagged(tmp_path, spoil):
     baked = [command.variables["OUTPUT"] for command in made.shell.ran if "--metadata-file" in command.argv]
     assert baked == ["archive"]
     assert made.aws.ecr.tags == {}
-    assert "✗ gate" in made.out.getvalue()
+    assert "✗ check" in made.out.getvalue()
 
 
 def test_a_push_of_another_image_than_was_checked_gets_no_tag_of_its_commit(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from support.shell import FakeShell
-from support.world import COMMIT, settings
+from support.world import COMMIT, ENVIRONMENT, settings
 
 from delivery.errors import CloudError, ConfigurationError
 from delivery.git import Commit
@@ -71,7 +71,7 @@ def test_a_gha_cache_with_its_credentials_is_used_and_they_stay_out_of_the_comma
 
 def test_the_password_goes_over_stdin_only(tmp_path, home):
     fake = shell(home)
-    with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", fake):
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", fake):
         pass
     (typed,) = fake.typed("docker login")
     assert (typed.argv, typed.stdin) == (LOGIN, "hush")
@@ -82,7 +82,7 @@ def test_the_password_goes_over_stdin_only(tmp_path, home):
 
 def test_the_private_config_keeps_the_user_s_plugins_builders_and_engine(tmp_path, home):
     fake = shell(home)
-    with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", fake) as inside:
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", fake) as inside:
         private = tmp_path / "work" / "docker"
         assert inside.variables["DOCKER_CONFIG"] == str(private)
         assert inside.variables["BUILDX_CONFIG"] == str(home / "buildx")
@@ -95,7 +95,7 @@ def test_the_private_config_keeps_the_user_s_plugins_builders_and_engine(tmp_pat
 
 def test_what_the_user_has_set_is_not_looked_up(tmp_path, home):
     fake = shell(home, DOCKER_HOST="unix:///mine.sock", BUILDX_CONFIG="/builders")
-    with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", fake) as inside:
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", fake) as inside:
         assert (inside.variables["DOCKER_HOST"], inside.variables["BUILDX_CONFIG"]) == (
             "unix:///mine.sock",
             "/builders",
@@ -104,7 +104,7 @@ def test_what_the_user_has_set_is_not_looked_up(tmp_path, home):
 
 
 def test_a_user_without_a_config_is_no_obstacle(tmp_path):
-    with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(tmp_path / "nobody")):
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(tmp_path / "nobody")):
         written = json.loads((tmp_path / "work" / "docker" / "config.json").read_text())
     assert written == {"cliPluginsExtraDirs": [str(tmp_path / "nobody" / "cli-plugins")]}
 
@@ -112,7 +112,7 @@ def test_a_user_without_a_config_is_no_obstacle(tmp_path):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_the_private_config_is_gone_afterwards_however_it_ends(tmp_path, home, error):
     def work():
-        with login.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(home)):
+        with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)):
             assert (tmp_path / "work" / "docker" / "config.json").exists()
             raise error
 
@@ -126,7 +126,7 @@ def test_a_refused_login_is_told_and_leaves_nothing(tmp_path, home):
     said = "Error response from daemon: Get https://registry.test:5000/v2/: unauthorized\n"
     with (
         pytest.raises(CloudError) as caught,
-        login.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(home, Result(1, "", said))),
+        login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home, Result(1, "", said))),
     ):
         pytest.fail("the body ran without a login")
     assert caught.value.what == "The registry registry.test:5000 refused the login."
@@ -138,6 +138,6 @@ def test_a_broken_config_of_the_user_is_named(tmp_path, home):
     (home / "config.json").write_text("{")
     with (
         pytest.raises(ConfigurationError, match=r"config\.json"),
-        login.logged_in(tmp_path / "work", "registry.test:5000", "hush", shell(home)),
+        login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)),
     ):
         pass

@@ -99,4 +99,4 @@ def test_an_alias_that_cannot_be_returned_is_told_with_what_to_type(made):
     fake.get_alias = lambda **_: stop(refusal("ServiceException"))
     error = failed(made, CloudError)
     assert "may still share its requests with version 2" in error.what
-    assert error.hint.startswith("invoke rollback --env ...")
+    assert error.hint.startswith("invoke rollback --env sandbox")

@@ -1,9 +1,14 @@
 """Terraform's machine-readable lines become progress and our own failures."""
 
+from pathlib import Path
+
 import pytest
 from support.terraform import LOCKED, NO_BUCKET, NO_PROVIDER, diagnostic, progress
 
 from delivery.terraform.diagnostics import Diagnostics
+from delivery.terraform.plan import Stack
+
+STACK = Stack("service", Path("service"), Path("data"), "sandbox")
 
 
 def read(*lines):
@@ -28,9 +33,11 @@ def test_what_we_say_better_ourselves_is_not_repeated(kind):
 
 
 def test_a_lock_names_who_since_when_what_for_and_how_to_release_it():
-    error = read(LOCKED)[0].error("plan", "service")
+    error = read(LOCKED)[0].error("plan", STACK)
     assert error.what == "The state is locked by ada@laptop since 2026-01-02 03:04:05.678 +0000 UTC (apply)."
-    assert error.hint == ("--lock-wait 5m waits for that run; if it is dead: invoke unlock --env ... --stack service")
+    assert error.hint == (
+        "--lock-wait 5m waits for that run; if it is dead: invoke unlock --env sandbox --stack service"
+    )
     assert error.exit_code == 6
 
 
@@ -43,21 +50,21 @@ def test_a_lock_names_who_since_when_what_for_and_how_to_release_it():
     ],
 )
 def test_a_missing_state_bucket_leads_to_bootstrap(line):
-    error = read(line)[0].error("initialise", "service")
-    assert (error.what, error.hint) == ("The state bucket does not exist.", "invoke bootstrap --env ...")
+    error = read(line)[0].error("initialise", STACK)
+    assert (error.what, error.hint) == ("The state bucket does not exist.", "invoke bootstrap --env sandbox")
 
 
 def test_a_provider_that_cannot_be_fetched_is_seen_and_told():
     log, _ = read(NO_PROVIDER)
     assert log.providers_unreachable
-    error = log.error("initialise", "service")
+    error = log.error("initialise", STACK)
     assert error.what == "Terraform's provider cannot be fetched, and no local mirror has it."
     assert "connection refused" in error.why
 
 
 def test_a_plan_that_somebody_overtook_is_stale_in_our_words():
     stale = diagnostic("Saved plan is stale", "The given plan file can no longer be applied")
-    error = read(stale)[0].error("apply", "service")
+    error = read(stale)[0].error("apply", STACK)
     assert error.what == "The plan of service is stale: somebody else changed it meanwhile."
     assert error.hint == "run the same again, which plans anew"
 
@@ -66,21 +73,21 @@ def test_credentials_that_expired_midway_are_told_as_that():
     line = diagnostic(
         "reading Lambda Function (fn)", "api error ExpiredTokenException: The security token ... is expired"
     )
-    error = read(line)[0].error("plan", "service")
+    error = read(line)[0].error("plan", STACK)
     assert error.what == "The credentials expired before Terraform could plan service."
     assert "renew the credentials" in error.hint
 
 
 def test_credentials_that_expired_are_no_permission_that_is_missing():
     expired = "operation error S3: ListObjectsV2, https response error StatusCode: 403, api error ExpiredToken: expired"
-    error = read(diagnostic("Failed to get existing workspaces", expired))[0].error("initialise", "service")
+    error = read(diagnostic("Failed to get existing workspaces", expired))[0].error("initialise", STACK)
     assert error.what == "The credentials expired before Terraform could initialise service."
     assert "s3:ListBucket" not in error.hint
 
 
 def test_a_lock_that_could_not_be_released_is_nobody_else_s_and_not_to_be_forced_away():
     detail = "Error message: EOF\nLock Info:\n  ID: 1\n  Who: ada@laptop\nplease call the force-unlock command"
-    error = read(diagnostic("Error releasing the state lock", detail))[0].error("plan", "service")
+    error = read(diagnostic("Error releasing the state lock", detail))[0].error("plan", STACK)
     assert error.what == "Terraform could not plan service."
     assert "force-unlock" not in error.why
     assert "The next run from this checkout removes it, elsewhere `invoke unlock" in error.why
@@ -88,7 +95,7 @@ def test_a_lock_that_could_not_be_released_is_nobody_else_s_and_not_to_be_forced
 
 def test_a_full_disk_is_told_as_that():
     full = diagnostic("Failed to write plan file", "write /run/service.tfplan: no space left on device")
-    error = read(full)[0].error("plan", "service")
+    error = read(full)[0].error("plan", STACK)
     assert (error.exit_code, error.what) == (3, "The disk is full.")
     assert "free some space" in error.hint
 
@@ -98,7 +105,7 @@ def test_any_other_failure_names_the_resource_and_terraform_s_reason():
         diagnostic("creating Lambda Function (fn): ResourceConflictException", "Already there", address="m.x"),
         diagnostic("Second"),
     )
-    error = log.error("apply", "service")
+    error = log.error("apply", STACK)
     assert not log.providers_unreachable
     assert error.what == "Terraform could not apply service."
     assert error.why.splitlines() == [
@@ -113,7 +120,7 @@ def test_a_warning_is_no_failure():
 
 def test_lines_that_are_no_json_are_kept_for_a_failure_without_a_diagnostic():
     log, _ = read(*(f"panic {number}" for number in range(9)))
-    assert log.error("plan", "service").why.splitlines() == [f"panic {number}" for number in range(4, 9)]
+    assert log.error("plan", STACK).why.splitlines() == [f"panic {number}" for number in range(4, 9)]
 
 
 @pytest.mark.parametrize("line", ["1", "null", "[]", '"x"', "true"])
@@ -122,4 +129,4 @@ def test_json_that_is_no_object_is_only_a_line(line):
 
 
 def test_a_lock_without_an_owner_is_held_by_somebody():
-    assert "locked by somebody since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan", "service").what
+    assert "locked by somebody since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan", STACK).what

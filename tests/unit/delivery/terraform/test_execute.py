@@ -118,7 +118,7 @@ def test_each_kind_of_change_has_its_words(stack):
         change("data.aws_region.this", "read", after={}),
     )
     saved = plan(stack, FakeShell(planned(*changes)))
-    assert saved.words() == (
+    assert (*saved.changes, saved.counts) == (
         "= adopt aws_s3_bucket.state",
         "+ create aws_iam_role.this",
         "~ update aws_lambda_function.this (a, c)",
@@ -138,7 +138,7 @@ def test_nothing_to_change_is_an_empty_plan_and_costs_no_second_run(stack):
     fake = FakeShell({"terraform plan": ""})
     saved = plan(stack, fake)
     assert (saved.empty, len(fake.ran)) == (True, 1)
-    assert saved.words() == ("no changes: the infrastructure is as described",)
+    assert (saved.changes, saved.counts) == ((), "no changes: the infrastructure is as described")
 
 
 def test_a_plan_that_fails_is_not_read(stack):
