@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from delivery.aws.distribution import Login, PassingError, Repository
+from delivery.aws.distribution import Login, Repository, TemporaryError
 
 BLOB = b"layer " * 400_000
 DIGEST = "sha256:" + "a" * 64
@@ -78,7 +78,7 @@ def test_a_question_is_asked_again_while_the_registry_is_busy():
 
 
 def test_the_beginning_of_an_upload_is_not_repeated_blindly():
-    with Server((503, {}, b"busy"), (202, {}, b"")) as registry, pytest.raises(PassingError, match="503"):
+    with Server((503, {}, b"busy"), (202, {}, b"")) as registry, pytest.raises(TemporaryError, match="503"):
         repository(registry).begin({})
     assert len(registry.asked) == 1
 
@@ -86,7 +86,7 @@ def test_the_beginning_of_an_upload_is_not_repeated_blindly():
 def test_a_blob_that_is_cut_off_is_not_taken_for_a_whole_one():
     with (
         Server((200, {"Content-Length": len(BLOB) + 1}, BLOB)) as registry,
-        pytest.raises(PassingError, match="cannot be reached"),
+        pytest.raises(TemporaryError, match="cannot be reached"),
         repository(registry).blob(DIGEST) as pieces,
     ):
         list(pieces)

@@ -60,7 +60,7 @@ class ImageProject:
 
     def start_check_containers(self):
         """Return the ids of the containers of start checks that still exist."""
-        listing = self.shell.run(Command(("docker", "ps", "--all", "--quiet", "--filter", "name=rehearsal-")))
+        listing = self.shell.run(Command(("docker", "ps", "--all", "--quiet", "--filter", "name=start-check-")))
         assert listing.code == 0
         return listing.stdout.split()
 

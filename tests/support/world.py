@@ -26,7 +26,7 @@ ENVIRONMENT = Environment("sandbox", ACCOUNT, "us-east-1", "registry.test:5000",
 NAME = "sandbox-sse-streaming-lambda"
 REPOSITORY = f"registry.test:5000/{NAME}"
 URI = f"{REPOSITORY}@{DIGEST}"
-IMAGE = Image("sse-streaming", REPOSITORY, ("latest", COMMIT))
+IMAGE = Image("sse-streaming", REPOSITORY)
 PUBLISHED = PushedImage("sse-streaming", REPOSITORY, DIGEST)
 FUNCTION = Function("sse-streaming", "fn", "2", "live", "https://x.lambda-url.test/", URI)
 UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})

@@ -1,4 +1,4 @@
-"""A registry's own API: manifests and blobs, byte for byte.
+"""The API of a registry: manifests and blobs, byte for byte.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
@@ -20,16 +20,16 @@ MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
 )
-_PIECE = 1 << 20  # bytes read and sent at a time: what a copy holds in memory
+_PIECE = 1 << 20  # bytes read and sent at a time, so that a copy needs little memory
 _NONE: Mapping[str, str] = {}
 _BUSY = (429, 500, 502, 503, 504)
-# GET and HEAD change nothing, and a manifest's PUT makes the same thing every time. An upload is no such request.
+# GET and HEAD change nothing, and a second PUT of a manifest has the same result; an upload is not retried.
 _AGAIN = urllib3.Retry(total=4, backoff_factor=0.5, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False)
-_TIMEOUT = urllib3.Timeout(connect=5, read=120)  # seconds; a registry answers a large blob once it has hashed it
+_TIMEOUT = urllib3.Timeout(connect=5, read=120)  # seconds; a registry hashes a large blob before it answers
 
 
-class PassingError(CloudError):
-    """A failure that may be over at the next try: no connection, or a registry that is busy."""
+class TemporaryError(CloudError):
+    """A temporary failure: no connection, or a busy registry."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Login:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest as it is stored: its bytes, whose hash is its digest, and its media type."""
+    """A stored manifest: its bytes, and its media type."""
 
     content: bytes
     media_type: str
 
     @property
     def digest(self) -> str:
-        """sha256 of the bytes; OCI image spec, "Digests"."""
+        """The sha256 of the bytes: OCI image spec, "Digests"."""
         return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
 
 
@@ -73,18 +73,18 @@ class Repository:
         return f"Repository({self.access.endpoint}/{self.name})"
 
     def json(self, digest: str) -> dict[str, Any]:
-        """A small JSON blob, such as an image's configuration."""
+        """A small JSON blob, such as the configuration of an image."""
         with self._opened("GET", f"blobs/{digest}") as answer:
             document: dict[str, Any] = answer.json()
         return document
 
     def has(self, digest: str) -> bool:
-        """Whether the blob is there: "Checking if content exists in the registry"."""
+        """Whether the repository has the blob: "Checking if content exists in the registry"."""
         with self._opened("HEAD", f"blobs/{digest}", missing=True) as answer:
             return answer.status != 404
 
     def manifest(self, digest: str, accepted: tuple[str, ...]) -> Manifest | None:
-        """The manifest with this digest, None when it is gone: "Pulling manifests"."""
+        """The manifest with this digest, None when the repository does not have it: "Pulling manifests"."""
         headers = {"Accept": ", ".join(accepted)}
         with self._opened("GET", f"manifests/{digest}", headers, missing=True) as answer:
             if answer.status == 404:
@@ -92,27 +92,27 @@ class Repository:
             return Manifest(answer.data, answer.headers["Content-Type"])
 
     def put(self, manifest: Manifest) -> None:
-        """Store the same bytes under the same media type, untagged: "Pushing manifests"."""
+        """Store the same bytes with the same media type and without a tag: "Pushing manifests"."""
         headers = {"Content-Type": manifest.media_type}
         with self._opened("PUT", f"manifests/{manifest.digest}", headers, manifest.content):
             pass
 
     @contextlib.contextmanager
     def blob(self, digest: str) -> Iterator[Iterator[bytes]]:
-        """A blob's bytes, piece by piece. ECR answers with a redirect to S3, which is followed without the password."""
+        """The bytes of a blob, piece by piece. ECR redirects to S3; the redirect is followed without the password."""
         with self._opened("GET", f"blobs/{digest}") as answer:
             yield answer.stream(_PIECE, decode_content=False)
 
     def begin(self, mount: Mapping[str, str]) -> str:
-        """Begin an upload: where to send the blob, or nothing when it was mounted: "Mounting a blob"."""
+        """Begin an upload; return the URL for the blob, or "" if the registry mounted the blob: "Mounting a blob"."""
         query = f"?{urlencode(mount)}" if mount else ""
         with self._opened("POST", f"blobs/uploads/{query}") as answer:
             return "" if answer.status == 201 else urljoin(f"{self.access.endpoint}/", answer.headers["Location"])
 
     def finish(self, where: str, digest: str, size: int, pieces: Iterator[bytes]) -> None:
-        """Send a whole blob where an upload began: "POST then PUT".
+        """Send a whole blob to the URL of an upload: "POST then PUT".
 
-        In one request on purpose: ECR keeps only the first of several PATCH chunks
+        In one request, because ECR stores only the first of several PATCH chunks
         (https://github.com/aws/containers-roadmap/issues/2831).
         """
         url = f"{where}{'&' if '?' in where else '?'}{urlencode({'digest': digest})}"
@@ -135,11 +135,11 @@ class Repository:
                     raise _refused(answer, f"{method} {self.name}")
                 yield answer
         except urllib3.exceptions.HTTPError as error:
-            raise PassingError("The registry cannot be reached.", str(error), self.access.check) from error
+            raise TemporaryError("The registry cannot be reached.", str(error), self.access.check) from error
 
 
 def _refused(answer: urllib3.BaseHTTPResponse, request: str) -> CloudError:
-    kind = PassingError if answer.status in _BUSY else CloudError
+    kind = TemporaryError if answer.status in _BUSY else CloudError
     why = answer.data.decode(errors="replace")[:500]
     what = f"The registry answered {answer.status} to {request}."
     return kind(what, why, "run the same command again; it continues where it stopped")

@@ -14,40 +14,44 @@ from delivery.reference import Image, PushedImage
 if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageTypeDef
 
-RELEASE = "release-"  # with a version: it was verified; never expires
-KEEP = "keep-"  # with a part of the digest: it may be deployed; never expires, `prune` alone takes it away
+RELEASE = "release-"  # and a version: that version was verified; the image never expires
+KEEP = "keep-"  # and the start of the digest: a version may run the image; it never expires, only `prune` removes it
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An image as it lies in a repository."""
+    """An image of a repository, with its tags."""
 
     digest: str
     tags: tuple[str, ...]
 
 
 def authorize(aws: Aws) -> Login:
-    """An ECR authorization. Raises CloudError."""
+    """Get an authorization for the registry. Raises CloudError."""
     with aws.explained("log in to the registry"):
         data = aws.ecr.get_authorization_token()["authorizationData"][0]
     return Login(data["proxyEndpoint"], password(data["authorizationToken"]), aws.environment.command("doctor"))
 
 
+def password(token: str) -> str:
+    """The password in an ECR authorization token, which is the base64 of `AWS:password`."""
+    return base64.b64decode(token).decode().partition(":")[2]
+
+
 def missing_repositories(aws: Aws, images: tuple[Image, ...]) -> tuple[str, ...]:
-    """Which images' repositories do not exist. Raises CloudError."""
-    return tuple(image.repository_name for image in images if not _exists(aws, image.repository_name))
+    """The names of the repositories that do not exist. Raises CloudError."""
+    return tuple(image.repository_name for image in images if not _repository_exists(aws, image.repository_name))
 
 
 def require_repositories(aws: Aws, images: tuple[Image, ...]) -> None:
-    """Raises CloudError naming the repositories that do not exist."""
+    """Raises CloudError with the names of the repositories that do not exist."""
     if missing := missing_repositories(aws, images):
-        raise CloudError(
-            f"The repository does not exist: {', '.join(missing)}", "", aws.environment.command("bootstrap")
-        )
+        hint = aws.environment.command("bootstrap")
+        raise CloudError(f"The repository does not exist: {', '.join(missing)}", "", hint)
 
 
 def find(aws: Aws, image: Image | PushedImage, tag: str) -> PushedImage | None:
-    """The image that carries `tag`, if there is one. Raises CloudError."""
+    """The image with this tag in the repository of `image`; None without one. Raises CloudError."""
     with aws.explained(f"look up {image.repository_name}:{tag}"):
         answer = aws.ecr.batch_get_image(
             repositoryName=image.repository_name,
@@ -59,55 +63,6 @@ def find(aws: Aws, image: Image | PushedImage, tag: str) -> PushedImage | None:
     return PushedImage(image.name, image.repository, answer["images"][0]["imageId"]["imageDigest"])
 
 
-def manifest(aws: Aws, image: PushedImage) -> bytes:
-    """The bytes of an image's manifest. Raises BuildError when the registry has no such digest, or CloudError."""
-    return _stored(aws, image)["imageManifest"].encode()
-
-
-def tag_release(aws: Aws, image: PushedImage, version: str) -> None:
-    """Tag a released image `release-<version>`, which retention never expires. Raises CloudError."""
-    tag(aws, image, f"{RELEASE}{version}")
-
-
-def protect(aws: Aws, image: PushedImage) -> None:
-    """Tag an image that is to be applied, so that it never expires while a version may run it. Raises CloudError."""
-    tag(aws, image, f"{KEEP}{image.digest[7:19]}")
-
-
-def tag(aws: Aws, image: PushedImage, name: str) -> None:
-    """Let `name` name this image, wherever it was before. Raises BuildError or CloudError."""
-    found = _stored(aws, image)
-    with aws.explained(f"tag {image.repository_name} as {name}"):
-        try:
-            aws.ecr.put_image(
-                repositoryName=image.repository_name,
-                imageManifest=found["imageManifest"],
-                imageManifestMediaType=found["imageManifestMediaType"],
-                imageDigest=image.digest,  # refused if these bytes are not that image
-                imageTag=name,
-            )
-        except ClientError as error:
-            if error_code(error) != "ImageAlreadyExistsException":
-                raise
-
-
-def require_unclaimed(aws: Aws, image: PushedImage, commit: str) -> None:
-    """Raises RefusedError when the tag of a commit names another image already: nobody could say which one ran."""
-    found = find(aws, image, commit)
-    if found and found.digest != image.digest:
-        raise RefusedError(
-            f"{image.repository_name}:{commit} is another image already.",
-            f"It is {found.digest}; this one is {image.digest}.",
-            "find out which is right; `aws ecr batch-delete-image` removes the tag of the other",
-        )
-
-
-def claim(aws: Aws, image: PushedImage, commit: str) -> None:
-    """Tag the image of a clean commit with it. Raises RefusedError when the tag names another image, or CloudError."""
-    require_unclaimed(aws, image, commit)
-    tag(aws, image, commit)
-
-
 def exists(aws: Aws, image: PushedImage) -> bool:
     """Whether the repository has the digest. Raises CloudError."""
     with aws.explained(f"look up {image.uri}"):
@@ -116,17 +71,67 @@ def exists(aws: Aws, image: PushedImage) -> bool:
     return bool(answer["images"])
 
 
+def manifest(aws: Aws, image: PushedImage) -> bytes:
+    """The bytes of an image's manifest. Raises BuildError when the registry has no such digest, or CloudError."""
+    return _stored(aws, image)["imageManifest"].encode()
+
+
+def tag(aws: Aws, image: PushedImage, name: str) -> None:
+    """Give this image a tag, and take the tag from another image. Raises BuildError or CloudError."""
+    stored = _stored(aws, image)
+    with aws.explained(f"tag {image.repository_name} as {name}"):
+        try:
+            aws.ecr.put_image(
+                repositoryName=image.repository_name,
+                imageManifest=stored["imageManifest"],
+                imageManifestMediaType=stored["imageManifestMediaType"],
+                imageDigest=image.digest,  # ECR refuses bytes with another digest
+                imageTag=name,
+            )
+        except ClientError as error:
+            if error_code(error) != "ImageAlreadyExistsException":
+                raise
+
+
+def tag_release(aws: Aws, image: PushedImage, version: str) -> None:
+    """Tag a released image `release-<version>`, which retention never expires. Raises CloudError."""
+    tag(aws, image, f"{RELEASE}{version}")
+
+
+def protect(aws: Aws, image: PushedImage) -> None:
+    """Tag an image that will be applied, so that it never expires while a version may run it. Raises CloudError."""
+    tag(aws, image, f"{KEEP}{image.digest[7:19]}")
+
+
+def claim(aws: Aws, image: PushedImage, commit: str) -> None:
+    """Tag an image with its clean commit. Raises RefusedError when another image has the tag, or CloudError."""
+    require_unclaimed(aws, image, commit)
+    tag(aws, image, commit)
+
+
+def require_unclaimed(aws: Aws, image: PushedImage, commit: str) -> None:
+    """Raises RefusedError when another image has the tag of this commit: one commit must name one image."""
+    tagged = find(aws, image, commit)
+    if tagged and tagged.digest != image.digest:
+        raise RefusedError(
+            f"{image.repository_name}:{commit} is another image already.",
+            f"It is {tagged.digest}; this one is {image.digest}.",
+            "find out which image is right; `aws ecr batch-delete-image` removes the tag of the other one",
+        )
+
+
 def list_images(aws: Aws, repository_name: str) -> tuple[StoredImage, ...]:
     """Every image of a repository. Raises CloudError."""
-    found: list[StoredImage] = []
+    images: list[StoredImage] = []
     with aws.explained(f"list the images of {repository_name}"):
         for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
-            found += [StoredImage(it["imageDigest"], tuple(it.get("imageTags", []))) for it in page["imageDetails"]]
-    return tuple(found)
+            details = page["imageDetails"]
+            images += [StoredImage(detail["imageDigest"], tuple(detail.get("imageTags", []))) for detail in details]
+    return tuple(images)
 
 
 def tags(aws: Aws, repository_name: str) -> Mapping[str, str]:
-    """Tag to digest, for each tag in the repository. Raises CloudError."""
+    """Tag to digest, for each tag of the repository. Raises CloudError."""
     return {tag: image.digest for image in list_images(aws, repository_name) for tag in image.tags}
 
 
@@ -135,37 +140,33 @@ def release_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     return {name.removeprefix(RELEASE): digest for name, digest in tags.items() if name.startswith(RELEASE)}
 
 
-def age(aws: Aws, repository_name: str, digest: str) -> float | None:
-    """Seconds since an image came into the repository; None when it is not there. Raises CloudError."""
-    with aws.explained(f"look up {repository_name}@{digest}"):
+def age(aws: Aws, image: PushedImage) -> float | None:
+    """Seconds since an image was pushed; None when the repository does not have it. Raises CloudError."""
+    ids = [{"imageDigest": image.digest}]
+    with aws.explained(f"look up {image.repository_name}@{image.digest}"):
         try:
-            answer = aws.ecr.describe_images(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
+            answer = aws.ecr.describe_images(repositoryName=image.repository_name, imageIds=ids)  # type: ignore[arg-type]
         except ClientError as error:
             if error_code(error) == "ImageNotFoundException":
                 return None
             raise
-    return next(((clock.now() - one["imagePushedAt"]).total_seconds() for one in answer["imageDetails"]), None)
+    return next(((clock.now() - detail["imagePushedAt"]).total_seconds() for detail in answer["imageDetails"]), None)
 
 
 def delete_image(aws: Aws, repository_name: str, digest: str) -> None:
-    """Delete an image with all its tags; one that is gone already is no failure. Raises CloudError.
+    """Delete an image with all its tags; a missing image is no failure. Raises CloudError.
 
-    By digest: by tag, ECR takes away that tag alone.
+    By digest: a deletion by tag removes that tag only.
     """
     with aws.explained(f"delete {repository_name}@{digest}"):
         answer = aws.ecr.batch_delete_image(repositoryName=repository_name, imageIds=[{"imageDigest": digest}])
-    failures = [it for it in answer.get("failures", []) if it.get("failureCode") != "ImageNotFound"]
+    failures = [failure for failure in answer.get("failures", []) if failure.get("failureCode") != "ImageNotFound"]
     if failures:
         why = str(failures[0].get("failureReason", failures[0]))
         raise CloudError(f"{repository_name}@{digest} was not deleted.", why, aws.environment.command("prune"))
 
 
-def password(token: str) -> str:
-    """The password in an ECR authorization token: base64 of `AWS:password`."""
-    return base64.b64decode(token).decode().partition(":")[2]
-
-
-def _exists(aws: Aws, repository_name: str) -> bool:
+def _repository_exists(aws: Aws, repository_name: str) -> bool:
     with aws.explained(f"look up the repository {repository_name}"):
         try:
             aws.ecr.describe_repositories(repositoryNames=[repository_name])
@@ -184,7 +185,6 @@ def _stored(aws: Aws, image: PushedImage) -> "ImageTypeDef":
             acceptedMediaTypes=[*MANIFEST_TYPES],
         )
     if not answer["images"]:
-        raise BuildError(
-            f"{image.uri} does not exist.", "The registry has no such digest.", aws.environment.command("push-image")
-        )
+        hint = aws.environment.command("push-image")
+        raise BuildError(f"{image.uri} does not exist.", "The registry has no such digest.", hint)
     return answer["images"][0]

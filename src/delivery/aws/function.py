@@ -1,4 +1,4 @@
-"""Lambda: what is live, what a version runs, and one version's stream."""
+"""Lambda: functions, versions, aliases, and the stream of one version."""
 
 import contextlib
 import json
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from delivery.aws.session import Aws, WaiterError
-from delivery.errors import DeliveryError, UnhealthyError
+from delivery.errors import DeliveryError, RefusedError, UnhealthyError
+from delivery.reference import PushedImage
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import (
@@ -21,7 +22,7 @@ _STREAM = "/api/v2/stream"
 
 @dataclass(frozen=True)
 class Function:
-    """A deployed function as Terraform's output describes it; `version` is the newest published one."""
+    """A deployed function as Terraform's outputs describe it; `version` is the newest published version."""
 
     image: str
     name: str
@@ -31,9 +32,14 @@ class Function:
     image_uri: str
 
     @property
+    def pushed_image(self) -> PushedImage:
+        """The image that `version` runs."""
+        return PushedImage.parse(self.image, self.image_uri)
+
+    @property
     def digest(self) -> str:
-        """The digest of the image that `version` runs."""
-        return self.image_uri.partition("@")[2]
+        """The digest of that image."""
+        return self.pushed_image.digest
 
     @property
     def stream_url(self) -> str:
@@ -43,9 +49,9 @@ class Function:
 
 @dataclass(frozen=True)
 class Alias:
-    """What an alias names now; `revision` guards a move against a second person's.
+    """An alias as it was read. `revision` guards a move against the move of somebody else.
 
-    `weights`: a second version and its share of the requests, 0 to 1; empty unless a canary is under way.
+    `weights`: a second version and its share of the requests, 0 to 1; empty unless a canary is running.
     https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
     """
 
@@ -55,7 +61,7 @@ class Alias:
 
     @classmethod
     def of(cls, answer: "AliasConfigurationResponseTypeDef") -> "Alias":
-        """The alias in Lambda's words."""
+        """The alias in an answer of Lambda."""
         weights = answer.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
         return cls(answer["FunctionVersion"], answer["RevisionId"], weights)
 
@@ -65,38 +71,47 @@ def from_outputs(outputs: dict[str, Any]) -> tuple[Function, ...]:
     return tuple(
         Function(
             image=image,
-            name=found["function_name"],
-            version=found["version"],
-            alias=found["alias"],
-            url=found["url"],
-            image_uri=found["image_uri"],
+            name=output["function_name"],
+            version=output["version"],
+            alias=output["alias"],
+            url=output["url"],
+            image_uri=output["image_uri"],
         )
-        for image, found in sorted(outputs["functions"].items())
+        for image, output in sorted(outputs["functions"].items())
     )
 
 
 def read_alias(aws: Aws, function: Function) -> Alias:
-    """What the function's alias names. Raises CloudError."""
+    """Read the alias of a function. Raises CloudError."""
     with aws.explained(f"read the alias {function.alias} of {function.name}"):
         return Alias.of(aws.functions.get_alias(FunctionName=function.name, Name=function.alias))
 
 
 def read_commit(aws: Aws, function: Function) -> str:
-    """The commit a version was deployed as: Terraform writes it into the description. Raises CloudError."""
+    """The commit of a version; Terraform writes it into the description. Raises CloudError."""
     with aws.explained(f"read version {function.version} of {function.name}"):
         answer = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
     return answer.get("Description", "").removeprefix("commit ")
 
 
-def read_image_uri(aws: Aws, function: Function, version: str) -> str:
-    """The image a published version runs, `repository@sha256:...`. Raises CloudError."""
+def read_image(aws: Aws, function: Function, version: str) -> PushedImage:
+    """The image that a version runs; `$LATEST` is the unpublished one.
+
+    Raises RefusedError when Lambda names no digest, or CloudError. `ResolvedImageUri` has the digest of a function that
+    was deployed by tag: https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCodeLocation.html.
+    """
     with aws.explained(f"read the image of version {version} of {function.name}"):
-        answer = aws.functions.get_function(FunctionName=function.name, Qualifier=version)
-    return answer["Code"].get("ImageUri", "")
+        code = aws.functions.get_function(FunctionName=function.name, Qualifier=version)["Code"]
+    try:
+        return PushedImage.parse(function.image, code.get("ResolvedImageUri") or code.get("ImageUri", ""))
+    except ValueError as error:
+        what = f"Version {version} of {function.name} names no digest."
+        why = "Without the digest, its image is unknown."
+        raise RefusedError(what, why, aws.environment.command("deploy")) from error
 
 
 def publish_version(aws: Aws, function: Function) -> str:
-    """The version that is what the function is now; a new one only if it changed since the last. Raises CloudError.
+    """Publish the function and return its version; an unchanged function gets no new version. Raises CloudError.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html: "Lambda doesn't publish a version if the
     function's configuration and code haven't changed since the last version."
@@ -106,13 +121,13 @@ def publish_version(aws: Aws, function: Function) -> str:
 
 
 def wait_active(aws: Aws, function: Function) -> None:
-    """Until Lambda has made the published version ready. Raises UnhealthyError when it cannot, or CloudError."""
+    """Wait until a version is active, at most two minutes. Raises UnhealthyError when Lambda fails, or CloudError."""
     with aws.explained(f"wait for version {function.version} of {function.name} to become active"):
         _wake(aws, function)
         waiter = aws.functions.get_waiter("published_version_active")
-        patience: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 120}  # seconds, times
+        config: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 120}  # seconds, attempts
         try:
-            waiter.wait(FunctionName=function.name, Qualifier=function.version, WaiterConfig=patience)
+            waiter.wait(FunctionName=function.name, Qualifier=function.version, WaiterConfig=config)
         except WaiterError as error:
             if "terminal failure state" not in str(error):
                 raise
@@ -120,21 +135,21 @@ def wait_active(aws: Aws, function: Function) -> None:
 
 
 def _wake(aws: Aws, function: Function) -> None:
-    """Call a version that nobody has called for weeks: the call fails, and Lambda makes the version ready again.
+    """Invoke an inactive version: Lambda deactivates a version after weeks without a call, and activates it by a call.
 
     https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html, "Inactive"
     """
-    found = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
-    if found.get("State") == "Inactive":
+    answer = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
+    if answer.get("State") == "Inactive":
         with contextlib.suppress(DeliveryError):
             list(stream(aws, function, function.version, {"events": "1"}, silence=30))
 
 
 def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], silence: float) -> Iterator[bytes]:
-    """The bytes of one response as they come, from `qualifier` (a version or an alias).
+    """The bytes of one response as they arrive. `qualifier`: a version or an alias.
 
-    `silence`: seconds without a byte before giving up. Raises UnhealthyError when the function fails, CloudError
-    when Lambda does not answer.
+    `silence`: seconds without a byte until the stream counts as dead. Raises UnhealthyError when the function fails,
+    CloudError when Lambda does not answer.
     """
     event = stream_event(query)
     complete = False
@@ -152,14 +167,17 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
         raise UnhealthyError(f"The invocation of {qualifier} of {function.name} was cut off.")
 
 
-def _require_success(end: "InvokeWithResponseStreamCompleteEventTypeDef", who: str) -> None:
+def _require_success(end: "InvokeWithResponseStreamCompleteEventTypeDef", version: str) -> None:
     if end.get("ErrorCode"):
         details = end.get("ErrorDetails", "")
-        raise UnhealthyError(f"Version {who} failed: {end['ErrorCode']}", details, "correct it, then deploy again")
+        raise UnhealthyError(f"Version {version} failed: {end['ErrorCode']}", details, "correct it, then deploy again")
 
 
 def stream_event(query: dict[str, str]) -> dict[str, Any]:
-    """What asks for the stream: a Function URL event, payload format 2.0: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html."""
+    """The request for the stream as Lambda passes it on: a Function URL event, payload format 2.0.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+    """
     text = "&".join(f"{name}={value}" for name, value in query.items())
     return {
         "version": "2.0",

@@ -1,6 +1,6 @@
-"""Who may call a Function URL: the two statements that make one public, set and looked at.
+"""Access to a Function URL: the two statements of a public URL.
 
-AWS wants both since October 2025, the second conditioned, and provider 5.100.0 cannot say the second:
+Since October 2025 AWS requires both, the second with a condition that provider 5.100.0 cannot express:
 https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html.
 """
 
@@ -11,24 +11,24 @@ from delivery.aws.function import Function
 from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import CloudError, RefusedError
 
-# Ours, and the one that Terraform's provider adds by itself when it makes a public URL.
-_OPEN = ("PublicUrl", "PublicUrlInvoke", "FunctionURLAllowPublicAccess")
+# Our statements, and the one that Terraform's provider adds when it creates a public URL.
+_STATEMENTS = ("PublicUrl", "PublicUrlInvoke", "FunctionURLAllowPublicAccess")
 _SIGNED = "signed requests (AWS_IAM)"
-_WANTED = {
+_PUBLIC_GRANTS = {
     "lambda:InvokeFunctionUrl": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
     "lambda:InvokeFunction": {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}},
 }
 
 
 def apply_access(aws: Aws, function: Function) -> bool:
-    """Let the public in where the URL is public, and nobody else where it is not; returns whether it is public.
+    """Grant everyone access to a public URL, and revoke it for any other; return whether the URL is public.
 
-    Idempotent. Raises CloudError.
+    A second call changes nothing. Raises CloudError.
     """
     public = _public(aws, function)
     with aws.explained(f"set who may call the URL of {function.name}"):
         if not public:
-            for statement in _OPEN:
+            for statement in _STATEMENTS:
                 _revoke(aws, function, statement)
             return False
         _permit(aws, function, "PublicUrl", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
@@ -37,22 +37,22 @@ def apply_access(aws: Aws, function: Function) -> bool:
 
 
 def check_access(aws: Aws, function: Function) -> str:
-    """Whether the resource policy lets in whom the URL is for, and nobody else; changes nothing. Returns who, in words.
+    """Compare the resource policy with the type of the URL; return who may call, for people. Changes nothing.
 
     Raises RefusedError when more people may call than should, CloudError when a statement is missing.
     """
     public = _public(aws, function)
-    found = [(statement["Action"], statement.get("Condition", {})) for statement in _to_everyone(aws, function)]
-    wanted = list(_WANTED.items()) if public else []
-    if extra := [action for action, condition in found if (action, condition) not in wanted]:
+    grants = [(statement["Action"], statement.get("Condition", {})) for statement in _to_everyone(aws, function)]
+    expected = list(_PUBLIC_GRANTS.items()) if public else []
+    if extra := [action for action, condition in grants if (action, condition) not in expected]:
         raise RefusedError(
-            f"Everyone may call {function.name}:{function.alias} in a way that nobody asked for.",
-            f"A statement of its policy grants {', '.join(extra)} to `*`, not only through a public URL.",
+            f"Everyone may call {function.name}:{function.alias}, and not only through a public URL.",
+            f"A statement of its policy grants {', '.join(extra)} to `*`.",
             f"`aws lambda remove-permission`, or `{aws.environment.command('deploy')}`, which removes its own",
         )
-    if missing := [action for action, condition in wanted if (action, condition) not in found]:
+    if missing := [action for action, condition in expected if (action, condition) not in grants]:
         raise CloudError(
-            f"The URL of {function.name} is public, and its policy lets nobody in.",
+            f"The URL of {function.name} is public, and its policy grants nobody access.",
             f"Not granted to `*`: {', '.join(missing)}",
             f"{aws.environment.command('deploy')}, which grants both",
         )
@@ -74,12 +74,13 @@ def _to_everyone(aws: Aws, function: Function) -> list[dict[str, Any]]:
                 return []
             raise
     statements: list[dict[str, Any]] = json.loads(answer["Policy"])["Statement"]
-    everyone = [one for one in statements if one["Effect"] == "Allow" and one["Principal"] in ("*", {"AWS": "*"})]
-    return [one for one in everyone if not _narrowed(one.get("Condition", {}))]
+    allowed = [statement for statement in statements if statement["Effect"] == "Allow"]
+    to_all = [statement for statement in allowed if statement["Principal"] in ("*", {"AWS": "*"})]
+    return [statement for statement in to_all if not _narrowed(statement.get("Condition", {}))]
 
 
 def _narrowed(condition: dict[str, dict[str, Any]]) -> bool:
-    """Whether a condition is about who calls (an organisation, a source), so that `*` is not everyone."""
+    """Whether a condition limits the caller (an organisation, a source), so that `*` is not everyone."""
     return any(not key.startswith("lambda:") for operands in condition.values() for key in operands)
 
 
@@ -93,7 +94,7 @@ def _permit(aws: Aws, function: Function, statement: str, **grant: Any) -> None:
             **grant,
         )
     except ClientError as error:
-        # The same code says that another change of the function is in progress.
+        # Lambda uses the same code while another change of the function is in progress.
         if error_code(error) != "ResourceConflictException" or "statement id" not in str(error):
             raise
 

@@ -1,19 +1,19 @@
-"""Which permission a refusal is about, read from what AWS, Terraform's provider and docker print."""
+"""Finds the missing permission in a refusal that AWS, Terraform's provider or docker printed."""
 
 import re
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html, "Access denied message examples"
 _NAMED = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
-# The Go SDK's words for S3, which may answer without a reason (always to a HEAD).
+# The text of the Go SDK for S3, which may refuse without a reason (always for HEAD).
 _S3 = re.compile(r"operation error S3: (\w+), https response error StatusCode: 403")
 # Amazon S3 user guide, "Required permissions for Amazon S3 API operations"; the others are named as their operation.
-# HeadObject is refused without ListBucket too: it may then not say that there is no such object.
+# HeadObject needs ListBucket too, to report that an object does not exist.
 _S3_ACTIONS = {
     "HeadBucket": "s3:ListBucket",
     "ListObjectsV2": "s3:ListBucket",
     "HeadObject": "s3:GetObject (or s3:ListBucket)",
 }
-# BuildKit tells the request and keeps ECR's reason to itself. What each request needs:
+# BuildKit prints the request but not the reason of ECR. The action that each request needs:
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
 _REGISTRY = re.compile(r"unexpected status from (\w+) request to \S+/v2/\S+?/(blobs|manifests)/\S*: 403")
 _REGISTRY_ACTIONS = {
@@ -30,12 +30,12 @@ POLICY = "infrastructure/modules/ci_role/policy.tf"
 
 
 def missing(text: str) -> str:
-    """The actions that were refused, such as `ecr:PutImage`; empty when the text names none."""
-    found = _NAMED.findall(text) + [_S3_ACTIONS.get(name, f"s3:{name}") for name in _S3.findall(text)]
-    found += [_REGISTRY_ACTIONS[request] for request in _REGISTRY.findall(text) if request in _REGISTRY_ACTIONS]
-    return ", ".join(dict.fromkeys(found))
+    """The refused actions, such as `ecr:PutImage`; empty when the text names none."""
+    actions = _NAMED.findall(text) + [_S3_ACTIONS.get(name, f"s3:{name}") for name in _S3.findall(text)]
+    actions += [_REGISTRY_ACTIONS[request] for request in _REGISTRY.findall(text) if request in _REGISTRY_ACTIONS]
+    return ", ".join(dict.fromkeys(actions))
 
 
 def hint(actions: str) -> str:
-    """What to do without them. The file named is the CI role's; a person's are granted elsewhere."""
-    return f"ask for {actions}; what a CI role may do is in {POLICY}"
+    """The `try:` line for missing actions. The file holds the policy of the CI role, not that of a person."""
+    return f"ask for {actions}; the policy of the CI role is in {POLICY}"

@@ -1,6 +1,6 @@
-"""AWS: the only module that imports boto3. Clients come from the normal credential chain.
+"""AWS sessions: the only module that imports boto3. Clients use the normal credential chain.
 
-What botocore raises is explained in one table here; every call is made inside `explained(...)`.
+Every call is made inside `Aws.explained(...)`, which turns the errors of botocore into ours.
 """
 
 import contextlib
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/boto3/latest/guide/retries.html: throttling, 5xx and connection errors
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
-# "The operation cannot be performed at this time. An update is in progress for resource": refused, so not begun.
+# "The operation cannot be performed at this time. An update is in progress": Lambda has not begun the refused call.
 _BUSY = "cannot be performed at this time"
-_SETTLES = 30  # times, a second apart
+_CONFLICT_RETRIES = 30  # one a second
 _LOCK = threading.Lock()
 _NO_CREDENTIALS = (
     exceptions.NoCredentialsError,
@@ -45,9 +45,9 @@ _TRUST = "in the workflow `id-token: write`, and the environment that the role's
 
 
 class Aws:
-    """Clients for one environment. `variables` win over the process environment, as they do for every tool.
+    """Clients for one environment. `variables` override the environment of the process, as for every tool.
 
-    An empty one is as good as unset, which botocore by itself would not have for a profile.
+    An empty variable counts as unset; botocore by itself would look for a profile with an empty name.
     """
 
     def __init__(self, environment: Environment, variables: Mapping[str, str]) -> None:
@@ -56,11 +56,11 @@ class Aws:
         self._clients: dict[str, Any] = {}
 
     def account(self) -> str:
-        """The 12 digits of the account the credentials belong to. Raises CloudError."""
+        """The account of the credentials, 12 digits. Raises CloudError."""
         return self._identity["Account"]
 
     def caller(self) -> str:
-        """Who the credentials belong to: the end of their ARN, a user's name or a role's session. Raises CloudError.
+        """The owner of the credentials: the end of the ARN, a user or the session of a role. Raises CloudError.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
         """
@@ -69,8 +69,8 @@ class Aws:
     @functools.cached_property
     def _identity(self) -> dict[str, str]:
         with self.explained("read which account the credentials belong to"):
-            found: dict[str, str] = self._client("sts").get_caller_identity()
-            return found
+            identity: dict[str, str] = self._client("sts").get_caller_identity()
+            return identity
 
     @property
     def cloudwatch(self) -> "CloudWatchClient":
@@ -97,7 +97,7 @@ class Aws:
         return client
 
     def streaming(self, silence: float) -> "LambdaClient":
-        """A Lambda client for one stream: never retried, given up after `silence` seconds without a byte."""
+        """A Lambda client for one stream: no retries, and a time-out after `silence` seconds without a byte."""
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=silence)
         client: LambdaClient = self._make("lambda", config)
         return client
@@ -122,18 +122,18 @@ class Aws:
 
 
 def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None:
-    """Seconds until botocore sends again what Lambda refused while an earlier change settles; None: not for this.
+    """Seconds until botocore retries a call that Lambda refused during an update; None for any other answer.
 
-    botocore's own modes do not retry a conflict: https://docs.aws.amazon.com/boto3/latest/guide/retries.html.
+    The retry modes of botocore do not retry a conflict: https://docs.aws.amazon.com/boto3/latest/guide/retries.html.
     """
     error = response[1].get("Error", {}) if response else {}
     conflict = error.get("Code") == "ResourceConflictException" and _BUSY in error.get("Message", "")
-    return 1.0 if conflict and attempts <= _SETTLES else None
+    return 1.0 if conflict and attempts <= _CONFLICT_RETRIES else None
 
 
 @contextlib.contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """botocore reads profile, keys, endpoint, proxies and CA bundle from the process environment alone."""
+    """Set variables while a client is made: botocore reads profile, keys and endpoint from the process environment."""
     with _LOCK:
         before = dict(os.environ)
         os.environ.update(variables)
@@ -148,7 +148,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(doing: str, environment: Environment) -> Iterator[None]:
-    """Turn what botocore raises into a CloudError that says what could not be done, why, and what to type."""
+    """Turn an error of botocore into a CloudError: what could not be done, why, and what to type."""
     try:
         yield
     except exceptions.ClientError as error:
@@ -168,7 +168,7 @@ def explained(doing: str, environment: Environment) -> Iterator[None]:
 
 
 def error_code(error: exceptions.ClientError) -> str:
-    """The error code AWS answered, such as ResourceNotFoundException."""
+    """The error code in an answer of AWS, such as ResourceNotFoundException."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

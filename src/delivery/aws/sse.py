@@ -1,4 +1,4 @@
-"""Read a streamed Lambda response as it comes: the prelude, then Server-Sent Events."""
+"""Reads a streamed Lambda response as it arrives: the prelude, then Server-Sent Events."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _BLANK = re.compile(rb"\r\n|\r")
 
 @dataclass(frozen=True)
 class Prelude:
-    """The status and headers (lower-case names) a response begins with."""
+    """The status and the headers of a response; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -23,7 +23,7 @@ class Prelude:
 
 @dataclass(frozen=True)
 class Event:
-    """One event; `data` has its lines joined. A block without data and without a name is no event."""
+    """One event; the lines of `data` are joined. A block without data is no event."""
 
     name: str
     data: str
@@ -31,7 +31,7 @@ class Event:
 
 @dataclass
 class Parser:
-    """Takes bytes in any cut and gives back what they complete.
+    """Takes bytes in pieces of any size, and returns the items that they complete.
 
     Event stream interpretation: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     """
@@ -43,13 +43,13 @@ class Parser:
         """The prelude, once, and each event that is now complete. Raises ValueError for a malformed prelude."""
         self._rest += chunk
         if self.prelude is None:
-            head, found, rest = self._rest.partition(_SEPARATOR)
-            if not found:
+            head, separator, rest = self._rest.partition(_SEPARATOR)
+            if not separator:
                 return
             self._rest = rest
             self.prelude = _prelude(head)
             yield self.prelude
-        held = self._rest.endswith(b"\r")  # the LF of its pair may still come
+        held = self._rest.endswith(b"\r")  # the LF of this pair may still arrive
         *blocks, self._rest = _BLANK.sub(b"\n", self._rest[: len(self._rest) - held]).split(b"\n\n")
         self._rest += b"\r" * held
         for block in blocks:
@@ -58,12 +58,12 @@ class Parser:
 
     @property
     def unfinished(self) -> bytes:
-        """What came after the last complete event; empty after a clean end."""
+        """The bytes after the last complete event; empty after a clean end."""
         return self._rest.strip()
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """The events in a response, as they come. Raises UnhealthyError for a response that is no stream."""
+    """The events of a response, as they arrive. Raises UnhealthyError for a response that is no stream."""
     parser, coming = Parser(), iter(chunks)
     for chunk in coming:
         try:

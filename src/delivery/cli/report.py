@@ -50,7 +50,7 @@ def _return_text(planned: Return) -> str:
 
 def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
     """For each image: its digest and its commit."""
-    return tuple(f"{each.image.name} {each.image.short}, commit {each.commit[:12]}" for each in promotions)
+    return tuple(f"{each.image.name} {each.image.short_digest}, commit {each.commit[:12]}" for each in promotions)
 
 
 def finding_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -78,13 +78,13 @@ def difference_lines(difference: Difference) -> tuple[str, ...]:
 def _change_lines(change: Change) -> tuple[str, ...]:
     image, live = change.image, change.live
     if live is None:
-        return (f"{image.name}: nothing is live; {image.short}, {_megabytes(change.layers)} to fetch",)
+        return (f"{image.name}: nothing is live; {image.short_digest}, {_megabytes(change.layers)} to fetch",)
     head = f"{image.name}: version {live.version} is live, commit {short_commit(live.commit)}"
     if change.empty:
         return (f"{head}; the same image would be deployed",)
     new = change.new_layers
     layers = f"{len(new)} of {len(change.layers)} layers new, {_megabytes(new)} to fetch"
-    return (head, *_commit_lines(change.commits), f"image {live.image.short} -> {image.short}: {layers}")
+    return (head, *_commit_lines(change.commits), f"image {live.image.short_digest} -> {image.short_digest}: {layers}")
 
 
 def _commit_lines(commits: tuple[str, ...] | None) -> tuple[str, ...]:

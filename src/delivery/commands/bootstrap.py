@@ -19,7 +19,7 @@ _ROLES = {"ci_role": "ROLE_ARN", "reader_role": "READER_ROLE_ARN"}  # outputs to
 
 def needed(run: RunContext, names: tuple[str, ...]) -> bool:
     """Whether the state bucket or a repository is missing. Raises CloudError."""
-    images = bake.images(run.settings, names, run.commit)
+    images = bake.images(run.settings, names)
     return not bucket_exists(run) or bool(ecr.missing_repositories(run.aws, images))
 
 

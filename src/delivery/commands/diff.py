@@ -67,7 +67,7 @@ def compare(run: RunContext) -> Difference:
     """Build the images into files, and compare. Raises the errors of a deploy, up to its plan."""
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         versions = require_docker(run)
-        images = bake.images(run.settings, bake.targets(run.settings, run.shell), run.commit)
+        images = bake.images(run.settings, bake.targets(run.settings, run.shell))
         stage.done(f"{versions}, commit {run.commit.short}")
     ecr.require_repositories(run.aws, images)
     built, stack = parallel.both(run.shell, lambda: push.preview(run, images), lambda: stages.init(run, state.STACK))
@@ -84,9 +84,9 @@ def _live(run: RunContext) -> dict[str, Live]:
     live = {}
     for deployed in state.functions(run):
         version = function.read_alias(run.aws, deployed).version
-        repository, _, digest = function.read_image_uri(run.aws, deployed, version).partition("@")
+        image = function.read_image(run.aws, deployed, version)
         commit = function.read_commit(run.aws, replace(deployed, version=version))
-        live[deployed.image] = Live(version, commit, PushedImage(deployed.image, repository, digest))
+        live[deployed.image] = Live(version, commit, image)
     return live
 
 

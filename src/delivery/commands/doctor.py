@@ -60,7 +60,7 @@ def _state(run: RunContext) -> str:
 
 def _repositories(run: RunContext) -> str:
     names = bake.targets(run.settings, run.shell)
-    images = bake.images(run.settings, names, run.commit)
+    images = bake.images(run.settings, names)
     ecr.require_repositories(run.aws, images)
     return ", ".join(image.repository for image in images)
 

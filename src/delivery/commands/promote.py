@@ -53,7 +53,7 @@ def prepare(source: RunContext, destination: RunContext, commit: str | None) -> 
         chosen = [_choose(source, deployed, commit) for deployed in functions]
         promotions = tuple(_promotion(destination, entry, image, serving) for entry, image in chosen)
         _require_allowed(destination, promotions)
-        versions = (f"{each.image.name} version {each.version} ({each.image.short})" for each in promotions)
+        versions = (f"{each.image.name} version {each.version} ({each.image.short_digest})" for each in promotions)
         stage.done(f"live and verified: {', '.join(versions)}")
     return promotions
 
@@ -75,13 +75,13 @@ def promote(source: RunContext, destination: RunContext, promotions: tuple[Promo
             copied = transfer.copy(reading, writing, manifest, stage.update)
             ecr.claim(destination.aws, promotion.copy, promotion.commit)
             ecr.tag(destination.aws, promotion.copy, "latest")
-            stage.done(f"{promotion.copy.uri.partition('/')[2]} ({copied.words()})")
+            stage.done(f"{promotion.copy.repository_name}@{promotion.copy.digest} ({copied})")
 
 
 def _live_digests(run: RunContext) -> dict[str, str]:
-    """Image name to the image reference that is live; empty before the first deploy."""
+    """Image name to the digest that is live; empty before the first deploy."""
     live = {deployed: function.read_alias(run.aws, deployed).version for deployed in state.functions(run)}
-    return {each.image: function.read_image_uri(run.aws, each, version) for each, version in live.items()}
+    return {each.image: function.read_image(run.aws, each, version).digest for each, version in live.items()}
 
 
 def _choose(run: RunContext, deployed: Function, commit: str | None) -> tuple[history.HistoryEntry, PushedImage]:
@@ -104,13 +104,13 @@ def _choose(run: RunContext, deployed: Function, commit: str | None) -> tuple[hi
 
 def _promotion(run: RunContext, entry: history.HistoryEntry, image: PushedImage, serving: dict[str, str]) -> Promotion:
     copy = PushedImage(image.name, bake.repository(run.settings, image.name), image.digest)
-    live = serving.get(image.name, "").partition("@")[2] == image.digest
+    live = serving.get(image.name) == image.digest
     return Promotion(entry.commit, entry.version, image, copy, live)
 
 
 def _require_allowed(run: RunContext, promotions: tuple[Promotion, ...]) -> None:
     settings = run.settings
-    images = tuple(Image(each.copy.name, each.copy.repository, ("latest", each.commit)) for each in promotions)
+    images = tuple(Image(each.copy.name, each.copy.repository) for each in promotions)
     ecr.require_repositories(run.aws, images)
     for promotion in promotions:
         if settings.environment.protected:

@@ -11,7 +11,7 @@ A prune needs permissions that the CI role does not have: a person runs it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from delivery.aws import ecr
+from delivery.aws import ecr, function
 from delivery.aws.ecr import StoredImage
 from delivery.aws.function import Function
 from delivery.aws.session import Aws
@@ -73,7 +73,7 @@ def plan(run: RunContext) -> tuple[Pruning, ...]:
     functions = state.functions(run)
     with run.progress.stage("list", interrupted=UNCHANGED) as stage:
         for deployed in functions:
-            repository_name = deployed.image_uri.partition("@")[0].partition("/")[2]
+            repository_name = deployed.pushed_image.repository_name
             versions, images = choose(_read(run.aws, deployed, repository_name))
             prunings.append(Pruning(deployed, repository_name, versions, images))
         removable = tuple(pruning for pruning in prunings if pruning.versions or pruning.images)
@@ -129,15 +129,6 @@ def _read(aws: Aws, deployed: Function, repository_name: str) -> Inventory:
         raise RefusedError(
             f"The alias {deployed.alias} of {deployed.name} names no version.", why, aws.environment.command("deploy")
         )
-    digests = {version: _digest(aws, deployed, version) for version in versions}
-    return Inventory(digests, _digest(aws, deployed, "$LATEST"), live, frozenset(aliased), images)
-
-
-def _digest(aws: Aws, deployed: Function, version: str) -> str:
-    with aws.explained(f"read the image of version {version} of {deployed.name}"):
-        code = aws.functions.get_function(FunctionName=deployed.name, Qualifier=version)["Code"]
-    digest = (code.get("ResolvedImageUri") or code.get("ImageUri", "")).partition("@")[2]
-    if not digest:
-        why = "Without the digest, an image in use could be removed."
-        raise RefusedError(f"Version {version} of {deployed.name} names no digest.", why, "deploy it by digest")
-    return digest
+    digests = {version: function.read_image(aws, deployed, version).digest for version in versions}
+    unpublished = function.read_image(aws, deployed, "$LATEST").digest
+    return Inventory(digests, unpublished, live, frozenset(aliased), images)

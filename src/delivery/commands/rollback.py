@@ -34,26 +34,26 @@ class Return:
     @property
     def image(self) -> str:
         """The name of the image."""
-        return self.move.target.image
+        return self.move.function.image
 
     @property
     def version(self) -> str:
         """The version that will be live."""
-        return self.move.target.version
+        return self.move.function.version
 
     @property
     def done(self) -> bool:
         """Whether the chosen version already gets all requests."""
-        return self._live and not self.move.seen.weights
+        return self._live and not self.move.before.weights
 
     @property
     def replaces(self) -> tuple[str, ...]:
         """The versions that lose their requests."""
-        return tuple(self.move.seen.weights) if self._live else (self.move.seen.version,)
+        return tuple(self.move.before.weights) if self._live else (self.move.before.version,)
 
     @property
     def _live(self) -> bool:
-        return self.version == self.move.seen.version
+        return self.version == self.move.before.version
 
 
 def prepare(run: RunContext, to: str = "") -> tuple[Return, ...]:
@@ -74,10 +74,10 @@ def rollback(run: RunContext, returns: tuple[Return, ...], steps: tuple[Step, ..
 
     Raises RefusedError, UnhealthyError or CloudError.
     """
-    ended = [replace(each.move, seen=live.end_canary(run, each.move.target, each.move.seen)) for each in returns]
-    moves = tuple(move for move in ended if move.target.version != move.seen.version)
+    ended = [replace(each.move, before=live.end_canary(run, each.move.function, each.move.before)) for each in returns]
+    moves = tuple(move for move in ended if move.changes)
     for move in moves:
-        live.verify_version(run, move.target)
+        live.verify_version(run, move.function)
     return live.make_live(run, moves, steps)
 
 

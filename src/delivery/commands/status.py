@@ -69,9 +69,9 @@ def _environment(name: str, open_environment: Callable[[str], RunContext]) -> En
 
 def _live(run: RunContext, deployed: Function) -> FunctionStatus:
     entry = next(entry for entry in history.read(run.aws, deployed) if entry.live)
-    repository, _, digest = function.read_image_uri(run.aws, deployed, entry.version).partition("@")
-    age = ecr.age(run.aws, repository.partition("/")[2], digest)
-    return FunctionStatus(deployed.image, replace(entry, digest=digest), age)
+    image = function.read_image(run.aws, deployed, entry.version)
+    age = ecr.age(run.aws, image)
+    return FunctionStatus(deployed.image, replace(entry, digest=image.digest), age)
 
 
 def _drift(run: RunContext, functions: tuple[Function, ...], update: Update) -> Plan | None:

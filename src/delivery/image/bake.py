@@ -1,4 +1,4 @@
-"""Docker: build with bake, push, and say what was pushed."""
+"""docker buildx bake: which images exist, how they are built, and the digests that buildx reports."""
 
 import json
 import re
@@ -15,16 +15,16 @@ from delivery.reference import Image, PushedImage
 from delivery.settings import Settings
 
 FILE = "docker-bake.hcl"
-# Read by buildx's gha cache; absent in `run:` steps, where buildx then drops the cache without a word.
+# The gha cache of buildx reads these. A `run:` step does not have them, and buildx then drops the cache silently.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
 _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
 
 
 @dataclass(frozen=True)
 class Bake:
-    """One `docker buildx bake`, as data: which targets, with which variables, and where they go.
+    """One `docker buildx bake` as data: its targets and its variables.
 
-    `output`: `load` into the local engine, `archive` into a file in `folder`, or `push`.
+    `output`: `load` into the local engine, `archive` into a file in `folder`, or `push`. The metadata goes to `folder`.
     """
 
     targets: tuple[str, ...]
@@ -39,25 +39,25 @@ class Bake:
 
     @property
     def metadata(self) -> Path:
-        """Where buildx records what it built."""
+        """The file in which buildx records the digests."""
         return self.folder / "build.json"
 
     def archive(self, target: str) -> Path:
-        """The file that `archive` leaves of a target."""
+        """The file that `archive` writes for a target."""
         return self.folder / f"{target}.tar"
 
     @property
     def network(self) -> Path:
-        """A Compose file that says the network of RUN steps: buildx 0.13 ignores that attribute in HCL."""
+        """A Compose file with the network of RUN steps: buildx 0.13 ignores that attribute in HCL."""
         return self.folder / "network.compose.yaml"
 
     def networks(self) -> str:
-        """The text of that file."""
+        """The content of that file."""
         build = {"context": ".", "network": self.variables["BUILD_NETWORK"]}
         return json.dumps({"services": {name: {"build": build} for name in self.targets}})
 
     def command(self, root: Path, entitlements: bool) -> Command:
-        """The argv. buildx asks since 0.20 for what the file uses beyond its own folder."""
+        """The command. Since 0.20, buildx needs `--allow` for a host network and for files outside the project."""
         argv = ["docker", "buildx", "bake", "--file", str(self.network), "--file", FILE, "--progress", "plain"]
         if entitlements and self.variables["BUILD_NETWORK"] == "host":
             argv += ["--allow", "network.host"]
@@ -69,7 +69,7 @@ class Bake:
 
 
 def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
-    """The names of the images that docker-bake.hcl builds by default. Raises ConfigurationError."""
+    """The targets that docker-bake.hcl builds by default; each is an image. Raises ConfigurationError."""
     argv = ("docker", "buildx", "bake", "--file", FILE, "--print")
     result = shell.run(Command(argv, cwd=settings.root))
     if result.code:
@@ -78,19 +78,19 @@ def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def images(settings: Settings, names: tuple[str, ...], source: Commit) -> tuple[Image, ...]:
-    """The images we intend: `{registry}/{environment}-{name}-lambda`, tagged `latest` and with the commit."""
-    return tuple(Image(name, repository(settings, name), ("latest", source.tag)) for name in names)
+def images(settings: Settings, names: tuple[str, ...]) -> tuple[Image, ...]:
+    """The images of an environment, each with its repository `{registry}/{environment}-{name}-lambda`."""
+    return tuple(Image(name, repository(settings, name)) for name in names)
 
 
 def repository(settings: Settings, name: str) -> str:
-    """Where an environment keeps an image; docker-bake.hcl says the same."""
-    where = settings.environment
-    return f"{where.registry}/{where.name}-{name}-lambda"
+    """The repository of an image in an environment; docker-bake.hcl has the same rule."""
+    environment = settings.environment
+    return f"{environment.registry}/{environment.name}-{name}-lambda"
 
 
-def variables(settings: Settings, source: Commit, inherited: Mapping[str, str]) -> dict[str, str]:
-    """What docker-bake.hcl asks for. `inherited`: the environment of the tools, for what only it can know.
+def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The variables of docker-bake.hcl. `inherited`: the environment of the tools, with BUILD_NETWORK and CA_BUNDLE.
 
     Raises ConfigurationError when the selected cache cannot work.
     """
@@ -103,18 +103,18 @@ def variables(settings: Settings, source: Commit, inherited: Mapping[str, str]) 
     return {
         "REGISTRY": settings.environment.registry,
         "ENVIRONMENT": settings.environment.name,
-        "COMMIT": source.tag,
+        "COMMIT": commit.tag,
         "PLATFORM": settings.platform,
         "CACHE": settings.cache,
         "CACHE_DIR": str(settings.root / ".deploy" / "cache"),
-        "SOURCE_DATE_EPOCH": str(source.committed_at),
+        "SOURCE_DATE_EPOCH": str(commit.committed_at),
         "BUILD_NETWORK": inherited.get("BUILD_NETWORK") or "default",
         "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
     }
 
 
 def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -> tuple[dict[str, str], str]:
-    """Build (and push) all targets; returns each one's digest and the counts of steps in words.
+    """Build all targets; return the digest of each, and the counts of steps for people. `update` gets each new step.
 
     Raises BuildError with the failing step and its last 20 lines, CloudError when the registry refused.
     """
@@ -125,8 +125,8 @@ def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -
             update(step)
 
     bake.network.write_text(bake.networks())
-    entitled = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
-    result = shell.run(bake.command(root, entitled), on_line)
+    entitlements = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
+    result = shell.run(bake.command(root, entitlements), on_line)
     if result.code:
         raise _failure(log, _last(result.stderr) or f"docker ended with {result.code}", bake)
     metadata = json.loads(bake.metadata.read_text())
@@ -134,11 +134,11 @@ def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -
 
 
 def pushed_images(images: tuple[Image, ...], digests: Mapping[str, str]) -> tuple[PushedImage, ...]:
-    """What exists now, from buildx's own record. Raises BuildError when it names no digest."""
+    """The images with the digests that buildx reports. Raises BuildError when a digest is missing."""
     try:
         return tuple(PushedImage(image.name, image.repository, digests[image.name]) for image in images)
     except ValueError as error:
-        raise BuildError("buildx built, but reports no digest.", str(error), "update buildx") from error
+        raise BuildError("buildx reports no digest of the built image.", str(error), "update buildx") from error
 
 
 def _failure(log: BuildLog, last: str, bake: Bake) -> Exception:
@@ -170,7 +170,7 @@ def _failure(log: BuildLog, last: str, bake: Bake) -> Exception:
 def _refused(why: str, environment: str) -> CloudError:
     if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
         return CloudError("The repository does not exist.", why, f"invoke bootstrap --env {environment}")
-    if "failed to do request" in why:  # containerd's words where there was no answer at all
+    if "failed to do request" in why:  # the text of containerd for a request without an answer
         return CloudError("The registry cannot be reached.", why, "check the network, then run the same command again")
     actions = permissions.missing(why)
     doctor = f"invoke doctor --env {environment}"

@@ -1,4 +1,4 @@
-"""What BuildKit says while it builds, read from `--progress=plain`: steps, cache hits, and why a step failed.
+"""Reads the output of BuildKit with `--progress=plain`: steps, cache hits, and why a step failed.
 
 The form is `#N text`; a step opens with `#N [target 2/6] RUN ...` and ends with `#N DONE`, `#N CACHED` or
 `#N ERROR: ...`. Source: docker/buildx, `util/progress`, "plain" display.
@@ -16,7 +16,7 @@ _LOG = re.compile(r"\d+\.\d+ (.*)")
 
 @dataclass
 class BuildLog:
-    """Collects the lines of one build; `step` is what is running now, for people."""
+    """Collects the lines of one build."""
 
     steps: dict[str, str] = field(default_factory=dict)
     cached: set[str] = field(default_factory=set)
@@ -26,7 +26,7 @@ class BuildLog:
     error: str = ""
 
     def feed(self, line: str) -> str:
-        """Take one line; return the name of the step it opens, or nothing."""
+        """Take one line; return the step that it opens, or an empty text."""
         match = _LINE.fullmatch(line.rstrip())
         if not match:
             if line.startswith("ERROR: ") and not self.error:
@@ -36,7 +36,7 @@ class BuildLog:
         if _CACHE.match(text):
             self.optional.add(number)
         elif text.startswith("["):
-            # With several targets each step carries its target's name; then exports come in brackets too.
+            # With several targets, each step has the name of its target, and exports are in brackets too.
             opened = number not in self.steps
             self.steps[number] = text
             return text if opened else ""
@@ -50,18 +50,18 @@ class BuildLog:
         return ""
 
     def counts(self) -> str:
-        """How many Dockerfile steps there were and how many came from the cache, in words."""
+        """The number of Dockerfile steps, and of those from the cache, for people."""
         steps = {number for number, text in self.steps.items() if _STEP.match(text)}
         return f"{len(steps)} steps, {len(steps & self.cached)} cached"
 
     @property
     def failed_in(self) -> str:
-        """Where the build failed: `step` of a Dockerfile, `base` image, or `` for anything else."""
+        """`step` after a failed Dockerfile step, `base` after a missing base image, otherwise empty."""
         text = self.steps.get(self.failed, "")
         return "step" if _STEP.match(text) else "base" if _BASE.match(text) else ""
 
     def failure(self, lines: int = 20) -> tuple[str, str]:
-        """The step that failed and the last `lines` lines it printed, with BuildKit's own reason last."""
+        """The failed step, and its last `lines` lines of output with the reason of BuildKit below."""
         step = self.steps.get(self.failed, "")
         printed = self.output.get(self.failed, [])[-lines:]
         return step, "\n".join([*printed, self.error]).strip()

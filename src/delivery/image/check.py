@@ -1,4 +1,4 @@
-"""What Lambda takes: rules on an image's own bytes, for an image that is to be pushed and for one that is there.
+"""The rules of Lambda for an image: manifest, layers, size, platform, program, user.
 
 https://docs.aws.amazon.com/lambda/latest/dg/images-create.html, "Requirements".
 """
@@ -10,8 +10,8 @@ from delivery.image import inspect
 from delivery.image.inspect import InspectedImage
 from delivery.reference import PushedImage
 
-# Lambda refuses an image for a "layer media type" too, and names none; docker and buildx make these by default.
-LAYERS = (
+# Lambda refuses unknown "layer media types", without a list of the known ones. docker and buildx make these by default.
+LAYER_TYPES = (
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.oci.image.layer.v1.tar",
@@ -22,26 +22,26 @@ _DOCKERFILE = "correct the Dockerfile, then run the same command again"
 
 
 def require(image: InspectedImage, platform: str) -> None:
-    """Raises BuildError with the first rule that the image breaks."""
+    """Raises BuildError for the first rule that the image breaks."""
     _require_manifest(image)
     _require_size(image)
-    found = f"{image.config.get('os')}/{image.config.get('architecture')}"
-    if found != platform:
+    actual = f"{image.config.get('os')}/{image.config.get('architecture')}"
+    if actual != platform:
         why = f"build.platform in invoke.yaml is {platform}."
-        raise BuildError(f"{image.name} was built for {found}.", why, "correct build.platform, deploy again")
+        raise BuildError(f"{image.name} was built for {actual}.", why, "correct build.platform, deploy again")
     settings = image.config.get("config") or {}  # OCI image configuration: optional, and so is each key
     if not settings.get("Entrypoint") and not settings.get("Cmd"):
         why = "Lambda starts the image's own program: ENTRYPOINT, CMD, or both."
         raise BuildError(f"{image.name} names no program to start.", why, _DOCKERFILE)
     user = str(settings.get("User") or "").partition(":")[0]
     if user in ("", "0", "root"):
-        # Lambda ignores USER: what runs as root here, and in every test, would run there as somebody else.
-        why = 'Lambda runs it as a user "with least-privileged permissions", whatever the image says.'
+        # Lambda ignores USER: an image that runs as root in every test would run as another user there.
+        why = 'Lambda always runs an image as a user "with least-privileged permissions".'
         raise BuildError(f"{image.name} runs as root.", why, "`USER 65532:65532` in the Dockerfile")
 
 
 def require_pushed(aws: Aws, image: PushedImage, platform: str, access: Login) -> InspectedImage:
-    """Check an image that the registry has already; one that is to be pushed is checked before.
+    """Check an image that was pushed earlier, and return it.
 
     Raises BuildError or CloudError.
     """
@@ -54,28 +54,28 @@ def _require_manifest(image: InspectedImage) -> None:
     document = image.document
     media_type = document.get("mediaType") or ("manifest" if "config" in document else "index")
     if media_type not in (*MANIFEST_TYPES, "manifest"):
-        why = "Lambda takes one manifest: no index, no attestations."
+        why = "Lambda accepts a single manifest: no index, no attestations."
         raise BuildError(
             f"{image.name} is a {media_type}.", why, "keep provenance and sbom disabled in docker-bake.hcl"
         )
     if len(image.manifest) >= LARGEST_MANIFEST:
         raise BuildError(
             f"{image.name} has a manifest of {len(image.manifest):,} bytes, {len(document['layers'])} layers.",
-            f"Lambda takes less than {LARGEST_MANIFEST:,}.",
+            f"Lambda accepts less than {LARGEST_MANIFEST:,}.",
             "fewer layers: one RUN or COPY for several, and no annotations",
         )
     for layer in document["layers"]:
-        if (kind := layer.get("mediaType", LAYERS[0])) not in LAYERS:
-            why = "Lambda refuses layer media types that it does not know; gzip it knows."
+        if (kind := layer.get("mediaType", LAYER_TYPES[0])) not in LAYER_TYPES:
+            why = "Lambda refuses unknown layer media types; it accepts gzip."
             raise BuildError(f"{image.name} has a layer of type {kind}.", why, "compression=gzip in docker-bake.hcl")
 
 
 def _require_size(image: InspectedImage) -> None:
     compressed = sum(layer["size"] for layer in image.document["layers"])
-    size, how = max((image.uncompressed, "layers"), (compressed, "compressed layers"))
+    size, kind = max((image.uncompressed, "layers"), (compressed, "compressed layers"))
     if size > LARGEST:
         raise BuildError(
-            f"{image.name} has {size / 1024**3:.1f} GiB of {how}.",
-            "Lambda takes at most 10 GB, uncompressed.",
+            f"{image.name} has {size / 1024**3:.1f} GiB of {kind}.",
+            "Lambda accepts at most 10 GB, uncompressed.",
             "remove what the function does not need from the Dockerfile",
         )

@@ -1,7 +1,7 @@
-"""A built image as a file on this machine, before any registry has seen it.
+"""Inspects an image: a built one in a file on this machine, or a pushed one in the registry.
 
-BuildKit's docker exporter writes the manifest.json that every engine can load, beside an OCI image layout
-(https://github.com/opencontainers/image-spec/blob/main/image-layout.md) with the manifest that a push would make.
+BuildKit's docker exporter writes a manifest.json, which every engine can load, and an OCI image layout
+(https://github.com/opencontainers/image-spec/blob/main/image-layout.md) with the manifest that a push makes.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib.decompressobj: "must include a gzip header a
 
 @dataclass(frozen=True)
 class InspectedImage:
-    """An image as people name it, its manifest's bytes and its configuration.
+    """An image with the bytes of its manifest and its configuration. `name`: its name in messages.
 
-    `uncompressed`: bytes of all layers, or less where nobody has counted: a registry knows the compressed ones only.
+    `uncompressed`: bytes of all layers; 0 for an image in a registry, which knows only the compressed sizes.
     """
 
     name: str
@@ -37,12 +37,13 @@ class InspectedImage:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The manifest, read."""
-        found: dict[str, Any] = json.loads(self.manifest)
-        return found
+        """The manifest as a JSON object."""
+        document: dict[str, Any] = json.loads(self.manifest)
+        return document
 
-    def words(self) -> str:
-        """Its size for people."""
+    @property
+    def size(self) -> str:
+        """The compressed size and the number of layers, for people."""
         layers = self.document["layers"]
         return f"{sum(layer['size'] for layer in layers) / 1e6:.1f} MB compressed, {len(layers)} layers"
 
@@ -58,16 +59,16 @@ def pushed(aws: Aws, image: PushedImage, access: Login) -> InspectedImage:
 
 
 def archive(name: str, file: Path, digest: str) -> InspectedImage:
-    """The image of `digest` in the file, as people shall call it. Raises BuildError when it is not in there."""
+    """The image with this digest in a file that bake wrote. Raises BuildError when the file does not hold it."""
     if not file.exists():
         hint = f'`output = output("{file.stem}")` in its target in docker-bake.hcl'
-        raise BuildError(f"The build left no archive of {file.stem}.", "Its target says otherwise.", hint)
+        raise BuildError(f"The build wrote no archive of {file.stem}.", "Its target has another output.", hint)
     with tarfile.open(file) as tar:
         manifest = _blob(tar, digest).read()
         if f"sha256:{hashlib.sha256(manifest).hexdigest()}" != digest:
             raise BuildError(f"{file.name} holds other bytes than {digest} names.", "", "build again")
         document: dict[str, Any] = json.loads(manifest)
-        if "config" not in document:  # an index: refused for that, and nothing else is known of it
+        if "config" not in document:  # an index, which the check refuses
             return InspectedImage(name, manifest, {}, 0)
         config = json.loads(_blob(tar, document["config"]["digest"]).read())
         uncompressed = sum(_length(tar, layer) for layer in document["layers"])
@@ -76,16 +77,16 @@ def archive(name: str, file: Path, digest: str) -> InspectedImage:
 
 def _blob(tar: tarfile.TarFile, digest: str) -> IO[bytes]:
     try:
-        found = tar.extractfile(f"blobs/{digest.replace(':', '/')}")
+        blob = tar.extractfile(f"blobs/{digest.replace(':', '/')}")
     except KeyError:
-        found = None
-    if found is None:
-        raise BuildError(f"The build left no {digest} in its archive.", "", "update buildx")
-    return found
+        blob = None
+    if blob is None:
+        raise BuildError(f"The archive of the build does not hold {digest}.", "", "update buildx")
+    return blob
 
 
 def _length(tar: tarfile.TarFile, layer: dict[str, Any]) -> int:
-    """Bytes of a layer, uncompressed. Counted: gzip's own trailer knows the length modulo 4 GiB only (RFC 1952)."""
+    """Count the uncompressed bytes of a layer: the trailer of gzip has the length modulo 4 GiB only (RFC 1952)."""
     if not str(layer.get("mediaType", "")).endswith("gzip"):
         return int(layer["size"])
     blob, total, unpack = _blob(tar, layer["digest"]), 0, zlib.decompressobj(_GZIP)

@@ -1,4 +1,4 @@
-"""A docker that is logged in for one task, and leaves nothing of it behind."""
+"""Logs docker in for one task; the login is gone afterwards."""
 
 import contextlib
 import json
@@ -13,10 +13,10 @@ from delivery.settings import Environment
 
 @contextlib.contextmanager
 def logged_in(folder: Path, environment: Environment, password: str, shell: Shell) -> Iterator[Shell]:
-    """A shell whose docker is logged in, through a private DOCKER_CONFIG that is gone afterwards.
+    """A shell whose docker is logged in through a private DOCKER_CONFIG in `folder`, which is removed afterwards.
 
-    `docker login` would leave the password in ~/.docker/config.json. The password goes in over stdin only.
-    Raises CloudError when the registry refuses it.
+    Otherwise `docker login` would write the password to ~/.docker/config.json. docker reads the password from stdin.
+    Raises CloudError when the registry refuses the login.
     """
     config = folder / "docker"
     config.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -36,26 +36,26 @@ def logged_in(folder: Path, environment: Environment, password: str, shell: Shel
 
 
 def client_variables(config: Path, shell: Shell) -> dict[str, str]:
-    """Where the user's docker finds its engine, plugins and builders, once DOCKER_CONFIG points elsewhere.
+    """The variables that give a private DOCKER_CONFIG the engine, plugins and builders of the user's own docker.
 
-    A private DOCKER_CONFIG hides the current context, cli-plugins and buildx's builders.
+    A private DOCKER_CONFIG hides the current context, the cli-plugins and the builders of buildx.
     """
     home = Path(shell.variables.get("DOCKER_CONFIG") or Path(shell.variables.get("HOME", "/root")) / ".docker")
     user = _user_config(home / "config.json")
-    # The user's logins are for the base image's registry. Not the credential store: ours would end up in it.
-    kept = {key: user[key] for key in ("auths", "credHelpers", "proxies") if key in user}
+    # The logins of the user are for the registry of the base image. The credential store would get our password.
+    copied = {key: user[key] for key in ("auths", "credHelpers", "proxies") if key in user}
     plugins = [*user.get("cliPluginsExtraDirs", []), str(home / "cli-plugins")]
-    (config / "config.json").write_text(json.dumps({**kept, "cliPluginsExtraDirs": plugins}))
-    found = {"BUILDX_CONFIG": shell.variables.get("BUILDX_CONFIG") or str(home / "buildx")}
+    (config / "config.json").write_text(json.dumps({**copied, "cliPluginsExtraDirs": plugins}))
+    variables = {"BUILDX_CONFIG": shell.variables.get("BUILDX_CONFIG") or str(home / "buildx")}
     if not shell.variables.get("DOCKER_HOST"):
         argv = ("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-        found["DOCKER_HOST"] = shell.run(Command(argv)).stdout.strip()
-    return {key: value for key, value in found.items() if value}
+        variables["DOCKER_HOST"] = shell.run(Command(argv)).stdout.strip()
+    return {key: value for key, value in variables.items() if value}
 
 
 def _user_config(file: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        config: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     except ValueError as error:
         raise ConfigurationError(f"{file} is not JSON.", str(error), f"correct {file}") from error
-    return found
+    return config

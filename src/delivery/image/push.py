@@ -1,10 +1,10 @@
-"""Builds images, checks them, and gets them into the registry: what is there already is not built again.
+"""Builds images, checks them and pushes them. An image that the registry has is not built again.
 
-    build into a file --> gate: what Lambda takes; in a protected environment, a start as Lambda would start it
+    build into a file --> check the rules of Lambda; for a protected environment, start the image once
                             | refused: nothing was pushed
-                            +--> push --> the same digest? --> tagged with the commit
+                            +--> push --> the same digest? --> tag with the commit
 
-A promoted image passes no second start: it ran in Lambda, and was verified there.
+A promoted image is not started again: Lambda ran it, and it was verified there.
 """
 
 import contextlib
@@ -20,60 +20,106 @@ from delivery.process.shell import Shell
 from delivery.progress import Update
 from delivery.reference import Image, PushedImage
 
-_BUILT = "the image was built; nothing was pushed"
+Built = tuple[PushedImage, InspectedImage]
+"""An image as it was or would be pushed, and its content."""
+
+_NOT_PUSHED = "nothing was pushed"
 
 
 def build(run: RunContext, images: tuple[Image, ...]) -> str:
-    """Build into the local engine, without pushing; returns the counts of steps in words."""
-    with _docker(run) as shell, run.progress.stage("build", interrupted="nothing was pushed") as stage:
+    """Build into the local engine, and push nothing; return the counts of steps, for people.
+
+    Raises BuildError or CloudError.
+    """
+    with _docker(run) as shell, run.progress.stage("build", interrupted=_NOT_PUSHED) as stage:
         _, counts = bake.build(_bake(run, images, "load"), run.settings.root, shell, stage.update)
         stage.done(counts)
     return counts
 
 
 def push(run: RunContext, images: tuple[Image, ...]) -> tuple[PushedImage, ...]:
-    """Build, check and push what the registry does not have yet, and only then tag it with the commit.
+    """Build, check and push the images that the registry does not have, then tag them with the commit.
 
-    Raises BuildError, CloudError, or RefusedError when the commit's tag names another image.
+    Raises BuildError, CloudError, or RefusedError when another image has the tag of the commit.
     """
-    known = {} if run.commit.dirty else _known(run, images)
-    missing = tuple(image for image in images if image.name not in known)
+    present = _present(run, images)
+    missing = tuple(image for image in images if image.name not in present)
     with _docker(run) if missing else contextlib.nullcontext(run.shell) as shell:
-        checked = _checked(run, missing, shell) if missing else ()
+        built = _build_and_check(run, missing, shell) if missing else ()
         left = "layers may have been pushed; no function runs them"
-        with run.progress.stage(
-            "push", interrupted=left, after="the image is in the registry; no function runs it"
-        ) as stage:
-            told = [_reused(run, tuple(known.values()))] if known else []
-            if checked:
-                _push(run, missing, tuple(image for image, _ in checked), shell, stage.update)
-                sizes = ", ".join(seen.words() for _, seen in checked)
-                told.append(f"{_names(*(image for image, _ in checked))} ({sizes})")
-            stage.done("; ".join(told))
-    return tuple(sorted((*known.values(), *(image for image, _ in checked)), key=lambda image: image.name))
+        after = "the image is in the registry; no function runs it"
+        with run.progress.stage("push", interrupted=left, after=after) as stage:
+            results = [_reuse(run, tuple(present.values()))] if present else []
+            if built:
+                _push(run, missing, tuple(image for image, _ in built), shell, stage.update)
+                sizes = ", ".join(inspected.size for _, inspected in built)
+                results.append(f"{_names(*(image for image, _ in built))} ({sizes})")
+            stage.done("; ".join(results))
+    return tuple(sorted((*present.values(), *(image for image, _ in built)), key=lambda image: image.name))
 
 
-def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[tuple[PushedImage, InspectedImage], ...]:
-    """What `publish` would come to, pushing nothing: each image, and what is in it.
+def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
+    """The images that `push` would push, with their content; pushes nothing.
 
     Raises BuildError for an image that would be refused, or CloudError.
     """
-    known = {} if run.commit.dirty else _known(run, images)
+    present = _present(run, images)
     access = ecr.authorize(run.aws)
-    there = tuple((image, inspect.pushed(run.aws, image, access)) for image in known.values())
-    missing = tuple(image for image in images if image.name not in known)
+    pushed = tuple((image, inspect.pushed(run.aws, image, access)) for image in present.values())
+    missing = tuple(image for image in images if image.name not in present)
     if not missing:
-        return there
+        return pushed
     with _docker(run) as shell:
-        return (*there, *_checked(run, missing, shell))
+        return (*pushed, *_build_and_check(run, missing, shell))
 
 
-def _reused(run: RunContext, known: tuple[PushedImage, ...]) -> str:
+def _present(run: RunContext, images: tuple[Image, ...]) -> dict[str, PushedImage]:
+    """The images that the registry has for this commit, by name; none for a dirty tree, whose tag proves nothing."""
+    if run.commit.dirty:
+        return {}
+    pushed = {image.name: ecr.find(run.aws, image, run.commit.tag) for image in images}
+    return {name: image for name, image in pushed.items() if image is not None}
+
+
+def _reuse(run: RunContext, present: tuple[PushedImage, ...]) -> str:
     access = ecr.authorize(run.aws)
-    sizes = [check.require_pushed(run.aws, image, run.settings.platform, access).words() for image in known]
-    for image in known:
+    sizes = [check.require_pushed(run.aws, image, run.settings.platform, access).size for image in present]
+    for image in present:
         ecr.tag(run.aws, image, "latest")
-    return f"{_names(*known)} (already in the registry; {', '.join(sizes)})"
+    return f"{_names(*present)} (already in the registry; {', '.join(sizes)})"
+
+
+def _build_and_check(run: RunContext, images: tuple[Image, ...], shell: Shell) -> tuple[Built, ...]:
+    archive = _bake(run, images, "archive")
+    after = "the image was built; nothing was pushed"
+    with run.progress.stage("build", interrupted=_NOT_PUSHED, after=after) as stage:
+        digests, counts = bake.build(archive, run.settings.root, shell, stage.update)
+        stage.done(counts)
+    pushed_later = bake.pushed_images(images, digests)
+    with run.progress.stage("check", interrupted=_NOT_PUSHED) as stage:
+        built = []
+        for image in pushed_later:
+            stage.update(f"checking {image.name}")
+            inspected = inspect.archive(image.name, archive.archive(image.name), image.digest)
+            check.require(inspected, run.settings.platform)
+            built.append((image, inspected))
+        size = sum(inspected.uncompressed for _, inspected in built) / 1e6
+        result = f"{_names(*pushed_later)}: {size:.0f} MB uncompressed"
+        if run.settings.environment.protected:
+            starts = [_start_check(run, archive, image, shell, stage.update) for image in built]
+            result += f", {', '.join(starts)}"
+        stage.done(result)
+    return tuple(built)
+
+
+def _start_check(run: RunContext, archive: Bake, built: Built, shell: Shell, update: Update) -> str:
+    image, inspected = built
+    update(f"starting {image.name} as Lambda does")
+    platform, commit = run.settings.platform, run.commit.tag
+    program = start_check.emulator(run.settings.root / ".cache", platform, shell)
+    start_check.load(archive.archive(image.name), shell)
+    start = start_check.StartCheck(f"{image.repository}:{commit}", inspected.config, platform, commit)
+    return start_check.run_check(start, program, shell)
 
 
 def _push(
@@ -82,56 +128,15 @@ def _push(
     digests, _ = bake.build(_bake(run, images, "push"), run.settings.root, shell, update)
     pushed = bake.pushed_images(images, digests)
     if pushed != checked:
-        why = f"Checked was {_names(*checked)}; what was pushed got no tag of its commit, and is not deployed."
-        raise BuildError(f"{_names(*pushed)} was pushed, which is not what was checked.", why, "deploy again")
-    name = ecr.tag if run.commit.dirty else ecr.claim
+        why = f"The checked image is {_names(*checked)}. The pushed one got no tag of its commit, and is not deployed."
+        raise BuildError(f"{_names(*pushed)} was pushed, which is not the checked image.", why, "deploy again")
+    tag = ecr.tag if run.commit.dirty else ecr.claim
     for image in pushed:
-        name(run.aws, image, run.commit.tag)
-
-
-def _checked(
-    run: RunContext, images: tuple[Image, ...], shell: Shell
-) -> tuple[tuple[PushedImage, InspectedImage], ...]:
-    """Each image as it would be pushed, with what the gate saw of it."""
-    archive = _bake(run, images, "archive")
-    with run.progress.stage("build", interrupted="nothing was pushed", after=_BUILT) as stage:
-        digests, counts = bake.build(archive, run.settings.root, shell, stage.update)
-        stage.done(counts)
-    intended = bake.pushed_images(images, digests)
-    with run.progress.stage("check", interrupted="nothing was pushed") as stage:
-        found = []
-        for image in intended:
-            stage.update(f"looking at {image.name}")
-            seen = inspect.archive(image.name, archive.archive(image.name), image.digest)
-            check.require(seen, run.settings.platform)
-            found.append((image, seen))
-        told = f"{_names(*intended)}: {sum(seen.uncompressed for _, seen in found) / 1e6:.0f} MB uncompressed"
-        if run.settings.environment.protected:
-            told += f", {', '.join(_start_check(run, archive, pair, shell, stage.update) for pair in found)}"
-        stage.done(told)
-    return tuple(found)
-
-
-def _start_check(
-    run: RunContext, archive: Bake, found: tuple[PushedImage, InspectedImage], shell: Shell, update: Update
-) -> str:
-    image, seen = found
-    update(f"starting {image.name} as Lambda would")
-    program = start_check.emulator(run.settings.root / ".cache", run.settings.platform, shell)
-    start_check.load(archive.archive(image.name), shell)
-    start = start_check.StartCheck(
-        f"{image.repository}:{run.commit.tag}", seen.config, run.settings.platform, run.commit.tag
-    )
-    return start_check.run_check(start, program, shell)
+        tag(run.aws, image, run.commit.tag)
 
 
 def _names(*images: PushedImage) -> str:
-    return ", ".join(f"{image.name} {image.short}" for image in images)
-
-
-def _known(run: RunContext, images: tuple[Image, ...]) -> dict[str, PushedImage]:
-    found = {image.name: ecr.find(run.aws, image, run.commit.tag) for image in images}
-    return {name: image for name, image in found.items() if image is not None}
+    return ", ".join(f"{image.name} {image.short_digest}" for image in images)
 
 
 def _bake(run: RunContext, images: tuple[Image, ...], output: str) -> Bake:
@@ -141,7 +146,7 @@ def _bake(run: RunContext, images: tuple[Image, ...], output: str) -> Bake:
 
 @contextlib.contextmanager
 def _docker(run: RunContext) -> Iterator[Shell]:
-    """A shell whose docker is logged in to the environment's registry, which has the cache too."""
+    """A shell whose docker is logged in to the environment's registry, which has the build cache too."""
     access = ecr.authorize(run.aws)
     with login.logged_in(run.scratch, run.settings.environment, access.password, run.shell) as shell:
         yield shell

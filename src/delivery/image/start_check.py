@@ -1,7 +1,7 @@
-"""Starts an image once as Lambda would: AWS's own Runtime Interface Emulator runs it, and it is asked for its stream.
+"""Starts an image once as Lambda does: AWS's Runtime Interface Emulator runs the image and requests its stream.
 
-Read-only but for /tmp, as the image's own user, without capabilities and credentials, in bounded memory. Lambda gives a
-function a network, so it has one here; its one open port is on loopback.
+The container is read-only except for /tmp, and has the user of the image, no capabilities, no credentials and limited
+memory. It has a network, as on Lambda; its only open port is on loopback.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ from delivery.errors import BuildError, CloudError, ConfigurationError
 from delivery.process.shell import Command, Shell
 
 LOCK = Path(__file__).with_name("start_check.txt")
-# Lambda: "The Init phase is limited to 10 seconds", and a first event soon after; twice that for a slow machine.
+# seconds; Lambda: "The Init phase is limited to 10 seconds". Twice that, for a slow machine.
 DEADLINE = 20.0
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 _ROUTE = "/2015-03-31/functions/function/invocations"
 _INSIDE = "/aws-lambda-rie"
 _EMULATOR = re.compile(r"\[(INFO|WARNING|ERROR)\] \(r[a-z.]+\) ")
-_PAUSE = 0.05  # seconds between two tries to reach the emulator
+_PAUSE = 0.05  # seconds between two requests to the emulator
 _ISOLATED = (
     *("--read-only", "--tmpfs", "/tmp:exec,size=512m,mode=1777"),  # Lambda's default size of /tmp
     *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "2g"),
@@ -41,7 +41,7 @@ _ISOLATED = (
 
 @dataclass(frozen=True)
 class StartCheck:
-    """An image in the local engine that is to be started: `config` is its own, `commit` what `hello` has to name."""
+    """An image in the local engine to start. `config`: the image's own; `commit`: the commit that `hello` must name."""
 
     image: str
     config: Mapping[str, Any]
@@ -49,7 +49,7 @@ class StartCheck:
     commit: str
 
     def command(self, name: str, program: Path) -> Command:
-        """The argv: the emulator is put in front of the image's own entrypoint and command."""
+        """The command that runs the emulator, which runs the entrypoint and command of the image."""
         settings = self.config["config"]
         own = [*(settings.get("Entrypoint") or ()), *(settings.get("Cmd") or ())]
         mount = f"type=bind,src={program},dst={_INSIDE},readonly"
@@ -58,48 +58,52 @@ class StartCheck:
 
 
 def emulator(folder: Path, platform: str, shell: Shell) -> Path:
-    """The emulator, fetched once into `folder` for each state of the lock. Raises CloudError when it cannot be."""
+    """The emulator's program in `folder`, downloaded once for each lock. Raises CloudError when the download fails."""
     machine = _MACHINES[platform]
     lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    found = folder / f"aws-lambda-rie-{machine}-{lock}"
-    if found.exists():
-        return found
+    program = folder / f"aws-lambda-rie-{machine}-{lock}"
+    if program.exists():
+        return program
     download = folder / f"rie-{os.getpid()}"
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes")
     result = shell.run(Command((*pip, "--requirement", str(LOCK), "--dest", str(download))))
     if result.code:
         why = result.stderr.strip()[-500:]
-        raise CloudError("AWS's Runtime Interface Emulator cannot be fetched.", why, "check pip's index, deploy again")
+        raise CloudError(
+            "AWS's Runtime Interface Emulator cannot be fetched.",
+            why,
+            "check the index of pip, then run the same command again",
+        )
     (wheel,) = download.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         member = Path(archive.extract(f"samcli/local/rapid/aws-lambda-rie-{machine}", download))
     member.chmod(0o755)
-    member.rename(found)  # last: an interrupted download leaves nothing that looks complete
+    member.rename(program)  # last, so that an interrupted download does not look complete
     for path in sorted(download.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     download.rmdir()
-    return found
+    return program
 
 
 def load(archive: Path, shell: Shell) -> None:
-    """Bring a built image into the local engine, under the tags it was built with. Raises BuildError."""
+    """Load a built image into the local engine, with the tags of its build. Raises BuildError."""
     result = shell.run(Command(("docker", "load", "--quiet", "--input", str(archive))))
     if result.code:
         raise BuildError("The image cannot be loaded into the engine.", result.stderr.strip(), "invoke doctor")
 
 
-def run_check(start: StartCheck, program: Path, shell: Shell, patience: float = DEADLINE) -> str:
-    """Start the image, ask once for its stream; returns in words how long `hello` took.
+def run_check(start: StartCheck, program: Path, shell: Shell, deadline: float = DEADLINE) -> str:
+    """Start the image and request its stream once; return the time until `hello`, for people.
 
-    Raises BuildError when it does not answer with it within `patience` seconds, with the last lines of its log, and
-    ConfigurationError when this engine cannot run its platform. The container is gone afterwards, whatever happens.
+    The container is removed afterwards, after an interrupt too. Raises BuildError when the answer does not come within
+    `deadline` seconds, with the last lines of the log, and ConfigurationError when this engine cannot run the platform.
     """
-    name = f"rehearsal-{os.getpid()}-{hashlib.sha256(start.image.encode()).hexdigest()[:8]}"
+    name = f"start-check-{os.getpid()}-{hashlib.sha256(start.image.encode()).hexdigest()[:8]}"
     began = clock.monotonic()
     try:
         _run(start, name, program, shell)
         try:
-            _require_hello(_ask(_port(name, shell), began + patience), start.commit)
+            _require_hello(_request(_port(name, shell), began + deadline), start.commit)
         except BuildError as error:
             raise _explained(error, _log(name, shell), start.platform) from error
     finally:
@@ -114,14 +118,14 @@ def _run(start: StartCheck, name: str, program: Path, shell: Shell) -> None:
 
 
 def _port(name: str, shell: Shell) -> int:
-    found = shell.run(Command(("docker", "port", name, "8080/tcp"))).stdout.split()
-    if not found:
+    ports = shell.run(Command(("docker", "port", name, "8080/tcp"))).stdout.split()
+    if not ports:
         raise BuildError("it ended at once.")
-    return int(found[0].rpartition(":")[2])
+    return int(ports[0].rpartition(":")[2])
 
 
-def _ask(port: int, due: float) -> bytes:
-    """The whole answer to one request for the stream. An engine opens the port before anything listens behind it."""
+def _request(port: int, due: float) -> bytes:
+    """The whole answer to one request. The port is open before the emulator listens, so requests are retried."""
     body = json.dumps(stream_event({"events": "1"})).encode()
     url, pool = f"http://127.0.0.1:{port}{_ROUTE}", urllib3.PoolManager(retries=False)
     with pool:
@@ -149,12 +153,12 @@ def _require_hello(answer: bytes, commit: str) -> None:
 
 
 def _items(answer: bytes) -> Iterator[Prelude | Event]:
-    with contextlib.suppress(ValueError):  # no prelude: what came is told as it is
+    with contextlib.suppress(ValueError):  # without a prelude, the message shows the raw answer
         yield from Parser().feed(answer)
 
 
 def _log(name: str, shell: Shell) -> str:
-    """What the function wrote at last; the emulator's own lines are told by `(rapid)` and its shortened kin."""
+    """The last lines of the function; the lines of the emulator have a mark such as `(rapid)`."""
     result = shell.run(Command(("docker", "logs", "--tail", "200", name)))
     lines = (result.stdout + result.stderr).splitlines()
     return "\n".join([line for line in lines if not _EMULATOR.search(line)][-12:]).strip()

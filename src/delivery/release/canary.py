@@ -1,9 +1,10 @@
-"""Weighted shifting: the new version gets a share of the requests first, and all of them only if it does well.
+"""A canary: the new version gets a share of the requests first, and all requests only if it works.
 
     10% for 60 s --> 50% for 2 m --> the release
-         | an error, a throttle, a stream that is not healthy, an interrupt: the old version gets all of them again
+         | an error, a throttle, an unhealthy stream, an interrupt: the old version gets all requests again
 
-https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html. Every move is guarded by what was seen.
+https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html. Each move is guarded by the revision that
+was read before it.
 """
 
 import contextlib
@@ -19,16 +20,15 @@ from delivery.aws.function import Alias, Function
 from delivery.context import RunContext
 from delivery.errors import CloudError, ConfigurationError, DeliveryError, UnhealthyError
 from delivery.progress import Stage
-from delivery.reference import PushedImage
 from delivery.release import alias, metrics, records, verify
 
-_LOOK = 5.0  # seconds between two looks
+_INTERVAL = 5.0  # seconds between two checks of the new version
 _STEP = re.compile(r"(\d+(?:\.\d+)?)%/(.+)")
 
 
 @dataclass(frozen=True)
 class Step:
-    """A share of the requests, 0 to 1, and for how many seconds."""
+    """A share of the requests, 0 to 1, for a number of seconds."""
 
     share: float
     seconds: float
@@ -36,34 +36,34 @@ class Step:
 
 @dataclass(frozen=True)
 class AliasMove:
-    """A version that is to become live, and what the alias was seen to name. `back`: whether it is a rollback."""
+    """A version that is to become live, and the alias as it was read before. `back`: whether this is a rollback."""
 
-    target: Function
-    seen: Alias
+    function: Function
+    before: Alias
     back: bool = False
 
     @property
-    def image(self) -> PushedImage:
-        """The image that the version runs."""
-        return _image(self.target)
+    def changes(self) -> bool:
+        """Whether the alias names another version."""
+        return self.before.version != self.function.version
 
 
 def parse_steps(text: str) -> tuple[Step, ...]:
     """The steps in `10%/60s,50%/2m`; none in an empty text. Raises ConfigurationError."""
     parts = [part.strip() for part in text.split(",")] if text else []
-    parsed = tuple(step for step in map(_step, parts) if step)
+    parsed = tuple(step for step in map(_parse_step, parts) if step)
     shares = [0.0, *(step.share for step in parsed), 1.0]
-    if len(parsed) < len(parts) or any(share >= next_ for share, next_ in itertools.pairwise(shares)):
+    if len(parsed) < len(parts) or any(share >= following for share, following in itertools.pairwise(shares)):
         raise ConfigurationError(
             f"Malformed steps of a canary: {text!r}",
-            "Each is a share and for how long (s, m or h); the shares grow, above 0% and below 100%.",
+            "Each step is a share and a time (s, m or h). The shares grow, and are above 0% and below 100%.",
             "--canary 10%/5m,50%/10m",
         )
     return parsed
 
 
-def _step(text: str) -> Step | None:
-    """The step in `10%/60s`, None if it is malformed."""
+def _parse_step(text: str) -> Step | None:
+    """The step in `10%/60s`; None if it is malformed."""
     match = _STEP.fullmatch(text)
     try:
         return Step(round(float(match[1]) / 100, 6), durations.seconds(match[2])) if match else None
@@ -73,98 +73,93 @@ def _step(text: str) -> Step | None:
 
 @contextlib.contextmanager
 def shifted(run: RunContext, moves: tuple[AliasMove, ...], steps: tuple[Step, ...]) -> Iterator[tuple[AliasMove, ...]]:
-    """Go through the steps with all versions together; gives the moves that are left to make, to be made inside.
+    """Go through the steps with all functions together, and give the moves to make inside.
 
-    Raises UnhealthyError when a version does badly, RefusedError when somebody else moves an alias, CloudError.
-    Whatever ends it before the last move, the old versions get all requests again.
+    If anything ends it before the last move, the old versions get all requests again. Raises UnhealthyError when a
+    version fails, RefusedError when somebody else moves an alias, CloudError.
     """
-    served = tuple(move for move in moves if move.seen.version == move.target.version)
-    shifting = tuple(move for move in moves if move not in served)
-    with _returning(run, shifting):
+    unchanged = tuple(move for move in moves if not move.changes)
+    shifting = tuple(move for move in moves if move.changes)
+    with _returning_on_failure(run, shifting):
         with run.progress.stage("canary", interrupted="the old version has all requests again") as stage:
-            looks, began = 0, clock.now()
+            checks, began = 0, clock.now()
             for step in steps if shifting else ():
-                shifting = tuple(replace(one, seen=_share(run, one, step)) for one in shifting)
-                looks += _hold(run, shifting, step, began, stage)
-            did = f"{', '.join(map(_words, steps))}: {looks} looks, no error, no throttle"
-            stage.done(did if shifting else "nothing to shift from: what was verified is what serves")
-        yield (*served, *shifting)
+                shifting = tuple(replace(move, before=_share(run, move, step)) for move in shifting)
+                checks += _hold(run, shifting, step, began, stage)
+            shares = ", ".join(f"{step.share * 100:.4g}% for {step.seconds:.4g} s" for step in steps)
+            result = f"{shares}: {checks} checks, no error, no throttle"
+            stage.done(result if shifting else "the verified version is live already")
+        yield (*unchanged, *shifting)
 
 
-def return_requests(run: RunContext, target: Function, seen: Alias) -> Alias:
-    """All requests to the old version again, which the alias was `seen` to share with `target`.
+def return_requests(run: RunContext, deployed: Function, before: Alias) -> Alias:
+    """Give all requests to the old version again. `before`: the alias, which shares them with `deployed`.
 
-    Raises RefusedError when somebody else moved it meanwhile, or CloudError.
+    Raises RefusedError when somebody else moved the alias, or CloudError.
     """
-    back = alias.move(run.aws, replace(target, version=seen.version), seen)
-    with contextlib.suppress(DeliveryError):  # it is done; that it cannot be recorded must not look like a failure
-        name = records.tag_name(records.RETURN, back.version, target.version, run.aws.caller())
-        ecr.tag(run.aws, _image(target), name)
-    return back
+    after = alias.move(run.aws, replace(deployed, version=before.version), before)
+    with contextlib.suppress(DeliveryError):  # the requests are returned: a missing record must not look like a failure
+        name = records.tag_name(records.RETURN, after.version, deployed.version, run.aws.caller())
+        ecr.tag(run.aws, deployed.pushed_image, name)
+    return after
 
 
 def _hold(run: RunContext, moves: tuple[AliasMove, ...], step: Step, began: datetime, stage: Stage) -> int:
-    """One step, looked at every few seconds and at its end; returns how many looks."""
-    until, looks = clock.monotonic() + step.seconds, 0
-    while not looks or clock.monotonic() < until:
+    """Wait for the time of one step, and check every few seconds and at its end; return the number of checks."""
+    until, checks = clock.monotonic() + step.seconds, 0
+    while not checks or clock.monotonic() < until:
         left = max(0.0, until - clock.monotonic())
-        versions = ", ".join(f"{move.target.image} version {move.target.version}" for move in moves)
+        versions = ", ".join(f"{move.function.image} version {move.function.version}" for move in moves)
         stage.update(f"{step.share * 100:.4g}% of the requests go to {versions}; {left:.0f} s more")
-        clock.pause(min(_LOOK, left))
+        clock.pause(min(_INTERVAL, left))
         for move in moves:
-            _look(run, move, step, began)
-        looks += 1
-    return looks
+            _check(run, move, step, began)
+        checks += 1
+    return checks
 
 
-def _look(run: RunContext, move: AliasMove, step: Step, began: datetime) -> None:
-    target = move.target
-    if function.read_alias(run.aws, target).revision != move.seen.revision:
-        raise alias.moved_by_other(run.aws, target, move.seen)
-    if found := metrics.failures(run.aws, target, began):
-        counts = ", ".join(f"{count} {name}" for name, count in found.items())
-        what = f"Version {target.version} of {target.name} fails with {step.share * 100:.4g}% of the requests: {counts}"
+def _check(run: RunContext, move: AliasMove, step: Step, began: datetime) -> None:
+    deployed = move.function
+    if function.read_alias(run.aws, deployed).revision != move.before.revision:
+        raise alias.moved_by_other(run.aws, deployed, move.before)
+    if failures := metrics.failures(run.aws, deployed, began):
+        counts = ", ".join(f"{count} {name}" for name, count in failures.items())
+        share = f"{step.share * 100:.4g}% of the requests"
+        what = f"Version {deployed.version} of {deployed.name} fails with {share}: {counts}"
         raise UnhealthyError(what, "", "read its log, correct the function, then deploy again")
-    verify.verify(run.aws, target, function.read_commit(run.aws, target), run.settings.deadlines)
+    verify.verify(run.aws, deployed, function.read_commit(run.aws, deployed), run.settings.deadlines)
 
 
 @contextlib.contextmanager
-def _returning(run: RunContext, moves: tuple[AliasMove, ...]) -> Iterator[None]:
-    """Whatever ends it early, a signal too: the old versions get all requests again."""
+def _returning_on_failure(run: RunContext, moves: tuple[AliasMove, ...]) -> Iterator[None]:
+    """After an error or an interrupt, the old versions get all requests again."""
     try:
         yield
     except BaseException as error:
-        told = [_returned(run, move) for move in moves]
-        if failed := next((one for one in told if isinstance(one, DeliveryError)), None):
-            raise failed from error
-        words = "\n".join(map(str, told))
+        results = [_return(run, move) for move in moves]
+        if failure := next((result for result in results if isinstance(result, DeliveryError)), None):
+            raise failure from error
+        text = "\n".join(map(str, results))
         if isinstance(error, DeliveryError):
-            error.why = f"{error.why}\n{words}".strip()
+            error.why = f"{error.why}\n{text}".strip()
         else:
-            run.progress.detail(words)
+            run.progress.detail(text)
         raise
 
 
-def _returned(run: RunContext, move: AliasMove) -> str | DeliveryError:
-    target = move.target
+def _return(run: RunContext, move: AliasMove) -> str | DeliveryError:
+    """A sentence about the alias, or the error that kept it from being returned."""
+    deployed = move.function
     try:
-        seen = function.read_alias(run.aws, target)
-        if target.version in seen.weights:  # else it was moved, by us or by somebody else, who has the last word
-            seen = return_requests(run, target, seen)
+        before = function.read_alias(run.aws, deployed)
+        if deployed.version in before.weights:  # otherwise the alias was moved, and that move is the last word
+            before = return_requests(run, deployed, before)
     except DeliveryError as error:
-        what = f"The alias {target.alias} of {target.name} may still share its requests with version {target.version}."
-        return CloudError(what, str(error), f"{run.settings.environment.command('rollback')}, which returns them")
-    return f"The alias {target.alias} names version {seen.version} alone."
+        what = f"The alias {deployed.alias} of {deployed.name} may still share its requests with version "
+        command = run.settings.environment.command("rollback")
+        return CloudError(f"{what}{deployed.version}.", str(error), f"{command}, which returns them")
+    return f"The alias {deployed.alias} names version {before.version} alone."
 
 
 def _share(run: RunContext, move: AliasMove, step: Step) -> Alias:
-    return alias.share(run.aws, move.target, move.seen, step.share)
-
-
-def _words(step: Step) -> str:
-    return f"{step.share * 100:.4g}% for {step.seconds:.4g} s"
-
-
-def _image(target: Function) -> PushedImage:
-    repository, _, digest = target.image_uri.partition("@")
-    return PushedImage(target.image, repository, digest)
+    return alias.share(run.aws, move.function, move.before, step.share)

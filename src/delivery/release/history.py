@@ -1,4 +1,4 @@
-"""What was released, from what AWS itself records: versions, their descriptions, and tags in ECR."""
+"""The history of a function, from what AWS itself records: versions, their descriptions, and tags in ECR."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +17,12 @@ _UNRECORDED = Record("", "", "")
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One published version. `released`: the digest that its release tag names, empty if there is none.
+    """One published version.
 
-    `weight`: its share of the alias's requests, 0 to 1. `made_live`: how it last became live. `undone`: the version
-    that it was rolled back to. `standing`: whether it served, and was not rolled back from. `given_up`: whether a
-    canary of it was, since it last became live.
+    `published_at`: ISO 8601. `released`: the digest that its release tag names, empty without a tag. `weight`: its
+    share of the requests, 0 to 1. `made_live`: the record of how it last became live. `undone`: the version that
+    replaced it in a rollback. `standing`: whether it served and was not rolled back from. `given_up`: whether its
+    canary was given up since it last became live.
     """
 
     version: str
@@ -38,7 +39,7 @@ class HistoryEntry:
 
     @property
     def verified(self) -> bool:
-        """Whether its stream was verified, and its image still exists: a release tag names it."""
+        """Whether its stream was verified and its image still exists: the release tag names the image."""
         return bool(self.digest) and self.released == self.digest
 
     @property
@@ -47,42 +48,41 @@ class HistoryEntry:
         return self.made_live.after if self.made_live.kind == records.ROLLBACK else ""
 
 
-def read(aws: Aws, target: Function) -> tuple[HistoryEntry, ...]:
+def read(aws: Aws, deployed: Function) -> tuple[HistoryEntry, ...]:
     """Every version of a function, newest first. Raises CloudError."""
-    tags = ecr.tags(aws, _repository(target))
-    alias = function.read_alias(aws, target)
-    found: list[Mapping[str, Any]] = []
-    with aws.explained(f"list the versions of {target.name}"):
-        pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=target.name)
+    tags = ecr.tags(aws, deployed.pushed_image.repository_name)
+    alias = function.read_alias(aws, deployed)
+    versions: list[Mapping[str, Any]] = []
+    with aws.explained(f"list the versions of {deployed.name}"):
+        pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=deployed.name)
         for page in pages:
-            found += [dict(version) for version in page["Versions"] if version["Version"].isdigit()]
-    record = _Record.of(tags, alias)
-    return tuple(record.entry(version) for version in sorted(found, key=lambda one: -int(one["Version"])))
+            versions += [dict(version) for version in page["Versions"] if version["Version"].isdigit()]
+    facts = _Facts.of(tags, alias)
+    return tuple(facts.entry(version) for version in sorted(versions, key=lambda version: -int(version["Version"])))
 
 
-def recorded_live_version(aws: Aws, target: Function) -> str:
-    """The version that the newest event made live; empty before the first. Raises CloudError."""
-    return records.latest(ecr.tags(aws, _repository(target)))
+def recorded_live_version(aws: Aws, deployed: Function) -> str:
+    """The version that the newest release record made live; empty without a record. Raises CloudError."""
+    return records.latest(ecr.tags(aws, deployed.pushed_image.repository_name))
 
 
-def verified_live(aws: Aws, target: Function) -> tuple[HistoryEntry, PushedImage]:
-    """What is live, and the image it runs. Raises RefusedError when that version was never verified.
+def verified_live(aws: Aws, deployed: Function) -> tuple[HistoryEntry, PushedImage]:
+    """The live version and its image. Raises RefusedError when that version was never verified.
 
     Raises BuildError when the registry no longer has the image.
     """
-    entry = next(found for found in read(aws, target) if found.live)
-    return entry, require_verified(aws, target, entry)
+    entry = next(entry for entry in read(aws, deployed) if entry.live)
+    return entry, require_verified(aws, deployed, entry)
 
 
-def require_verified(aws: Aws, target: Function, entry: HistoryEntry) -> PushedImage:
-    """The image that a version runs: the version's own digest; the release tag only says that it was verified.
+def require_verified(aws: Aws, deployed: Function, entry: HistoryEntry) -> PushedImage:
+    """The image of a verified version. The digest comes from the version; the release tag says that it was verified.
 
-    Raises RefusedError when it was not, BuildError when the registry no longer has the image, or CloudError.
+    Raises RefusedError when it was not verified, BuildError when the registry no longer has the image, or CloudError.
     """
-    repository, _, digest = function.read_image_uri(aws, target, entry.version).partition("@")
-    image = PushedImage(target.image, repository, digest)
+    image = function.read_image(aws, deployed, entry.version)
     if not ecr.exists(aws, image):
-        why = f"Version {entry.version} of {target.name} runs it."
+        why = f"Version {entry.version} of {deployed.name} runs it."
         raise BuildError(
             f"{image.uri} is gone from the registry.",
             why,
@@ -96,7 +96,7 @@ def require_verified(aws: Aws, target: Function, entry: HistoryEntry) -> PushedI
         )
         is_live = "is live, and was" if entry.live else "was"
         raise RefusedError(
-            f"Version {entry.version} of {target.name} {is_live} never verified.",
+            f"Version {entry.version} of {deployed.name} {is_live} never verified.",
             f"In {image.repository_name}, {tags}.",
             f"{aws.environment.command('deploy')}, which verifies before it makes a version live",
         )
@@ -104,8 +104,8 @@ def require_verified(aws: Aws, target: Function, entry: HistoryEntry) -> PushedI
 
 
 @dataclass(frozen=True)
-class _Record:
-    """What the tags and the alias say, read once for all versions."""
+class _Facts:
+    """The facts of the tags and the alias, read once for all versions."""
 
     released: Mapping[str, str]
     shares: Mapping[str, float]
@@ -114,17 +114,17 @@ class _Record:
     given_up: Mapping[str, str]
 
     @classmethod
-    def of(cls, tags: Mapping[str, str], alias: Alias) -> "_Record":
+    def of(cls, tags: Mapping[str, str], alias: Alias) -> "_Facts":
         shares = {alias.version: 1 - sum(alias.weights.values()), **alias.weights}
         timeline = records.timeline(tags, alias.version)
         return cls(ecr.release_tags(tags), shares, alias.version, timeline, records.returned(tags))
 
     def entry(self, version: Mapping[str, Any]) -> HistoryEntry:
-        """One version as Lambda lists it. Terraform writes commit and digest into its configuration."""
+        """The entry of one version that Lambda lists. Terraform writes commit and digest into its configuration."""
         number = version["Version"]
         released = self.released.get(number, "")
         variables = version.get("Environment", {}).get("Variables", {})
-        made_live = next((one for one in reversed(self.timeline) if one.version == number), _UNRECORDED)
+        made_live = next((record for record in reversed(self.timeline) if record.version == number), _UNRECORDED)
         return HistoryEntry(
             version=number,
             commit=version.get("Description", "").removeprefix("commit "),
@@ -138,7 +138,3 @@ class _Record:
             standing=number in records.standing(self.timeline),
             given_up=self.given_up.get(number, "") > made_live.at,
         )
-
-
-def _repository(target: Function) -> str:
-    return target.image_uri.partition("@")[0].partition("/")[2]

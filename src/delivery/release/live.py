@@ -1,9 +1,9 @@
-"""How a version becomes live, for a deploy and a rollback alike.
+"""How a version becomes live, for a deploy and for a rollback.
 
-    its stream verified --> tagged `release-<version>` --> (canary) --> alias `live` moves --> URL open --> event
+    stream verified --> tag `release-<version>` --> (canary) --> alias `live` moves --> URL opened --> release record
 
-The release tag comes first: retention keeps what it names, so it must never lag behind what serves. The event comes
-last: it tells what has happened.
+The release tag comes first: retention protects the image that it names, so the tag must exist before the version
+serves. The release record comes last, because it says what has happened.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Release:
-    """A version that was verified and made live."""
+    """A version that was verified and made live. `public`: whether everyone may call the URL."""
 
     environment: str
     image: str
@@ -43,76 +43,85 @@ class Release:
     verified_at: datetime
 
 
-def verify_version(run: RunContext, target: Function) -> Verified:
-    """Verify one version's stream: it has to name the commit it was deployed as.
+def verify_version(run: RunContext, deployed: Function) -> Verified:
+    """Wait until a version is ready, open its stream, and check it: the stream must name the version's commit.
 
-    Raises UnhealthyError; the alias has not moved then.
+    The alias is not moved. Raises UnhealthyError or CloudError.
     """
     with run.progress.stage("verify", interrupted=UNCHANGED) as stage:
-        stage.update(f"waiting for version {target.version}")
-        function.wait_active(run.aws, target)
-        stage.update(f"opening the stream of version {target.version}")
-        commit = function.read_commit(run.aws, target)
+        stage.update(f"waiting for version {deployed.version}")
+        function.wait_active(run.aws, deployed)
+        stage.update(f"opening the stream of version {deployed.version}")
+        commit = function.read_commit(run.aws, deployed)
         try:
-            health = verify.verify(run.aws, target, commit, run.settings.deadlines)
+            health = verify.verify(run.aws, deployed, commit, run.settings.deadlines)
         except UnhealthyError as error:
-            error.why = f"{error.why}\nThe alias {target.alias} was not moved.".strip()
+            error.why = f"{error.why}\nThe alias {deployed.alias} was not moved.".strip()
             raise
-        stage.done(f"{target.image} version {target.version}: {health.words()}")
-    return Verified(target.image, target.version, target.digest, commit)
+        first = f"first after {health.first_event * 1000:.0f} ms"
+        stage.done(f"{deployed.image} version {deployed.version}: {health.events} events, {first}")
+    return Verified(deployed.image, deployed.version, deployed.digest, commit)
 
 
-def end_canary(run: RunContext, target: Function, seen: Alias) -> Alias:
-    """The alias with nothing left of a canary that was cut off, or is somebody's, who is then told.
+def end_canary(run: RunContext, deployed: Function, before: Alias) -> Alias:
+    """End a canary that an earlier run left, and return the alias. Without one, nothing changes.
 
-    Raises RefusedError when somebody else moved it meanwhile, or CloudError.
+    Raises RefusedError when somebody else moved the alias, or CloudError.
     """
-    for version, share in seen.weights.items():
-        shared = replace(target, version=version, image_uri=function.read_image_uri(run.aws, target, version))
-        seen = canary.return_requests(run, shared, seen)
-        had = f"version {version} still had {share * 100:.4g}% of the requests"
-        run.progress.detail(f"alias {target.alias}: {had}; all go to version {seen.version} again")
-    return seen
+    if not before.weights:
+        return before
+    left = f"the alias may still share its requests: `{run.settings.environment.command('releases')}` shows it"
+    with run.progress.stage("end canary", interrupted=left, after="the old version has all requests again") as stage:
+        after = before
+        for version in before.weights:
+            image = function.read_image(run.aws, deployed, version)
+            shared = replace(deployed, version=version, image_uri=image.uri)
+            after = canary.return_requests(run, shared, after)
+        shares = ", ".join(f"version {version} had {share * 100:.4g}%" for version, share in before.weights.items())
+        stage.done(f"alias {deployed.alias}: {shares}; version {after.version} has all requests again")
+    return after
 
 
 def make_live(run: RunContext, moves: tuple[AliasMove, ...], steps: tuple[Step, ...] = ()) -> tuple[Release, ...]:
-    """Make verified versions live, in steps if there are any. Raises RefusedError, UnhealthyError or CloudError."""
-    for move in moves:
-        ecr.tag_release(run.aws, move.image, move.target.version)
-    with canary.shifted(run, moves, steps) if steps else contextlib.nullcontext(moves) as left:
-        return tuple(_made_live(run, move) for move in left)
+    """Make verified versions live. `steps`: the steps of a canary; without steps the alias moves at once.
 
-
-def _made_live(run: RunContext, move: AliasMove) -> Release:
-    target, seen = move.target, move.seen
-    shown_by = run.settings.environment.command("releases")
-    left = f"the alias may or may not have moved: `{shown_by}` shows it"
-    with run.progress.stage("release", interrupted=left, after="the release is complete") as stage:
-        moves = seen.version != target.version
-        _catch_up(run, move, who=records.UNKNOWN if moves else run.aws.caller())
-        if moves:
-            alias.move(run.aws, target, seen)
-            kind = records.ROLLBACK if move.back else records.LIVE
-            _record(run, move, records.tag_name(kind, target.version, seen.version, run.aws.caller()))
-        public = function_url.apply_access(run.aws, target)
-        moved = f"{seen.version} -> {target.version}" if moves else target.version
-        stage.done(f"alias {target.alias}: version {moved}, open to {'everyone' if public else 'signed requests'}")
-    where = run.settings.environment.name
-    return Release(where, target.image, target.version, target.digest, target.stream_url, public, clock.now())
-
-
-def _catch_up(run: RunContext, move: AliasMove, who: str) -> None:
-    """Say what serves already, if the run that made it live was cut off before it said so.
-
-    The next event tells of one such move, not of two in a row. Raises RefusedError when somebody moved the alias.
+    Raises RefusedError, UnhealthyError or CloudError.
     """
-    before, serving = history.recorded_live_version(run.aws, move.target), move.seen.version
-    if before == serving:
+    for move in moves:
+        ecr.tag_release(run.aws, move.function.pushed_image, move.function.version)
+    with canary.shifted(run, moves, steps) if steps else contextlib.nullcontext(moves) as remaining:
+        return tuple(_make_live(run, move) for move in remaining)
+
+
+def _make_live(run: RunContext, move: AliasMove) -> Release:
+    deployed, before = move.function, move.before
+    left = f"the alias may or may not have moved: `{run.settings.environment.command('releases')}` shows it"
+    with run.progress.stage("release", interrupted=left, after="the release is complete") as stage:
+        _record_earlier_move(run, move, who=records.UNKNOWN if move.changes else run.aws.caller())
+        if move.changes:
+            alias.move(run.aws, deployed, before)
+            kind = records.ROLLBACK if move.back else records.LIVE
+            _record(run, move, records.tag_name(kind, deployed.version, before.version, run.aws.caller()))
+        public = function_url.apply_access(run.aws, deployed)
+        version = f"{before.version} -> {deployed.version}" if move.changes else deployed.version
+        stage.done(f"alias {deployed.alias}: version {version}, open to {'everyone' if public else 'signed requests'}")
+    name = run.settings.environment.name
+    image, url = deployed.pushed_image, deployed.stream_url
+    return Release(name, image.name, deployed.version, image.digest, url, public, clock.now())
+
+
+def _record_earlier_move(run: RunContext, move: AliasMove, who: str) -> None:
+    """Write the record of the live version, if the run that made it live was cut off before.
+
+    Otherwise the next record would stand for two moves. Raises RefusedError when somebody moved the alias.
+    """
+    recorded, serving = history.recorded_live_version(run.aws, move.function), move.before.version
+    if recorded == serving:
         return
-    if function.read_alias(run.aws, move.target).revision != move.seen.revision:
-        raise alias.moved_by_other(run.aws, move.target, move.seen)
-    _record(run, move, records.tag_name(records.kind(serving, before), serving, before, who))
+    if function.read_alias(run.aws, move.function).revision != move.before.revision:
+        raise alias.moved_by_other(run.aws, move.function, move.before)
+    _record(run, move, records.tag_name(records.kind(serving, recorded), serving, recorded, who))
 
 
-def _record(run: RunContext, move: AliasMove, event: str) -> None:
-    ecr.tag(run.aws, move.image, event)  # on what is released: that image is never removed
+def _record(run: RunContext, move: AliasMove, tag: str) -> None:
+    ecr.tag(run.aws, move.function.pushed_image, tag)  # the image of a release is never removed

@@ -1,4 +1,4 @@
-"""CloudWatch: what went wrong when one version of a function answered."""
+"""CloudWatch: the failures of one version of a function."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 _METRICS = ("Errors", "Throttles")
 
 
-def failures(aws: Aws, target: Function, since: datetime) -> Mapping[str, int]:
-    """What went wrong when the alias was answered by this version, by metric. Raises CloudError.
+def failures(aws: Aws, deployed: Function, since: datetime) -> Mapping[str, int]:
+    """The number of failures of this version behind the alias, by metric; only metrics above 0. Raises CloudError.
 
-    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html: `ExecutedVersion` tells apart the two
-    versions of a weighted alias. Lambda sends once a minute, and not before the invocation has ended.
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html: `ExecutedVersion` separates the two
+    versions of a weighted alias. Lambda sends metrics once a minute, after an invocation has ended.
     """
     dimensions = {
-        "FunctionName": target.name,
-        "Resource": f"{target.name}:{target.alias}",
-        "ExecutedVersion": target.version,
+        "FunctionName": deployed.name,
+        "Resource": f"{deployed.name}:{deployed.alias}",
+        "ExecutedVersion": deployed.version,
     }
     queries: list[MetricDataQueryTypeDef] = [
         {
@@ -41,7 +41,7 @@ def failures(aws: Aws, target: Function, since: datetime) -> Mapping[str, int]:
         }
         for name in _METRICS
     ]
-    with aws.explained(f"read the metrics of {target.name}:{target.alias}"):
+    with aws.explained(f"read the metrics of {deployed.name}:{deployed.alias}"):
         answer = aws.cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=since, EndTime=clock.now())
-    found = {result["Id"]: int(sum(result["Values"])) for result in answer["MetricDataResults"]}
-    return {name: count for name in _METRICS if (count := found[name.lower()])}
+    counts = {result["Id"]: int(sum(result["Values"])) for result in answer["MetricDataResults"]}
+    return {name: count for name in _METRICS if (count := counts[name.lower()])}

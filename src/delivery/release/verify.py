@@ -1,7 +1,8 @@
-"""Opens the stream of a version that is not live yet, and says whether it really streams.
+"""Opens the stream of a version that is not live yet, and checks that it really streams.
 
-Accepted only when: status 200, `text/event-stream`, `hello` names this commit and this digest, two more events, events
-that came one by one and not all at the end, and a clean end, each within its deadline.
+The stream must have status 200 and the type `text/event-stream`. Its first event, `hello`, must name the version, the
+commit and the digest. At least three events must arrive one by one, and the stream must end cleanly, each within its
+deadline.
 """
 
 import json
@@ -18,48 +19,44 @@ from delivery.aws.sse import Event, Parser, Prelude
 from delivery.errors import UnhealthyError
 from delivery.settings import Deadlines
 
-INTERVAL = 0.3  # seconds between two events of the stream we ask for
+INTERVAL = 0.3  # seconds between two events of the requested stream
 EVENTS = 4
 
 
 @dataclass(frozen=True)
 class Health:
-    """A stream that was accepted: seconds to its first event, and how many came."""
+    """A healthy stream: the seconds to its first event, and the number of events."""
 
     first_event: float
     events: int
 
-    def words(self) -> str:
-        """One line for people."""
-        return f"{self.events} events, first after {self.first_event * 1000:.0f} ms"
-
 
 @dataclass(frozen=True)
 class Expected:
-    """What `hello` has to name."""
+    """The facts that `hello` must name."""
 
     version: str
     commit: str
     digest: str
 
 
-def verify(aws: Aws, target: Function, commit: str, deadlines: Deadlines) -> Health:
-    """Open the stream of the published version, not of the alias. Raises UnhealthyError or CloudError."""
+def verify(aws: Aws, deployed: Function, commit: str, deadlines: Deadlines) -> Health:
+    """Open the stream of the version, not of the alias, and check it. Raises UnhealthyError or CloudError."""
     query = {"events": str(EVENTS), "interval": str(INTERVAL)}
-    chunks = function.stream(aws, target, target.version, query, silence=deadlines.first_event)
-    expected = Expected(target.version, commit, target.digest)
+    chunks = function.stream(aws, deployed, deployed.version, query, silence=deadlines.first_event)
+    expected = Expected(deployed.version, commit, deployed.digest)
     try:
         return examine(_Reader(chunks).take, expected, deadlines)
     except UnhealthyError as error:
-        error.what = f"Version {target.version} of {target.name} does not stream: {error.what}"
+        error.what = f"Version {deployed.version} of {deployed.name} does not stream: {error.what}"
         error.hint = error.hint or "read its log, correct the function, then deploy again"
         raise
 
 
 def examine(take: Callable[[float], bytes | None], expected: Expected, deadlines: Deadlines) -> Health:
-    """Read a stream to its end. `take(seconds)` gives the next bytes, None at the end, or raises TimeoutError.
+    """Read a stream to its end. `take(seconds)` returns the next bytes, None at the end, or raises TimeoutError.
 
-    Raises UnhealthyError with the first condition that does not hold.
+    Raises UnhealthyError for the first condition that does not hold.
     """
     parser = Parser()
     started = clock.monotonic()
@@ -78,7 +75,7 @@ def examine(take: Callable[[float], bytes | None], expected: Expected, deadlines
     if len(arrived) < 3:
         raise UnhealthyError(f"the stream ended after {len(arrived)} of at least 3 events.")
     if arrived[-1] - arrived[0] < INTERVAL:
-        raise UnhealthyError("all events came at once.", "Something between buffers the stream.")
+        raise UnhealthyError("all events came at once.", "Something buffers the stream.")
     return Health(arrived[0], len(arrived))
 
 
@@ -86,16 +83,16 @@ def _items(
     take: Callable[[float], bytes | None], parser: Parser, deadlines: Deadlines, arrived: list[float]
 ) -> Iterator[Prelude | Event]:
     limit, due = deadlines.first_event, clock.monotonic() + deadlines.first_event
-    seen = 0
+    counted = 0
     while True:
-        if len(arrived) > seen:  # a deadline is for the next event: comments do not put it off
+        if len(arrived) > counted:  # a deadline is for the next event; a comment does not extend it
             limit = deadlines.between if len(arrived) < EVENTS else deadlines.end
-            due = clock.monotonic() + limit if seen < EVENTS else due
-            seen = len(arrived)
+            due = clock.monotonic() + limit if counted < EVENTS else due
+            counted = len(arrived)
         try:
-            chunk = _taken(take, due)
+            chunk = _take_until(take, due)
         except TimeoutError:
-            raise UnhealthyError(f"{_waited_for(seen)} did not come within {limit:g} s.") from None
+            raise UnhealthyError(f"{_awaited(counted)} did not come within {limit:g} s.") from None
         if chunk is None:
             return
         try:
@@ -104,14 +101,14 @@ def _items(
             raise UnhealthyError("the response's prelude is malformed.", str(error)) from error
 
 
-def _taken(take: Callable[[float], bytes | None], due: float) -> bytes | None:
+def _take_until(take: Callable[[float], bytes | None], due: float) -> bytes | None:
     if (left := due - clock.monotonic()) <= 0:
         raise TimeoutError
     return take(left)
 
 
-def _waited_for(seen: int) -> str:
-    return "a clean end" if seen >= EVENTS else f"event {seen + 1}"
+def _awaited(counted: int) -> str:
+    return "a clean end" if counted >= EVENTS else f"event {counted + 1}"
 
 
 def _check_prelude(prelude: Prelude) -> None:

@@ -38,7 +38,7 @@ def test_a_login_shows_where_but_not_its_password():
 
 def test_a_good_image_is_told_by_its_size(monkeypatch):
     asked = blobs(monkeypatch)
-    assert check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS).words() == "26.5 MB compressed, 2 layers"
+    assert check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS).size == "26.5 MB compressed, 2 layers"
     ((method, url, headers),) = asked
     config = "sha256:" + "c" * 64
     assert (method, url) == ("GET", f"http://registry.test:5000/v2/{NAME}/blobs/{config}")

@@ -80,7 +80,7 @@ def test_a_public_url_without_both_statements_is_told_with_those_that_are_missin
 def test_an_unconditioned_grant_to_everyone_is_refused_even_beside_the_two(aws):
     function_url.apply_access(aws, FUNCTION)
     aws.functions.statements["Open"] = {"Principal": "*", "Action": "lambda:InvokeFunction"}
-    with pytest.raises(RefusedError, match="in a way that nobody asked for") as caught:
+    with pytest.raises(RefusedError, match="not only through a public URL") as caught:
         function_url.check_access(aws, FUNCTION)
     assert "lambda:InvokeFunction to `*`" in caught.value.why
 

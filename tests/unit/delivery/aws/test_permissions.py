@@ -43,10 +43,8 @@ def test_the_missing_action_is_read_from_what_was_printed(text, found):
 def test_a_refused_call_says_which_permission_to_ask_for():
     with pytest.raises(CloudError) as caught, session.explained("tag the image", ENVIRONMENT):
         raise refusal("AccessDeniedException", DENIED.format("ecr:PutImage"), "PutImage")
-    assert (
-        caught.value.hint
-        == "ask for ecr:PutImage; what a CI role may do is in infrastructure/modules/ci_role/policy.tf"
-    )
+    assert "ecr:PutImage" in caught.value.hint
+    assert "infrastructure/modules/ci_role/policy.tf" in caught.value.hint
 
 
 def test_a_refused_terraform_names_the_permission_and_never_a_lock_that_is_not_there():

@@ -67,7 +67,7 @@ def test_progress_is_told_in_bytes_of_the_whole(registry):
 def test_what_is_there_already_is_not_sent_again(registry):
     copy()
     registry.asked.clear()
-    assert copy() == Copied(kept=WHOLE)
+    assert copy() == Copied(present=WHOLE)
     assert [path for path in registry.typed("PUT") if "blobs" in path] == registry.typed("POST") == []
 
 
@@ -78,7 +78,7 @@ def test_a_copy_that_was_cut_off_is_completed_by_the_next(registry):
         copy()
     assert held(registry) == {}, "no manifest that names what is not there"
     registry.blobs["to"] = {BASE: BLOBS[BASE]}
-    assert copy() == Copied(sent=WHOLE - len(BLOBS[BASE]), kept=len(BLOBS[BASE]))
+    assert copy() == Copied(sent=WHOLE - len(BLOBS[BASE]), present=len(BLOBS[BASE]))
     assert registry.blobs["to"] == BLOBS
 
 
@@ -139,9 +139,9 @@ def test_the_password_goes_to_its_registry_only_and_is_shown_nowhere(registry):
     ("copied", "words"),
     [
         (Copied(sent=31_300_000), "31.3 MB copied"),
-        (Copied(sent=1_000_000, kept=2_000_000), "1.0 MB copied, 2.0 MB there already"),
+        (Copied(sent=1_000_000, present=2_000_000), "1.0 MB copied, 2.0 MB present before"),
         (Copied(mounted=5_000_000), "5.0 MB mounted"),
     ],
 )
 def test_a_copy_is_told_in_mb(copied, words):
-    assert copied.words() == words
+    assert str(copied) == words

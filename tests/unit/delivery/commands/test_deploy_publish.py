@@ -48,7 +48,7 @@ def test_of_several_images_only_what_is_missing_is_built(tmp_path):
     made = world(tmp_path)
     made.aws.ecr.repositories[other] = {DIGEST: manifest()}
     made.aws.ecr.tags[other, COMMIT] = DIGEST
-    second = Image("other", f"registry.test:5000/{other}", ("latest", COMMIT))
+    second = Image("other", f"registry.test:5000/{other}")
     published = push.push(made.run, (second, IMAGE))
     assert [image.name for image in published] == ["other", "sse-streaming"]
     assert {bake.argv[-1] for bake in bakes(made)} == {"sse-streaming"}

@@ -181,9 +181,9 @@ def test_a_bake_file_that_cannot_be_read_is_quoted(tmp_path):
         bake.targets(settings(tmp_path), fake)
 
 
-def test_images_go_to_their_environment_s_repository_as_latest_and_as_the_commit(tmp_path):
-    assert bake.images(settings(tmp_path), ("sse-streaming",), SOURCE) == (IMAGE,)
-    assert Image("sse-streaming", REPOSITORY, ("latest", COMMIT)) == IMAGE
+def test_an_image_goes_to_the_repository_of_its_environment(tmp_path):
+    assert bake.images(settings(tmp_path), ("sse-streaming",)) == (IMAGE,)
+    assert Image("sse-streaming", REPOSITORY) == IMAGE
 
 
 def test_what_was_published_is_named_by_digest():

@@ -106,7 +106,7 @@ def test_an_image_that_is_refused_is_not_pushed_and_not_tagged(tmp_path, spoil):
 
 def test_a_push_of_another_image_than_was_checked_gets_no_tag_of_its_commit(tmp_path):
     made = world(tmp_path, spoiled(annotations={"note": "checked"}))
-    with pytest.raises(BuildError, match="was pushed, which is not what was checked"):
+    with pytest.raises(BuildError, match="was pushed, which is not the checked image"):
         push.push(made.run, (IMAGE,))
     assert made.aws.ecr.tags == {}
 

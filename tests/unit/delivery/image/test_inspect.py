@@ -51,7 +51,7 @@ def test_a_target_that_leaves_no_archive_is_told_what_it_lacks(tmp_path):
 
 def test_a_digest_that_is_not_there_is_told(tmp_path):
     archive(tmp_path / "x.tar")
-    with pytest.raises(BuildError, match="left no sha256:eee"):
+    with pytest.raises(BuildError, match="does not hold sha256:eee"):
         inspect.archive("x", tmp_path / "x.tar", "sha256:" + "e" * 64)
 
 

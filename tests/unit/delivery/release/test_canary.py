@@ -68,7 +68,7 @@ def test_there_is_nothing_to_shift_from_when_it_serves_already(made):
     made.aws.functions.live = "2"
     live.make_live(made.run, (AliasMove(FUNCTION, Alias("2", "revision-1")),), (TEN,))
     assert weights(made) == []
-    assert "nothing to shift from" in made.out.getvalue()
+    assert "the verified version is live already" in made.out.getvalue()
 
 
 def test_what_a_killed_canary_left_is_undone_before_anything_else(made):
@@ -78,5 +78,5 @@ def test_what_a_killed_canary_left_is_undone_before_anything_else(made):
     seen = live.end_canary(made.run, FUNCTION, Alias("1", "revision-2", {"2": 0.1}))
     assert alias(made) == ("1", {})
     assert seen == Alias("1", "revision-3")
-    assert "version 2 still had 10% of the requests; all go to version 1 again" in made.out.getvalue()
+    assert "version 2 had 10%; version 1 has all requests again" in made.out.getvalue()
     assert (NAME, "release-2") not in made.aws.ecr.tags
