@@ -1,4 +1,4 @@
-"""The one place that reads the time, and spends it."""
+"""The only module that reads the time and waits."""
 
 import time
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ def monotonic() -> float:
 
 
 def pause(seconds: float) -> None:
-    """Do nothing for so long; an interrupt ends it."""
+    """Wait for so many seconds; an interrupt ends the wait."""
     time.sleep(seconds)
 
 

@@ -1,23 +1,23 @@
-"""What can go wrong, one exit code a class.
+"""The classes of errors, each with its exit code.
 
-    DeliveryError            never raised itself
+    DeliveryError            never raised
     +-- ConfigurationError   2  a missing or wrong setting, an unknown environment
     +-- MissingToolError     3  docker, buildx, terraform or git absent or too old, or the disk is full
     +-- RefusedError         4  possible but unsafe
     +-- BuildError           5  no usable image: build, push, media type, platform, size
-    +-- TerraformError       6  infrastructure did not change as asked; lock held
-    +-- UnhealthyError       7  deployed, does not stream; the old version still serves
+    +-- TerraformError       6  infrastructure did not change as requested; lock held
+    +-- UnhealthyError       7  deployed, does not stream; the old version keeps serving
     +-- CloudError           8  AWS or the registry refused or is unreachable
 
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
 """
 
 INTERRUPTED = 130
-NO_SPACE = "no space left on device"  # ENOSPC, as programs in Go say it
+NO_SPACE = "no space left on device"  # the text of ENOSPC in Go programs
 
 
 class DeliveryError(Exception):
-    """One failure, in words: what happened, why, and what to type next."""
+    """An error: `what` happened, `why`, and a `hint` of what to type next."""
 
     exit_code = 1
 
@@ -49,29 +49,29 @@ class MissingToolError(DeliveryError):
 
 
 class RefusedError(DeliveryError):
-    """What was asked is possible but unsafe, so nothing was changed."""
+    """The request is possible but unsafe, so nothing was changed."""
 
     exit_code = 4
 
 
 class BuildError(DeliveryError):
-    """There is no image that Lambda would take."""
+    """There is no image that Lambda accepts."""
 
     exit_code = 5
 
 
 class TerraformError(DeliveryError):
-    """The infrastructure did not change as asked."""
+    """The infrastructure did not change as requested."""
 
     exit_code = 6
 
 
 class LockedError(TerraformError):
-    """Somebody else holds the state's lock; nothing was changed, so it can be tried again."""
+    """Another run holds the state lock; nothing was changed, so a retry is safe."""
 
 
 class UnhealthyError(DeliveryError):
-    """A version was deployed and does not stream; the alias did not move."""
+    """A deployed version does not stream; the alias was not moved."""
 
     exit_code = 7
 
@@ -83,9 +83,9 @@ class CloudError(DeliveryError):
 
 
 def disk_full(why: str) -> MissingToolError:
-    """What to say of a disk that has no room for what a tool or this program writes."""
+    """The error for a full disk."""
     return MissingToolError("The disk is full.", why, "free some space, then run the same command again")
 
 
 class Interrupted(KeyboardInterrupt):
-    """An interrupt that can say in one line what it left."""
+    """An interrupt, with one line about what it left."""

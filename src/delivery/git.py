@@ -1,4 +1,4 @@
-"""The commit that is being delivered."""
+"""git: the commit that is checked out, and whether it is merged."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from delivery.process.shell import Command, Shell
 
 @dataclass(frozen=True)
 class Commit:
-    """A git commit (40 hex digits); dirty when the work tree differs from it."""
+    """A git commit. `sha`: 40 hex digits; `dirty`: whether the work tree differs from it; `committed_at`: Unix time."""
 
     sha: str
     dirty: bool
@@ -17,12 +17,12 @@ class Commit:
 
     @property
     def tag(self) -> str:
-        """The image tag: the commit, marked when it does not tell the whole truth."""
+        """The image tag: the commit, with `-dirty` for a work tree with changes."""
         return f"{self.sha}-dirty" if self.dirty else self.sha
 
     @property
     def short(self) -> str:
-        """The tag as people read it."""
+        """The tag with twelve digits, for people."""
         return f"{self.sha[:12]}-dirty" if self.dirty else self.sha[:12]
 
 
@@ -41,13 +41,13 @@ def read_commit(root: Path, shell: Shell) -> Commit:
 
 
 def commits_between(root: Path, old: str, new: str, shell: Shell) -> tuple[str, ...] | None:
-    """The commits in `new` that are not in `old`, newest first, as `abbreviation subject`; None: one is unknown."""
+    """The commits in `new` that are not in `old`, newest first, as `sha subject`; None when the clone lacks one."""
     log = shell.run(Command(("git", "log", "--format=%h %s", f"{old}..{new}", "--"), cwd=root))
     return None if log.code else tuple(log.stdout.splitlines())
 
 
 def require_merged(root: Path, commit: str, branch: str, shell: Shell) -> None:
-    """Raises RefusedError unless `commit` is on the default branch: on origin's, or the local one without an origin."""
+    """Raises RefusedError unless `commit` is on the default branch of origin, or of the clone if it has no origin."""
     known = [
         name
         for name in (f"origin/{branch}", branch)
@@ -58,6 +58,6 @@ def require_merged(root: Path, commit: str, branch: str, shell: Shell) -> None:
         where = f"It is not on {known[0]}." if known else f"There is no branch {branch} here."
         raise RefusedError(
             f"Commit {commit[:12]} is not on the default branch.",
-            f"{where} What runs in a protected environment must be what everyone has.",
+            f"{where} A protected environment runs merged commits only.",
             f"merge and push it to {branch}, then `git fetch origin {branch}`; git.default_branch names the branch",
         )

@@ -1,4 +1,4 @@
-"""Files that are good for one run only, and may hold secrets: plans, logins."""
+"""The folder of one run, for files that may hold secrets: plans, logins."""
 
 import contextlib
 import os
@@ -11,22 +11,22 @@ from delivery.process.shell import Shell
 
 @contextlib.contextmanager
 def folder(parent: Path, shell: Shell) -> Iterator[Path]:
-    """A folder of this process, gone afterwards; and gone now, those of processes that were killed."""
-    for left in parent.glob("run-*"):
-        if not _runs(int(left.name.removeprefix("run-"))):
-            shutil.rmtree(left, ignore_errors=True)
+    """A folder for this process, removed afterwards. Folders of processes that were killed are removed first."""
+    for old in parent.glob("run-*"):
+        if not _is_alive(int(old.name.removeprefix("run-"))):
+            shutil.rmtree(old, ignore_errors=True)
     mine = parent / f"run-{os.getpid()}"
     mine.mkdir(parents=True, mode=0o700, exist_ok=True)
     try:
         yield mine
     finally:
-        shell.stop()  # from here on signals are swallowed: there is nothing left to stop but this
+        shell.stop()  # from here on signals have no effect, so that the folder is removed
         shutil.rmtree(mine, ignore_errors=True)
 
 
-def _runs(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)  # asks, sends nothing: kill(2)
+        os.kill(pid, 0)  # signal 0 only checks: kill(2)
     except ProcessLookupError:
         return False
     except PermissionError:

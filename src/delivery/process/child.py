@@ -1,4 +1,4 @@
-"""One child process: a session of its own, its pipes, and how it is asked to stop."""
+"""One child process: its session, its pipes, and how it is interrupted."""
 
 import contextlib
 import os
@@ -10,18 +10,18 @@ from typing import IO
 
 
 class Child:
-    """A program that runs. Its two outputs are text, to be read to their ends."""
+    """A running program. Read both of its outputs, which are text, to their ends."""
 
     def __init__(
-        self, argv: Sequence[str], cwd: Path | None, variables: Mapping[str, str], fed: bool, outlives: bool
+        self, argv: Sequence[str], cwd: Path | None, variables: Mapping[str, str], *, stdin: bool, outlives: bool
     ) -> None:
-        """Start it; raises FileNotFoundError. `fed`: it gets a stdin from `tell`.
+        """Start the program; raises FileNotFoundError. `stdin`: whether `write` sends it an input.
 
-        `outlives`: if we are killed, it goes on to its own end. It holds the reading ends of its outputs too, so that
-        no write fails then: a broken pipe ends a Go program at once (os/signal, "SIGPIPE"), and a Terraform that ends
-        so leaves its lock and what it made without a state. Every other tool is best ended by that.
+        `outlives`: if we are killed, the program continues to its end. It also holds the reading ends of its outputs,
+        so that no write fails then. A broken pipe ends a Go program at once (os/signal, "SIGPIPE"), and a Terraform
+        that ends so leaves its lock, and resources that are in no state. Any other tool should end.
         """
-        self._asked = False
+        self._interrupted = False
         with contextlib.ExitStack() as ours:
             (out, wrote_out), (err, wrote_err) = os.pipe(), os.pipe()
             for written in (wrote_out, wrote_err):
@@ -32,7 +32,7 @@ class Child:
                 argv,
                 cwd=cwd,
                 env=variables,
-                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=wrote_out,
                 stderr=wrote_err,
                 text=True,
@@ -42,32 +42,32 @@ class Child:
 
     @property
     def code(self) -> int:
-        """Its exit code, once it has ended; minus the signal that ended it."""
+        """The exit code of an ended program; minus the signal if a signal ended it."""
         return int(self._process.returncode)
 
-    def tell(self, stdin: str) -> None:
-        """Give it `stdin` whole, as far as it reads."""
-        if stdin and self._process.stdin:
+    def write(self, text: str) -> None:
+        """Send the whole input; a program that does not read it is no error."""
+        if text and self._process.stdin:
             with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
-                pipe.write(stdin)
+                pipe.write(text)
 
     def ended(self, seconds: float) -> bool:
-        """Whether it has ended, waiting for that at most so many seconds."""
+        """Whether the program has ended; wait for that at most `seconds`."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
             return True
         return False
 
     def interrupt(self) -> None:
-        """Ask it to stop, once however often this is called: two threads may both have a reason."""
-        if self._asked:
+        """Send SIGINT, once: two threads may both interrupt the program."""
+        if self._interrupted:
             return
-        self._asked = True
+        self._interrupted = True
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
 
     def end(self) -> None:
-        """End it, and what it left running: it leads its session."""
+        """Kill the program and everything that it left running in its session."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -1,4 +1,4 @@
-"""A child's two outputs, read line by line while it runs."""
+"""Reads the two outputs of a child line by line while it runs."""
 
 import threading
 from collections.abc import Callable
@@ -8,11 +8,11 @@ _LATE = 2.0  # seconds that a grandchild may hold a pipe after the child has end
 
 
 def collect(stdout: IO[str], stderr: IO[str], on_line: Callable[[str], None]) -> Callable[[], tuple[str, str]]:
-    """Read both in threads, giving `on_line` each line; the result waits for their ends and returns both texts.
+    """Read both outputs in threads; `on_line` gets each line. The returned function waits for the end of both texts.
 
-    What `on_line` raises is raised by the result: a reader that stopped would leave the pipe full, the child hanging.
+    It also raises the errors of `on_line`: a reader that stopped at an error would fill the pipe and block the child.
     """
-    kept: tuple[list[str], list[str]] = ([], [])
+    texts: tuple[list[str], list[str]] = ([], [])
     failed: list[BaseException] = []
 
     def pump(stream: IO[str], lines: list[str]) -> None:
@@ -25,7 +25,7 @@ def collect(stdout: IO[str], stderr: IO[str], on_line: Callable[[str], None]) ->
                     failed.append(error)
 
     threads = [
-        threading.Thread(target=pump, args=pair, daemon=True) for pair in zip((stdout, stderr), kept, strict=True)
+        threading.Thread(target=pump, args=pair, daemon=True) for pair in zip((stdout, stderr), texts, strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -35,6 +35,6 @@ def collect(stdout: IO[str], stderr: IO[str], on_line: Callable[[str], None]) ->
             thread.join(_LATE)
         if failed:
             raise failed[0]
-        return "".join(kept[0]), "".join(kept[1])
+        return "".join(texts[0]), "".join(texts[1])
 
     return finish

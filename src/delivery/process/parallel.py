@@ -1,4 +1,4 @@
-"""Independent lanes at once, the others stopped when one fails."""
+"""Runs independent work at the same time, each in a lane; a failure of one lane stops the others."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,27 +9,27 @@ from delivery.process.shell import Shell
 
 A = TypeVar("A")
 B = TypeVar("B")
-_LAST = 1.0  # seconds that an interrupt waits for a lane that runs no tool, such as a call that AWS does not answer
+_LAST = 1.0  # seconds that an interrupt waits for a lane without a child, such as an AWS call without an answer
 
 
 def both(shell: Shell, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
-    """Both results. Raises what the first failing lane raised, once neither lane runs any more.
+    """Run both, and return both results. Raises the error of the lane that failed first, after both lanes have ended.
 
-    After an interrupt it waits for the tools of both lanes, and hardly for anything else.
+    After an interrupt it waits for the children of both lanes, and at most a second for anything else.
     """
     lanes = _lane(first), _lane(second)
-    _settle(shell, lanes)
+    _wait_for(shell, lanes)
     return lanes[0].result(), lanes[1].result()
 
 
 def each(shell: Shell, work: Sequence[Callable[[], A]]) -> tuple[A, ...]:
-    """The result of every lane, in order; like `both`."""
+    """Run all, and return their results in order; like `both`."""
     lanes = tuple(map(_lane, work))
-    _settle(shell, lanes)
+    _wait_for(shell, lanes)
     return tuple(lane.result() for lane in lanes)
 
 
-def _settle(shell: Shell, lanes: Sequence[Future[Any]]) -> None:
+def _wait_for(shell: Shell, lanes: Sequence[Future[Any]]) -> None:
     try:
         wait(lanes, return_when=FIRST_EXCEPTION)
         if failed := [lane for lane in lanes if lane.done() and lane.exception()]:
@@ -45,7 +45,7 @@ def _settle(shell: Shell, lanes: Sequence[Future[Any]]) -> None:
 
 
 def _lane(work: Callable[[], A]) -> Future[A]:
-    """Work in a thread that does not keep the process from ending, as those of a ThreadPoolExecutor would."""
+    """Run in a daemon thread: unlike a thread of ThreadPoolExecutor, it does not keep the process alive."""
     future: Future[A] = Future()
 
     def run() -> None:

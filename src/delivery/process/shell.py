@@ -1,9 +1,9 @@
-"""Runs commands, and decides when they stop.
+"""Runs commands, and interrupts them.
 
-Each child runs in a session of its own, so a terminal's Ctrl-C reaches us alone and we forward it **once**: a second
-interrupt makes Terraform give up its state ("Two interrupts received"), and none at all leaves its lock behind.
-GitHub cancels a job with SIGINT, SIGTERM after 7.5 s and SIGKILL 2.5 s later, to us alone: a tool that may be killed
-without harm gets less than that, and Terraform outlives us.
+Each child runs in its own session, so Ctrl-C in a terminal reaches only us, and we forward it **once**. A second
+interrupt makes Terraform give up its state ("Two interrupts received"); without one, its lock stays. GitHub cancels a
+job with SIGINT, SIGTERM after 7.5 s and SIGKILL after 2.5 s more, for our process only. A tool that may be killed gets
+less time than that, and Terraform outlives us.
 """
 
 import contextlib
@@ -20,17 +20,17 @@ from delivery.process.child import Child
 from delivery.process.output import collect
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_POLL = 0.1  # seconds between two looks at a child that was asked to stop
-_GRACE = 5.0  # seconds
-# What only Terraform needs: not for git and docker, nor for what they run.
+_POLL = 0.1  # seconds between two checks of an interrupted child
+_GRACE = 5.0  # seconds until an interrupted child is killed
+# Variables for Terraform only: git, docker and the programs that they run never get them.
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, as data. `grace`: seconds it gets to stop by itself after an interrupt.
+    """A command as data. `grace`: seconds between an interrupt and a kill.
 
-    `credentials`: it may see those of AWS. `outlives`: it goes on to its end if we are killed; see Child.
+    `credentials`: whether it gets the credentials of AWS. `outlives`: whether it continues if we are killed; see Child.
     """
 
     argv: tuple[str, ...]
@@ -43,13 +43,13 @@ class Command:
 
     @property
     def name(self) -> str:
-        """The program, as people call it."""
+        """The name of the program."""
         return Path(self.argv[0]).name
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended: its exit code and both outputs as text."""
+    """The exit code and both outputs of a command."""
 
     code: int
     stdout: str
@@ -58,7 +58,7 @@ class Result:
 
 @dataclass
 class _Children:
-    """What is running, shared by every shell made from one."""
+    """The running children, shared by all shells that were made from one."""
 
     running: set[Child] = field(default_factory=set)
     starting: int = 0
@@ -68,29 +68,29 @@ class _Children:
 
 
 class Shell:
-    """Runs commands with one environment; `stop` asks whatever is running to end."""
+    """Runs commands with one set of variables; `stop` interrupts the running ones."""
 
     def __init__(self, variables: Mapping[str, str], children: _Children | None = None) -> None:
         self.variables = dict(variables)
         self._children = children or _Children()
 
     def with_variables(self, variables: Mapping[str, str]) -> "Shell":
-        """The same shell with more variables; its children are this one's too, so `stop` reaches them."""
+        """A shell with more variables; `stop` of either shell reaches the children of both."""
         return Shell({**self.variables, **variables}, self._children)
 
     def unstopped(self) -> "Shell":
-        """A shell that `stop` has not reached: for taking away what an interrupted command left."""
+        """A shell that `stop` does not reach, to clean up after an interrupted command."""
         return Shell(self.variables)
 
     def run(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
-        """Run to the end, giving `on_line` each line of both outputs as it comes.
+        """Run a command to its end; `on_line` gets each line of both outputs as it arrives.
 
         Raises MissingToolError when the program does not exist and KeyboardInterrupt once `stop` was called.
         """
         child = self._start(command)
         try:
             outputs = collect(child.stdout, child.stderr, on_line or _ignore)
-            child.tell(command.stdin)
+            child.write(command.stdin)
             if not self._ended(child, command.grace):
                 self._children.killed.append(command.name)
         finally:
@@ -109,12 +109,12 @@ class Shell:
 
     @property
     def busy(self) -> bool:
-        """Whether a child runs, or is about to."""
+        """Whether a child runs or is being started."""
         return bool(self._children.running or self._children.starting)
 
     @property
     def killed(self) -> tuple[str, ...]:
-        """The programs that were asked to stop and did not in time."""
+        """The programs that did not stop in time after an interrupt."""
         return tuple(self._children.killed)
 
     def stop(self) -> None:
@@ -128,7 +128,7 @@ class Shell:
 
     @contextlib.contextmanager
     def forwarding(self, again: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """While open, the first signal is forwarded to the children once; for the rest, `again` is called."""
+        """While open, the first signal interrupts the children, and each further one calls `again`."""
 
         def on_signal(number: int, frame: FrameType | None) -> None:
             del number, frame
@@ -156,22 +156,22 @@ class Shell:
             variables = {**self.variables, **command.variables}
             if not command.credentials:
                 variables = {name: value for name, value in variables.items() if name not in _CREDENTIALS}
-            child = Child(command.argv, command.cwd, variables, bool(command.stdin), command.outlives)
+            child = Child(command.argv, command.cwd, variables, stdin=bool(command.stdin), outlives=command.outlives)
             with children.lock:
                 children.running.add(child)
-                if self.stopped:  # a signal came while it was being started
+                if self.stopped:  # a signal came during the start
                     child.interrupt()
             return child
         except FileNotFoundError as error:
             if command.cwd and not command.cwd.is_dir():
-                raise ConfigurationError(f"The folder {command.cwd} is gone.") from error
+                raise ConfigurationError(f"The folder {command.cwd} does not exist.") from error
             raise MissingToolError(f"{command.name} was not found.", str(error), "invoke doctor") from error
         finally:
             with children.lock:
                 children.starting -= 1
 
     def _ended(self, child: Child, grace: float) -> bool:
-        """Whether the child came to its end by itself; False when it was asked to stop, and did not within `grace`."""
+        """Wait for the end of a child; False if it was interrupted and did not end within `grace` seconds."""
         while not child.ended(_POLL):
             stopped_at = self._children.stopped_at
             if stopped_at is not None and clock.monotonic() - stopped_at > grace:

@@ -1,4 +1,4 @@
-"""What Terraform says with `-json`: progress for people, and errors as our own.
+"""Reads the lines that Terraform prints with `-json`: progress for people, and errors.
 
 https://developer.hashicorp.com/terraform/internals/machine-readable-ui
 """
@@ -14,7 +14,7 @@ from delivery.errors import NO_SPACE, DeliveryError, LockedError, TerraformError
 from delivery.terraform.plan import Stack
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
-# The lock's fields as Terraform prints them; statemgr.LockInfo in hashicorp/terraform.
+# The fields of the lock in Terraform's text; statemgr.LockInfo in hashicorp/terraform.
 _LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _UNRELEASED = "Error releasing the state lock"
 _NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
@@ -22,17 +22,17 @@ _NO_PROVIDER = ("Failed to query available provider packages", "Failed to instal
 
 @dataclass
 class Diagnostics:
-    """Collects the lines of one run; `say` gets what is happening now."""
+    """Collects the lines of one run; `update` gets the progress."""
 
     update: Callable[[str], None]
     errors: list[dict[str, Any]] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
     code: int = 0
-    """Its exit code; below 0, a signal ended it, so that it could not release the lock."""
+    """The exit code; below 0, a signal ended the run, which could not release its lock."""
 
     @property
     def left_lock(self) -> bool:
-        """Whether the lock it took may still be there: its credentials may have ended before it did."""
+        """Whether its lock may still be held: a signal ended the run, or its credentials expired before its end."""
         return self.code < 0 or any(_UNRELEASED in error["summary"] for error in self.errors)
 
     def feed(self, line: str) -> None:
@@ -55,20 +55,20 @@ class Diagnostics:
         return any(error["summary"] in _NO_PROVIDER for error in self.errors)
 
     def error(self, doing: str, stack: Stack) -> DeliveryError:
-        """The failure in our words, where it is a known one. `doing`: a verb; `stack`: the root module."""
+        """The error of this run. `doing`: a verb, such as plan; `stack`: the root module."""
         text = "\n".join(_text(error, stack) for error in self.errors) or "\n".join(self.other[-5:])
-        if re.search(r"ExpiredToken|InvalidClientTokenId", text):  # S3 says it with 403, as if an action were refused
+        if re.search(r"ExpiredToken|InvalidClientTokenId", text):  # S3 answers with 403, as for a missing permission
             hint = "`aws sso login` (or renew the credentials), then run the same command again"
             return TerraformError(f"The credentials expired before Terraform could {doing} {stack.name}.", text, hint)
         if NO_SPACE in text:
             return disk_full(text)
-        if actions := permissions.missing(text):  # before the lock, which may be what cannot be written
+        if actions := permissions.missing(text):  # before the lock, whose object may be the one that cannot be written
             return TerraformError(f"Terraform may not {doing} {stack.name}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
             return _locked(text, stack)
         if "Saved plan is stale" in text:
-            what = f"The plan of {stack.name} is stale: somebody else changed it meanwhile."
-            return TerraformError(what, "Nothing was applied.", "run the same again, which plans anew")
+            what = f"The plan of {stack.name} is stale: another run changed the state meanwhile."
+            return TerraformError(what, "Nothing was applied.", "the same command again, which makes a new plan")
         if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):
             return TerraformError(
                 "The state bucket does not exist.", text, f"invoke bootstrap --env {stack.environment}"
@@ -77,34 +77,36 @@ class Diagnostics:
             hint = "check the network, or unpack the provider below a folder named registry.terraform.io"
             return TerraformError("Terraform's provider cannot be fetched, and no local mirror has it.", text, hint)
         return TerraformError(
-            f"Terraform could not {doing} {stack.name}.", text, "correct what it names, run the same again"
+            f"Terraform could not {doing} {stack.name}.",
+            text,
+            "correct the cause above, then run the same command again",
         )
 
 
 def _text(error: dict[str, Any], stack: Stack) -> str:
     where = f" ({error['address']})" if error.get("address") else ""
     detail = error.get("detail", "").strip()
-    if _UNRELEASED in error["summary"]:  # what follows advises `force-unlock`, which the next run here does by itself
-        left = f"The next run from this checkout removes it, elsewhere `{stack.unlock}` does."
+    if _UNRELEASED in error["summary"]:  # Terraform advises `force-unlock` here; the next run does it
+        left = f"The next run of this checkout removes it; elsewhere `{stack.unlock}` does."
         detail = f"{detail.partition('Lock Info')[0].strip()}\n{left}"
     return f"{error['summary']}{where}" + (f": {detail}" if detail else "")
 
 
 def _locked(text: str, stack: Stack) -> LockedError:
     lock = dict(_LOCK.findall(text))
-    who, since = lock.get("Who", "somebody"), lock.get("Created", "an unknown time")
+    who, since = lock.get("Who", "an unknown owner"), lock.get("Created", "an unknown time")
     return locked(stack, f"{who} since {since} ({operation(lock.get('Operation', ''))})")
 
 
 def operation(name: str) -> str:
-    """What the holder of a lock does, such as `apply`; statemgr.LockInfo calls it OperationTypeApply."""
+    """The operation of a lock's holder, such as `apply`; statemgr.LockInfo has OperationTypeApply."""
     return name.removeprefix("OperationType").lower() or "an operation"
 
 
 def locked(stack: Stack, holder: str) -> LockedError:
-    """The failure of a run that found the state locked; `holder`: who, since when, what for."""
+    """The error for a locked state. `holder`: who holds the lock, since when, and for which operation."""
     return LockedError(
         f"The state is locked by {holder}.",
-        "Two runs at once would overwrite each other.",
+        "Two runs at the same time would overwrite each other.",
         f"--lock-wait 5m waits for that run; if it is dead: {stack.unlock}",
     )

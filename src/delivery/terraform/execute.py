@@ -1,7 +1,7 @@
-"""Terraform: `init -> Stack -> plan -> Plan -> apply`. Only a Stack can plan, only a Plan is applied.
+"""Runs Terraform: `init -> Stack -> plan -> Plan -> apply`. Only a Stack can plan, only a Plan can be applied.
 
-What it costs is its provider, whose check and start are seconds of a processor each: `init` runs when it could do
-something, a plan without changes is not read back, and outputs are read from the state (`delivery.state`).
+Starting the provider takes seconds, so needless runs are avoided: `init` runs only when its inputs have changed, a plan
+without changes is not read back, and outputs come from the state (`terraform/state.py`).
 """
 
 import hashlib
@@ -18,15 +18,15 @@ from delivery.terraform import mirror
 from delivery.terraform.diagnostics import Diagnostics
 from delivery.terraform.plan import Plan, Stack, read, state_key
 
-# Then a plan ends with 2 when it changes something: https://developer.hashicorp.com/terraform/cli/commands/plan
+# With this flag, a plan that changes something exits with 2: https://developer.hashicorp.com/terraform/cli/commands/plan
 _DETAILED, _CHANGES = "-detailed-exitcode", 2
 
 
 def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
-    """Initialise `infrastructure/<name>`: its backend and its providers; nothing to do if they are as last time.
+    """Initialise the backend and the providers of `infrastructure/<name>`, unless nothing changed since the last time.
 
-    Providers come from a local mirror if there is one, as Terraform's own implied ones do; what it lacks, from the
-    registry. The lock file's checksums hold for both. Raises TerraformError.
+    Providers come from a local mirror if one exists, otherwise from Terraform's registry; the lock file has the
+    checksums for both. Raises TerraformError.
     """
     environment = settings.environment.name
     folder = settings.root / "infrastructure" / name
@@ -34,14 +34,14 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
     stack = Stack(name, folder, data, environment, settings.lock_wait)
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
     arguments = ("init", *flags, *_backend(settings.environment, name))
-    found = mirror.find(shell.variables)
-    inputs = _inputs(stack, (*arguments, str(found)), shell)
+    folder_mirror = mirror.find(shell.variables)
+    inputs = _inputs(stack, (*arguments, str(folder_mirror)), shell)
     if stack.initialised.exists() and stack.initialised.read_text() == inputs:
         return stack
     stack.initialised.unlink(missing_ok=True)
-    if found:
-        log = _run(stack, (*arguments, f"-plugin-dir={found}"), shell, update)
-    if not found or log.providers_unreachable:
+    if folder_mirror:
+        log = _run(stack, (*arguments, f"-plugin-dir={folder_mirror}"), shell, update)
+    if not folder_mirror or log.providers_unreachable:
         log = _run(stack, arguments, shell, update)
     if log.errors:
         raise log.error("initialise", stack)
@@ -58,10 +58,10 @@ def _backend(environment: Environment, name: str) -> tuple[str, ...]:
     return tuple(f"-backend-config={key}={value}" for key, value in backend.items())
 
 
-def _inputs(stack: Stack, given: tuple[str, ...], shell: Shell) -> str:
+def _inputs(stack: Stack, arguments: tuple[str, ...], shell: Shell) -> str:
     """A digest of the inputs of `init`: Terraform, the modules, the lock files, its arguments and the mirror."""
     version = shell.run(stack.command("version", "-json"))
-    digest = hashlib.sha256(f"{version.code} {version.stdout} {given}".encode())
+    digest = hashlib.sha256(f"{version.code} {version.stdout} {arguments}".encode())
     for file in sorted(stack.folder.parent.rglob("*")):
         if file.suffix in (".tf", ".hcl"):
             digest.update(f"\n{file}\n".encode() + file.read_bytes())
@@ -69,7 +69,7 @@ def _inputs(stack: Stack, given: tuple[str, ...], shell: Shell) -> str:
 
 
 def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: Shell, update: Update) -> Plan:
-    """Save a plan in `folder`, which is this run's alone, and read back what it will do. Raises TerraformError."""
+    """Save a plan in `folder`, the scratch folder of this run, and read it back. Raises TerraformError."""
     values = _values(folder, stack)
     values.write_text(json.dumps(variables))
     file = folder / f"{stack.name}.tfplan"
@@ -87,14 +87,14 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
 
 
 def apply(saved: Plan, shell: Shell, update: Update) -> None:
-    """Apply exactly what was planned. Raises TerraformError."""
+    """Apply exactly a saved plan. Raises TerraformError."""
     log = _lock_and_run(saved.stack, ("apply", "-json", "-input=false", str(saved.file)), shell, update)
     if log.errors:
         raise _with_state(log.error("apply", saved.stack), saved.stack.folder / "errored.tfstate")
 
 
 def refresh(saved: Plan, shell: Shell, update: Update) -> None:
-    """Let the state learn what AWS has, changing nothing there. Raises TerraformError."""
+    """Update the state from AWS, and change nothing in AWS. Raises TerraformError."""
     stack = saved.stack
     files = (f"-var-file={stack.environment}.tfvars", f"-var-file={_values(saved.file.parent, stack)}")
     log = _lock_and_run(
@@ -109,9 +109,9 @@ def _values(folder: Path, stack: Stack) -> Path:
 
 
 def _with_state(error: DeliveryError, errored: Path) -> DeliveryError:
-    """Where the state could not be written, Terraform leaves it in a file that is all there is of it."""
+    """Name the file in which Terraform leaves a state that it could not write to the bucket."""
     if errored.exists():
-        error.hint = f"keep {errored}: it is the only record of what was made; `terraform state push` it, {error.hint}"
+        error.hint = f"keep {errored}, the only record of the changes: `terraform state push` it, then {error.hint}"
     return error
 
 
@@ -128,10 +128,10 @@ def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update)
     log = Diagnostics(update)
     result = shell.run(stack.command(*arguments), log.feed)
     log.code = result.code
-    fine = (0, _CHANGES) if _DETAILED in arguments else (0,)
-    if result.code not in fine and not log.errors:
+    success = (0, _CHANGES) if _DETAILED in arguments else (0,)
+    if result.code not in success and not log.errors:
         last = "\n".join(log.other[-5:])
         log.errors.append({"summary": f"terraform ended with {result.code}", "detail": last})
     if log.errors:
-        stack.initialised.unlink(missing_ok=True)  # whatever it was: the next `init` looks again
+        stack.initialised.unlink(missing_ok=True)  # after any failure, the next `init` runs again
     return log

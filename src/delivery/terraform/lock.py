@@ -1,7 +1,7 @@
-"""The state lock: who holds it, may they still be alive, wait for it, remove it.
+"""The state lock: who holds it, whether the holder may be alive, the wait for it, and its removal.
 
 The lock is Terraform's own object beside the state, `<key>.tflock`, a JSON of statemgr.LockInfo:
-https://developer.hashicorp.com/terraform/language/backend/s3#state-locking. There is no second one.
+https://developer.hashicorp.com/terraform/language/backend/s3#state-locking. There is no second lock.
 """
 
 import json
@@ -15,24 +15,24 @@ from typing import TypeVar
 from delivery import clock
 from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import LockedError, RefusedError, TerraformError
+from delivery.process import running
 from delivery.process.shell import Shell
 from delivery.progress import Update
 from delivery.terraform import diagnostics
 from delivery.terraform.plan import Stack
 
 T = TypeVar("T")
-PROC = Path("/proc")
-_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")  # another one is another cloud, with other locks
-_LOOK = 1.0  # seconds between two looks at a lock that is waited for
-_START = timedelta(seconds=60)  # from Terraform's start to its lock: it opens the backend in between
-_BLUR = 2.0  # seconds: the boot's time is a whole number of them
-# AWS ends a role's session after an hour unless told otherwise: who is silent longer could not write the state either.
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")  # another endpoint is another cloud, with other locks
+_POLL = 1.0  # seconds between two reads of a lock that is waited for
+_START = timedelta(seconds=60)  # from the start of Terraform to its lock: it opens the backend in between
+_TOLERANCE = 2.0  # seconds: the start time of a process is not exact
+# The session of a role lasts one hour by default, so an older holder cannot write the state.
 _OLD = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock that is held."""
+    """A lock that is held. `operation`: what its holder does, such as `apply`."""
 
     id: str
     who: str
@@ -44,13 +44,14 @@ class Lock:
         """Whether it was taken on this machine."""
         return self.who.endswith(f"@{os.uname().nodename}")
 
-    def words(self) -> str:
-        """Who, since when, what for."""
+    @property
+    def holder(self) -> str:
+        """The holder, the time and the operation, for people."""
         return f"{self.who} since {self.created:%Y-%m-%d %H:%M:%S} UTC ({self.operation})"
 
 
 def read(aws: Aws, stack: Stack) -> Lock | None:
-    """The lock of an initialised root module, None when nobody holds it. Raises CloudError."""
+    """The lock of an initialised root module; None if the state is not locked. Raises CloudError."""
     backend = json.loads((stack.data / "terraform.tfstate").read_text())["backend"]["config"]
     with aws.explained(f"read the state lock of {stack.name}"):
         try:
@@ -59,120 +60,100 @@ def read(aws: Aws, stack: Stack) -> Lock | None:
             if error_code(error) == "NoSuchKey":
                 return None
             raise
-    found = json.loads(body)
-    created = datetime.fromisoformat(found["Created"])
-    return Lock(found["ID"], found["Who"], diagnostics.operation(found["Operation"]), created)
+    info = json.loads(body)
+    created = datetime.fromisoformat(info["Created"])
+    return Lock(info["ID"], info["Who"], diagnostics.operation(info["Operation"]), created)
 
 
 def wait_and_run(aws: Aws, stack: Stack, shell: Shell, update: Update, work: Callable[[], T]) -> T:
-    """What `work` returns, a plan or an apply, once nobody else holds the lock; at most the stack's `lock_wait` later.
+    """Run `work`, a plan or an apply, once the state is not locked; wait at most the stack's `lock_wait`.
 
-    Terraform's own -lock-timeout waits without a word; here a person sees for whom, and the lock that a dead run
-    of this checkout left is removed. Raises LockedError when it is still held then, CloudError, and what `work` does.
+    Terraform's own -lock-timeout waits silently; this shows the holder, and removes the lock of a dead run of this
+    checkout. Raises LockedError when the state is still locked then, CloudError, and the errors of `work`.
     """
     began = clock.monotonic()
     while True:
         _wait(aws, stack, shell, update, began)
         try:
             return work()
-        except LockedError:  # somebody was quicker
+        except LockedError:  # another run took the lock in between
             if clock.monotonic() - began >= stack.lock_wait:
                 raise
 
 
 def _wait(aws: Aws, stack: Stack, shell: Shell, update: Update, began: float) -> None:
-    while found := read(aws, stack):
-        if _ours_and_dead(found, stack, shell):
-            update(f"removing the lock of {found.words()}: that run of this checkout is over")
-            remove(stack, found, shell)
+    while lock := read(aws, stack):
+        if _is_ours_and_dead(lock, stack, shell):
+            update(f"removing the lock of {lock.holder}: that run of this checkout has ended")
+            remove(stack, lock, shell)
             return
         waited = clock.monotonic() - began
         if waited >= stack.lock_wait:
-            raise diagnostics.locked(stack, found.words())
-        update(f"waited {waited:.0f} of {stack.lock_wait:.0f} s for {found.words()}")
-        clock.pause(_LOOK)
+            raise diagnostics.locked(stack, lock.holder)
+        update(f"waited {waited:.0f} of {stack.lock_wait:.0f} s for {lock.holder}")
+        clock.pause(_POLL)
 
 
-def require_holder_gone(found: Lock, stack: Stack, shell: Shell) -> None:
-    """Raises RefusedError while the holder may still be alive."""
-    hint = f"wait for it; or look yourself, then: {stack.unlock} --lock {found.id}"
-    if found.here and PROC.is_dir():
-        if pids := _terraforms(found, stack, shell):
-            what = f"The lock is held by {found.words()}, on this machine, and that may still run."
+def require_holder_gone(lock: Lock, stack: Stack, shell: Shell) -> None:
+    """Raises RefusedError while the holder may be alive."""
+    hint = f"wait for it; or check that it is dead, then: {stack.unlock} --lock {lock.id}"
+    if lock.here:
+        if pids := _terraforms(lock, stack, shell):
+            what = f"The lock is held by {lock.holder}, on this machine, and that run may be alive."
             raise RefusedError(what, f"Terraform runs here as process {', '.join(map(str, pids))}.", hint)
-    elif (age := clock.now() - found.created) < _OLD:
-        what = f"The lock is held by {found.words()}, on another machine, and that may still run."
-        raise RefusedError(
-            what, f"It is {age.total_seconds() / 60:.0f} minutes old; after 60 it is taken for dead.", hint
-        )
+    elif (age := clock.now() - lock.created) < _OLD:
+        what = f"The lock is held by {lock.holder}, on another machine, and that run may be alive."
+        minutes = age.total_seconds() / 60
+        raise RefusedError(what, f"It is {minutes:.0f} minutes old; after 60 minutes it counts as dead.", hint)
 
 
-def release(aws: Aws, stack: Stack, named: str, shell: Shell) -> str:
-    """Remove the lock if its holder is dead, or if it is the one that was `named` by its ID; what was done, in words.
+def release(aws: Aws, stack: Stack, lock_id: str, shell: Shell) -> str:
+    """Remove the lock if its holder is dead, or if it has the ID `lock_id`; return the result, for people.
 
     Raises RefusedError, TerraformError or CloudError.
     """
-    found = read(aws, stack)
-    if found is None:
-        return f"There is no lock on {stack.name}: nobody is changing it."
-    if named and named != found.id:
-        hint = f"look at it, then: {stack.unlock}"
-        raise RefusedError(f"The lock is another one: {found.id}.", f"It is held by {found.words()}.", hint)
-    if not named:
-        require_holder_gone(found, stack, shell)
-    remove(stack, found, shell)
-    return f"Removed the lock {found.id} of {found.words()}."
+    lock = read(aws, stack)
+    if lock is None:
+        return f"The state of {stack.name} is not locked."
+    if lock_id and lock_id != lock.id:
+        hint = f"check that lock, then: {stack.unlock}"
+        raise RefusedError(f"The lock has another ID: {lock.id}.", f"It is held by {lock.holder}.", hint)
+    if not lock_id:
+        require_holder_gone(lock, stack, shell)
+    remove(stack, lock, shell)
+    return f"Removed the lock {lock.id} of {lock.holder}."
 
 
-def remove(stack: Stack, found: Lock, shell: Shell) -> None:
-    """Remove exactly that lock. Raises TerraformError when it is no longer the one that is held."""
-    result = shell.run(stack.command("force-unlock", "-no-color", "-force", found.id))
+def remove(stack: Stack, lock: Lock, shell: Shell) -> None:
+    """Remove exactly this lock. Raises TerraformError when another lock is held by now."""
+    result = shell.run(stack.command("force-unlock", "-no-color", "-force", lock.id))
     if result.code:
-        why = result.stderr.strip()
-        raise TerraformError(f"The lock {found.id} was not removed.", why, stack.unlock)
+        raise TerraformError(f"The lock {lock.id} was not removed.", result.stderr.strip(), stack.unlock)
     stack.unfinished.unlink(missing_ok=True)
 
 
-def _ours_and_dead(found: Lock, stack: Stack, shell: Shell) -> bool:
-    """Whether a run of this checkout took it, and could not release it: begun just before it, and nothing runs now.
+def _is_ours_and_dead(lock: Lock, stack: Stack, shell: Shell) -> bool:
+    """Whether a run of this checkout took the lock and has ended: it began shortly before, and no Terraform runs now.
 
-    Neither alone would do: machines may share a name, and other checkouts of this one may be at work.
+    Both are needed: machines may share a name, and another checkout may be at work.
     """
-    if not (found.here and PROC.is_dir() and stack.unfinished.exists()):
+    if not (lock.here and stack.unfinished.exists()):
         return False
-    since = found.created - datetime.fromisoformat(stack.unfinished.read_text())
-    return timedelta() <= since <= _START and not _terraforms(found, stack, shell)
+    since = lock.created - datetime.fromisoformat(stack.unfinished.read_text())
+    return timedelta() <= since <= _START and not _terraforms(lock, stack, shell)
 
 
-def _terraforms(found: Lock, stack: Stack, shell: Shell) -> list[int]:
-    """Every Terraform on this machine that could hold the lock: all but those that began later or work elsewhere."""
-    processes = []
-    for process in PROC.glob("[0-9]*"):
-        try:
-            if (process / "comm").read_text().strip() != "terraform" or not _ran(process, found.created):
-                continue
-            given = os.fsdecode((process / "environ").read_bytes())
-        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-            continue
-        except PermissionError:  # another user's
-            given = ""
-        if _may_hold(dict(item.split("=", 1) for item in given.split("\0") if "=" in item), stack, shell):
-            processes.append(int(process.name))
-    return sorted(processes)
+def _terraforms(lock: Lock, stack: Stack, shell: Shell) -> list[int]:
+    """The processes of Terraform that may hold the lock: not those that began later, nor those that work elsewhere."""
+    latest = lock.created.timestamp() + _TOLERANCE
+    processes = [process for process in running.named("terraform") if process.began <= latest]
+    return [process.pid for process in processes if _may_hold(process.variables, stack, shell)]
 
 
-def _may_hold(environ: Mapping[str, str], stack: Stack, shell: Shell) -> bool:
-    """Whether a Terraform with this environment may hold the stack's lock; of unknown ones nobody knows."""
-    data = Path(environ.get("TF_DATA_DIR", stack.data))
+def _may_hold(variables: Mapping[str, str], stack: Stack, shell: Shell) -> bool:
+    """Whether a Terraform with these variables may hold the lock; without TF_DATA_DIR it may."""
+    data = Path(variables.get("TF_DATA_DIR", stack.data))
     if data == stack.data:
         return True
-    elsewhere = any(environ.get(name, "") != shell.variables.get(name, "") for name in _ENDPOINTS)
+    elsewhere = any(variables.get(name, "") != shell.variables.get(name, "") for name in _ENDPOINTS)
     return data.parts[-2:] == (stack.environment, stack.name) and not elsewhere
-
-
-def _ran(process: Path, when: datetime) -> bool:
-    """Whether it was there by then and still is; proc(5), /proc/pid/stat fields 3 and 22, /proc/stat `btime`."""
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    booted = next(line for line in (PROC / "stat").read_text().splitlines() if line.startswith("btime"))
-    began = int(booted.split()[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return fields[0] not in "ZX" and began <= when.timestamp() + _BLUR

@@ -1,4 +1,4 @@
-"""Terraform providers on this machine, for when the provider registry cannot be reached.
+"""Finds Terraform providers on this machine, for a machine that cannot reach Terraform's registry.
 
 A mirror is a folder that holds `registry.terraform.io/NAMESPACE/TYPE/...`, packed or unpacked.
 https://developer.hashicorp.com/terraform/cli/config/config-file#filesystem_mirror
@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 HOST = "registry.terraform.io"
-# Roots of the file system where packages and administrators put shared data (FHS 3.0), searched two deep.
+# Folders in which packages and administrators put shared data (FHS 3.0); each is searched two levels deep.
 _ROOTS = ("opt", "usr/local", "usr/local/share", "usr/share", "usr/lib", "var/lib", "srv")
 
 
 def find(variables: Mapping[str, str], top: Path = Path("/")) -> Path | None:
-    """The first folder that works as `terraform init -plugin-dir`, most specific first; None without one."""
+    """The first folder that can be `terraform init -plugin-dir`, the most specific first; None without one."""
     for folder in _candidates(variables, top):
         if any((folder / HOST).glob("*/*/*")):
             return folder
@@ -30,4 +30,4 @@ def _candidates(variables: Mapping[str, str], top: Path) -> Iterator[Path]:
     for root in (top / name for name in _ROOTS):
         yield root / "terraform" / "plugins"
         for pattern in (HOST, f"*/{HOST}", f"*/*/{HOST}"):
-            yield from (found.parent for found in sorted(root.glob(pattern)))
+            yield from (folder.parent for folder in sorted(root.glob(pattern)))

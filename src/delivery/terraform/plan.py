@@ -1,4 +1,4 @@
-"""A root module and what is planned for it, as values."""
+"""Values: a root module that is initialised, and a plan of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from delivery.errors import RefusedError
 from delivery.process.shell import Command
 from delivery.settings import Environment
 
-_GRACE = 120.0  # seconds: an interrupted apply finishes the calls it has begun, then writes the state
+_GRACE = 120.0  # seconds; an interrupted apply finishes the calls that it has begun, then writes the state
 
 
 def state_key(stack: str) -> str:
@@ -18,16 +18,16 @@ def state_key(stack: str) -> str:
 
 @dataclass(frozen=True)
 class Stack:
-    """A root module, initialised for one environment. `data`: its TF_DATA_DIR, kept between runs."""
+    """A root module, initialised for one environment. `data`: its TF_DATA_DIR, which stays between runs."""
 
     name: str
     folder: Path
     data: Path
     environment: str
     lock_wait: float = 0.0
-    """Seconds to wait for the state lock; see `lock.patiently`."""
+    """Seconds to wait for the state lock; see `lock.wait_and_run`."""
     locks: bool = True
-    """Whether a plan takes the state's lock; who only looks need not."""
+    """Whether a plan takes the state lock; a read does without."""
 
     @property
     def unlock(self) -> str:
@@ -36,27 +36,27 @@ class Stack:
 
     @property
     def unfinished(self) -> Path:
-        """When a run that takes the lock began, in UTC; gone once it ended and left no lock."""
+        """A file with the time (UTC) at which a run that takes the lock began; removed when the run leaves no lock."""
         return self.data / "unfinished"
 
     @property
     def initialised(self) -> Path:
-        """What the last `init` worked on, as a digest; gone once anything failed."""
+        """A file with the digest of the inputs of the last `init`; removed after any failure."""
         return self.data / "initialised"
 
     def command(self, *arguments: str) -> Command:
-        """A terraform command in this root module, as data."""
-        # What a person has exported for their own runs must not reach ours: -destroy, another workspace.
-        unset = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
+        """A terraform command in this root module."""
+        # Exported arguments of a person must not reach our runs: -destroy, another workspace.
+        cleared = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
         ours = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        variables = {**ours, **dict.fromkeys(unset, "")}
+        variables = {**ours, **dict.fromkeys(cleared, "")}
         argv = ("terraform", f"-chdir={self.folder}", *arguments)
         return Command(argv, variables=variables, grace=_GRACE, credentials=True, outlives=True)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A saved plan and what it will do: addresses, with the changed attributes for updates."""
+    """A saved plan, with the addresses that it changes; an update has its changed attributes."""
 
     stack: Stack
     file: Path
@@ -69,11 +69,11 @@ class Plan:
     """Whether applying it would change nothing, neither resources nor state nor outputs: Terraform's exit code."""
 
     def require_harmless(self, environment: Environment, named: tuple[str, ...] = ()) -> None:
-        """Raises RefusedError when it destroys in a protected environment what was not `named`, address by address."""
+        """Raises RefusedError when it destroys a resource of a protected environment that is not in `named`."""
         unnamed = [address for address in self.deletes if address not in named]
         if unnamed and environment.protected:
             raise RefusedError(
-                f"The plan destroys {len(unnamed)} in {environment.name}, which is protected.",
+                f"The plan destroys resources of {environment.name}, which is protected: {len(unnamed)}.",
                 "\n".join(unnamed),
                 f"keep them in infrastructure/{self.stack.name}, or name each: --destroy '{unnamed[0]}'",
             )
@@ -104,26 +104,28 @@ class Plan:
 
 
 def read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
-    """What `terraform show -json` says of a saved plan that changes something.
+    """A plan from the output of `terraform show -json`.
 
     https://developer.hashicorp.com/terraform/internals/json-format#plan-representation
     """
-    found = document.get("resource_changes", [])
-    resources = [(resource["address"], resource["change"]) for resource in found]
-    # Made by halves, by a run that was cut off: to make it again destroys nothing that ever worked.
-    tainted = {resource["address"] for resource in found if resource.get("action_reason") == "replace_because_tainted"}
+    changes = document.get("resource_changes", [])
+    resources = [(resource["address"], resource["change"]) for resource in changes]
+    # Tainted: half-created by a run that was cut off. Replacing it loses no data.
+    tainted = {
+        resource["address"] for resource in changes if resource.get("action_reason") == "replace_because_tainted"
+    }
 
-    def having(action: str) -> tuple[str, ...]:
+    def addresses(action: str) -> tuple[str, ...]:
         return tuple(address for address, change in resources if action in change["actions"])
 
     return Plan(
         stack,
         file,
-        creates=having("create"),
+        creates=addresses("create"),
         updates=tuple(f"{at} ({', '.join(_changed(change))})" for at, change in resources if _updates(change)),
-        deletes=tuple(address for address in having("delete") if address not in tainted),
+        deletes=tuple(address for address in addresses("delete") if address not in tainted),
         imports=tuple(address for address, change in resources if "importing" in change),
-        forgets=having("forget"),
+        forgets=addresses("forget"),
     )
 
 
@@ -135,4 +137,4 @@ def _changed(change: dict[str, Any]) -> list[str]:
     before, after = change["before"] or {}, change["after"] or {}
     known = [key for key, value in after.items() if before.get(key) != value]
     later = [key for key, unknown in (change.get("after_unknown") or {}).items() if unknown is True]
-    return sorted(known or later)  # what follows from the change is no news beside it
+    return sorted(known or later)  # computed attributes follow from the known changes

@@ -1,4 +1,4 @@
-"""What is deployed, as Terraform recorded it, read without running it: milliseconds, where `init` takes seconds.
+"""Reads the outputs in Terraform's state without running Terraform: milliseconds instead of the seconds of `init`.
 
 The state is one JSON object in the environment's state bucket. Only its outputs are read, as format 4 has
 them (Terraform 0.12 and since; internal/states/statefile/version4.go in hashicorp/terraform); any other is refused.
@@ -19,35 +19,35 @@ _FORMAT = 4
 
 
 def require_functions(run: RunContext) -> tuple[Function, ...]:
-    """The functions as they are deployed. Raises UnhealthyError when there are none."""
-    if not (found := functions(run)):
+    """The deployed functions. Raises UnhealthyError before the first deploy."""
+    if not (deployed := functions(run)):
         raise UnhealthyError("Nothing is deployed yet.", "", run.settings.environment.command("deploy"))
-    return found
+    return deployed
 
 
 def functions(run: RunContext) -> tuple[Function, ...]:
-    """The functions as they are deployed, none before the first deploy. Raises TerraformError or CloudError."""
-    found = outputs(run, STACK)
-    return function.from_outputs(found) if "functions" in found else ()
+    """The deployed functions; none before the first deploy. Raises TerraformError or CloudError."""
+    values = outputs(run, STACK)
+    return function.from_outputs(values) if "functions" in values else ()
 
 
 def outputs(run: RunContext, stack: str) -> dict[str, Any]:
-    """A root module's outputs by name, none before its first apply. Raises TerraformError or CloudError."""
+    """The outputs of a root module by name; none before its first apply. Raises TerraformError or CloudError."""
     document = _read(run, stack)
     if document.get("version", _FORMAT) != _FORMAT:
-        why = f"Its format is {document['version']}; known here is {_FORMAT}."
+        why = f"Its format is {document['version']}; the supported format is {_FORMAT}."
         raise TerraformError(f"The state of {stack} cannot be read.", why, "a terraform that writes it, such as 1.11")
     return {name: output["value"] for name, output in document.get("outputs", {}).items()}
 
 
 def _read(run: RunContext, stack: str) -> dict[str, Any]:
     name = run.settings.environment.state_bucket
-    with run.aws.explained(f"read what is deployed from the state bucket {name}"):
+    with run.aws.explained(f"read the state of {stack} in the bucket {name}"):
         try:
             body = run.aws.s3.get_object(Bucket=name, Key=state_key(stack))["Body"].read()
         except ClientError as error:
             if error_code(error) in ("NoSuchKey", "NoSuchBucket"):
                 return {}
             raise
-    found: dict[str, Any] = json.loads(body)
-    return found
+    state: dict[str, Any] = json.loads(body)
+    return state

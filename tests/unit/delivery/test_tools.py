@@ -40,7 +40,7 @@ def test_the_version_is_read_out_of_what_the_tool_prints(tool, printed, version)
 def test_too_old_a_tool_is_named_with_its_version_and_how_to_get_another(tool, printed, what):
     with pytest.raises(MissingToolError) as caught:
         tools.check(tool, FakeShell({" ".join(tool.version): printed}))
-    assert (caught.value.what, caught.value.hint, caught.value.exit_code) == (what, tool.get, 3)
+    assert (caught.value.what, caught.value.hint, caught.value.exit_code) == (what, tool.install, 3)
 
 
 @pytest.mark.parametrize("tool", tools.ALL, ids=lambda tool: tool.name)
@@ -48,7 +48,7 @@ def test_too_old_a_tool_is_named_with_its_version_and_how_to_get_another(tool, p
 def test_a_tool_that_does_not_answer_is_named_with_how_to_get_it(tool, answer):
     with pytest.raises(MissingToolError) as caught:
         tools.check(tool, FakeShell({" ".join(tool.version): answer}))
-    assert (caught.value.what, caught.value.hint) == (f"{tool.name} does not answer.", tool.get)
+    assert (caught.value.what, caught.value.hint) == (f"{tool.name} does not answer.", tool.install)
     assert caught.value.why == ("Cannot connect to the daemon.\nmore" if answer else "")
 
 
@@ -57,4 +57,4 @@ def test_an_absent_tool_says_how_to_get_it(tool):
     absent = MissingToolError(f"{tool.name} was not found.", "", "invoke doctor")  # what the shell raises
     with pytest.raises(MissingToolError) as caught:
         tools.check(tool, FakeShell({" ".join(tool.version): absent}))
-    assert caught.value.hint == tool.get
+    assert caught.value.hint == tool.install

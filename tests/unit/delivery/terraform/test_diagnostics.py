@@ -65,8 +65,8 @@ def test_a_provider_that_cannot_be_fetched_is_seen_and_told():
 def test_a_plan_that_somebody_overtook_is_stale_in_our_words():
     stale = diagnostic("Saved plan is stale", "The given plan file can no longer be applied")
     error = read(stale)[0].error("apply", STACK)
-    assert error.what == "The plan of service is stale: somebody else changed it meanwhile."
-    assert error.hint == "run the same again, which plans anew"
+    assert "The plan of service is stale" in error.what
+    assert "makes a new plan" in error.hint
 
 
 def test_credentials_that_expired_midway_are_told_as_that():
@@ -90,7 +90,7 @@ def test_a_lock_that_could_not_be_released_is_nobody_else_s_and_not_to_be_forced
     error = read(diagnostic("Error releasing the state lock", detail))[0].error("plan", STACK)
     assert error.what == "Terraform could not plan service."
     assert "force-unlock" not in error.why
-    assert "The next run from this checkout removes it, elsewhere `invoke unlock" in error.why
+    assert "`invoke unlock --env sandbox --stack service`" in error.why
 
 
 def test_a_full_disk_is_told_as_that():
@@ -129,4 +129,4 @@ def test_json_that_is_no_object_is_only_a_line(line):
 
 
 def test_a_lock_without_an_owner_is_held_by_somebody():
-    assert "locked by somebody since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan", STACK).what
+    assert "locked by an unknown owner since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan", STACK).what

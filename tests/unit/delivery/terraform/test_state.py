@@ -42,5 +42,5 @@ def test_a_format_that_is_not_known_is_not_guessed_at(tmp_path):
 def test_a_state_that_may_not_be_read_is_told(tmp_path):
     made = world(tmp_path)
     made.aws.s3.refuses["get_object"] = refusal("AccessDenied", "not authorized to perform: s3:GetObject")
-    with pytest.raises(CloudError, match="read what is deployed"):
+    with pytest.raises(CloudError, match="read the state of service"):
         state.functions(made.run)
