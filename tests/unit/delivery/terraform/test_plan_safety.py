@@ -35,7 +35,7 @@ def test_making_again_what_a_cut_off_run_half_made_destroys_nothing(planned, tmp
 
 def test_replacing_what_works_is_refused(planned, tmp_path):
     saved = planned(replaced(action_reason="replace_because_cannot_update"))
-    with pytest.raises(RefusedError, match="destroys 1"):
+    with pytest.raises(RefusedError, match="protected: 1"):
         saved.require_harmless(settings(tmp_path, protected=True).environment)
 
 
