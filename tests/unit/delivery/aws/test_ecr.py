@@ -147,3 +147,18 @@ def test_release_tags_are_read_from_every_page_and_no_other_tag_with_them():
 
 def test_the_password_is_read_out_of_ecr_s_token():
     assert ecr.password("QVdTOmh1c2g6eA==") == "hush:x"
+
+
+def test_an_image_that_ecr_does_not_delete_is_an_error_with_the_reason():
+    ecr_ = FakeEcr({NAME: {DIGEST: "x"}})
+    failure = {"failureCode": "ImageReferencedByManifestList", "failureReason": "an index names it"}
+    ecr_.batch_delete_image = lambda **_: {"failures": [failure]}
+    with pytest.raises(CloudError) as caught:
+        ecr.delete_image(FakeAws(ecr_), NAME, DIGEST)
+    assert (caught.value.why, caught.value.hint) == ("an index names it", "invoke prune --env sandbox")
+
+
+def test_an_image_that_is_gone_already_is_no_error():
+    ecr_ = FakeEcr({NAME: {DIGEST: "x"}})
+    ecr_.batch_delete_image = lambda **_: {"failures": [{"failureCode": "ImageNotFound"}]}
+    ecr.delete_image(FakeAws(ecr_), NAME, DIGEST)

@@ -7,7 +7,7 @@ from support.world import COMMIT, FUNCTION
 
 from delivery.aws import function
 from delivery.aws.function import Alias
-from delivery.errors import CloudError, RefusedError
+from delivery.errors import CloudError, RefusedError, UnhealthyError
 from delivery.release import alias
 
 
@@ -75,3 +75,10 @@ def test_a_version_that_slept_for_weeks_is_called_once_to_wake_it_and_that_call_
     function.wait_active(aws, FUNCTION)
     assert len(aws.functions.called("invoke_with_response_stream")) == 1
     assert [wait["version"] for wait in aws.functions.waited] == ["2"]
+
+
+def test_a_version_that_lambda_cannot_activate_is_unhealthy(aws):
+    reason = 'Waiter encountered a terminal failure state: "Failed"'
+    aws.functions.refuses["wait"] = WaiterError("PublishedVersionActive", reason, {})
+    with pytest.raises(UnhealthyError, match="cannot make version 2 ready"):
+        function.wait_active(aws, FUNCTION)

@@ -1,6 +1,7 @@
 """A task's failure becomes one message and one exit code; a protected environment is asked about."""
 
 import builtins
+import errno
 import io
 import signal
 import sys
@@ -148,3 +149,9 @@ def test_only_a_yes_is_a_yes(tmp_path, monkeypatch, answer, agreed):
         with pytest.raises(errors.RefusedError, match="Not confirmed; nothing was changed"):
             prompt.confirm(run, "Apply this to prod?", yes=False)
     assert asked == ["Apply this to prod? [y/N] "]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_ends_with_3(capsys, number):
+    assert ended(failing(OSError(number, "No space left on device"))) == 3
+    assert "The disk is full." in capsys.readouterr().err

@@ -168,3 +168,11 @@ def test_a_version_that_runs_a_tag_keeps_every_image(tmp_path):
     made.aws.functions.images["1"] = f"{REPOSITORY}:latest"
     with pytest.raises(RefusedError, match="Version 1 of fn names no digest"):
         prune.plan(made.run)
+
+
+def test_a_function_whose_alias_names_no_version_is_not_pruned(tmp_path):
+    made = prunable(tmp_path)
+    made.aws.functions.live = "$LATEST"
+    with pytest.raises(RefusedError) as caught:
+        prune.plan(made.run)
+    assert caught.value.hint == "invoke deploy --env sandbox"

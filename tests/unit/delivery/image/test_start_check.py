@@ -105,3 +105,10 @@ def test_the_emulator_that_cannot_be_fetched_is_told(tmp_path):
         start_check.emulator(
             tmp_path / "cache", "linux/amd64", FakeShell({start_check.sys.executable: Result(1, "", "no such host")})
         )
+
+
+def test_an_image_that_the_engine_cannot_load_is_an_error(tmp_path):
+    shell = FakeShell({"docker load": Result(1, "", "open x.tar: no such file")})
+    with pytest.raises(BuildError, match="cannot be loaded") as caught:
+        start_check.load(tmp_path / "x.tar", shell)
+    assert "no such file" in caught.value.why
