@@ -54,7 +54,7 @@ def test_while_one_deploys_a_second_ends_or_waits_and_is_told_for_whom_and_unloc
     told, _ = first.communicate(timeout=90)
     assert first.returncode == 0, told
     assert place.live() == place.newest()
-    assert "There is no lock on service" in place.invoke("unlock").text
+    assert "The state of service is not locked" in place.invoke("unlock").text
 
 
 def test_a_task_that_is_killed_leaves_a_terraform_that_ends_by_itself_and_no_lock(changing):

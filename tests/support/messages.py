@@ -63,8 +63,8 @@ class Messages:
         return [f"[{place}] {kind}\n{_indented(text)}\n" for place, kind, text in sorted(messages)]
 
     def _plain(self, text: str) -> str:
-        """The text without temporary folders, the checkout, the machine's name, digests and commits."""
-        text = self._temporary.sub("<tmp>", text)
+        """The text without temporary folders, the checkout, the machine's name, digests, commits and times."""
+        text = re.sub(r"\d{8}T\d{6}\.\d{6}Z", "<time>", self._temporary.sub("<tmp>", text))
         text = re.sub(r"\b[0-9a-f]{40}\b", "<commit>", re.sub(r"sha256:[0-9a-f]{64}", "sha256:<digest>", text))
         return text.replace(str(ROOT), "<root>").replace(os.uname().nodename, "<host>")
 
