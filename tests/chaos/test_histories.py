@@ -149,7 +149,7 @@ class Histories(Environments):
         except RefusedError:
             assert not expected, f"a rollback of {where} finds nothing, not even version {expected}"
         else:
-            assert found.move.target.version == expected, f"where a rollback of {where} would go"
+            assert found.version == expected, f"where a rollback of {where} would go"
 
 
 def test_over_any_history_what_serves_exists_and_a_rollback_finds_its_release(request):

@@ -66,7 +66,7 @@ def test_both_roles_together_are_enough_for_a_promotion(guarded, profiles):
     done = guarded.checkout.invoke("promote", "--from", "preprod", "--to", "prod", "--yes", **profiles)
     assert done.code == 0, done.text
     again = guarded.checkout.invoke("promote", "--from", "preprod", "--to", "prod", "--yes", **profiles)
-    assert "MB there already" in again.text, again.text
+    assert "MB present before" in again.text, again.text
 
 
 def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded, roles, capsys):
