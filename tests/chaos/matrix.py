@@ -102,7 +102,7 @@ PLANS = Row(
     "tf-plan",
     (
         Cell("tool fails", 6, "it broke", ((*PLAN, FAILS),)),
-        hung("in plan: the image was pushed", (*PLAN, HANGS)),
+        hung("in plan: the image is in the registry", (*PLAN, HANGS)),
         Cell("network refuses", 6, "could not plan", relay=((READ, "drop", ALWAYS),), once=True),
         Cell("slow", 0, "plan", relay=((READ, "slow", 1),)),
         Cell("500", 0, "plan", relay=((READ, BROKEN, 2),)),

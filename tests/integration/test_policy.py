@@ -13,10 +13,9 @@ from trial import Trial
 
 from delivery import clock
 from delivery.aws import ecr, function, function_url
-from delivery.aws.session import explained
-from delivery.commands import bootstrap, deploy
+from delivery.commands import bootstrap
 from delivery.release import metrics
-from delivery.terraform import state
+from delivery.terraform import stages, state
 
 FUNCTION = f"{ENVIRONMENT}-sse-streaming"
 TFVARS = f"infrastructure/service/{ENVIRONMENT}.tfvars"
@@ -93,7 +92,7 @@ def test_nothing_is_planned_without(trial, dropped):
 
 
 def test_the_state_is_not_read_and_its_lock_not_released_without(trial):
-    trial.without({"s3:GetObject"}, "init", lambda: deploy.initialise(trial.run))
+    trial.without({"s3:GetObject"}, "init", lambda: stages.init(trial.run, state.STACK))
     trial.without({"s3:DeleteObject"}, "plan", trial.plan)
     trial.guarded.client("s3").delete_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate.tflock")
 
@@ -130,7 +129,7 @@ def test_nothing_is_updated_without(trial):
 
 def retain(trial):
     """The call alone: Terraform's provider repeats it for two minutes before it believes the refusal."""
-    with explained("keep the log for a week"):
+    with trial.run.aws.explained("keep the log for a week"):
         logs = trial.guarded.client("logs", trial.credentials)
         logs.put_retention_policy(logGroupName=f"/aws/lambda/{FUNCTION}", retentionInDays=7)
 

@@ -7,11 +7,10 @@ from guarded import ENVIRONMENT, token
 from policies import SAME, UNENFORCED, enforced
 
 from delivery.aws import ecr
-from delivery.commands import deploy
 from delivery.errors import DeliveryError
 from delivery.image import bake
 from delivery.reference import PushedImage
-from delivery.terraform import execute, state, variables
+from delivery.terraform import execute, stages, state, variables
 
 
 class Trial:
@@ -24,7 +23,7 @@ class Trial:
         self.run = guarded.run_context(self.credentials)
         self.table = []
         self.allow()
-        self.images = bake.images(self.run.settings, ("sse-streaming",), self.run.commit)
+        self.images = bake.images(self.run.settings, ("sse-streaming",))
 
     def allow(self, *dropped):
         self.guarded.allow(enforced(self.policy, frozenset(dropped) | frozenset(UNENFORCED)))
@@ -46,7 +45,7 @@ class Trial:
 
     @functools.cached_property
     def stack(self):
-        return deploy.initialise(self.run)
+        return stages.init(self.run, state.STACK)
 
     @property
     def image(self):
