@@ -5,11 +5,11 @@ import random
 from dataclasses import dataclass
 
 import pytest
-from checkout import Checkout, Outcome
-from faulty import relaying, through
-from place import PASSWORD, Place
-from shims import records, shim
-from watch import Watch
+from support.chaos.faulty_relay import relaying, through
+from support.chaos.place import PASSWORD, Place
+from support.chaos.shims import records, shim
+from support.chaos.watch import Watch
+from support.deploys.checkout import Checkout, Outcome
 
 TABLES: list[str] = []
 """What the tests of this folder print at the end."""

@@ -2,9 +2,9 @@
 
 import pytest
 import yaml
-from bad_images import BAD, MAIN
-from checkout import REPOSITORY
-from traffic import Traffic
+from support.chaos.bad_images import BAD, MAIN
+from support.chaos.traffic import Traffic
+from support.deploys.checkout import REPOSITORY
 
 # A version that says nothing is given up sooner than a cold start in AWS would have it; seconds
 IMPATIENT = {"INVOKE_VERIFY_FIRST_EVENT": "8", "INVOKE_VERIFY_BETWEEN": "3", "INVOKE_VERIFY_END": "3"}

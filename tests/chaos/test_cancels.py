@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from place import ENV, SOURCE
+from support.chaos.place import ENV, SOURCE
 from support.waiting import until
 
 # actions/runner, ProcessInvoker: SIGINT to the step's process alone, then SIGTERM, then SIGKILL

@@ -3,11 +3,11 @@
 import signal
 
 import pytest
-from cells import CANCELLED, FAULTS, NEXT
-from matrix import MATRIX
-from place import FUNCTION, SOURCE, TFVARS, stages
+from support.chaos.cells import CANCELLED, FAULTS, NEXT
+from support.chaos.matrix import MATRIX
+from support.chaos.place import FUNCTION, SOURCE, TFVARS, stages
+from support.chaos.world import broken
 from support.waiting import until
-from world import broken
 
 # `init` runs beside `build`, `check` and `push`; alone it comes before whatever else.
 ORDER = ("guards", "init", "build", "check", "push", "plan", "apply", "verify", "release")

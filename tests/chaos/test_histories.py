@@ -5,11 +5,11 @@ A failure prints the shortest history that fails, and the seed that finds it aga
     ./dev pytest tests/chaos/test_histories.py --seed 123456
 """
 
-from environments import CUT, DONE, REFUSED, UNHEALTHY, Environments
 from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
-from observed import Killed
+from support.chaos.environments import CUT, DONE, REFUSED, UNHEALTHY, Environments
+from support.chaos.observed import Killed
 
 from delivery.commands import deploy, rollback
 from delivery.errors import RefusedError

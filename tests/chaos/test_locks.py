@@ -5,8 +5,8 @@ import re
 import signal
 
 import pytest
-from faulty import Rule, relaying, through
-from place import BUCKET, ENV
+from support.chaos.faulty_relay import Rule, relaying, through
+from support.chaos.place import BUCKET, ENV
 from support.waiting import until
 
 UPDATE = r"PUT /2015-03-31/functions/[^ ]+/(code|configuration)"

@@ -1,8 +1,8 @@
 """A prune after failures: what failed and was replaced goes, what serves or could serve again stays."""
 
-from bad_images import BAD
-from checkout import FUNCTION, REPOSITORY
-from traffic import Traffic
+from support.chaos.bad_images import BAD
+from support.chaos.traffic import Traffic
+from support.deploys.checkout import FUNCTION, REPOSITORY
 
 PRUNE = ("prune", "--env", "sandbox")
 

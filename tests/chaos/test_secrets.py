@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from place import FUNCTION, KEYS, PASSWORD, REPOSITORY
+from support.chaos.place import FUNCTION, KEYS, PASSWORD, REPOSITORY
 
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": KEYS["AWS_SECRET_ACCESS_KEY"],

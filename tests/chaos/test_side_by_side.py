@@ -2,7 +2,7 @@
 
 import re
 
-from place import FUNCTION, SOURCE
+from support.chaos.place import FUNCTION, SOURCE
 
 
 def digest(client, name):

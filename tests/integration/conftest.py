@@ -1,9 +1,9 @@
 """The clone that deploys, and one whose cloud enforces IAM."""
 
 import pytest
-from checkout import Checkout
-from clones import checkout, deployed
-from guarded import guarding
+from support.deploys.checkout import Checkout
+from support.deploys.clones import checkout, deployed
+from support.deploys.guarded import guarding
 
 __all__ = ["checkout", "deployed", "guarded"]
 

@@ -5,7 +5,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from checkout import FUNCTION, hello
+from support.deploys.checkout import FUNCTION, hello
 
 SOURCE = "src/lambdas/sse_streaming/app.py"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.traces import kill, left_behind, processes_of
+from support.deploys.leftovers import kill, left_behind, processes_of
 
 from sandbox import lifecycle, processes
 from sandbox.base_image import images, python

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 from botocore.exceptions import ClientError
-from guarded import DELIVERY, ENVIRONMENT, GITHUB, token
-from policies import enforced
+from support.deploys.guarded import DELIVERY, ENVIRONMENT, GITHUB, token
+from support.deploys.policies import enforced
 
 from sandbox import processes
 

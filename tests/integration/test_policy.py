@@ -7,9 +7,9 @@ updates, until a second deploy succeeds.
 import re
 
 import pytest
-from guarded import ENVIRONMENT, bucket
-from policies import UNENFORCED, actions, enforced
-from trial import Trial
+from support.deploys.guarded import ENVIRONMENT, bucket
+from support.deploys.policies import UNENFORCED, actions, enforced
+from support.deploys.policy_trial import Trial
 
 from delivery import clock
 from delivery.aws import ecr, function, function_url

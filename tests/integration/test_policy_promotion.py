@@ -2,8 +2,8 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from guarded import DELIVERY, ENVIRONMENT, GITHUB, PROD, READER, bucket, root, token
-from policies import SAME, UNENFORCED, actions, enforced
+from support.deploys.guarded import DELIVERY, ENVIRONMENT, GITHUB, PROD, READER, bucket, root, token
+from support.deploys.policies import SAME, UNENFORCED, actions, enforced
 
 from delivery.aws import ecr, function
 from delivery.errors import DeliveryError

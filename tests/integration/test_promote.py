@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-import relays
 import urllib3
 import yaml
-from checkout import Checkout
+from support.deploys import upload_relay
+from support.deploys.checkout import Checkout
+from support.deploys.refusals import plain, refused
 from support.waiting import until
-from test_refusals import plain, refused
 
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}
 PROMOTE = ("promote", "--from", "preprod", "--to", "prod")
@@ -96,7 +96,7 @@ def test_a_protected_environment_is_not_promoted_to_without_a_yes(places):
 def test_an_interrupted_copy_leaves_no_tag_and_130(places):
     preprod, prod = places
     endpoint = prod.clone.settings["variables"]["AWS_ENDPOINT_URL"]
-    with relays.holding(endpoint, nth=2) as relay:
+    with upload_relay.holding(endpoint, nth=2) as relay:
         there = {"INVOKE_ENVIRONMENTS_PROD_VARIABLES_AWS_ENDPOINT_URL": relay.address}
         child = prod.clone.start(*PROMOTE, "--yes", **there)
         until(relay.holding.is_set, 60, "the second blob")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checkout import BUCKET, REPOSITORY
+from support.deploys.checkout import BUCKET, REPOSITORY
+from support.deploys.refusals import plain, refused
 
 DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
 
@@ -23,20 +24,6 @@ def clone(deployed):
     for name, text in kept.items():
         (checkout.root / name).write_text(text)
     assert (checkout.live(), checkout.versions()) == (live, versions)
-
-
-def refused(outcome, code, *said):
-    """The exit code, the words, what to type; and no traceback."""
-    assert outcome.code == code, outcome.text
-    for words in said:
-        assert words in outcome.text, outcome.text
-    assert re.search(r"^  try: \S", outcome.text, re.MULTILINE), outcome.text
-    assert "Traceback" not in outcome.text
-
-
-def plain(variables):
-    """Without the second spelling of a name: Invoke takes names that differ by case for one."""
-    return {name: value for name, value in variables.items() if name != "no_proxy"}
 
 
 def elsewhere(clone, **settings):

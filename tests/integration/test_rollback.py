@@ -9,9 +9,9 @@ import re
 import signal
 
 import pytest
-from checkout import FUNCTION
+from support.deploys.checkout import FUNCTION
+from support.deploys.refusals import refused
 from support.waiting import until
-from test_refusals import refused
 
 SOURCE = "src/lambdas/sse_streaming/app.py"
 SANDBOX = ("--env", "sandbox")

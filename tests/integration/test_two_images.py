@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from checkout import REPOSITORY
+from support.deploys.checkout import REPOSITORY
 
 TARGET = """
 target "ticker" {

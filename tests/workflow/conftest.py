@@ -1,8 +1,8 @@
 """Fixtures of the workflow tests: one clone with one sandbox of two accounts, and one complete run of the workflow."""
 
 import pytest
-from checkout import Checkout
-from pipeline import Pipeline
+from support.deploys.checkout import Checkout
+from support.workflow.pipeline import Pipeline
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import yaml
-from pipeline import ACCOUNTS, JOBS
+from support.workflow.pipeline import ACCOUNTS, JOBS
 
 
 def test_every_job_succeeds_in_the_order_of_its_needs(main_run):

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from pipeline import ACCOUNTS, COLLECT_ONLY, JOBS
+from support.workflow.pipeline import ACCOUNTS, COLLECT_ONLY, JOBS
 
 from delivery.errors import BuildError, CloudError, TerraformError, UnhealthyError
 

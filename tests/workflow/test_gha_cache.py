@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from pipeline import ACCOUNTS, COLLECT_ONLY
+from support.workflow.pipeline import ACCOUNTS, COLLECT_ONLY
 
 REPOSITORY = "preprod-sse-streaming-lambda"
 JOB = "build-sse-image-preprod"

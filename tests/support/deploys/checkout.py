@@ -16,7 +16,7 @@ from support.waiting import until
 
 from sandbox import lifecycle
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 FUNCTION = "sandbox-sse-streaming"
 REPOSITORY = "sandbox-sse-streaming-lambda"
 BUCKET = "sandbox-000000000000-us-east-1-terraform-state"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shims import DONE
+from support.chaos.shims import DONE
 
 EXPIRED = "403 ExpiredTokenException"
 THROTTLED = "429 ThrottlingException"

@@ -5,7 +5,7 @@ import threading
 import urllib.request
 from collections import Counter
 
-from checkout import FUNCTION, hello
+from support.deploys.checkout import FUNCTION, hello
 
 from delivery.aws.function import stream_event
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import boto3
 import yaml
 from botocore.config import Config
-from checkout import Checkout, Outcome
-from policies import Document
 from rich.console import Console
+from support.deploys.checkout import Checkout, Outcome
+from support.deploys.policies import Document
 
 from delivery.context import Request, RunContext, open_context
 from delivery.process.shell import Shell

@@ -1,6 +1,6 @@
 """The matrix of what may go wrong where: each stage of a deploy, and a rollback, with each fault. Data."""
 
-from cells import (
+from support.chaos.cells import (
     ALWAYS,
     BROKEN,
     EXPIRED,
@@ -23,7 +23,7 @@ from cells import (
     Row,
     hung,
 )
-from shims import FAILS, KILLED, pushing
+from support.chaos.shims import FAILS, KILLED, pushing
 
 ONCE = 'exec REAL "$@" -backend-config=max_retries=1'
 """What the backend's file could say too: it tries 5 times unless told."""

@@ -3,10 +3,10 @@
 import contextlib
 import subprocess
 
-from cells import FILLS, HANGS
-from faulty import Rule, relaying, through
-from place import ENV
-from shims import fills, hangs, pushing, shim
+from support.chaos.cells import FILLS, HANGS
+from support.chaos.faulty_relay import Rule, relaying, through
+from support.chaos.place import ENV
+from support.chaos.shims import fills, hangs, pushing, shim
 
 
 @contextlib.contextmanager

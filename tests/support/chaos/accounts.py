@@ -8,9 +8,9 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-from observed import Cut, Ecr, Functions
-from oracle import Oracle
 from support.build import BUILT, CONFIG, digest_of, manifest
+from support.chaos.observed import Cut, Ecr, Functions
+from support.chaos.oracle import Oracle
 from support.terraform import diagnostic, planned
 from support.world import UPDATE, answers, outputs, world
 

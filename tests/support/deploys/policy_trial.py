@@ -3,8 +3,8 @@
 import functools
 
 import pytest
-from guarded import ENVIRONMENT, token
-from policies import SAME, UNENFORCED, enforced
+from support.deploys.guarded import ENVIRONMENT, token
+from support.deploys.policies import SAME, UNENFORCED, enforced
 
 from delivery.aws import ecr
 from delivery.errors import DeliveryError

@@ -1,7 +1,7 @@
 """The fixtures of every test that deploys: one clone with one sandbox, stopped at the end whatever happened."""
 
 import pytest
-from checkout import Checkout
+from support.deploys.checkout import Checkout
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from checkout import Checkout, Outcome
-from test_refusals import plain
+from support.deploys.checkout import Checkout, Outcome
+from support.deploys.refusals import plain
 
 ENV, ACCOUNT = "preprod", "111111111111"
 FUNCTION, REPOSITORY = f"{ENV}-sse-streaming", f"{ENV}-sse-streaming-lambda"

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from act_run import Run, parse
-from checkout import Checkout, Outcome
+from support.deploys.checkout import Checkout, Outcome
+from support.workflow.act_run import Run, parse
 
-STUBS = Path(__file__).parent / "actions"
+STUBS = Path(__file__).parents[2] / "workflow" / "actions"
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}
 # The jobs of a push to main, in the order in which they run. `checks` is the job of the workflow that `check` calls.
 JOBS = (

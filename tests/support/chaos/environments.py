@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from accounts import Account
 from hypothesis.stateful import RuleBasedStateMachine
-from observed import Killed
+from support.chaos.accounts import Account
+from support.chaos.observed import Killed
 from support.clock import Clock
 from support.registry import FakeRegistry
 
