@@ -113,7 +113,7 @@ def test_the_next_promotion_completes_it_and_both_digests_are_the_same_byte_for_
     preprod, prod = places
     done = prod.clone.invoke(*PROMOTE, "--yes", "--commit", preprod.live()["commit"])
     assert done.code == 0, done.text
-    assert re.search(r"MB copied, \d+\.\d MB there already", done.text), done.text
+    assert re.search(r"MB copied, \d+\.\d MB present before", done.text), done.text
     assert re.findall(r"^✓ (\w+)", done.text, re.MULTILINE) == ["guards", "copy"], "no build"
     live = preprod.live()
     assert prod.tags() == {live["commit"]: live["digest"], "latest": live["digest"]}
