@@ -1,121 +1,210 @@
-"""Records the text of every error and interrupt that the unit tests cause, for tests/unit/messages.txt."""
+"""The golden file of messages: every text that a person can meet, recorded while the unit tests run.
+
+`Recorder` notes each DeliveryError that a module of `src/delivery` makes during a unit test, and each stage
+that begins.
+The file is written from those notes, never by hand: `./dev pytest tests/unit --update-messages`.
+"""
 
 import ast
-import difflib
-import os
+import functools
+import platform
 import re
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from delivery import errors
-from delivery.progress import Progress
+from delivery.cli import interrupts, session
+from delivery.progress import UNCHANGED, Progress, Stage
 
 ROOT = Path(__file__).parents[2]
-DELIVERY = ROOT / "src" / "delivery"
-COMMAND = "./dev pytest tests/unit --update-messages"
-HEADING = f"""\
-The full text of every error, and what an interrupt leaves, as a person reads it. `{COMMAND}` writes this file again.
-
+SOURCE = ROOT / "src" / "delivery"
+UPDATE = "./dev pytest tests/unit --update-messages"
+_TYPED = "invoke <task>"
+_HEAD = f"""\
+Every message that a person can meet, with the place in the source that makes it.
+Recorded by the unit tests; do not edit. To write it again: {UPDATE}
 """
-# Functions whose errors only real tools and a real AWS cause; each with the tests that cause them.
-UNTESTED_HERE: dict[str, str] = {}
-_CLASSES = {name for name, value in vars(errors).items() if isinstance(value, type)} | {"disk_full"}
 
 
-class Messages:
-    """The recorded messages. The place of a message is the module and the function that raises it."""
+@dataclass(frozen=True, order=True)
+class Place:
+    """A function of `src/delivery` that makes an error of one class."""
 
-    def __init__(self, temporary: Path) -> None:
-        self._temporary = re.compile(rf"{re.escape(str(temporary))}/[^/\s'\"`:]+")
-        self._errors: list[tuple[str, errors.DeliveryError]] = []
-        self._stages: set[tuple[str, str, str]] = set()
+    function: str
+    kind: str
+    exit_code: int
 
-    def install(self, monkeypatch) -> None:
-        """Record every DeliveryError and every stage that code of delivery makes."""
-        made, stage = errors.DeliveryError.__init__, Progress.stage
-
-        def record_error(error, *args, **kwargs):
-            made(error, *args, **kwargs)
-            if place := _place(sys._getframe(1)):
-                self._errors.append((place, error))
-
-        def record_stage(progress, name, **texts):
-            if place := _place(sys._getframe(1)):
-                left = texts["interrupted"] + (f" / {texts['after']}" if texts.get("after") else "")
-                self._stages.add((place, "interrupted", left))
-            return stage(progress, name, **texts)
-
-        monkeypatch.setattr(errors.DeliveryError, "__init__", record_error)
-        monkeypatch.setattr(Progress, "stage", record_stage)
-
-    def places(self) -> set[str]:
-        """The functions that raised an error."""
-        return {place for place, _ in self._errors}
-
-    def blocks(self) -> list[str]:
-        """The messages as text, sorted, each once."""
-        messages = {
-            (place, f"{type(error).__name__} {error.exit_code}", self._plain(str(error)))
-            for place, error in self._errors
-        }
-        messages |= {(place, kind, self._plain(text)) for place, kind, text in self._stages}
-        return [f"[{place}] {kind}\n{_indented(text)}\n" for place, kind, text in sorted(messages)]
-
-    def _plain(self, text: str) -> str:
-        """The text without temporary folders, the checkout, the machine's name, digests, commits and times."""
-        text = re.sub(r"\d{8}T\d{6}\.\d{6}Z", "<time>", self._temporary.sub("<tmp>", text))
-        text = re.sub(r"\b[0-9a-f]{40}\b", "<commit>", re.sub(r"sha256:[0-9a-f]{64}", "sha256:<digest>", text))
-        return text.replace(str(ROOT), "<root>").replace(os.uname().nodename, "<host>")
+    def __str__(self):
+        return f"{self.function}: {self.kind}, exit code {self.exit_code}"
 
 
-def read(file: Path) -> list[str]:
-    """The blocks of a golden file."""
-    text = file.read_text(encoding="utf-8").removeprefix(HEADING) if file.exists() else ""
-    return [f"{block.rstrip()}\n" for block in re.split(r"\n(?=\[)", text) if block.strip()]
+@dataclass
+class Recorder:
+    """The notes of one test session. `temporary`: the folder below which each test has its own."""
+
+    temporary: Path
+    messages: dict[Place, set[str]] = field(default_factory=dict)
+    lines: set[tuple[str, int]] = field(default_factory=set)
+    """File (relative to the root) and line of each call that made an error."""
+    stages: set[tuple[str, str, str]] = field(default_factory=set)
+    """Name, `interrupted` and `after` of each stage."""
+    _made: list[tuple[str, errors.DeliveryError]] = field(default_factory=list)
+
+    def install(self, monkeypatch):
+        """Note what is made until `finish`, which is called when the test has ended."""
+        make_error, begin_stage = errors.DeliveryError.__init__, Progress.stage
+
+        @functools.wraps(make_error)
+        def noted_error(error, *args, **kwargs):
+            make_error(error, *args, **kwargs)
+            self._note_error(error, sys._getframe(1))
+
+        @functools.wraps(begin_stage)
+        def noted_stage(progress, name, *, interrupted, after="", **kwargs):
+            if _is_source(sys._getframe(1).f_code.co_filename):
+                self.stages.add((name, self.normal(interrupted), self.normal(after)))
+            return begin_stage(progress, name, interrupted=interrupted, after=after, **kwargs)
+
+        monkeypatch.setattr(errors.DeliveryError, "__init__", noted_error)
+        monkeypatch.setattr(Progress, "stage", noted_stage)
+
+    def finish(self):
+        """Read the texts of the errors: callers may have added to them after they were made."""
+        for function, error in self._made:
+            place = Place(function, type(error).__name__, error.exit_code)
+            self.messages.setdefault(place, set()).add(self.normal(str(error)))
+        self._made.clear()
+
+    def normal(self, text):
+        """The text without what differs from one run, person or checkout to the next."""
+        text = re.sub(rf"{re.escape(str(self.temporary))}(/[\w.-]*?\d+(?=[/\s'\",:;)`\]]|$))?", "<tmp>", text)
+        for path, name in ((ROOT, "<root>"), (Path.home(), "<home>")):
+            text = re.sub(rf"{re.escape(str(path))}(?=[/\s'\",:;)`\]]|$)", name, text)
+        text = re.sub(r"\b\d{8}T\d{6}\.\d{6}Z", "<time>", text)  # in the name of a release record
+        text = re.sub(rf"@{re.escape(platform.node())}(?![\w.-])", "@<host>", text)
+        return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
+
+    def sections(self):
+        """The paragraphs of the file: a heading, and a text below it."""
+        errors_ = {f"{place}\n{_indented(text)}" for place, texts in self.messages.items() for text in texts}
+        return tuple(sorted(errors_)), tuple(sorted(set(_interrupt_sections(self.stages))))
+
+    def _note_error(self, error, frame):
+        while frame and frame.f_code.co_filename == errors.__file__:
+            frame = frame.f_back
+        if frame and _is_source(frame.f_code.co_filename):
+            file = Path(frame.f_code.co_filename)
+            self.lines.add((str(file.relative_to(ROOT)), frame.f_lineno))
+            self._made.append((f"{_module(file)}.{_qualified(frame.f_code.co_qualname)}", error))
 
 
-def write(file: Path, blocks: list[str]) -> None:
-    """Write a golden file."""
-    file.write_text(HEADING + "\n".join(blocks), encoding="utf-8")
+def document(recorder):
+    """The whole file."""
+    failures, stops = recorder.sections()
+    fixed = (_fixed("an interrupt outside a session", session.message(KeyboardInterrupt())),)
+    fixed += (_fixed("a second interrupt, in the terminal", interrupts.STILL_STOPPING.decode().strip()),)
+    parts = (_HEAD.strip(), "# Errors", *failures, "# Interrupts", *fixed, *stops, "# Questions", *questions())
+    return "\n\n".join(parts) + "\n"
 
 
-def differences(golden: list[str], recorded: list[str]) -> str:
-    """A diff of the golden blocks and the recorded ones; empty if they are equal."""
-    return "".join(difflib.unified_diff("\n".join(golden).splitlines(True), "\n".join(recorded).splitlines(True), n=1))
+def paragraphs(text):
+    """The paragraphs of a file of messages. A message may hold an empty line; a heading never begins with a space."""
+    return tuple(re.split(r"\n\n(?=\S)", text.rstrip("\n")))
 
 
-def raising_functions() -> Iterator[str]:
-    """Every function of delivery that makes an error, as `module function`."""
-    for path in sorted(DELIVERY.rglob("*.py")):
-        if path.name == "errors.py":
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef) and any(map(_makes_an_error, _own_nodes(node))):
-                yield f"{path.relative_to(DELIVERY)} {node.name}"
+def questions():
+    """Each question to a person, as the source has it: the calls of `confirm` and `ask` (delivery.cli.prompt)."""
+    asked = set()
+    for file in (ROOT / "tasks.py", *sorted(SOURCE.rglob("*.py"))):
+        for function, call in _calls(file):
+            if ast.unparse(call.func).removeprefix("prompt.") in ("confirm", "ask") and file.name != "prompt.py":
+                reasons = [keyword.value for keyword in call.keywords if keyword.arg == "reason"]
+                texts = map(ast.unparse, (call.args[1], *reasons))
+                asked.add(_fixed(f"{_module(file)}.{function}", "\n".join(texts)))
+    return tuple(sorted(asked))
 
 
-def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """The nodes of a function without those of the functions inside it."""
-    pending: list[ast.AST] = list(function.body)
+@dataclass(frozen=True)
+class ErrorCall:
+    """A call in `src/delivery` that makes an error. `text`: its first argument as the source has it."""
+
+    file: str
+    first_line: int
+    last_line: int
+    function: str
+    kind: str
+    text: str
+
+    def __str__(self):
+        return f"{self.file}:{self.first_line} {self.function}: {self.kind}({self.text})"
+
+
+def error_calls():
+    """Each call in `src/delivery` that makes a DeliveryError."""
+    kinds = _error_names()
+    return tuple(
+        ErrorCall(str(file.relative_to(ROOT)), call.lineno, call.end_lineno, f"{_module(file)}.{function}", name, text)
+        for file in sorted(SOURCE.rglob("*.py"))
+        if file != Path(errors.__file__)
+        for function, call in _calls(file)
+        if (name := ast.unparse(call.func).rpartition(".")[2]) in kinds
+        for text in [ast.unparse(call.args[0]) if call.args else ""]
+    )
+
+
+def _error_names():
+    names, pending = {errors.disk_full.__name__}, [errors.DeliveryError]
     while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, ast.FunctionDef):
-            pending += ast.iter_child_nodes(node)
+        kind = pending.pop()
+        names.add(kind.__name__)
+        pending += kind.__subclasses__()
+    return names
 
 
-def _makes_an_error(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CLASSES - {"Interrupted"}
+def _calls(file):
+    """Each call in a file, with the qualified name of the function around it."""
+
+    def walk(node, names):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names = (*names, node.name)
+        if isinstance(node, ast.Call):
+            yield ".".join(names), node
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, names)
+
+    yield from walk(ast.parse(file.read_text(encoding="utf-8")), ())
 
 
-def _place(frame) -> str:
-    """`module function` of the caller in delivery; empty if a test is the caller."""
-    while Path(frame.f_code.co_filename).name == "errors.py":
-        frame = frame.f_back
-    path = Path(frame.f_code.co_filename)
-    return f"{path.relative_to(DELIVERY)} {frame.f_code.co_name}" if path.is_relative_to(DELIVERY) else ""
+def _interrupt_sections(stages):
+    for name, interrupted, after in stages:
+        cut_off = Stage(name, None, interrupted, after)
+        yield _fixed(f"an interrupt in {name}", interrupts.message([cut_off], (), _TYPED))
+        if after:
+            ended = [Stage(name, None, interrupted, after, mark="✓"), Stage("<a later stage>", None, UNCHANGED, "")]
+            yield _fixed(f"an interrupt after {name}", interrupts.message(ended, (), _TYPED))
+        if name == "apply":
+            killed = interrupts.message([cut_off], ("terraform",), _TYPED)
+            yield _fixed(f"an interrupt in {name} that killed Terraform", killed)
 
 
-def _indented(text: str) -> str:
+def _fixed(heading, text):
+    return f"{heading}\n{_indented(text)}"
+
+
+def _indented(text):
     return "\n".join(f"    {line}".rstrip() for line in text.splitlines())
+
+
+def _is_source(file):
+    return Path(file).is_relative_to(SOURCE)
+
+
+def _module(file):
+    inside = file.relative_to(ROOT / "src" if file.is_relative_to(SOURCE) else ROOT)
+    return ".".join(inside.with_suffix("").parts).removesuffix(".__init__")
+
+
+def _qualified(name):
+    """A function's name as a reader finds it: without `<locals>`, lambdas and comprehensions."""
+    return ".".join(part for part in re.sub(r"<\w+>", "", name).split(".") if part)

@@ -7,21 +7,62 @@ from pathlib import Path
 
 import boto3
 import pytest
-from support import messages
+from support.messages import Recorder
 
-GOLDEN = Path(__file__).with_name("messages.txt")
+DESELECTED = pytest.StashKey[bool]()
+_LAST = "test_messages.py"  # compares what all other tests recorded
 
 
-def _refuse(action):
+def pytest_addoption(parser):
+    parser.addoption("--update-messages", action="store_true", help="write tests/unit/messages.txt again")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name == _LAST)
+
+
+def pytest_deselected(items):
+    if items:
+        items[0].config.stash[DESELECTED] = True
+
+
+def _refuse(what):
     def refused(*args, **_):
-        raise AssertionError(f"a unit test may not {action}: {args[:2]}")
+        raise AssertionError(f"a unit test may not {what}: {args[:2]}")
 
     return refused
 
 
+@pytest.fixture(scope="session")
+def recorder(tmp_path_factory):
+    """The messages of this session: see support/messages.py."""
+    return Recorder(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(autouse=True)
+def _record_messages(recorder, monkeypatch):
+    recorder.install(monkeypatch)
+    yield
+    recorder.finish()
+
+
+@pytest.fixture(scope="session")
+def complete(pytestconfig):
+    """Whether this session runs every unit test: no part, no selection."""
+    unit = Path(__file__).parent
+    paths = [
+        (pytestconfig.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in pytestconfig.args
+    ]
+    whole = any(path.is_dir() and unit.is_relative_to(path) for path in paths) and not any(
+        "::" in a for a in pytestconfig.args
+    )
+    return whole and not pytestconfig.stash.get(DESELECTED, False)
+
+
 @pytest.fixture(autouse=True)
 def _signals():
-    """A task sets the signal handlers of its process; the process of the tests keeps its own."""
+    """A task sets how its process takes signals; the tests' process keeps its own."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     yield
@@ -34,35 +75,5 @@ def _no_effects(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", _refuse("start a process"))
     monkeypatch.setattr(socket.socket, "connect", _refuse("open a socket"))
     monkeypatch.setattr(boto3, "Session", _refuse("make an AWS client"))
-    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):  # in a workflow, these tests would write to their own job
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):  # in a workflow, these tests would write to their job's own
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _golden_messages(request, tmp_path_factory):
-    """Compare every message with the golden file; a run of some tests checks that its messages are in the file."""
-    recorded = messages.Messages(tmp_path_factory.getbasetemp())
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        recorded.install(monkeypatch)
-        yield
-    if request.session.testsfailed:
-        return
-    complete = _is_complete(request.session)
-    if request.config.getoption("--update-messages"):
-        assert complete, f"only a run of all unit tests can write the file: {messages.COMMAND}"
-        messages.write(GOLDEN, recorded.blocks())
-    golden, blocks = messages.read(GOLDEN), recorded.blocks()
-    if not complete:
-        golden = [block for block in golden if block in blocks]
-    difference = messages.differences(golden, blocks)
-    assert not difference, f"Messages differ from {GOLDEN.name}; `{messages.COMMAND}` writes it again:\n{difference}"
-    if complete:
-        untested = set(messages.raising_functions()) - recorded.places() - set(messages.UNTESTED_HERE)
-        assert not untested, f"No unit test causes the errors of: {sorted(untested)}"
-
-
-def _is_complete(session):
-    """Whether the run has every test of tests/unit."""
-    files = set(Path(__file__).parent.rglob("test_*.py"))
-    narrowed = session.config.option.keyword or session.config.option.markexpr or "::" in " ".join(session.config.args)
-    return not narrowed and files <= {item.path for item in session.items}

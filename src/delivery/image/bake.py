@@ -153,7 +153,7 @@ def _failure(log: BuildLog, last: str, bake: Bake) -> Exception:
     if NO_SPACE in why:
         return disk_full(why)
     if "exporting manifest lists" in why:
-        why = f"{why}\nLambda takes one manifest: no index, no attestations."
+        why = f"{why}\nLambda accepts a single manifest: no index, no attestations."
         return BuildError("The build makes an index.", why, "keep provenance and sbom disabled in docker-bake.hcl")
     if re.search(r"exporter .*not (currently )?supported", why):
         hint = "`docker buildx create --use`, or the containerd image store"

@@ -1,4 +1,4 @@
-"""The message after an interrupt is true for the stage in which the interrupt came."""
+"""The message of an interrupt is true for the stage that was interrupted."""
 
 import pytest
 
@@ -9,14 +9,14 @@ TYPED = "invoke deploy --env preprod"
 
 
 def stage(name, mark="", interrupted=UNCHANGED, after=""):
-    """A stage that was cut off, or with the mark `✓` one that has ended."""
+    """A stage that was cut off, or with the mark `✓` a stage that has ended."""
     return Stage(name, None, interrupted, after, mark=mark)
 
 
 PUSHED = stage("push", "✓", "layers may be pushed", "the image was pushed")
 
 
-def test_before_the_first_stage_nothing_is_claimed():
+def test_an_interrupt_before_the_first_stage_claims_nothing():
     assert interrupts.message([], (), TYPED) == f"Interrupted: no stage had begun; run `{TYPED}` again."
 
 

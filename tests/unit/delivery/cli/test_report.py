@@ -1,28 +1,50 @@
-"""Tables, sentences and JSON show the facts of a result."""
+"""The sentences, tables and JSON of results: a person reads them, and scripts parse them."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from support.build import DIGEST
-from support.history import OTHER, record, three_versions
-from support.world import COMMIT, FUNCTION, NAME
+from support.world import COMMIT, FUNCTION, NAME, PUBLISHED
 
+from delivery.aws.ecr import StoredImage
 from delivery.cli import report
-from delivery.release import history
+from delivery.commands.diff import Change, Difference, Live
+from delivery.commands.doctor import Finding
+from delivery.commands.promote import Promotion
+from delivery.commands.prune import Pruning
+from delivery.commands.status import EnvironmentStatus, FunctionStatus
+from delivery.errors import CloudError
+from delivery.reference import PushedImage
+from delivery.release.history import HistoryEntry
 from delivery.release.live import Release
+from delivery.release.records import LIVE, ROLLBACK, Record
+from delivery.terraform.plan import Plan, Stack
+
+OTHER = "sha256:" + "e" * 64
+ANN = Record(LIVE, "2026-01-05T08:09:10.000000Z", "1", "", "ann")
+BOB = Record(LIVE, "2026-01-06T08:09:10.000000Z", "2", "1", "bob")
+FIRST = HistoryEntry("1", "a" * 40, DIGEST, "2026-01-01T03:04:05.000+0000", DIGEST, made_live=ANN)
+SECOND = HistoryEntry(
+    "2", f"{COMMIT}-dirty", DIGEST, "2026-01-02T03:04:05.000+0000", DIGEST, weight=1.0, live=True, made_live=BOB
+)
+THIRD = HistoryEntry("3", COMMIT, OTHER, "2026-01-03T03:04:05.000+0000")
 
 
-def entries(world):
-    return history.read(world.aws, FUNCTION)
+def words(lines):
+    """Each line with single spaces."""
+    return [" ".join(line.split()) for line in lines]
 
 
-def states(world):
-    return {entry.version: report.state(entry) for entry in entries(world)}
+def plan(creates=(), deletes=()):
+    stack = Stack("service", Path("service"), Path("data"), "preprod")
+    return Plan(stack, Path("plan"), tuple(creates), (), tuple(deletes), empty=not creates and not deletes)
 
 
-def test_the_history_shows_when_which_commit_who_and_the_state(tmp_path):
-    lines = report.history_table(entries(three_versions(tmp_path)))
-    assert [" ".join(line.split()) for line in lines] == [
+def test_a_history_shows_times_commit_digest_person_and_state():
+    assert words(report.history_table([THIRD, SECOND, FIRST])) == [
         "version published (UTC) commit image made live (UTC) by state",
         f"3 2026-01-03 03:04:05 {COMMIT[:12]} {OTHER[:19]} - - not verified",
         f"2 2026-01-02 03:04:05 {COMMIT[:12]}-dirty {DIGEST[:19]} 2026-01-06 08:09:10 bob live",
@@ -30,48 +52,55 @@ def test_the_history_shows_when_which_commit_who_and_the_state(tmp_path):
     ]
 
 
-def test_the_columns_stand_below_their_headings_whatever_the_width_of_the_terminal(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "20")
-    heading, *rows = report.history_table(entries(three_versions(tmp_path)))
+def test_columns_are_aligned_below_their_headings():
+    heading, *rows = report.history_table([THIRD, SECOND, FIRST])
     for word in ("published", "commit", "image", "made live", "by", "state"):
-        at = heading.index(word)
-        assert all(row[at] != " " and row[at - 1] == " " for row in rows), word
+        column = heading.index(word)
+        assert all(row[column] != " " and row[column - 1] == " " for row in rows), word
 
 
-def test_a_function_without_versions_is_only_a_heading():
+def test_a_function_without_versions_has_only_a_heading():
     assert len(report.history_table(())) == 1
 
 
-def test_a_release_tag_on_another_image_is_no_verification(tmp_path):
-    world = three_versions(tmp_path)
-    world.aws.ecr.tags[NAME, "release-3"] = DIGEST
-    assert states(world)["3"] == "not verified"
+@pytest.mark.parametrize("columns", ["20", "80"])
+def test_a_table_is_not_wrapped_or_truncated_in_a_narrow_terminal(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    person = "p" * 300
+    entry = replace(SECOND, made_live=replace(BOB, who=person))
+    heading, row = report.history_table([entry])
+    assert person in row
+    assert row.endswith(" live")
+    assert heading.endswith(" state")
 
 
-def test_a_rollback_shows_at_both_versions(tmp_path):
-    world = three_versions(tmp_path)
-    record(world, "rollback", 7, "v1-after-v2-by-bob")
-    world.aws.functions.live = "1"
-    assert states(world) == {"3": "not verified", "2": "rolled back to 1", "1": "live, rolled back from 2"}
+def test_a_table_shows_brackets_as_they_are_and_no_colours():
+    (_, row) = report.history_table([replace(SECOND, made_live=replace(BOB, who="[red]bob"))])
+    assert "[red]bob" in row
+    assert "\x1b" not in row
 
 
-def test_a_running_canary_shows_both_shares(tmp_path):
-    world = three_versions(tmp_path)
-    world.aws.functions.moved_to("2", **{"3": 0.1})
-    assert states(world) == {"3": "canary (10%)", "2": "live (90%)", "1": "verified"}
+@pytest.mark.parametrize(
+    ("entry", "state"),
+    [
+        (THIRD, "not verified"),
+        (replace(THIRD, released=DIGEST), "not verified"),
+        (FIRST, "verified"),
+        (SECOND, "live"),
+        (replace(SECOND, weight=0.9), "live (90%)"),
+        (replace(THIRD, weight=0.1), "canary (10%)"),
+        (replace(THIRD, weight=0.005), "canary (0.5%)"),
+        (replace(THIRD, given_up=True), "canary given up"),
+        (replace(FIRST, undone="3"), "rolled back to 3"),
+        (replace(SECOND, made_live=replace(BOB, kind=ROLLBACK, after="3")), "live, rolled back from 3"),
+    ],
+)
+def test_each_version_has_a_state(entry, state):
+    assert report.state(entry) == state
 
 
-def test_a_canary_that_was_given_up_shows_until_the_version_becomes_live(tmp_path):
-    world = three_versions(tmp_path)
-    record(world, "return", 7, "v2-after-v3-by-bob")
-    assert states(world)["3"] == "canary given up"
-    record(world, "live", 8, "v3-after-v2-by-bob")
-    world.aws.functions.live = "3"
-    assert states(world)["3"] == "live"
-
-
-def test_the_history_as_json_has_every_fact_by_image(tmp_path):
-    document = json.loads(report.history_json({"x": entries(three_versions(tmp_path))}))
+def test_the_json_of_a_history_has_every_fact_by_image():
+    document = json.loads(report.history_json({"x": [THIRD, SECOND]}))
     assert document["x"][1] == {
         "version": "2",
         "commit": f"{COMMIT}-dirty",
@@ -88,9 +117,134 @@ def test_the_history_as_json_has_every_fact_by_image(tmp_path):
     }
 
 
+def test_a_plan_lists_its_changes_and_then_the_counts():
+    *changes, counts = report.plan_lines(plan(creates=("a.b",), deletes=("c.d",)))
+    assert [line.split()[-1] for line in changes] == ["a.b", "c.d"]
+    assert counts == "1 to create, 0 to update, 1 to delete"
+
+
 @pytest.mark.parametrize(
-    ("public", "command"), [(True, "curl -N https://x/stream"), (False, "./dev invoke stream --env prod")]
+    ("public", "command"), [(True, f"curl -N {FUNCTION.url}"), (False, "./dev invoke stream --env preprod")]
 )
-def test_a_release_shows_the_command_that_opens_its_stream(public, command):
-    release = Release("prod", "sse", "2", DIGEST, "https://x/stream", public, None)
-    assert report.release_lines([release]) == ("sse version 2 streams:", f"  {command}")
+def test_a_release_names_its_version_and_the_command_that_shows_the_stream(public, command):
+    release = Release("preprod", "x", "7", DIGEST, FUNCTION.url, public, datetime(2026, 1, 1, tzinfo=UTC))
+    version, typed = report.release_lines([release])
+    assert version.startswith("x version 7")
+    assert typed.strip() == command
+
+
+def test_a_promotion_names_image_digest_and_commit():
+    promotion = Promotion(COMMIT, "2", PUBLISHED, PUBLISHED, True)
+    assert report.promotion_lines([promotion]) == (f"sse-streaming {PUBLISHED.short_digest}, commit {COMMIT[:12]}",)
+
+
+def test_a_check_shows_its_result_or_its_failure():
+    good, bad = report.finding_lines(
+        [Finding("docker", "26.1.5"), Finding("bucket", "", CloudError("It is gone.", "", "invoke bootstrap"))]
+    )
+    assert good.split() == ["✓", "docker", "26.1.5"]
+    assert bad.startswith("✗ bucket")
+    assert bad.endswith("It is gone.\n  try: invoke bootstrap")
+
+
+def test_a_pruning_lists_versions_and_images():
+    pruning = Pruning(FUNCTION, NAME, ("1", "3"), (StoredImage(OTHER, ("keep-1", "x")),))
+    lines = ("- version 1 of fn", "- version 3 of fn", f"- image {OTHER[:19]} (keep-1, x)")
+    assert report.pruning_lines([pruning]) == lines
+
+
+NEW = PushedImage("sse-streaming", PUBLISHED.repository, OTHER)
+LAYERS = {"sha256:1": 1_000_000, "sha256:2": 2_500_000}
+
+
+def difference(live, commits=(), image=NEW, saved=None):
+    change = Change(image, live, LAYERS, {"sha256:1": 1_000_000} if live else {}, commits)
+    return report.difference_lines(Difference((change,), saved or plan(creates=("a.b",))))
+
+
+LIVE_NOW = Live("2", COMMIT, PUBLISHED)
+
+
+def test_a_difference_shows_commits_new_layers_and_the_plan():
+    head, commit, image, created, counts = difference(LIVE_NOW, ("1234567 Add a test",))
+    assert "version 2 is live" in head
+    assert COMMIT[:12] in head
+    assert commit == "commit 1234567 Add a test"
+    assert f"{PUBLISHED.short_digest} -> {NEW.short_digest}: 1 of 2 layers new, 2.5 MB to fetch" in image
+    assert created.endswith("a.b")
+    assert counts == "1 to create, 0 to update, 0 to delete"
+
+
+def test_a_difference_without_a_live_version_shows_the_whole_size():
+    assert difference(None)[0] == f"sse-streaming: nothing is live; {NEW.short_digest}, 3.5 MB to fetch"
+
+
+def test_a_live_commit_that_this_clone_lacks_leads_to_git_fetch():
+    assert "`git fetch`" in difference(LIVE_NOW, None)[1]
+
+
+def test_no_new_commits_are_reported():
+    assert difference(LIVE_NOW, ())[1].startswith("commits: none")
+
+
+def test_a_deploy_of_the_live_image_changes_nothing():
+    head, last = difference(LIVE_NOW, (), PUBLISHED, plan())
+    assert "the same image" in head
+    assert last.startswith("nothing")
+
+
+def status(name, digest=DIGEST, age=7200.0, drift=None):
+    entry = replace(SECOND, digest=digest, commit=COMMIT)
+    return EnvironmentStatus(name, (FunctionStatus("x", entry, age),), drift)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "gone"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (86400 * 3, "3 d")]
+)
+def test_a_status_shows_the_age_of_the_image_in_one_unit(seconds, text):
+    (_, row) = report.status_table([status("preprod", age=seconds)])
+    assert " ".join(row.split()).endswith(f"2026-01-06 08:09:10 bob {text} none")
+
+
+def test_a_status_lists_drift_failures_and_empty_environments_below_the_table():
+    drift = plan(creates=("a.b",))
+    empty, broken = EnvironmentStatus("dev"), EnvironmentStatus("prod", failure="AWS cannot be reached.")
+    _, row, *below = report.status_table([status("preprod", drift=drift), empty, broken])
+    assert row.endswith(drift.counts)
+    assert below == [
+        "dev: nothing is deployed yet",
+        "prod: AWS cannot be reached.",
+        *(f"preprod: {line}" for line in report.plan_lines(drift)),
+    ]
+
+
+@pytest.mark.parametrize(("digest", "same"), [(DIGEST, True), (OTHER, False)])
+def test_a_status_compares_the_digests_of_environments(digest, same):
+    both = [status("preprod"), status("prod", digest)]
+    (line,) = report.same_bytes_lines(both)
+    assert ("not the same bytes" in line) is not same
+    assert "preprod" in line
+    assert "prod" in line
+    assert json.loads(report.status_json(both))["same_bytes"] == {"x": same}
+
+
+def test_one_environment_alone_is_not_compared():
+    assert report.same_bytes_lines([status("preprod")]) == ()
+
+
+def test_the_json_of_a_status_has_functions_drift_and_error():
+    broken = EnvironmentStatus("prod", failure="AWS cannot be reached.")
+    drift = plan(creates=("a.b",))
+    first, second = json.loads(report.status_json([status("preprod", drift=drift), broken]))["environments"]
+    (function,) = first["functions"]
+    facts = {name: function[name] for name in ("image", "image_age_seconds", "digest", "by")}
+    assert facts == {"image": "x", "image_age_seconds": 7200, "digest": DIGEST, "by": "bob"}
+    assert first["drift"] == list(report.plan_lines(drift))
+    assert second == {"environment": "prod", "functions": [], "drift": [], "error": "AWS cannot be reached."}
+
+
+@pytest.mark.parametrize(
+    ("commit", "short"), [(COMMIT, COMMIT[:12]), (f"{COMMIT}-dirty", f"{COMMIT[:12]}-dirty"), ("", "")]
+)
+def test_a_short_commit_still_says_that_the_work_tree_had_changes(commit, short):
+    assert report.short_commit(commit) == short

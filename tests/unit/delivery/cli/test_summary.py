@@ -1,4 +1,4 @@
-"""What GitHub is told of a task: a page for people, digest and tag for later jobs."""
+"""The summary of a task on GitHub: a page for people, digest and tag for later jobs."""
 
 import io
 
@@ -83,7 +83,7 @@ def test_on_a_laptop_nothing_is_written(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_jobs_are_told_with_results_and_the_failed_one_is_named():
+def test_the_page_of_all_jobs_shows_results_and_names_the_failed_job():
     needs = '{"check": {"result": "success", "outputs": {}}, "build": {"result": "failure", "outputs": {"tag": "t"}}}'
     page = summary.jobs(needs)
     assert "| ✓ | check | success |  |" in page
@@ -92,7 +92,7 @@ def test_jobs_are_told_with_results_and_the_failed_one_is_named():
 
 
 @pytest.mark.parametrize("needs", ["", "[]", '{"a": 1}', '{"a": {}}'])
-def test_needs_that_are_no_jobs_are_a_wrong_setting(needs):
+def test_a_value_of_needs_without_jobs_is_a_wrong_setting(needs):
     with pytest.raises(errors.ConfigurationError, match="The jobs are not known"):
         summary.jobs(needs)
 

@@ -1,4 +1,4 @@
-"""What a person types reaches the task as it was meant."""
+"""Each task gets the options as a person types them."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ TASKS, _ = FilesystemLoader(start=str(Path(__file__).parents[4])).load("tasks")
 
 def typed(*words):
     """The task's arguments, as Invoke takes them from a command line."""
-    (found,) = Parser(contexts=Collection.from_module(TASKS).to_contexts()).parse_argv(list(words))
-    return found.as_kwargs
+    (options,) = Parser(contexts=Collection.from_module(TASKS).to_contexts()).parse_argv(list(words))
+    return options.as_kwargs
 
 
 @pytest.mark.parametrize("task", ["deploy", "tf-apply", "bootstrap"])
-def test_each_address_that_may_be_destroyed_is_one_word(task):
+def test_destroy_takes_one_address_each_time_it_is_typed(task):
     assert typed(task, "--destroy", "module.a", "--destroy", "module.b")["destroy"] == ["module.a", "module.b"]
     assert not typed(task)["destroy"]
 
@@ -26,6 +26,6 @@ def test_status_takes_any_number_of_environments():
     assert typed("status", "--env", "preprod", "--env", "prod")["env"] == ["preprod", "prod"]
 
 
-def test_a_release_and_the_steps_to_it_are_text():
-    found = typed("rollback", "--env", "prod", "--to", "7", "--canary", "10%/60s,50%/2m", "--yes")
-    assert (found["to"], found["canary"], found["yes"]) == ("7", "10%/60s,50%/2m", True)
+def test_version_and_canary_steps_of_a_rollback_are_text():
+    options = typed("rollback", "--env", "prod", "--to", "7", "--canary", "10%/60s,50%/2m", "--yes")
+    assert (options["to"], options["canary"], options["yes"]) == ("7", "10%/60s,50%/2m", True)

@@ -1,4 +1,4 @@
-"""Bucket before state, repository before image; harmless again."""
+"""A bootstrap creates the state bucket, then the repositories; a second bootstrap changes nothing."""
 
 import json
 
@@ -18,7 +18,7 @@ ADOPT = change("aws_s3_bucket.state", "no-op", before={}, after={}, importing={"
 
 
 def empty(root, *changes, **more):
-    """An account where nothing is there yet."""
+    """An account without bucket and repositories."""
     made = world(root, answers(*changes, **more))
     made.aws.s3.buckets.clear()
     made.aws.ecr.repositories.clear()
@@ -29,15 +29,10 @@ def empty(root, *changes, **more):
     ("buckets", "repositories", "needed"),
     [(["state"], {NAME: {}}, False), ([], {NAME: {}}, True), (["state"], {}, True), ([], {}, True)],
 )
-def test_it_is_needed_while_the_bucket_or_a_repository_is_missing(tmp_path, buckets, repositories, needed):
+def test_a_missing_bucket_or_repository_needs_a_bootstrap(tmp_path, buckets, repositories, needed):
     made = world(tmp_path)
     made.aws.s3, made.aws.ecr = FakeS3(*buckets), FakeEcr(repositories)
     assert bootstrap.needed(made.run, NAMES) == needed
-
-
-def values(made):
-    """The variables that bootstrap passed to Terraform's plan."""
-    return json.loads((made.run.scratch / "foundation.tfvars.json").read_text())
 
 
 def bootstrapped(run):
@@ -46,7 +41,7 @@ def bootstrapped(run):
     return (*saved.changes, saved.counts)
 
 
-def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
+def test_the_bucket_is_created_before_terraform_runs_and_imported_by_terraform(tmp_path):
     made = empty(tmp_path, CREATE, ADOPT)
     made.shell.answers["terraform init"] = lambda command: (
         initialised(command) if "state" in made.aws.s3.buckets else Result(1, "", "no bucket")
@@ -59,7 +54,8 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
     ran = [command.argv[2] for command in made.shell.typed("terraform")]
     assert ran == ["version", "init", "plan", "show", "apply"]
     assert made.shell.ran[0].argv[1].endswith("infrastructure/foundation")
-    assert values(made)["state_bucket"] == "state"
+    variables = json.loads((made.run.scratch / "foundation.tfvars.json").read_text())
+    assert variables["state_bucket"] == "state"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +65,7 @@ def test_the_bucket_is_made_before_terraform_and_adopted_by_it(tmp_path):
         ("eu-west-1", {"Bucket": "state", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}),
     ],
 )
-def test_the_bucket_is_made_in_the_environment_s_region(tmp_path, region, arguments):
+def test_the_bucket_is_created_in_the_region_of_the_environment(tmp_path, region, arguments):
     environment = Environment("sandbox", ACCOUNT, region, "registry.test:5000", state_bucket="state")
     made = world(tmp_path, answers(), environment=environment)
     made.aws.s3.buckets.clear()
@@ -77,7 +73,7 @@ def test_the_bucket_is_made_in_the_environment_s_region(tmp_path, region, argume
     assert made.aws.s3.called("create_bucket") == [arguments]
 
 
-def test_a_second_time_changes_nothing(tmp_path):
+def test_a_second_bootstrap_changes_nothing(tmp_path):
     made = world(tmp_path, answers())
     assert bootstrapped(made.run) == ("no changes: the infrastructure is as described",)
     assert made.aws.s3.called("create_bucket") == []
@@ -85,13 +81,13 @@ def test_a_second_time_changes_nothing(tmp_path):
     assert "✓ bootstrap  no changes" in made.out.getvalue()
 
 
-def test_a_bucket_adopted_but_otherwise_unchanged_is_still_applied(tmp_path):
+def test_a_plan_that_only_imports_the_bucket_is_applied(tmp_path):
     made = world(tmp_path, answers(ADOPT))
     bootstrapped(made.run)
     assert len(made.shell.typed("terraform apply")) == 1
 
 
-def test_an_apply_that_fails_is_told(tmp_path):
+def test_an_apply_that_fails_is_reported(tmp_path):
     made = empty(tmp_path, CREATE, **{"terraform apply": Result(1, "", "it broke")})
     with pytest.raises(TerraformError, match="it broke"):
         bootstrapped(made.run)
@@ -104,7 +100,7 @@ def test_an_apply_that_fails_is_told(tmp_path):
         ("create_bucket", "BucketAlreadyExists", r"state bucket state: AWS refused \(BucketAlreadyExists\)"),
     ],
 )
-def test_a_bucket_that_belongs_to_somebody_else_is_told_by_name(tmp_path, name, code, what):
+def test_a_bucket_of_another_account_is_named(tmp_path, name, code, what):
     made = world(tmp_path)
     made.aws.s3.buckets.clear()
     made.aws.s3.refuses[name] = refusal(code)
@@ -120,16 +116,16 @@ def test_a_protected_environment_refuses_a_plan_that_deletes(tmp_path):
     assert made.shell.typed("terraform apply") == []
 
 
-def test_an_account_is_never_asked_for_more_than_its_bucket_and_repositories(tmp_path):
+def test_the_check_for_a_bootstrap_reads_only_bucket_and_repositories(tmp_path):
     made = world(tmp_path)
     made.aws.functions = None
     assert not bootstrap.needed(made.run, NAMES)
 
 
-def test_the_roles_of_jobs_are_named_as_the_variables_that_the_workflow_reads(tmp_path):
+def test_a_bootstrap_names_the_variables_that_hold_the_roles_of_jobs(tmp_path):
     made = empty(tmp_path, CREATE)
-    found = {"ci_role": {"value": "arn:ci"}, "reader_role": {"value": ""}}
-    made.aws.s3.objects["foundation.tfstate"] = state(outputs=found)
+    roles = {"ci_role": {"value": "arn:ci"}, "reader_role": {"value": ""}}
+    made.aws.s3.objects["foundation.tfstate"] = state(outputs=roles)
     bootstrapped(made.run)
     shown = made.out.getvalue()
     assert "the repository's variable SANDBOX_ROLE_ARN is arn:ci" in shown

@@ -1,18 +1,31 @@
-"""The story of a deploy: its order, and that nothing serves before it was verified."""
+"""A deploy: its guards, its plan, and the order in which a version becomes live."""
 
 import json
+from pathlib import Path
 
 import pytest
-from support.aws import chunk, healthy, prelude, refusal
-from support.build import DIGEST
+from botocore.exceptions import WaiterError
+from support.aws import FakeEcr, chunk, healthy, prelude, refusal
+from support.build import DIGEST, RUN_FAILED, push_failed
 from support.clock import Clock
-from support.terraform import diagnostic
-from support.world import COMMIT, FUNCTION, NAME, UPDATE, answers, blobs, outputs, state, world
+from support.terraform import change, diagnostic, planned
+from support.world import COMMIT, FUNCTION, IMAGE, NAME, REPOSITORY, UPDATE, URI, answers, blobs, outputs, state, world
 
 from delivery.commands import deploy
-from delivery.errors import CloudError, RefusedError, TerraformError, UnhealthyError
+from delivery.errors import (
+    BuildError,
+    CloudError,
+    ConfigurationError,
+    MissingToolError,
+    RefusedError,
+    TerraformError,
+    UnhealthyError,
+)
 from delivery.process.shell import Result
 from delivery.release.live import verify_version
+
+HARMLESS = ("git ", "docker version", "docker buildx version", "docker buildx bake --file docker-bake.hcl --print")
+BAKE = "docker buildx bake --file"
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +47,188 @@ def alias_untouched(made):
     return made.aws.functions.live == "1" and "update_alias" not in calls(made) and made.aws.functions.statements == {}
 
 
+def nothing_changed(made):
+    typed = [" ".join(command.argv) for command in made.shell.ran]
+    changed = [line for line in typed if not line.startswith(HARMLESS)]
+    written = [name for name, _ in made.aws.ecr.calls + made.aws.functions.calls if not name.startswith("describe")]
+    return changed == [] and written == []
+
+
+def test_the_guards_return_the_images_of_the_bake_file(tmp_path):
+    made = world(tmp_path)
+    assert deploy.guard(made.run) == (IMAGE,)
+    assert nothing_changed(made)
+    assert f"✓ guards     Docker 26.1.5, buildx 0.13.1, commit {COMMIT[:12]}" in made.out.getvalue()
+
+
+def test_a_protected_environment_takes_only_a_commit(tmp_path):
+    made = world(tmp_path, protected=True, dirty=True)
+    with pytest.raises(RefusedError) as caught:
+        deploy.guard(made.run)
+    assert caught.value.exit_code == 4
+    assert caught.value.hint.startswith("git commit")
+    assert nothing_changed(made)
+    assert "✗ guards     failed" in made.out.getvalue()
+
+
+def test_a_protected_environment_takes_only_a_commit_of_the_default_branch(tmp_path):
+    made = world(tmp_path, answers(**{"git merge-base": Result(1, "", "")}), protected=True)
+    with pytest.raises(RefusedError, match=f"Commit {COMMIT[:12]} is not on the default branch"):
+        deploy.guard(made.run)
+    assert nothing_changed(made)
+    (asked,) = made.shell.typed("git merge-base")
+    assert asked.argv[-2:] == (COMMIT, "origin/main")
+
+
+def test_an_open_environment_takes_a_commit_of_any_branch(tmp_path):
+    made = world(tmp_path, answers(**{"git merge-base": Result(1, "", "")}))
+    assert deploy.guard(made.run) == (IMAGE,)
+
+
+@pytest.mark.parametrize(("protected", "dirty"), [(True, False), (False, True)])
+def test_a_clean_tree_or_an_open_environment_passes(tmp_path, protected, dirty):
+    made = world(tmp_path, protected=protected, dirty=dirty)
+    (image,) = deploy.guard(made.run)
+    assert image == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("shell", "kind", "what"),
+    [
+        ({"docker version": Result(1, "", "Cannot connect")}, MissingToolError, "docker does not answer."),
+        ({"docker buildx version": Result(1, "", "unknown command")}, MissingToolError, "docker buildx does not"),
+        ({"docker buildx bake": Result(1, "", "bad")}, ConfigurationError, "docker-bake.hcl cannot be read."),
+    ],
+)
+def test_a_tool_or_file_that_does_not_work_stops_the_deploy_in_its_guards(tmp_path, shell, kind, what):
+    known = answers(**shell)
+    if "docker buildx bake" in shell:
+        del known["docker buildx bake --file docker-bake.hcl --print"]
+    made = world(tmp_path, known)
+    with pytest.raises(kind, match=what):
+        deploy.guard(made.run)
+    assert nothing_changed(made)
+
+
+def test_a_missing_repository_stops_the_deploy_before_the_build(tmp_path):
+    made = world(tmp_path)
+    made.aws.ecr.repositories.clear()
+    with pytest.raises(CloudError, match="invoke bootstrap"):
+        deploy.guard(made.run)
+    assert nothing_changed(made)
+
+
+def test_an_environment_that_bootstraps_creates_a_missing_repository(tmp_path):
+    made = world(tmp_path, answers(**{"terraform apply": ""}), bootstraps=True)
+    made.aws.ecr.repositories.clear()
+    made.shell.answers |= planned(change("aws_ecr_repository.this", "create", after={}))
+    made.shell.answers["terraform apply"] = lambda _: made.aws.ecr.repositories.update({NAME: {}}) or ""
+    assert deploy.guard(made.run) == (IMAGE,)
+    assert made.stages() == ["guards", "bootstrap", "foundation"]
+
+
+def test_an_environment_with_bucket_and_repositories_is_not_bootstrapped(tmp_path):
+    made = world(tmp_path, bootstraps=True)
+    deploy.guard(made.run)
+    assert made.shell.typed("terraform") == []
+
+
+def test_a_second_target_of_the_bake_file_is_a_second_image(tmp_path):
+    two = json.dumps({"target": {"sse-streaming": {}, "other": {}}})
+    made = world(tmp_path, answers(**{"docker buildx bake --file docker-bake.hcl --print": two}))
+    made.aws.ecr = FakeEcr({NAME: {DIGEST: "x"}, NAME.replace("sse-streaming", "other"): {}})
+    assert [image.repository for image in deploy.guard(made.run)] == [
+        REPOSITORY.replace("sse-streaming", "other"),
+        REPOSITORY,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shell", "changes", "kind"),
+    [
+        ({BAKE: Result(1, "", RUN_FAILED)}, {}, BuildError),
+        ({BAKE: Result(1, "", push_failed("403 Forbidden"))}, {}, CloudError),
+        ({"docker login": Result(1, "", "unauthorized")}, {}, CloudError),
+        ({}, {"cache": "gha"}, ConfigurationError),
+        ({"terraform init": Result(1, diagnostic("Bad backend"), "")}, {}, TerraformError),
+    ],
+)
+def test_a_failed_build_or_init_stops_the_other_lane_and_prevents_the_plan(tmp_path, shell, changes, kind):
+    made = world(tmp_path, answers(UPDATE, **shell), **changes)
+    with pytest.raises(kind):
+        deploy.plan(made.run, (IMAGE,))
+    assert made.shell.typed("terraform plan") == []
+    assert made.shell.stops == [True]
+
+
+def test_terraform_gets_the_digest_and_never_a_tag(tmp_path):
+    values = []
+
+    def plan(command):
+        (file,) = [word for word in command.argv if word.endswith(".tfvars.json")]
+        values.append(json.loads(Path(file.removeprefix("-var-file=")).read_text()))
+        return ""
+
+    made = world(tmp_path, answers(UPDATE, **{"terraform plan": plan}))
+    deploy.plan(made.run, (IMAGE,))
+    context = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1"}
+    assert values == [{**context, "images": {"sse-streaming": URI}, "commit": COMMIT, "architecture": "x86_64"}]
+    assert not any(":latest" in word for command in made.shell.typed("terraform") for word in command.argv)
+
+
+def test_a_plan_with_changes_tags_the_image_against_expiry_before_the_apply(tmp_path):
+    made = world(tmp_path)
+    deploy.plan(made.run, (IMAGE,))
+    assert made.aws.ecr.tags[NAME, f"keep-{DIGEST[7:19]}"] == DIGEST
+    idle = world(tmp_path, answers())
+    deploy.plan(idle.run, (IMAGE,))
+    assert idle.aws.ecr.tags == {(NAME, COMMIT): DIGEST}
+
+
+def test_the_architecture_of_the_function_is_that_of_the_image(tmp_path, monkeypatch):
+    blobs(monkeypatch, architecture="arm64")
+    made = world(tmp_path, platform="linux/arm64")
+    saved = deploy.plan(made.run, (IMAGE,))
+    assert json.loads((saved.file.parent / "service.tfvars.json").read_text())["architecture"] == "arm64"
+
+
+def test_a_plan_lists_its_changes_and_counts(tmp_path):
+    made = world(tmp_path)
+    saved = deploy.plan(made.run, (IMAGE,))
+    assert saved.changes == ("~ update module.sse.aws_lambda_function.this (image_uri)",)
+    assert "✓ plan       0 to create, 1 to update, 0 to delete" in made.out.getvalue()
+
+
+def test_a_protected_environment_refuses_a_plan_that_deletes_and_names_the_address(tmp_path):
+    made = world(tmp_path, answers(change("aws_lambda_function.old", "delete", before={})), protected=True)
+    with pytest.raises(RefusedError) as caught:
+        deploy.plan(made.run, (IMAGE,))
+    assert "sandbox, which is protected" in caught.value.what
+    assert caught.value.why == "aws_lambda_function.old"
+    assert made.shell.typed("terraform apply") == []
+
+
+def test_a_protected_environment_refuses_a_replacement(tmp_path):
+    made = world(tmp_path, answers(change("a.b", "delete", "create", before={}, after={})), protected=True)
+    with pytest.raises(RefusedError, match="is protected: 1"):
+        deploy.plan(made.run, (IMAGE,))
+
+
+def test_only_the_named_addresses_may_be_destroyed(tmp_path):
+    deletes = [change(f"a.{name}", "delete", before={}) for name in ("b", "c")]
+    made = world(tmp_path, answers(*deletes), protected=True)
+    with pytest.raises(RefusedError) as caught:
+        deploy.plan(made.run, (IMAGE,), ("a.b",))
+    assert caught.value.why == "a.c"
+    assert caught.value.hint.endswith("or name each: --destroy 'a.c'")
+    assert deploy.plan(made.run, (IMAGE,), ("a.c", "a.b")).deletes == ("a.b", "a.c")
+
+
+def test_an_open_environment_may_delete(tmp_path):
+    made = world(tmp_path, answers(change("aws_lambda_function.old", "delete", before={})))
+    assert deploy.plan(made.run, (IMAGE,)).deletes == ("aws_lambda_function.old",)
+
+
 def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_path):
     made = world(tmp_path)
     (release,) = deployed(made)
@@ -45,7 +240,7 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
     assert (release.digest, release.url, release.public) == (DIGEST, "https://x.lambda-url.test/api/v2/stream", True)
 
 
-def test_the_version_is_ready_then_verified_then_tagged_and_only_then_live_and_open(tmp_path):
+def test_a_version_is_ready_then_verified_then_tagged_and_only_then_live_and_open(tmp_path):
     made = world(tmp_path)
     made.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
     deployed(made)
@@ -73,7 +268,7 @@ def test_the_release_tag_is_there_before_the_alias_moves(tmp_path):
     assert alias_untouched(made)
 
 
-def test_what_is_applied_is_the_plan_that_was_shown(tmp_path):
+def test_the_apply_uses_the_file_of_the_shown_plan(tmp_path):
     made = world(tmp_path)
     deployed(made)
     (plan,), (apply,) = made.shell.typed("terraform plan"), made.shell.typed("terraform apply")
@@ -92,7 +287,7 @@ def test_a_second_deploy_builds_applies_and_moves_nothing_but_verifies_again(tmp
     assert "alias live: version 2, open to everyone" in made.out.getvalue()
 
 
-def test_what_a_killed_run_changed_and_did_not_publish_gets_its_version_and_the_state_learns_of_it(tmp_path):
+def test_a_change_that_a_killed_run_left_unpublished_gets_a_version_and_the_state_is_refreshed(tmp_path):
     made = world(tmp_path, answers())
     made.aws.s3.objects["service.tfstate"] = state("1")
     made.shell.answers["terraform apply"] = lambda _: made.aws.s3.objects.update({"service.tfstate": state("2")}) or ""
@@ -147,7 +342,7 @@ def test_no_function_is_made_live_when_another_does_not_stream(tmp_path):
     assert alias_untouched(made)
 
 
-def test_an_alias_that_moves_between_look_and_move_is_left_alone(tmp_path):
+def test_an_alias_that_moves_between_read_and_update_is_not_changed(tmp_path):
     made = world(tmp_path)
     made.aws.functions.refuses["update_alias"] = refusal("PreconditionFailedException")
     with pytest.raises(RefusedError, match="moved by somebody else"):
@@ -155,7 +350,7 @@ def test_an_alias_that_moves_between_look_and_move_is_left_alone(tmp_path):
     assert made.aws.functions.statements == {}
 
 
-def test_an_alias_that_somebody_moves_during_the_verification_is_left_alone(tmp_path):
+def test_an_alias_that_another_person_moves_during_the_verification_is_not_changed(tmp_path):
     made = world(tmp_path)
 
     def meanwhile():
@@ -167,14 +362,23 @@ def test_an_alias_that_somebody_moves_during_the_verification_is_left_alone(tmp_
         deployed(made)
 
 
-def test_what_was_applied_is_told_in_the_past_tense(tmp_path):
+def test_the_apply_stage_reports_its_counts_in_the_past_tense(tmp_path):
     made = world(tmp_path)
     deployed(made)
     assert "✓ apply      0 created, 1 updated, 0 deleted" in made.out.getvalue()
 
 
-def test_verifying_what_is_deployed_does_not_depend_on_the_work_tree(tmp_path):
+def test_the_verification_does_not_depend_on_the_work_tree(tmp_path):
     made = world(tmp_path, dirty=True)
     made.aws.functions.commits["2"] = COMMIT
     made.aws.functions.responses["2"] = healthy(commit=COMMIT)
     verify_version(made.run, FUNCTION)
+
+
+def test_a_version_that_lambda_cannot_make_ready_does_not_become_live(tmp_path):
+    made = world(tmp_path)
+    failure = "Waiter encountered a terminal failure state: Failed"
+    made.aws.functions.refuses["wait"] = WaiterError("PublishedVersionActive", failure, {})
+    with pytest.raises(UnhealthyError, match="version 2"):
+        deployed(made)
+    assert alias_untouched(made)

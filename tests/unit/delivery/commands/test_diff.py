@@ -1,4 +1,4 @@
-"""What a deploy would change: told in words, and nothing is pushed, tagged or applied for it."""
+"""A diff shows the changes of a deploy; it pushes, tags and applies nothing."""
 
 import pytest
 from support.build import DIGEST, manifest
@@ -33,7 +33,7 @@ def lines(made):
     return report.difference_lines(diff.compare(made.run))
 
 
-def test_commits_layers_and_plan_are_told(made):
+def test_a_diff_shows_commits_layers_and_plan(made):
     head, *commits, image, change, counts = lines(made)
     assert head == f"sse-streaming: version 1 is live, commit {BEFORE[:12]}"
     assert commits == ["commit c1 second", "commit c0 first"]
@@ -42,7 +42,7 @@ def test_commits_layers_and_plan_are_told(made):
     assert counts == "0 to create, 1 to update, 0 to delete"
 
 
-def test_nothing_is_pushed_tagged_or_applied_by_it(made):
+def test_a_diff_pushes_tags_and_applies_nothing(made):
     lines(made)
     baked = [command.variables["OUTPUT"] for command in made.shell.ran if "--metadata-file" in command.argv]
     assert baked == ["archive"]
@@ -52,30 +52,30 @@ def test_nothing_is_pushed_tagged_or_applied_by_it(made):
     assert not [name for name, _ in made.aws.functions.calls + made.aws.ecr.calls if name.startswith(changing)]
 
 
-def test_a_live_commit_that_git_does_not_know_is_told(made):
+def test_a_live_commit_that_git_does_not_know_is_reported(made):
     made.shell.answers[LOG] = Result(128, "", "fatal: bad object")
     assert "commits: this clone does not know the live commit; `git fetch`" in lines(made)
 
 
-def test_a_live_image_that_is_gone_means_that_every_layer_is_new(made):
+def test_without_the_live_image_every_layer_is_new(made):
     del made.aws.ecr.repositories[NAME][OLD]
     assert any("2 of 2 layers new, 26.5 MB to fetch" in line for line in lines(made))
 
 
-def test_what_is_live_already_changes_nothing_and_says_so(tmp_path, monkeypatch):
+def test_the_live_image_without_other_changes_is_reported_as_no_change(tmp_path, monkeypatch):
     blobs(monkeypatch)
     made = serving(world(tmp_path, answers(**{LOG: ""})), DIGEST)
     assert lines(made)[0].endswith("; the same image would be deployed")
     assert lines(made)[-1] == "nothing: a deploy would change nothing"
 
 
-def test_the_same_image_with_other_infrastructure_is_not_nothing(tmp_path, monkeypatch):
+def test_the_live_image_with_changed_infrastructure_is_a_change(tmp_path, monkeypatch):
     blobs(monkeypatch)
     made = serving(world(tmp_path, answers(UPDATE, **{LOG: ""})), DIGEST)
     assert lines(made)[-1] == "0 to create, 1 to update, 0 to delete"
 
 
-def test_an_image_that_is_there_already_is_compared_without_a_build(made):
+def test_an_image_in_the_registry_is_compared_without_a_build(made):
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
     assert any("1 of 2 layers new" in line for line in lines(made))
     assert not [command for command in made.shell.ran if "--metadata-file" in command.argv]
@@ -88,12 +88,12 @@ def test_before_the_first_deploy_everything_is_new(tmp_path, monkeypatch):
     assert lines(made)[0] == f"sse-streaming: nothing is live; {DIGEST[:19]}, 26.5 MB to fetch"
 
 
-def test_an_environment_without_repositories_is_told_to_bootstrap(made):
+def test_missing_repositories_lead_to_bootstrap(made):
     made.aws.ecr.repositories.clear()
     with pytest.raises(CloudError, match="bootstrap"):
         diff.compare(made.run)
 
 
-def test_a_version_that_waits_for_its_verification_is_still_compared_with_what_is_live(made):
+def test_the_live_version_is_compared_even_if_a_newer_version_is_not_verified(made):
     made.aws.s3.objects["service.tfstate"] = state("9")
     assert lines(made)[0].startswith("sse-streaming: version 1 is live")

@@ -1,4 +1,4 @@
-"""Doctor looks at everything, also after something that is wrong, and says how to mend it."""
+"""Doctor runs every check, also after a failure, and names the command that corrects each failure."""
 
 import pytest
 from support.shell import FakeShell
@@ -30,7 +30,7 @@ def reported(findings):
     return lines, None
 
 
-def test_a_machine_with_all_its_tools_is_told_with_their_versions():
+def test_the_checks_of_tools_report_their_versions():
     lines, error = reported(doctor.run_checks(doctor.tool_checks(FakeShell(answers()))))
     assert error is None
     assert [line.split() for line in lines] == [
@@ -51,7 +51,7 @@ def test_a_tool_that_is_too_old_does_not_hide_the_next():
     assert error.what == "2 of 4 checks failed."
 
 
-def test_an_environment_s_bucket_and_repositories_are_looked_at_too(tmp_path):
+def test_the_checks_of_an_environment_include_account_bucket_repositories_and_url(tmp_path):
     made = opened(tmp_path)
     findings = doctor.run_checks(doctor.environment_checks(made.run))
     assert [(finding.name, finding.result) for finding in findings[4:]] == [
@@ -70,7 +70,7 @@ def test_an_environment_s_bucket_and_repositories_are_looked_at_too(tmp_path):
         ("ecr", "registry", "The repository does not exist: sandbox-sse-streaming-lambda"),
     ],
 )
-def test_what_is_missing_leads_to_bootstrap(tmp_path, missing, name, what):
+def test_a_missing_bucket_or_repository_leads_to_bootstrap(tmp_path, missing, name, what):
     made = opened(tmp_path)
     (made.aws.s3.buckets if missing == "s3" else made.aws.ecr.repositories).clear()
     findings = doctor.run_checks(doctor.environment_checks(made.run))
@@ -80,7 +80,7 @@ def test_what_is_missing_leads_to_bootstrap(tmp_path, missing, name, what):
     assert isinstance(reported(findings)[1], CloudError)
 
 
-def test_looking_changes_nothing(tmp_path):
+def test_doctor_changes_nothing(tmp_path):
     made = opened(tmp_path)
     doctor.run_checks(doctor.environment_checks(made.run))
     calls = made.aws.s3.calls + made.aws.ecr.calls + made.aws.functions.calls
@@ -89,13 +89,13 @@ def test_looking_changes_nothing(tmp_path):
     assert changing == [[], [], [], []]
 
 
-def test_before_the_first_deploy_there_is_no_url_to_look_at(tmp_path):
+def test_before_the_first_deploy_the_check_of_the_url_passes(tmp_path):
     made = world(tmp_path)
     made.aws.s3.objects.clear()
     assert doctor.run_checks(doctor.environment_checks(made.run))[-1] == Finding("url", "nothing is deployed yet")
 
 
-def test_what_is_no_failure_of_ours_is_not_hidden():
+def test_a_defect_of_the_program_is_not_hidden():
     def broken():
         raise ZeroDivisionError
 

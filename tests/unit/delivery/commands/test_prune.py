@@ -1,4 +1,4 @@
-"""What a prune takes away, over random histories; and that it asks, tells, and goes version by version."""
+"""A prune removes only unused versions and images: checked over random histories, and call by call."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ def digest(number):
 
 @dataclass
 class History:
-    """What a function and its repository hold after some deploys, as AWS would hold it."""
+    """The versions of a function and the images of its repository after some deploys."""
 
     versions: dict[str, str] = field(default_factory=dict)
     tags: dict[str, set[str]] = field(default_factory=dict)
@@ -44,27 +44,27 @@ class History:
             self.live = version
 
     def rollback(self, back):
-        """The alias goes to another release that is still there."""
+        """Move the alias to another release that still exists."""
         released = [version for version in self.versions if self.released(version)]
         if self.live:
             self.live = released[-1 - back % len(released)]
 
     def shift(self, back):
-        """A canary: some of the traffic goes to another version."""
+        """A canary: another version gets a share of the requests."""
         self.weighted = list(self.versions)[-1 - back % len(self.versions)] if self.versions else ""
 
     def prune(self, _):
-        """Whatever may go, goes."""
+        """Remove everything that can be removed."""
         if self.live:
-            versions, images = prune.choose(self.found())
+            versions, images = prune.choose(self.inventory())
             assert set(versions) <= set(self.versions)
             self.versions = {key: value for key, value in self.versions.items() if key not in versions}
-            self.tags = {key: tags for key, tags in self.tags.items() if key not in {it.digest for it in images}}
+            self.tags = {key: tags for key, tags in self.tags.items() if key not in {image.digest for image in images}}
 
     def released(self, version):
         return f"release-{version}" in self.tags.get(self.versions[version], ())
 
-    def found(self):
+    def inventory(self):
         images = tuple(StoredImage(key, tuple(tags)) for key, tags in self.tags.items())
         unpublished = self.versions.get(str(self.newest), "")
         return Inventory(self.versions, unpublished, self.live, frozenset({self.live, self.weighted}), images)
@@ -89,12 +89,12 @@ def test_over_any_history_nothing_that_is_live_weighted_released_or_newest_is_pr
             assert runs in history.tags, f"version {version} runs an image that is gone"
 
 
-def test_versions_that_failed_go_once_something_newer_is_live():
+def test_failed_versions_can_be_removed_once_a_newer_version_is_live():
     history = History()
     for image, healthy in ((1, True), (2, False), (3, False), (2, True), (4, False)):
         history.deploy(image, healthy)
-    versions, images = prune.choose(history.found())
-    assert versions == ("2", "3"), "5 is newer than what is live: somebody may be verifying it"
+    versions, images = prune.choose(history.inventory())
+    assert versions == ("2", "3"), "5 is newer than the live version: a deploy may be verifying it"
     assert [image.digest for image in images] == [digest(3)], "2 was released with version 4"
 
 
@@ -110,13 +110,13 @@ def test_versions_that_failed_go_once_something_newer_is_live():
         ((), False),
     ],
 )
-def test_of_the_images_that_nobody_runs_only_those_go_that_expiry_may_not_touch(tags, goes):
+def test_of_the_unused_images_only_those_with_a_tag_against_expiry_are_removed(tags, goes):
     stored = StoredImage(digest(5), tags)
-    found = Inventory({"1": digest(1)}, digest(1), "1", frozenset("1"), (stored,))
-    assert prune.choose(found) == ((), (stored,) if goes else ())
+    inventory = Inventory({"1": digest(1)}, digest(1), "1", frozenset("1"), (stored,))
+    assert prune.choose(inventory) == ((), (stored,) if goes else ())
 
 
-def test_what_an_interrupted_apply_left_unpublished_stays():
+def test_the_image_of_an_unpublished_change_is_not_removed():
     stored = StoredImage(digest(5), ("keep-5",))
     assert prune.choose(Inventory({"1": digest(1)}, digest(5), "1", frozenset("1"), (stored,))) == ((), ())
 
@@ -133,23 +133,23 @@ def prunable(tmp_path):
     return made
 
 
-def test_what_goes_is_shown_and_nothing_is_changed_by_looking(tmp_path):
+def test_the_list_shows_versions_and_images_and_removes_nothing(tmp_path):
     made = prunable(tmp_path)
-    (found,) = prune.plan(made.run)
-    assert report.pruning_lines([found]) == ("- version 1 of fn", f"- image {digest(1)[:19]} (keep-1)")
+    (pruning,) = prune.plan(made.run)
+    assert report.pruning_lines([pruning]) == ("- version 1 of fn", f"- image {digest(1)[:19]} (keep-1)")
     assert "can be removed: 1 versions, 1 images" in made.out.getvalue()
     changing = {"delete_function", "batch_delete_image"}
     assert not changing & {name for name, _ in made.aws.functions.calls + made.aws.ecr.calls}
 
 
-def test_a_weighted_version_stays(tmp_path):
+def test_a_version_with_a_share_of_the_requests_is_not_removed(tmp_path):
     made = prunable(tmp_path)
     made.aws.functions.weights = {"1": 0.1}
     assert prune.plan(made.run) == ()
     assert "nothing to prune" in made.out.getvalue()
 
 
-def test_an_interrupt_between_version_and_image_is_completed_by_the_next(tmp_path):
+def test_the_next_prune_removes_the_image_that_a_failed_prune_left(tmp_path):
     made = prunable(tmp_path)
     made.aws.ecr.refuses["batch_delete_image"] = refusal("ThrottlingException")
     with pytest.raises(CloudError):
@@ -163,16 +163,28 @@ def test_an_interrupt_between_version_and_image_is_completed_by_the_next(tmp_pat
     assert set(made.aws.ecr.repositories[NAME]) == {DIGEST}
 
 
-def test_a_version_that_runs_a_tag_keeps_every_image(tmp_path):
+def test_a_version_without_a_digest_stops_the_prune(tmp_path):
     made = prunable(tmp_path)
     made.aws.functions.images["1"] = f"{REPOSITORY}:latest"
     with pytest.raises(RefusedError, match="Version 1 of fn names no digest"):
         prune.plan(made.run)
 
 
-def test_a_function_whose_alias_names_no_version_is_not_pruned(tmp_path):
+def test_an_image_that_the_registry_does_not_delete_is_named_with_its_digest(tmp_path):
+    made = prunable(tmp_path)
+    removable = prune.plan(made.run)
+    failure = {"failureCode": "ImageReferencedByManifestList", "failureReason": "an index names this image"}
+    made.aws.ecr.batch_delete_image = lambda **_: {"imageIds": [], "failures": [failure]}
+    with pytest.raises(CloudError) as caught:
+        prune.remove(made.run, removable)
+    assert digest(1) in caught.value.what
+    assert (caught.value.why, caught.value.hint) == ("an index names this image", "invoke prune --env sandbox")
+
+
+def test_an_alias_without_a_version_number_stops_the_prune(tmp_path):
     made = prunable(tmp_path)
     made.aws.functions.live = "$LATEST"
     with pytest.raises(RefusedError) as caught:
         prune.plan(made.run)
+    assert "$LATEST" in caught.value.why
     assert caught.value.hint == "invoke deploy --env sandbox"

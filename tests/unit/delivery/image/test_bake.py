@@ -197,3 +197,10 @@ def test_nothing_but_a_digest_is_published(digest):
         bake.pushed_images((IMAGE,), {"sse-streaming": digest})
     with pytest.raises(ValueError, match="not a digest"):
         PushedImage("sse-streaming", REPOSITORY, digest)
+
+
+def test_a_builder_without_cache_export_is_a_wrong_setting(tmp_path):
+    text = "ERROR: Cache export is not supported for the docker driver.\nSwitch to a different driver, or turn on ..."
+    error = failure(tmp_path, text, "push")
+    assert (error.exit_code, error.what) == (2, "build.cache cannot work with this engine and builder.")
+    assert "INVOKE_BUILD_CACHE=none" in error.hint

@@ -1,0 +1,108 @@
+"""A push: the images that are built, the images that are reused, and the tags that an image gets."""
+
+import pytest
+from support.build import DIGEST, bake, manifest
+from support.world import COMMIT, IMAGE, NAME, PUBLISHED, answers, blobs, world
+
+from delivery.errors import BuildError, RefusedError
+from delivery.image import push
+from delivery.process.shell import Result
+from delivery.reference import Image
+
+
+def bakes(made):
+    return [command for command in made.shell.ran if "--metadata-file" in command.argv]
+
+
+@pytest.fixture(autouse=True)
+def _registry(monkeypatch):
+    blobs(monkeypatch)
+
+
+def test_an_image_that_the_registry_lacks_is_built_and_pushed(tmp_path):
+    made = world(tmp_path)
+    assert push.push(made.run, (IMAGE,)) == (PUBLISHED,)
+    outputs = [(bake.variables["OUTPUT"], bake.variables["COMMIT"]) for bake in bakes(made)]
+    assert outputs == [("archive", COMMIT), ("push", COMMIT)]
+    assert f"push       sse-streaming {DIGEST[:19]} (26.5 MB compressed, 2 layers)" in made.out.getvalue()
+    assert made.stages() == ["build", "check", "push"]
+
+
+def test_a_clean_commit_in_the_registry_is_not_built_again(tmp_path):
+    made = world(tmp_path)
+    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    assert push.push(made.run, (IMAGE,)) == (PUBLISHED,)
+    assert made.shell.ran == []
+    assert "already in the registry" in made.out.getvalue()
+
+
+def test_only_the_missing_images_are_built(tmp_path):
+    other = NAME.replace("sse-streaming", "other")
+    made = world(tmp_path)
+    made.aws.ecr.repositories[other] = {DIGEST: manifest()}
+    made.aws.ecr.tags[other, COMMIT] = DIGEST
+    second = Image("other", f"registry.test:5000/{other}")
+    published = push.push(made.run, (second, IMAGE))
+    assert [image.name for image in published] == ["other", "sse-streaming"]
+    assert {bake.argv[-1] for bake in bakes(made)} == {"sse-streaming"}
+
+
+def test_a_push_never_takes_a_commit_s_tag_from_another_image(tmp_path):
+    another = "sha256:" + "a" * 64
+
+    def meanwhile(command):
+        made.aws.ecr.repositories[NAME][another] = "somebody else's"
+        made.aws.ecr.tags[NAME, COMMIT] = another
+        return bake(command)
+
+    made = world(tmp_path, answers(**{"docker buildx bake": meanwhile}))
+    with pytest.raises(RefusedError) as caught:
+        push.push(made.run, (IMAGE,))
+    assert caught.value.what == f"{NAME}:{COMMIT} is another image already."
+    assert caught.value.why == f"It is {another}; this one is {DIGEST}."
+    assert made.aws.ecr.tags == {(NAME, COMMIT): another}
+
+
+def test_a_checked_image_gets_the_tag_of_its_commit(tmp_path):
+    made = world(tmp_path)
+    push.push(made.run, (IMAGE,))
+    assert made.aws.ecr.tags == {(NAME, COMMIT): DIGEST}, "bake itself moves latest"
+
+
+def test_a_work_tree_with_changes_is_always_built(tmp_path):
+    made = world(tmp_path, dirty=True)
+    made.aws.ecr.tags[NAME, f"{COMMIT}-dirty"] = DIGEST
+    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    push.push(made.run, (IMAGE,))
+    assert {bake.variables["COMMIT"] for bake in bakes(made)} == {f"{COMMIT}-dirty"}
+
+
+def test_an_image_that_lambda_would_refuse_is_refused_even_in_the_registry(tmp_path):
+    made = world(tmp_path)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest(mediaType="application/vnd.oci.image.index.v1+json")
+    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    with pytest.raises(BuildError, match=r"image\.index"):
+        push.push(made.run, (IMAGE,))
+
+
+def test_a_build_pushes_nothing(tmp_path):
+    made = world(tmp_path)
+    assert push.build(made.run, (IMAGE,)) == "4 steps, 2 cached"
+    assert [bake.variables["OUTPUT"] for bake in bakes(made)] == ["load"]
+    assert "✓ build      4 steps, 2 cached" in made.out.getvalue()
+
+
+def test_the_password_appears_only_in_the_stdin_of_the_login(tmp_path):
+    made = world(tmp_path)
+    push.push(made.run, (IMAGE,))
+    assert [command.argv[1] for command in made.shell.ran if command.stdin] == ["login"]
+    assert "hush" not in repr(made.shell.ran) + repr(made.run) + made.out.getvalue()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "hush" in path.read_text()]
+
+
+def test_an_image_that_the_engine_cannot_load_is_not_pushed(tmp_path):
+    made = world(tmp_path, answers(**{"docker load": Result(1, "", "no such driver")}), protected=True)
+    with pytest.raises(BuildError) as caught:
+        push.push(made.run, (IMAGE,))
+    assert (caught.value.why, caught.value.hint) == ("no such driver", "invoke doctor")
+    assert made.aws.ecr.tags == {}
