@@ -112,5 +112,5 @@ def test_a_plan_that_somebody_overtook_is_stale_and_nothing_is_applied(place):
     place.client("s3").put_object(Bucket=BUCKET, Key="service.tfstate", Body=newer)
     rest, _ = child.communicate(timeout=60)
     assert child.returncode == 6, text + rest
-    assert "The plan of service is stale: somebody else changed it meanwhile." in rest
+    assert "The plan of service is stale" in rest
     assert place.invoke("deploy").code == 0

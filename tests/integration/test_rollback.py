@@ -60,7 +60,7 @@ def entries(checkout):
 def test_a_canary_that_does_well_ends_in_a_release(shipped, releases):
     _, _, text = shipped
     checkout, _, b = releases
-    assert re.search(r"✓ canary .*10% for 1 s, 50% for 1 s: \d+ looks, no error", text), text
+    assert re.search(r"✓ canary .*10% for 1 s, 50% for 1 s: \d+ checks, no error", text), text
     assert text.index("✓ verify") < text.index("✓ canary") < text.index("✓ release")
     assert alias(checkout) == (b, {})
 

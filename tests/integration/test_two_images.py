@@ -20,18 +20,10 @@ MODULE = """
 module "ticker" {
   source = "../modules/streaming_function"
 
-  name      = "${var.environment}-ticker"
-  image_uri = var.images["ticker"]
-
-  architecture           = var.architecture
-  commit                 = var.commit
-  memory_mb              = 128
-  timeout_seconds        = 60
-  heartbeat_seconds      = 1
-  function_url_auth_type = var.function_url_auth_type
-  log_retention_days     = var.log_retention_days
-  alarm_actions          = var.alarm_actions
-  permissions_boundary   = local.permissions_boundary
+  name                 = "${var.environment}-ticker"
+  image_uri            = var.images["ticker"]
+  settings             = merge(local.settings, { memory_mb = 128, timeout_seconds = 60, heartbeat_seconds = 1 })
+  permissions_boundary = local.permissions_boundary
 }
 """
 MAIN = "infrastructure/service/main.tf"

@@ -123,7 +123,7 @@ APPLIES = Row(
     "deploy",
     (
         Cell("tool fails", 6, "it broke", ((*APPLY, FAILS),)),
-        hung("in apply: Terraform kept in its state", relay=((UPDATE, "hold", ALWAYS),)),
+        hung("in apply: Terraform recorded in its state", relay=((UPDATE, "hold", ALWAYS),)),
         Cell("network refuses", 6, "could not apply", relay=((UPDATE, "drop", ALWAYS),), once=True),
         Cell("slow", 0, "1 updated", relay=((UPDATE, "slow", 1),)),
         Cell("500", 0, "1 updated", relay=((UPDATE, BROKEN, 2),)),
