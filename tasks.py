@@ -169,11 +169,11 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     """List the versions: time, commit, image, verified, live, who made them live, and rollbacks."""
     with session(c, quiet=json) as s:
         run = s.open(env)
-        found = {deployed.image: history.read(run.aws, deployed) for deployed in state.require_functions(run)}
+        result = {deployed.image: history.read(run.aws, deployed) for deployed in state.require_functions(run)}
     if json:
-        print_line(report.history_json(found))
+        print_line(report.history_json(result))
         return
-    for entries in found.values():
+    for entries in result.values():
         print_lines(report.history_table(entries))
 
 

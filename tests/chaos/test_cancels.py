@@ -48,8 +48,8 @@ def cancelled(child, seconds):
 
 def where(text):
     """The stage it was cancelled in, from the last line it printed."""
-    found = re.search(r"^Interrupted(?: in ([\w ]+))?[:;]", text, re.MULTILINE)
-    return "before the story" if found is None else found[1] or "between stages"
+    result = re.search(r"^Interrupted(?: in ([\w ]+))?[:;]", text, re.MULTILINE)
+    return "before the story" if result is None else result[1] or "between stages"
 
 
 def pytest_generate_tests(metafunc):
@@ -76,14 +76,14 @@ def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_on
         change(place, index)
         at = chance.uniform(0.3, longest)
         text, sent = cancelled(place.typed("deploy"), at)
-        said = f"seed {seed}, cancel {index} after {at:.2f} s:\n{text}"
+        output = f"seed {seed}, cancel {index} after {at:.2f} s:\n{text}"
         ended = where(text) if sent else "finished first"
         tally[ended, sent.name if sent else "-"] += 1
-        assert "Traceback" not in text or ended == "before the story", said
-        until(lambda: not place.tools(), 15, f"the end of {place.tools()}; {said}")
-        assert place.locks() == [], said
-        assert place.scratches() == [], said
-        assert place.containers() <= containers, said
+        assert "Traceback" not in text or ended == "before the story", output
+        until(lambda: not place.tools(), 15, f"the end of {place.tools()}; {output}")
+        assert place.locks() == [], output
+        assert place.scratches() == [], output
+        assert place.containers() <= containers, output
     outcome = place.invoke("deploy")
     assert outcome.code == 0, f"seed {seed}\n{outcome.text}"
     assert place.live() == place.newest(), f"seed {seed}"

@@ -95,8 +95,8 @@ def report(done):
     yield "  What ended otherwise than well, the stages that were seen, and what was said:"
     for row, cell in STORY:
         if cell.code and (row.stage, cell.fault) in done:
-            code, seen = done[row.stage, cell.fault]
-            yield f"  {row.stage:<9}{cell.fault:<19}{code:>4}  {' '.join(seen) or '-':<47} {cell.said}"
+            code, recorded = done[row.stage, cell.fault]
+            yield f"  {row.stage:<9}{cell.fault:<19}{code:>4}  {' '.join(recorded) or '-':<47} {cell.said}"
     reasons = {}
     for row in MATRIX:
         for fault, why in row.without.items():

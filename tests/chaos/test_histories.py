@@ -145,11 +145,11 @@ class Histories(Environments):
         account = self.accounts[where]
         expected = account.functions.live if account.functions.weights else account.oracle.release_before()
         try:
-            (found,) = rollback.prepare(account.run_context())
+            (result,) = rollback.prepare(account.run_context())
         except RefusedError:
             assert not expected, f"a rollback of {where} finds nothing, not even version {expected}"
         else:
-            assert found.version == expected, f"where a rollback of {where} would go"
+            assert result.version == expected, f"where a rollback of {where} would go"
 
 
 def test_over_any_history_what_serves_exists_and_a_rollback_finds_its_release(request):

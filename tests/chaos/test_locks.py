@@ -46,13 +46,13 @@ def test_while_one_deploys_a_second_ends_or_waits_and_is_told_for_whom_and_unloc
     assert at_once.code == 6, at_once.text
     assert re.search(r"The state is locked by \w+@\S+ since .*\(apply\)", at_once.text)
     assert f"invoke unlock --env {ENV} --stack service" in at_once.text
-    said = until_said(waiting, "waited ")
-    assert re.search(r"waited \d+ of 120 s for \w+@\S+ since .*\(apply\)", said), said
+    output = until_said(waiting, "waited ")
+    assert re.search(r"waited \d+ of 120 s for \w+@\S+ since .*\(apply\)", output), output
     relay.release()
     rest, _ = waiting.communicate(timeout=90)
-    assert waiting.returncode == 0, said + rest
-    told, _ = first.communicate(timeout=90)
-    assert first.returncode == 0, told
+    assert waiting.returncode == 0, output + rest
+    text, _ = first.communicate(timeout=90)
+    assert first.returncode == 0, text
     assert place.live() == place.newest()
     assert "The state of service is not locked" in place.invoke("unlock").text
 

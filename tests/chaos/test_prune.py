@@ -30,7 +30,7 @@ def test_what_failed_goes_and_what_serves_or_was_released_stays(clone):
     assert "nothing to prune" in clone.invoke(*PRUNE, "--dry-run").text, "somebody may be verifying it"
     clone.restore(head)
     assert clone.invoke("deploy", "--env", "sandbox").code == 0
-    kept, gone = released(clone), runs(clone, failed)
+    before, gone = released(clone), runs(clone, failed)
 
     shown = clone.invoke(*PRUNE, "--dry-run")
     assert f"- version {failed} of {FUNCTION}" in shown.text, shown.text
@@ -42,7 +42,7 @@ def test_what_failed_goes_and_what_serves_or_was_released_stays(clone):
         outcome = clone.invoke(*PRUNE, "--yes")
     assert outcome.code == 0, outcome.text
     assert traffic.failed == []
-    assert set(clone.versions()) == kept | {clone.live()}
+    assert set(clone.versions()) == before | {clone.live()}
     left = digests(clone)
     assert gone not in left
     assert {runs(clone, version) for version in clone.versions()} <= set(left)

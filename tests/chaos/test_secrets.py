@@ -42,19 +42,19 @@ def places(watched):
         "HOME: ~/.docker, ~/.aws, ~/.terraform.d; the job's summary and outputs": watched.files.values(),
     }
     return {
-        name: [one if isinstance(one, bytes) else str(one).encode() for one in found]
-        for name, found in searched.items()
+        name: [item if isinstance(item, bytes) else str(item).encode() for item in result]
+        for name, result in searched.items()
     }
 
 
 def test_no_secret_lies_where_somebody_could_read_it(watched, places, table):
     assert watched.outcome.code == 0, watched.outcome.text
-    for where, found in places.items():
+    for where, result in places.items():
         for name, secret in SECRETS.items():
-            for text in found:
+            for text in result:
                 for form in forms(secret):
                     assert form not in text, f"{name} in {where}: {text[max(0, text.find(form) - 200) :][:400]!r}"
-    sizes = {where: sum(map(len, found)) for where, found in places.items()}
+    sizes = {where: sum(map(len, result)) for where, result in places.items()}
     table += ["", "Secrets: places searched", *(f"  {size:>10,} bytes  {where}" for where, size in sizes.items())]
     assert sizes["the arguments of every process"] > 0
     assert watched.watch.samples > 50

@@ -90,13 +90,13 @@ def test_a_role_that_may_not_push_is_told_which_permission_it_lacks(guarded, ref
     policy = guarded.policy()
     credentials = guarded.assume(token())
     guarded.allow(enforced(policy, frozenset()))
-    kept = (guarded.checkout.root / "invoke.yaml").read_text()
+    before = (guarded.checkout.root / "invoke.yaml").read_text()
     mine = guarded.endpoint.removeprefix("http://")
     (guarded.checkout.root / "invoke.yaml").write_text(
-        kept.replace(f"registry: {mine}", f"registry: {refusing_registry}")
+        before.replace(f"registry: {mine}", f"registry: {refusing_registry}")
     )
     outcome = guarded.checkout.invoke("push-image", "--env", ENVIRONMENT, **credentials)
-    (guarded.checkout.root / "invoke.yaml").write_text(kept)
+    (guarded.checkout.root / "invoke.yaml").write_text(before)
     guarded.allow(policy)
     refused(outcome, "The registry refused the push", "ask for ecr:InitiateLayerUpload")
 

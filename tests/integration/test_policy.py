@@ -117,7 +117,7 @@ def test_nothing_is_updated_without(trial):
     checkout = trial.guarded.checkout
     checkout.edit(TFVARS, "log_retention_days = 14", "log_retention_days = 7\nheartbeat_seconds = 3")
     other = trial.guarded.client("ecr").describe_images(repositoryName=trial.image.repository_name)["imageDetails"]
-    digest = next(found["imageDigest"] for found in other if found["imageDigest"] != trial.image.digest)
+    digest = next(result["imageDigest"] for result in other if result["imageDigest"] != trial.image.digest)
     for action in (
         "lambda:UpdateFunctionConfiguration",
         "lambda:UpdateFunctionCode",
@@ -152,7 +152,7 @@ def test_the_policy_is_enough_to_roll_back_and_the_history_names_the_job(trial):
 
 
 def test_every_action_of_the_policy_was_missed_or_has_its_reason(trial, capsys):
-    rows = [(action, task, str(code), said) for action, task, code, said in sorted(trial.table)]
+    rows = [(action, task, str(code), output) for action, task, code, output in sorted(trial.table)]
     rows += [(action, "-", "-", f"not enforced here: {reason}") for action, reason in sorted(UNENFORCED.items())]
     with capsys.disabled():
         print("\n" + "\n".join(f"{a:<36} {t:<8} {c:<2} {s[:110]}" for a, t, c, s in rows))

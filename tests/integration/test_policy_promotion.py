@@ -83,11 +83,13 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
         "lambda:GetFunction": lambda: history.verified_live(aws, target),
         "lambda:ListVersionsByFunction": lambda: history.read(aws, target),
     }
-    said = {action: _failure(guarded, policy, action, do) for action, do in needs.items()}
-    said |= {action: f"not enforced here: {reason}" for action, reason in UNENFORCED_HERE.items()}
+    printed = {action: _failure(guarded, policy, action, do) for action, do in needs.items()}
+    printed |= {action: f"not enforced here: {reason}" for action, reason in UNENFORCED_HERE.items()}
     with capsys.disabled():
-        print("\n" + "\n".join(f"{action:<36} {line[:110]}" for action, line in said.items()))
-    assert [action for action, line in said.items() if action in needs and SAME.get(action, action) not in line] == []
+        print("\n" + "\n".join(f"{action:<36} {line[:110]}" for action, line in printed.items()))
+    assert [
+        action for action, line in printed.items() if action in needs and SAME.get(action, action) not in line
+    ] == []
     assert set(needs) | set(UNENFORCED_HERE) == actions(policy)
 
 

@@ -50,9 +50,9 @@ class Place:
         """The live version: its number, commit and image."""
         functions, name = self.client("lambda"), f"{self.name}-sse-streaming"
         version = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-        found = functions.get_function(FunctionName=name, Qualifier=version)
-        commit = found["Configuration"]["Description"].removeprefix("commit ")
-        return {"version": version, "commit": commit, "digest": found["Code"]["ImageUri"].partition("@")[2]}
+        result = functions.get_function(FunctionName=name, Qualifier=version)
+        commit = result["Configuration"]["Description"].removeprefix("commit ")
+        return {"version": version, "commit": commit, "digest": result["Code"]["ImageUri"].partition("@")[2]}
 
     def put(self, tag: str, manifest: str) -> None:
         """Give a tag to a manifest, as somebody who goes around the tasks."""
@@ -81,7 +81,7 @@ def places(clone):
     """preprod, deployed; prod, bootstrapped and nothing more."""
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(lambda name: clone.invoke("bootstrap", "--env", name, "--yes"), ACCOUNTS))
-    assert [one.code for one in made] == [0, 0], made
+    assert [item.code for item in made] == [0, 0], made
     deployed = clone.invoke("deploy", "--env", "preprod")
     assert deployed.code == 0, deployed.text
     return Place(clone, "preprod"), Place(clone, "prod")

@@ -18,10 +18,10 @@ DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
 def clone(deployed):
     """The deployed clone; its files are put back and its alias must not have moved."""
     checkout, _ = deployed
-    kept = {name: (checkout.root / name).read_text() for name in (DOCKERFILE, "invoke.yaml")}
+    before = {name: (checkout.root / name).read_text() for name in (DOCKERFILE, "invoke.yaml")}
     live, versions = checkout.live(), checkout.versions()
     yield checkout
-    for name, text in kept.items():
+    for name, text in before.items():
         (checkout.root / name).write_text(text)
     assert (checkout.live(), checkout.versions()) == (live, versions)
 
@@ -76,8 +76,8 @@ def test_an_aws_that_cannot_be_reached_is_said_to_be_unreachable(clone):
 
 def test_a_missing_repository_says_bootstrap(clone):
     elsewhere(clone)
-    said = "The repository does not exist: elsewhere-sse-streaming-lambda"
-    refused(clone.invoke("deploy", "--env", "elsewhere"), 8, said, "invoke bootstrap --env elsewhere")
+    output = "The repository does not exist: elsewhere-sse-streaming-lambda"
+    refused(clone.invoke("deploy", "--env", "elsewhere"), 8, output, "invoke bootstrap --env elsewhere")
 
 
 def test_a_base_image_that_nobody_has_is_named(clone):

@@ -47,14 +47,14 @@ def succeeded(outcome):
 
 def alias(checkout):
     """The version that the alias names, and the other's share."""
-    found = checkout.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")
-    return found["FunctionVersion"], found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    result = checkout.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")
+    return result["FunctionVersion"], result.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
 
 
 def entries(checkout):
     """The releases as a script reads them; progress comes first here, since both outputs are one."""
     text = succeeded(checkout.invoke("releases", *SANDBOX, "--json"))
-    return {one["version"]: one for one in json.loads(text[text.index("{") :])["sse-streaming"]}
+    return {item["version"]: item for item in json.loads(text[text.index("{") :])["sse-streaming"]}
 
 
 def test_a_canary_that_does_well_ends_in_a_release(shipped, releases):
@@ -82,8 +82,8 @@ def shifting(releases):
 
 def test_an_error_that_cloudwatch_counts_gives_all_requests_back_and_ends_with_7(releases, shifting):
     checkout, a, b = releases
-    found = {"FunctionName": FUNCTION, "Resource": f"{FUNCTION}:live", "ExecutedVersion": a}
-    dimensions = [{"Name": name, "Value": value} for name, value in found.items()]
+    result = {"FunctionName": FUNCTION, "Resource": f"{FUNCTION}:live", "ExecutedVersion": a}
+    dimensions = [{"Name": name, "Value": value} for name, value in result.items()]
     datum = {"MetricName": "Errors", "Value": 2, "Dimensions": dimensions}
     checkout.client("cloudwatch").put_metric_data(Namespace="AWS/Lambda", MetricData=[datum])
     text, _ = shifting.communicate(timeout=60)
@@ -122,9 +122,9 @@ def test_a_rollback_serves_what_served_before_and_neither_builds_nor_plans(relea
 
 def test_the_history_says_what_was_rolled_back_to_what_and_by_whom(releases):
     checkout, a, b = releases
-    found = entries(checkout)
-    assert (found[b]["rolled_back_to"], found[b]["live"]) == (a, False)
-    assert (found[a]["rolled_back_from"], found[a]["live"], found[a]["by"]) == (b, True, "root")
+    result = entries(checkout)
+    assert (result[b]["rolled_back_to"], result[b]["live"]) == (a, False)
+    assert (result[a]["rolled_back_from"], result[a]["live"], result[a]["by"]) == (b, True, "root")
 
 
 def test_there_is_nothing_to_apply_after_a_rollback_and_status_sees_no_drift(releases):

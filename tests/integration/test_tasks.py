@@ -25,11 +25,11 @@ def changed(clone):
 
 
 def test_doctor_finds_everything_and_sandbox_status_says_what_is_up(clone):
-    found = clone.invoke("doctor", "--env", "sandbox")
-    assert found.code == 0, found.text
-    marks = re.findall(r"^✓ ([a-z ]+?)  ", found.text, re.MULTILINE)
+    result = clone.invoke("doctor", "--env", "sandbox")
+    assert result.code == 0, result.text
+    marks = re.findall(r"^✓ ([a-z ]+?)  ", result.text, re.MULTILINE)
     assert marks[-8:] == ["git", "terraform", "docker", "docker buildx", "account", "state", "registry", "url"]
-    assert "sandbox-sse-streaming: everyone (both statements)" in found.text
+    assert "sandbox-sse-streaming: everyone (both statements)" in result.text
     assert re.findall(r"^(\w+) +up", clone.invoke("sandbox-status").text, re.MULTILINE) == ["engine", "cloud"]
 
 
@@ -54,7 +54,7 @@ def test_push_image_pushes_under_both_tags_and_prints_the_digest_that_terraform_
     digest = re.search(r"sandbox-sse-streaming-lambda@(sha256:[0-9a-f]{64})$", pushed.text, re.MULTILINE)[1]
     tags = changed.tags()
     assert tags["latest"] == digest
-    assert [tag for tag, found in tags.items() if found == digest and tag.endswith("-dirty")]
+    assert [tag for tag, result in tags.items() if result == digest and tag.endswith("-dirty")]
     assert changed.versions() == versions
 
 

@@ -124,7 +124,7 @@ class FakeEcr(_Fake):
     @operation
     def describe_images(self, repositoryName, imageIds=()):
         held = self._repository(repositoryName)
-        wanted = [one["imageDigest"] for one in imageIds] or list(held)
+        wanted = [item["imageDigest"] for item in imageIds] or list(held)
         if not set(wanted) <= set(held):
             raise refusal("ImageNotFoundException", "The image requested does not exist")
         details = []
@@ -204,10 +204,10 @@ class FakeCloudWatch(_Fake):
 
     def _result(self, Id, MetricStat):
         metric = MetricStat["Metric"]
-        found = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
-        assert (found.pop("FunctionName"), found.pop("Resource")) == ("fn", "fn:live")
+        result = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        assert (result.pop("FunctionName"), result.pop("Resource")) == ("fn", "fn:live")
         assert (metric["Namespace"], MetricStat["Stat"]) == ("AWS/Lambda", "Sum")
-        count = self.counts.get((found["ExecutedVersion"], metric["MetricName"]))
+        count = self.counts.get((result["ExecutedVersion"], metric["MetricName"]))
         return {"Id": Id, "Values": [] if count is None else [count]}
 
 
@@ -334,8 +334,8 @@ class FakeLambda(_Fake):
 
     def lose(self, version):
         """A version goes."""
-        (going,) = (one for one in self.versions if one["Version"] == version)
-        self.versions.remove(going)
+        (removed,) = (item for item in self.versions if item["Version"] == version)
+        self.versions.remove(removed)
         del self.images[version]
 
 
@@ -346,12 +346,12 @@ def _statement(name, grant):
         "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
         "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
     }
-    found = {}
+    result = {}
     for key, (kind, operand) in conditions.items():
         if key in grant:
-            found.setdefault(kind, {})[operand] = str(grant[key]).lower() if kind == "Bool" else grant[key]
+            result.setdefault(kind, {})[operand] = str(grant[key]).lower() if kind == "Bool" else grant[key]
     statement = {"Sid": name, "Effect": "Allow", "Principal": grant["Principal"], "Action": grant["Action"]}
-    return {**statement, **({"Condition": found} if found else {})}
+    return {**statement, **({"Condition": result} if result else {})}
 
 
 class FakeAws:

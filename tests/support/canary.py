@@ -28,9 +28,9 @@ class Healthy:
 def canary_world(root, monkeypatch):
     """The world of it; version 2 answers whenever it is looked at."""
     Clock(tick=0.3).install(monkeypatch)
-    found = world(root)
-    found.aws.functions.responses["2"] = Healthy()
-    return found
+    result = world(root)
+    result.aws.functions.responses["2"] = Healthy()
+    return result
 
 
 def shifted(made, *steps):
@@ -43,7 +43,7 @@ def alias(made):
 
 def weights(made):
     updates = made.aws.functions.called("update_alias")
-    return [(one["FunctionVersion"], one["RoutingConfig"]["AdditionalVersionWeights"]) for one in updates]
+    return [(item["FunctionVersion"], item["RoutingConfig"]["AdditionalVersionWeights"]) for item in updates]
 
 
 def failed(made, kind, *steps):
@@ -54,8 +54,8 @@ def failed(made, kind, *steps):
 
 
 def kinds(made):
-    found = [records.parse(tag) for _, tag in made.aws.ecr.tags]
-    return sorted((event.kind, event.version, event.after, event.who) for event in found if event)
+    result = [records.parse(tag) for _, tag in made.aws.ecr.tags]
+    return sorted((event.kind, event.version, event.after, event.who) for event in result if event)
 
 
 def stop(error):

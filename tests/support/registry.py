@@ -87,8 +87,8 @@ class FakeRegistry:
                 return response(400, b"DIGEST_INVALID")
             held[query["digest"]] = sent
             return response(201)
-        found = held.get(reference)
-        return response(404) if found is None else response(200, b"" if method == "HEAD" else found)
+        result = held.get(reference)
+        return response(404) if result is None else response(200, b"" if method == "HEAD" else result)
 
 
 def response(status, body=b"", headers=None):

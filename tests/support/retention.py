@@ -39,7 +39,7 @@ def expired(images):
     for rule in rules():
         selection = rule["selection"]
         # Claimed by a higher rule: counted by a lower one, never expired by it.
-        matched = sorted((it for it in images if matches(selection, it)), key=lambda it: it.days)
+        matched = sorted((item for item in images if matches(selection, item)), key=lambda item: item.days)
         if selection["countType"] == "imageCountMoreThan":
             due = matched[selection["countNumber"] :]
         else:

@@ -49,8 +49,8 @@ def change(address, *actions, before=None, after=None, **more):
 
 def planned(*changes, **more):
     """What `terraform plan -detailed-exitcode` and, where something changes, `terraform show -json` answer."""
-    idle = all(found["change"]["actions"] in (["no-op"], ["read"]) for found in changes)
-    if idle and not more and not any("importing" in found["change"] for found in changes):
+    idle = all(result["change"]["actions"] in (["no-op"], ["read"]) for result in changes)
+    if idle and not more and not any("importing" in result["change"] for result in changes):
         return {"terraform plan": ""}
     document = {"format_version": "1.2", "applyable": True, "errored": False, "resource_changes": list(changes), **more}
     return {"terraform plan": Result(2, "", ""), "terraform show": json.dumps(document)}

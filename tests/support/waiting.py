@@ -6,7 +6,7 @@ import time
 def until(condition, seconds: float, what: str):
     """Poll until `condition()` is true and return it; fail with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (result := condition()):
         assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
         time.sleep(0.05)
-    return found
+    return result

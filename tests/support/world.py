@@ -54,8 +54,8 @@ def settings(root, protected=False, **changes):
 
 def outputs(version="2", uri=URI):
     """The outputs as the state has them."""
-    found = {"function_name": "fn", "version": version, "alias": "live", "url": FUNCTION.url, "image_uri": uri}
-    return json.dumps({"functions": {"value": {"sse-streaming": found}}})
+    result = {"function_name": "fn", "version": version, "alias": "live", "url": FUNCTION.url, "image_uri": uri}
+    return json.dumps({"functions": {"value": {"sse-streaming": result}}})
 
 
 def state(newest="2", **changes):

@@ -65,16 +65,16 @@ def page(content: Page) -> str:
 def jobs(needs: str) -> str:
     """All jobs of a run in Markdown, from GitHub's `toJSON(needs)`. Raises ConfigurationError."""
     try:
-        found = {name: (job["result"], job.get("outputs") or {}) for name, job in json.loads(needs).items()}
+        result = {name: (job["result"], job.get("outputs") or {}) for name, job in json.loads(needs).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"NEEDS is no JSON object of jobs: {needs[:80]!r}"
         raise ConfigurationError("The jobs are not known.", why, "NEEDS: ${{ toJSON(needs) }} in `env:`") from error
     rows = [
         (_MARKS.get(result, "?"), name, result, " ".join(_code(str(value)) for value in outputs.values()))
-        for name, (result, outputs) in found.items()
+        for name, (result, outputs) in result.items()
     ]
     parts = ["### All jobs", _table(("", "job", "result", "digest and tag"), rows)]
-    if failed := [name for name, (result, _) in found.items() if result == "failure"]:
+    if failed := [name for name, (result, _) in result.items() if result == "failure"]:
         parts.append(f"{', '.join(failed)}: the summary of that job says what happened and what to do.")
     return "\n\n".join(parts) + "\n"
 

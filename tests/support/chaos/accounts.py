@@ -81,8 +81,8 @@ class Account:
         if uri.partition("@")[2] not in self.held:
             return Result(1, diagnostic(f"Source image {uri} does not exist"), "")
         version = self.functions.publish(uri, self._wanted["commit"])
-        self._applied, found = self._wanted, json.loads(outputs(version, uri))
-        self._aws.s3.objects["service.tfstate"] = json.dumps({"version": 4, "outputs": found})
+        self._applied, result = self._wanted, json.loads(outputs(version, uri))
+        self._aws.s3.objects["service.tfstate"] = json.dumps({"version": 4, "outputs": result})
         return ""
 
     def _bake(self, command):

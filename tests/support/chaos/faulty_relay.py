@@ -80,10 +80,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def relay(self) -> None:
         body = self._body()
-        seen = (
+        recorded = (
             f"{self.command} {self.path} {self.headers.get('X-Amz-Target', '')} {body[:300].decode(errors='replace')}"
         )
-        rule = self.server.rule(seen)
+        rule = self.server.rule(recorded)
         if rule is None or rule.how == "slow":
             time.sleep(1 if rule else 0)  # the fault itself, not a wait for something
             self._pass_on(body)
@@ -116,19 +116,19 @@ class _Handler(BaseHTTPRequestHandler):
             preload_content=False,
         )
         # A registry's Location has to come through here too.
-        kept = [(n, v.replace(self.server.endpoint, self.server.address)) for n, v in answer.headers.items()]
-        kept = [(name, value) for name, value in kept if name.lower() not in _OWN]
+        copied = [(n, v.replace(self.server.endpoint, self.server.address)) for n, v in answer.headers.items()]
+        copied = [(name, value) for name, value in copied if name.lower() not in _OWN]
         if "response-streaming" in self.path:
-            self._stream(answer, kept)
+            self._stream(answer, copied)
             return
-        said = answer.data
+        printed = answer.data
         # Nothing else: an address that comes back in a state would look like a change later.
         for old, new in self.server.rewrites if "GetAuthorizationToken" in self.headers.get("X-Amz-Target", "") else ():
-            said = said.replace(old.encode(), new.encode())
+            printed = printed.replace(old.encode(), new.encode())
         headed = self.command == "HEAD"
-        self._answer(answer.status, kept, answer.headers.get("Content-Length", 0) if headed else len(said))
+        self._answer(answer.status, copied, answer.headers.get("Content-Length", 0) if headed else len(printed))
         if not headed:
-            self.wfile.write(said)
+            self.wfile.write(printed)
 
     def _stream(self, answer, headers) -> None:
         """Each piece when it comes."""
@@ -143,13 +143,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: str, code: str) -> None:
         if self.headers.get("X-Amz-Target") or self.path.startswith(("/2015-03-31/", "/2021-")):
-            said = json.dumps({"__type": code, "message": "chaos"})
+            printed = json.dumps({"__type": code, "message": "chaos"})
         else:
             error = f"<Error><Code>{code}</Code><Message>chaos</Message></Error>"
-            said = error if self.command != "POST" else f"<ErrorResponse>{error}</ErrorResponse>"
-        self._answer(int(status), [("x-amzn-ErrorType", code)], len(said))
+            printed = error if self.command != "POST" else f"<ErrorResponse>{error}</ErrorResponse>"
+        self._answer(int(status), [("x-amzn-ErrorType", code)], len(printed))
         if self.command != "HEAD":
-            self.wfile.write(said.encode())
+            self.wfile.write(printed.encode())
 
     def _answer(self, status, headers, length) -> None:
         self.send_response_only(status)

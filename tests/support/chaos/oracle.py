@@ -30,7 +30,7 @@ class Oracle:
     def shifted(self, version, weights):
         """The alias names a version, and gives others a share."""
         getting = (set(weights) - self.weighted) | ({version} - {self.live})
-        self.wrong += [f"version {one} gets requests and was not verified" for one in getting - self.streamed]
+        self.wrong += [f"version {item} gets requests and was not verified" for item in getting - self.streamed]
         self.weighted = set(weights)
         if version != self.live:
             self.moves.append(version)
@@ -53,7 +53,7 @@ class Oracle:
         """
         for index in range(len(self.moves) - 1, -1, -1):
             version, later = self.moves[index], self.moves[index + 1 :]
-            undone = any(int(one) < int(version) for one in later)
+            undone = any(int(item) < int(version) for item in later)
             if not undone and version != self.live and version in self.released:
                 return version
         return ""

@@ -42,13 +42,13 @@ class Place:
         """Let `preprod` be an account of the clone's emulator, in a commit."""
         settings = clone.settings
         document = yaml.safe_load((clone.root / "invoke.yaml").read_text())
-        kept = {name: value for name, value in plain(settings["variables"]).items() if name not in KEYS}
-        document["environments"][ENV].update(registry=settings["registry"], variables=kept, bootstraps=True)
+        before = {name: value for name, value in plain(settings["variables"]).items() if name not in KEYS}
+        document["environments"][ENV].update(registry=settings["registry"], variables=before, bootstraps=True)
         (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
         (clone.root / TFVARS).write_text(f"{(clone.root / TFVARS).read_text()}memory_mb = 512\n")
         clone.commit("preprod is an account of the emulator")
         clone.git("update-index", "--skip-worktree", TFVARS)  # a change of it leaves the tree clean: no build
-        return cls(clone, kept["AWS_ENDPOINT_URL"], kept.get("PATH", os.environ["PATH"]))
+        return cls(clone, before["AWS_ENDPOINT_URL"], before.get("PATH", os.environ["PATH"]))
 
     def typed(self, task: str, **variables: str) -> subprocess.Popen[str]:
         """Type `invoke task --env preprod`, the way a workflow's step does: bash replaces itself."""
@@ -81,8 +81,8 @@ class Place:
         return self.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"]
 
     def newest(self) -> str:
-        found = self.client("lambda").list_versions_by_function(FunctionName=FUNCTION)["Versions"]
-        return max((one["Version"] for one in found if one["Version"].isdigit()), key=int)
+        result = self.client("lambda").list_versions_by_function(FunctionName=FUNCTION)["Versions"]
+        return max((item["Version"] for item in result if item["Version"].isdigit()), key=int)
 
     def objects(self) -> dict[str, bytes]:
         """Everything in the state bucket, locks included."""
@@ -102,17 +102,17 @@ class Place:
     def tools(self) -> dict[int, str]:
         """The tools that run for this clone, by process: by their environment, their folder or their arguments."""
         root = str(self.clone.root).encode()
-        found = {}
+        result = {}
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 name = (process / "comm").read_text().strip()
-                told = [(process / part).read_bytes() for part in ("environ", "cmdline")]
+                text = [(process / part).read_bytes() for part in ("environ", "cmdline")]
                 where = os.fsencode((process / "cwd").readlink())
                 state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-                ours = any(root in part for part in (*told, where))
+                ours = any(root in part for part in (*text, where))
                 if ours and state != "Z" and (name in TOOLS or name.startswith("terraform-pro")):
-                    found[int(process.name)] = told[1].replace(b"\0", b" ").decode(errors="replace")
-        return found
+                    result[int(process.name)] = text[1].replace(b"\0", b" ").decode(errors="replace")
+        return result
 
     def containers(self) -> set[str]:
         """Every container of the engine that is no function of the emulator's: those come and go with its calls."""

@@ -51,16 +51,16 @@ def _override(place):
 
 
 @contextlib.contextmanager
-def _disk(place, options, kept):
+def _disk(place, options, before):
     """The runs' folder is a disk of its own; what Terraform keeps there between runs is there too, if it is `kept`."""
     folder = place.clone.root / ".deploy"
     with contextlib.ExitStack() as mounts:
-        if kept:
-            kept.mkdir()
-            _mount(mounts, kept, "--bind", str(folder))
+        if before:
+            before.mkdir()
+            _mount(mounts, before, "--bind", str(folder))
         _mount(mounts, folder, "-t", "tmpfs", "-o", options, "tmpfs")
-        if kept:
-            (folder / ENV).symlink_to(kept / ENV)
+        if before:
+            (folder / ENV).symlink_to(before / ENV)
         yield
 
 

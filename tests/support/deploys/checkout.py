@@ -146,8 +146,8 @@ class Checkout:
 
     def versions(self) -> list[str]:
         """Every published version."""
-        found = self.client("lambda").list_versions_by_function(FunctionName=FUNCTION)["Versions"]
-        return [version["Version"] for version in found if version["Version"] != "$LATEST"]
+        result = self.client("lambda").list_versions_by_function(FunctionName=FUNCTION)["Versions"]
+        return [version["Version"] for version in result if version["Version"] != "$LATEST"]
 
     def tags(self) -> dict[str, str]:
         """Tag to digest, of the function's repository."""
@@ -172,9 +172,9 @@ def _git(root: Path, *words: str) -> str:
 
 def _at(folder: Path) -> list[str]:
     """The processes that work in that folder, zombies left out."""
-    found = []
+    result = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (process / "cwd").readlink() == folder:
-                found.append(process.name)
-    return found
+                result.append(process.name)
+    return result

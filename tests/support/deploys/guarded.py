@@ -161,10 +161,10 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
 def _point(root: Path, registry: str, variables: dict[str, str]) -> None:
     # Not the credentials: those are the job's. Nor no_proxy: Invoke takes names that differ by case for one.
     left = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "no_proxy")
-    kept = {name: value for name, value in variables.items() if name not in left}
+    before = {name: value for name, value in variables.items() if name not in left}
     document = yaml.safe_load((root / "invoke.yaml").read_text())
     for name in ACCOUNTS:
-        document["environments"][name] |= {"registry": registry, "variables": kept}
+        document["environments"][name] |= {"registry": registry, "variables": before}
         tfvars = root / "infrastructure" / "foundation" / f"{name}.tfvars"
         tfvars.write_text(f'{tfvars.read_text()}github_repository = "{GITHUB}"\n')
     (root / "invoke.yaml").write_text(yaml.safe_dump(document))

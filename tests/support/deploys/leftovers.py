@@ -16,33 +16,33 @@ _MACHINE_HAS_SHIMS = SHIMS.exists()
 def left_behind(layout: Layout) -> list[str]:
     """Links, files, cgroups, mounts and processes of this sandbox, each as a line."""
     words = (str(layout.home), layout.bridge)
-    found = [f"link {layout.bridge}"] if network.exists(layout.bridge) else []
+    match = [f"link {layout.bridge}"] if network.exists(layout.bridge) else []
     files = [layout.run] if _MACHINE_HAS_SHIMS else [layout.run, SHIMS]
-    found += [f"file {path}" for path in files if path.exists()]
-    found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").rglob(layout.bridge)]
+    match += [f"file {path}" for path in files if path.exists()]
+    match += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").rglob(layout.bridge)]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    found += [f"mount {line}" for line in mounts if any(word in line for word in words)]
-    return found + [f"process {pid} {line}" for pid, line in processes_of(layout).items()]
+    match += [f"mount {line}" for line in mounts if any(word in line for word in words)]
+    return match + [f"process {pid} {line}" for pid, line in processes_of(layout).items()]
 
 
 def processes_of(layout: Layout) -> dict[int, str]:
     """The command lines of this sandbox's processes, by process id."""
-    found = {}
+    result = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             line = (entry / "cmdline").read_text().replace("\0", " ").strip()
         except OSError:
             continue
         if str(layout.home) in line or layout.bridge in line:
-            found[int(entry.name)] = line
-    return found
+            result[int(entry.name)] = line
+    return result
 
 
 def kill(layout: Layout, victim: str) -> None:
     """kill -9 of the one process of this sandbox that runs `victim`, a program and its first argument."""
     program = victim.split()[0]
-    found = {pid: line for pid, line in processes_of(layout).items() if victim in line}
-    pids = [pid for pid, line in found.items() if Path(line.split()[0]).name == program]
-    assert len(pids) == 1, found
+    result = {pid: line for pid, line in processes_of(layout).items() if victim in line}
+    pids = [pid for pid, line in result.items() if Path(line.split()[0]).name == program]
+    assert len(pids) == 1, result
     os.kill(pids[0], signal.SIGKILL)
     assert processes.wait_until(lambda: pids[0] not in processes_of(layout), 5)

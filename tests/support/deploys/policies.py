@@ -46,9 +46,9 @@ def enforced(document: Document, dropped: frozenset[str]) -> Document:
     """The policy in the emulator's words, without `dropped`."""
     statements = []
     for statement in document["Statement"]:
-        kept = [action for action in _listed(statement["Action"]) if action not in dropped]
-        wide = {SAME.get(action, action) for action in kept if action in ANYWHERE}
-        tight = {SAME.get(action, action) for action in kept} - wide
+        before = [action for action in _listed(statement["Action"]) if action not in dropped]
+        wide = {SAME.get(action, action) for action in before if action in ANYWHERE}
+        tight = {SAME.get(action, action) for action in before} - wide
         # The emulator does not tell the policy which boundary a new role gets.
         bounded = "iam:PermissionsBoundary" in statement.get("Condition", {}).get("StringEquals", {})
         rest = {key: value for key, value in statement.items() if key != "Sid" and not (bounded and key == "Condition")}

@@ -40,8 +40,8 @@ class Trial:
         text = str(caught.value)
         for action in sorted(dropped):
             assert SAME.get(action, action) in text, text
-            said = next(line.strip() for line in text.splitlines() if SAME.get(action, action) in line)
-            self.table.append((action, task, caught.value.exit_code, said))
+            output = next(line.strip() for line in text.splitlines() if SAME.get(action, action) in line)
+            self.table.append((action, task, caught.value.exit_code, output))
 
     @functools.cached_property
     def stack(self):

@@ -45,16 +45,16 @@ class _Handler(BaseHTTPRequestHandler):
         url = f"{self.server.endpoint}{self.path}"
         answer = urllib3.request(self.command, url, body=body, headers=headers, redirect=False, retries=False)
         # The token names the emulator itself: the copy has to come through here too.
-        said = answer.data.replace(self.server.endpoint.encode(), self.server.address.encode())
+        output = answer.data.replace(self.server.endpoint.encode(), self.server.address.encode())
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in _OWN:
                 self.send_header(name, value)
         headed = self.command == "HEAD"
-        self.send_header("Content-Length", answer.headers.get("Content-Length", 0) if headed else len(said))
+        self.send_header("Content-Length", answer.headers.get("Content-Length", 0) if headed else len(output))
         self.end_headers()
         if not headed:
-            self.wfile.write(said)
+            self.wfile.write(output)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = relay
 

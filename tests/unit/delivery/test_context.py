@@ -21,14 +21,14 @@ SANDBOX = {"account": "000000000000", "region": "us-east-1"}
 @pytest.fixture
 def made(monkeypatch):
     """What the AWS clients were made with; the composition root has no seam below it."""
-    seen = []
+    recorded = []
 
     def aws(environment, variables):
-        seen.append((environment.region, dict(variables)))
+        recorded.append((environment.region, dict(variables)))
         return FakeAws(account="000000000000")
 
     monkeypatch.setattr(context, "Aws", aws)
-    return seen
+    return recorded
 
 
 def opened(tmp_path, shell=None, **changes):

@@ -17,17 +17,17 @@ def shell(status="", log=f"{COMMIT} 1700000000\n"):
 
 def test_a_clean_tree_is_its_commit(tmp_path):
     fake = shell()
-    found = git.read_commit(tmp_path, fake)
-    assert found == Commit(COMMIT, dirty=False, committed_at=1_700_000_000)
-    assert (found.tag, found.short) == (COMMIT, "0123456789ab")
+    result = git.read_commit(tmp_path, fake)
+    assert result == Commit(COMMIT, dirty=False, committed_at=1_700_000_000)
+    assert (result.tag, result.short) == (COMMIT, "0123456789ab")
     assert {command.cwd for command in fake.ran} == {tmp_path}
 
 
 @pytest.mark.parametrize("status", [" M app.py\n", "?? new.py\n"])
 def test_a_changed_or_new_file_marks_the_tag(tmp_path, status):
-    found = git.read_commit(tmp_path, shell(status))
-    assert found.dirty
-    assert (found.tag, found.short) == (f"{COMMIT}-dirty", "0123456789ab-dirty")
+    result = git.read_commit(tmp_path, shell(status))
+    assert result.dirty
+    assert (result.tag, result.short) == (f"{COMMIT}-dirty", "0123456789ab-dirty")
 
 
 def test_outside_a_checkout_git_is_quoted(tmp_path):

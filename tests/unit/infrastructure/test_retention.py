@@ -28,7 +28,7 @@ def test_what_was_only_pushed_expires_but_for_the_newest(count):
 
 
 def test_what_has_lost_its_tags_expires_after_two_weeks():
-    assert {it.days for it in expired([Pushed(0, frozenset(), 14), Pushed(1, frozenset(), 15)])} == {15}
+    assert {item.days for item in expired([Pushed(0, frozenset(), 14), Pushed(1, frozenset(), 15)])} == {15}
 
 
 def test_only_the_last_rule_looks_at_every_image():

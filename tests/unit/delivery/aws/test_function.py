@@ -19,24 +19,24 @@ def aws():
 
 
 def test_functions_are_read_out_of_terraform_s_outputs_in_order():
-    found = {"function_name": "fn", "version": "2", "alias": "live", "url": FUNCTION.url}
-    document = {"functions": {name: {**found, "image_uri": FUNCTION.image_uri} for name in ("sse-streaming", "a")}}
+    result = {"function_name": "fn", "version": "2", "alias": "live", "url": FUNCTION.url}
+    document = {"functions": {name: {**result, "image_uri": FUNCTION.image_uri} for name in ("sse-streaming", "a")}}
     first, second = function.from_outputs(document)
     assert (first.image, second) == ("a", FUNCTION)
 
 
 def test_the_alias_moves_from_what_was_seen(aws):
-    seen = function.read_alias(aws, FUNCTION)
-    assert seen == Alias("1", "revision-1")
-    alias.move(aws, FUNCTION, seen)
+    recorded = function.read_alias(aws, FUNCTION)
+    assert recorded == Alias("1", "revision-1")
+    alias.move(aws, FUNCTION, recorded)
     assert aws.functions.live == "2"
 
 
 def test_an_alias_that_somebody_else_moved_meanwhile_stays_where_they_put_it(aws):
-    seen = function.read_alias(aws, FUNCTION)
+    recorded = function.read_alias(aws, FUNCTION)
     aws.functions.moved_to("3")
     with pytest.raises(RefusedError) as caught:
-        alias.move(aws, FUNCTION, seen)
+        alias.move(aws, FUNCTION, recorded)
     assert aws.functions.live == "3"
     assert caught.value.exit_code == 4
     assert caught.value.what == "The alias live was moved by somebody else meanwhile."
@@ -45,9 +45,9 @@ def test_an_alias_that_somebody_else_moved_meanwhile_stays_where_they_put_it(aws
 
 
 def test_a_move_whose_answer_was_lost_and_that_botocore_sent_again_is_our_own(aws):
-    seen = function.read_alias(aws, FUNCTION)
+    recorded = function.read_alias(aws, FUNCTION)
     aws.functions.moved_to("2")
-    alias.move(aws, FUNCTION, seen)
+    alias.move(aws, FUNCTION, recorded)
     assert aws.functions.live == "2"
 
 

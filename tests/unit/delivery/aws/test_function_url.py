@@ -62,15 +62,15 @@ def test_what_the_release_settles_is_what_doctor_wants_to_see(aws):
 
 
 @pytest.mark.parametrize(
-    ("kept", "missing"),
+    ("before", "missing"),
     [
         ((), "lambda:InvokeFunctionUrl, lambda:InvokeFunction"),
         (("PublicUrl",), "lambda:InvokeFunction"),
         (("PublicUrlInvoke",), "lambda:InvokeFunctionUrl"),
     ],
 )
-def test_a_public_url_without_both_statements_is_told_with_those_that_are_missing(aws, kept, missing):
-    aws.functions.statements = {name: PUBLIC[name] for name in kept}
+def test_a_public_url_without_both_statements_is_told_with_those_that_are_missing(aws, before, missing):
+    aws.functions.statements = {name: PUBLIC[name] for name in before}
     with pytest.raises(CloudError) as caught:
         function_url.check_access(aws, FUNCTION)
     assert caught.value.why == f"Not granted to `*`: {missing}"

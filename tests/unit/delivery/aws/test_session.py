@@ -58,10 +58,10 @@ def test_a_missing_permission_is_named():
     ],
 )
 def test_credentials_and_network_are_told_apart(error, what):
-    found = told(error)
-    assert found.what == f"Could not move the alias live of fn: {what}"
-    assert found.exit_code == 8
-    assert found.hint
+    result = told(error)
+    assert result.what == f"Could not move the alias live of fn: {what}"
+    assert result.exit_code == 8
+    assert result.hint
 
 
 def test_an_unknown_profile_is_a_setting():
@@ -105,8 +105,8 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
         events = HierarchicalEmitter()
 
         def __init__(self, region_name):
-            seen = {name: os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")}
-            sessions.append({"region_name": region_name, **seen})
+            recorded = {name: os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")}
+            sessions.append({"region_name": region_name, **recorded})
 
         def client(self, service, config):
             clients.append((service, config.read_timeout, config.retries["total_max_attempts"]))
@@ -119,13 +119,13 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
     made = session.Aws(replace(ENVIRONMENT, region="eu-west-1"), variables)
     assert made.ecr is made.ecr
     assert made.streaming(7.0) is not None
-    told = {
+    text = {
         "region_name": "eu-west-1",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
         "AWS_ACCESS_KEY_ID": "id",
         "AWS_PROFILE": None,
     }
-    assert sessions == [told, told]
+    assert sessions == [text, text]
     assert clients == [("ecr", 30, 5), ("lambda", 7.0, 1)]
     assert dict(os.environ) == before, "the process keeps its own"
 

@@ -57,11 +57,11 @@ def test_each_blob_goes_in_one_request_of_known_length(registry):
 
 def test_progress_is_told_in_bytes_of_the_whole(registry):
     del registry
-    said = []
-    copy(said=said)
-    assert said[0] == "0.0 of 2.5 MB"
-    assert said[-1] == "2.5 of 2.5 MB"
-    assert len(set(said)) > 3, "a large layer is told piece by piece"
+    output = []
+    copy(said=output)
+    assert output[0] == "0.0 of 2.5 MB"
+    assert output[-1] == "2.5 of 2.5 MB"
+    assert len(set(output)) > 3, "a large layer is told piece by piece"
 
 
 def test_what_is_there_already_is_not_sent_again(registry):

@@ -26,9 +26,9 @@ def one_bake(tmp_path, output="push", **variables):
 
 
 def built(tmp_path, output="archive", **shell):
-    said = []
-    result = bake.build(one_bake(tmp_path, output), tmp_path, FakeShell(answers(**shell)), said.append)
-    return result, said
+    printed = []
+    result = bake.build(one_bake(tmp_path, output), tmp_path, FakeShell(answers(**shell)), printed.append)
+    return result, printed
 
 
 def failure(tmp_path, text, output="archive"):
@@ -60,8 +60,8 @@ def test_bake_asks_for_what_it_uses_where_buildx_wants_to_be_asked(tmp_path, ent
 
 def test_the_network_of_run_steps_is_told_in_a_file_that_every_buildx_reads(tmp_path):
     bake.build(one_bake(tmp_path, BUILD_NETWORK="host"), tmp_path, FakeShell(answers()), print)
-    said = json.loads((tmp_path / "network.compose.yaml").read_text())
-    assert said == {"services": {"sse-streaming": {"build": {"context": ".", "network": "host"}}}}
+    output = json.loads((tmp_path / "network.compose.yaml").read_text())
+    assert output == {"services": {"sse-streaming": {"build": {"context": ".", "network": "host"}}}}
 
 
 @pytest.mark.parametrize(("help_text", "asked"), [("  --allow strings\n  --file\n", True), ("  --file\n", False)])
@@ -78,10 +78,10 @@ def test_where_an_image_goes_is_a_variable_of_the_bake_file(tmp_path, output):
 
 
 def test_a_build_says_its_steps_and_gives_each_target_s_digest(tmp_path):
-    (digests, counts), said = built(tmp_path)
+    (digests, counts), output = built(tmp_path)
     assert digests == {"sse-streaming": DIGEST}
     assert counts == "4 steps, 2 cached"
-    assert "[stdlib 2/2] RUN python -m compileall -q /usr/local/lib/python3.13" in said
+    assert "[stdlib 2/2] RUN python -m compileall -q /usr/local/lib/python3.13" in output
 
 
 def test_a_failed_step_is_told_with_its_last_lines(tmp_path):

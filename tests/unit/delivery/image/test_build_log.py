@@ -8,17 +8,17 @@ from delivery.image.build_log import BuildLog
 
 def read(text):
     log = BuildLog()
-    said = [step for line in text.splitlines() if (step := log.feed(line))]
-    return log, said
+    output = [step for line in text.splitlines() if (step := log.feed(line))]
+    return log, output
 
 
 def test_each_step_is_said_once_as_it_opens():
-    _, said = read(BUILT)
-    assert said[2:4] == [
+    _, output = read(BUILT)
+    assert output[2:4] == [
         "[internal] load metadata for docker.io/library/python:3.13-slim",
         "[stdlib 1/2] FROM docker.io/library/python:3.13-slim",
     ]
-    assert len(said) == len(set(said))
+    assert len(output) == len(set(output))
 
 
 def test_only_the_dockerfile_s_steps_are_counted():

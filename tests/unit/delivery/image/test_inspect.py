@@ -27,9 +27,9 @@ def add(file, content):
 
 def test_an_image_is_read_with_its_configuration(tmp_path):
     assert archive(tmp_path / "x.tar") == DIGEST
-    seen = inspect.archive("x", tmp_path / "x.tar", DIGEST)
-    assert (seen.config, seen.manifest.decode()) == (CONFIG, manifest())
-    assert seen.uncompressed == 26_500_000, "layers that are not compressed count as they are"
+    recorded = inspect.archive("x", tmp_path / "x.tar", DIGEST)
+    assert (recorded.config, recorded.manifest.decode()) == (CONFIG, manifest())
+    assert recorded.uncompressed == 26_500_000, "layers that are not compressed count as they are"
 
 
 def test_compressed_layers_are_counted_to_their_last_member(tmp_path):

@@ -47,8 +47,8 @@ def test_the_bake_file_is_told_everything_it_asks_for(tmp_path):
 
 
 def test_a_build_uses_the_default_network_and_no_ca_unless_told(tmp_path):
-    found = bake.variables(settings(tmp_path), SOURCE, {})
-    assert (found["BUILD_NETWORK"], found["CA_BUNDLE"]) == ("default", "")
+    result = bake.variables(settings(tmp_path), SOURCE, {})
+    assert (result["BUILD_NETWORK"], result["CA_BUNDLE"]) == ("default", "")
 
 
 @pytest.mark.parametrize("missing", sorted(GHA))
@@ -63,9 +63,9 @@ def test_a_gha_cache_without_its_credentials_fails_and_names_them(tmp_path, miss
 
 
 def test_a_gha_cache_with_its_credentials_is_used_and_they_stay_out_of_the_command(tmp_path):
-    found = bake.variables(settings(tmp_path, cache="gha"), SOURCE, GHA)
-    assert found["CACHE"] == "gha"
-    command = bake.Bake(("a",), found, tmp_path, True).command(tmp_path, True)
+    result = bake.variables(settings(tmp_path, cache="gha"), SOURCE, GHA)
+    assert result["CACHE"] == "gha"
+    command = bake.Bake(("a",), result, tmp_path, True).command(tmp_path, True)
     assert "hush" not in repr(command)
 
 
@@ -123,14 +123,14 @@ def test_the_private_config_is_gone_afterwards_however_it_ends(tmp_path, home, e
 
 
 def test_a_refused_login_is_told_and_leaves_nothing(tmp_path, home):
-    said = "Error response from daemon: Get https://registry.test:5000/v2/: unauthorized\n"
+    output = "Error response from daemon: Get https://registry.test:5000/v2/: unauthorized\n"
     with (
         pytest.raises(CloudError) as caught,
-        login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home, Result(1, "", said))),
+        login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home, Result(1, "", output))),
     ):
         pytest.fail("the body ran without a login")
     assert caught.value.what == "The registry registry.test:5000 refused the login."
-    assert caught.value.why == said.strip()
+    assert caught.value.why == output.strip()
     assert not (tmp_path / "work" / "docker" / "config.json").exists()
 
 

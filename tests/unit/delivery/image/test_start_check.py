@@ -18,7 +18,7 @@ DOCKER = {"docker run": "", "docker port": "127.0.0.1:9\n", "docker rm": "", "do
 def rehearsed(monkeypatch, tmp_path, answer, **shell):
     Clock().install(monkeypatch)
     monkeypatch.setattr(start_check.urllib3.PoolManager, "request", lambda *_, **__: answer())
-    fake = FakeShell({**DOCKER, **{name.replace("_", " "): told for name, told in shell.items()}})
+    fake = FakeShell({**DOCKER, **{name.replace("_", " "): text for name, text in shell.items()}})
     try:
         return start_check.run_check(START, tmp_path / "rie", fake)
     finally:

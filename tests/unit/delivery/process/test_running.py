@@ -40,7 +40,7 @@ def machine(monkeypatch):
 
 def test_the_processes_of_a_program_have_their_start_and_their_variables(machine):
     machine += [Process(9), Process(3), Process(4, name="bash")]
-    assert [(found.pid, found.began, found.variables) for found in running.named("terraform")] == [
+    assert [(result.pid, result.began, result.variables) for result in running.named("terraform")] == [
         (3, 12.5, {"TF_DATA_DIR": "/x"}),
         (9, 12.5, {"TF_DATA_DIR": "/x"}),
     ]

@@ -75,8 +75,8 @@ def test_what_a_killed_canary_left_is_undone_before_anything_else(made):
     fake = made.aws.functions
     fake.moved_to("1", **{"2": 0.1})
     fake.images["2"] = FUNCTION.image_uri
-    seen = live.end_canary(made.run, FUNCTION, Alias("1", "revision-2", {"2": 0.1}))
+    recorded = live.end_canary(made.run, FUNCTION, Alias("1", "revision-2", {"2": 0.1}))
     assert alias(made) == ("1", {})
-    assert seen == Alias("1", "revision-3")
+    assert recorded == Alias("1", "revision-3")
     assert "version 2 had 10%; version 1 has all requests again" in made.out.getvalue()
     assert (NAME, "release-2") not in made.aws.ecr.tags

@@ -16,9 +16,9 @@ FIRST = ("live", "1", "", "ann")
 
 @pytest.fixture
 def made(tmp_path):
-    found = world(tmp_path)
-    found.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
-    return found
+    result = world(tmp_path)
+    result.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
+    return result
 
 
 def released(made, serving="1"):

@@ -22,9 +22,9 @@ BACK = "rollback v1-after-v2"
 
 
 def test_what_is_written_is_read_again():
-    found = records.parse(records.tag_name(records.ROLLBACK, "4", "5", "alice"))
-    assert (found.kind, found.version, found.after, found.who) == ("rollback", "4", "5", "alice")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found.at)
+    result = records.parse(records.tag_name(records.ROLLBACK, "4", "5", "alice"))
+    assert (result.kind, result.version, result.after, result.who) == ("rollback", "4", "5", "alice")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", result.at)
 
 
 @pytest.mark.parametrize("who", ["", "a@b.c/ü+=,", "x" * 300, "v1-after-v2-by-me", "a\nb"])
@@ -40,14 +40,14 @@ def test_other_tags_are_no_events(tag):
 
 
 def test_the_timeline_is_in_order_whatever_the_order_of_the_tags():
-    found = records.timeline([at(2, B), at(1, A)], "2")
-    assert [(one.version, one.after, one.who) for one in found] == [("1", "", "ann"), ("2", "1", "ann")]
+    result = records.timeline([at(2, B), at(1, A)], "2")
+    assert [(item.version, item.after, item.who) for item in result] == [("1", "", "ann"), ("2", "1", "ann")]
 
 
 def test_a_move_that_was_cut_off_before_it_was_recorded_is_told_by_the_alias_or_by_the_next_event():
     assert timeline(A, live="2")[-1] == Record("live", "", "2", "1")
     assert timeline(A, B, live="1")[-1] == Record("rollback", "", "1", "2")
-    assert [one.version for one in timeline(A, C, live="3")] == ["1", "2", "3"]
+    assert [item.version for item in timeline(A, C, live="3")] == ["1", "2", "3"]
 
 
 def test_without_any_event_only_what_is_live_is_known():

@@ -12,11 +12,11 @@ STACK = Stack("service", Path("service"), Path("data"), "sandbox")
 
 
 def read(*lines):
-    said = []
-    log = Diagnostics(said.append)
+    output = []
+    log = Diagnostics(output.append)
     for line in lines:
         log.feed(line)
-    return log, said
+    return log, output
 
 
 @pytest.mark.parametrize("kind", ["apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output"])
@@ -28,8 +28,8 @@ def test_progress_is_said(kind):
 
 @pytest.mark.parametrize("kind", ["version", "planned_change", "change_summary", "outputs", "resource_drift"])
 def test_what_we_say_better_ourselves_is_not_repeated(kind):
-    log, said = read(progress("x", kind))
-    assert (said, log.errors, log.other) == ([], [], [])
+    log, output = read(progress("x", kind))
+    assert (output, log.errors, log.other) == ([], [], [])
 
 
 def test_a_lock_names_who_since_when_what_for_and_how_to_release_it():

@@ -49,13 +49,13 @@ def initialised(fake):
 def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path, monkeypatch):
     monkeypatch.setattr(finding, "find", lambda _: None)
     fake = initialising(tmp_path, progress("Initializing the backend...", "init_output"), mirrors=False)
-    said = []
-    stack = execute.init(settings(tmp_path), "service", fake, said.append)
+    output = []
+    stack = execute.init(settings(tmp_path), "service", fake, output.append)
     (command,) = fake.typed("terraform init")
     assert command.argv == ("terraform", f"-chdir={tmp_path}/infrastructure/service", *INIT)
     assert command.variables["TF_DATA_DIR"] == str(tmp_path / ".deploy" / "sandbox" / "service")
     assert command.grace >= 120, "an interrupted terraform needs time to write its state and release its lock"
-    assert (stack.name, stack.environment, said) == ("service", "sandbox", ["Initializing the backend..."])
+    assert (stack.name, stack.environment, output) == ("service", "sandbox", ["Initializing the backend..."])
 
 
 def test_a_local_mirror_is_used_where_there_is_one(tmp_path):
@@ -158,15 +158,15 @@ def saved_plan(stack):
 
 
 def test_what_was_planned_is_what_is_applied(stack):
-    fake, said = FakeShell({"terraform apply": progress("a.b: Creating...")}), []
-    execute.apply(saved_plan(stack), fake, said.append)
+    fake, output = FakeShell({"terraform apply": progress("a.b: Creating...")}), []
+    execute.apply(saved_plan(stack), fake, output.append)
     assert fake.ran[0].argv[2:] == (
         "apply",
         "-json",
         "-input=false",
         str(stack.data / "service.tfplan"),
     )
-    assert said == ["a.b: Creating..."]
+    assert output == ["a.b: Creating..."]
 
 
 UNRELEASED = diagnostic("Error releasing the state lock", "DeleteObject: api error ExpiredToken")

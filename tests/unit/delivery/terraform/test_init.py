@@ -30,9 +30,9 @@ def place(tmp_path):
 
 def test_a_second_time_there_is_nothing_to_do(place):
     _, _, init = place
-    (first, one), (second, two) = init(), init()
+    (first, item), (second, two) = init(), init()
     assert first == second
-    assert (one, two) == (True, False)
+    assert (item, two) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["modules/function/main.tf", "service/.terraform.lock.hcl"])
