@@ -17,7 +17,7 @@ def digests(checkout):
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name.replace(" ", "-"))
-def test_a_bad_image_serves_nobody_and_fails_nobody_s_request(clone, bad):
+def test_a_bad_image_serves_no_request_and_fails_none(clone, bad):
     live, before = clone.live(), digests(clone)
     bad.spoil(clone)
     with Traffic(clone) as traffic:

@@ -35,7 +35,7 @@ def changing(place):
         child.communicate(timeout=120)
 
 
-def test_while_one_deploys_a_second_ends_or_waits_and_is_told_for_whom_and_unlock_is_refused(changing):
+def test_while_one_deploys_a_second_ends_or_waits_for_it_and_unlock_is_refused(changing):
     place, first, relay = changing
     waiting = place.typed("tf-plan --lock-wait 2m")
     unlocked = place.invoke("unlock")
@@ -72,7 +72,7 @@ def test_a_task_that_is_killed_leaves_a_terraform_that_ends_by_itself_and_no_loc
     assert place.scratches() == []
 
 
-def test_what_a_killed_terraform_left_is_mended_by_the_next_deploy_its_lock_and_what_nobody_published(place):
+def test_what_a_killed_terraform_left_is_mended_by_the_next_deploy_its_lock_and_the_unpublished_version(place):
     """Lambda has taken the change then, and has no version of it: Terraform by itself would see nothing to do."""
     before = place.newest()
     place.memory(800 + int(before))
@@ -97,7 +97,7 @@ def test_what_a_killed_terraform_left_is_mended_by_the_next_deploy_its_lock_and_
     assert "no changes" in plan.text, plan.text
 
 
-def test_a_plan_that_somebody_overtook_is_stale_and_nothing_is_applied(place):
+def test_a_plan_that_another_run_overtook_is_stale_and_nothing_is_applied(place):
     place.memory(700 + int(place.newest()))
     state = place.objects()["service.tfstate"]
     child = place.typed("deploy")

@@ -47,7 +47,7 @@ def places(watched):
     }
 
 
-def test_no_secret_lies_where_somebody_could_read_it(watched, places, table):
+def test_no_secret_is_in_a_place_that_others_can_read(watched, places, table):
     assert watched.outcome.code == 0, watched.outcome.text
     for where, result in places.items():
         for name, secret in SECRETS.items():

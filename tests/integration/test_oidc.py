@@ -49,7 +49,7 @@ def refused(outcome, *said):
     ],
     ids=str,
 )
-def test_nobody_but_a_job_of_that_environment_of_that_repository_takes_the_role(guarded, claims):
+def test_only_a_job_of_that_environment_and_repository_assumes_the_role(guarded, claims):
     with pytest.raises(ClientError, match="AccessDenied"):
         guarded.assume(token(**claims))
 
@@ -60,16 +60,16 @@ def test_a_job_with_the_right_token_works_without_any_stored_key(job, tmp_path):
     assert "✓ account        111111111111" in outcome.text, outcome.text
 
 
-def test_a_job_without_a_token_is_told_what_the_workflow_needs(job, tmp_path):
+def test_a_job_without_a_token_gets_a_message_about_the_workflow(job, tmp_path):
     refused(job(tmp_path / "never-written", "tf-plan"), "there is no OIDC token", "id-token: write")
 
 
-def test_a_job_of_another_environment_is_told_that_the_role_is_not_its_own(job, tmp_path):
+def test_a_job_of_another_environment_gets_a_message_about_the_role(job, tmp_path):
     (tmp_path / "token").write_text(token(sub=f"repo:{GITHUB}:environment:prod"))
     refused(job(tmp_path / "token", "tf-plan"), "the role cannot be taken (AccessDenied)", "the role's trust names")
 
 
-def test_credentials_that_ran_out_are_told_as_such(guarded):
+def test_credentials_that_expired_are_reported(guarded):
     credentials = guarded.assume(token(), seconds=1)
     sts = guarded.client("sts", credentials)
     assert processes.wait_until(lambda: ran_out(sts), 20)
@@ -77,7 +77,7 @@ def test_credentials_that_ran_out_are_told_as_such(guarded):
     refused(outcome, "ExpiredToken", "renew the credentials")
 
 
-def test_a_role_that_may_not_log_in_to_the_registry_is_told_which_permission_it_lacks(guarded):
+def test_a_role_that_may_not_log_in_to_the_registry_gets_the_name_of_the_permission(guarded):
     policy = guarded.policy()
     credentials = guarded.assume(token())
     guarded.allow(enforced(policy, frozenset({"ecr:GetAuthorizationToken"})))
@@ -86,7 +86,7 @@ def test_a_role_that_may_not_log_in_to_the_registry_is_told_which_permission_it_
     refused(outcome, "log in to the registry", "ask for ecr:GetAuthorizationToken")
 
 
-def test_a_role_that_may_not_push_is_told_which_permission_it_lacks(guarded, refusing_registry):
+def test_a_role_that_may_not_push_gets_the_name_of_the_permission(guarded, refusing_registry):
     policy = guarded.policy()
     credentials = guarded.assume(token())
     guarded.allow(enforced(policy, frozenset()))

@@ -132,7 +132,7 @@ def test_prod_then_deploys_that_digest_without_a_build_and_says_hello_with_the_p
     assert "prod-sse-streaming: signed requests (AWS_IAM)" in looked.text, looked.text
 
 
-def test_a_target_that_serves_it_already_is_told_and_nothing_is_done(places):
+def test_a_target_that_serves_it_already_is_reported_and_nothing_is_done(places):
     again = places[1].clone.invoke(*PROMOTE, "--yes")
     assert again.code == 0, again.text
     assert "prod already serves it: sse-streaming sha256:" in again.text
@@ -177,7 +177,7 @@ def test_what_everyone_has_not_got_is_neither_deployed_to_prod_nor_promoted(plac
     refused(outcome, 4, f"Commit {mine[:12]} is not on the default branch.", "It is not on main.")
 
 
-def test_a_digest_that_is_gone_from_the_source_is_told(places):
+def test_a_digest_that_is_gone_from_the_source_is_reported(places):
     preprod, prod = places
     ids = [{"imageDigest": preprod.live()["digest"]}]
     preprod.client("ecr").batch_delete_image(repositoryName=preprod.repository, imageIds=ids)

@@ -68,7 +68,7 @@ def test_credentials_of_another_account_are_refused_before_anything_is_read(clon
     refused(clone.invoke("deploy", "--env", "elsewhere"), 4, "belong to account 333333333333", "444444444444")
 
 
-def test_an_aws_that_cannot_be_reached_is_said_to_be_unreachable(clone):
+def test_an_aws_that_cannot_be_reached_is_reported_as_unreachable(clone):
     nobody = dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"), "http://127.0.0.1:9")
     elsewhere(clone, variables={**plain(clone.settings["variables"]), **nobody})
     refused(clone.invoke("deploy", "--env", "elsewhere"), 8, "cannot be reached", "127.0.0.1:9")
@@ -80,7 +80,7 @@ def test_a_missing_repository_says_bootstrap(clone):
     refused(clone.invoke("deploy", "--env", "elsewhere"), 8, output, "invoke bootstrap --env elsewhere")
 
 
-def test_a_base_image_that_nobody_has_is_named(clone):
+def test_a_base_image_that_does_not_exist_is_named(clone):
     clone.edit(DOCKERFILE, "FROM python:3.13-slim AS base", "FROM nobody/has-this:1 AS base")
     refused(clone.invoke("deploy", "--env", "sandbox"), 5, "nobody/has-this:1")
 
@@ -112,7 +112,7 @@ def test_a_missing_state_bucket_says_bootstrap(clone):
     refused(outcome, 6, "The state bucket does not exist", "invoke bootstrap --env sandbox")
 
 
-def test_a_held_lock_names_its_holder_since_when_and_is_removed_only_by_who_has_looked(clone):
+def test_a_held_lock_names_its_holder_and_is_removed_only_by_its_id(clone):
     now = datetime.now(UTC)
     lock = {
         "ID": "0b3d1f6e-5d4b-4f0e-9f0a-3c2b1a000001",

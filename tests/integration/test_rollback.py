@@ -65,7 +65,7 @@ def test_a_canary_that_does_well_ends_in_a_release(shipped, releases):
     assert alias(checkout) == (b, {})
 
 
-def test_malformed_steps_are_refused_before_anything_is_looked_at(releases):
+def test_malformed_steps_are_refused_before_anything_is_read(releases):
     outcome = releases[0].invoke("deploy", *SANDBOX, "--canary", "10%")
     refused(outcome, 2, "Malformed steps of a canary: '10%'")
     assert "✓" not in outcome.text
@@ -133,7 +133,7 @@ def test_there_is_nothing_to_apply_after_a_rollback_and_status_sees_no_drift(rel
     assert re.search(rf"^sandbox +sse-streaming +{a} .* none$", succeeded(checkout.invoke("status", *SANDBOX)), re.M)
 
 
-def test_what_is_live_is_not_rolled_back_to_and_what_nobody_has_is_refused(releases):
+def test_what_is_live_is_no_rollback_and_a_missing_version_is_refused(releases):
     checkout, a, _ = releases
     assert "Nothing to do" in succeeded(checkout.invoke("rollback", *SANDBOX, "--to", a))
     refused(checkout.invoke("rollback", *SANDBOX, "--to", "999"), 4, f"Version 999 of {FUNCTION} does not exist.")

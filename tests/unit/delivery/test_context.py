@@ -48,13 +48,13 @@ def test_a_bench_holds_everything_of_one_environment(tmp_path, made):
 
 
 @pytest.mark.parametrize(("tool", "name"), [("git --version", "git"), ("terraform version", "terraform")])
-def test_a_missing_tool_is_told_before_an_environment_is_started_or_an_account_looked_up(tmp_path, made, tool, name):
+def test_a_missing_tool_is_reported_before_an_environment_is_started_or_an_account_read(tmp_path, made, tool, name):
     with pytest.raises(MissingToolError, match=f"^{name} does not answer"):
         opened(tmp_path, FakeShell(answers(**{tool: Result(127, "", "")})), started_by="no.such.module:start")
     assert made == []
 
 
-def test_a_wrong_setting_is_told_before_any_command(tmp_path, made):
+def test_a_wrong_setting_is_reported_before_any_command(tmp_path, made):
     shell = FakeShell()
     with pytest.raises(ConfigurationError):
         opened(tmp_path, shell, region="nowhere")
@@ -102,6 +102,6 @@ def test_a_starter_that_does_not_exist_is_a_wrong_setting(tmp_path, made, starte
         opened(tmp_path, started_by=name)
 
 
-def test_the_versions_of_docker_and_buildx_are_told(tmp_path, made):
+def test_the_versions_of_docker_and_buildx_are_reported(tmp_path, made):
     del made
     assert context.require_docker(opened(tmp_path)) == "Docker 26.1.5, buildx 0.13.1"

@@ -46,7 +46,7 @@ def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress,
     assert "never shown" not in out.getvalue()
 
 
-def test_what_is_happening_is_said_at_most_every_two_seconds(progress, clock, out):
+def test_the_activity_is_shown_at_most_every_two_seconds(progress, clock, out):
     stage = Stage("build", progress, "-", started=0.0, _shown=0.0)
     for at, text in enumerate(["a", "b", " c ", "d", "e", "f", "g"]):
         clock.time = float(at)

@@ -31,6 +31,6 @@ def test_what_has_lost_its_tags_expires_after_two_weeks():
     assert {item.days for item in expired([Pushed(0, frozenset(), 14), Pushed(1, frozenset(), 15)])} == {15}
 
 
-def test_only_the_last_rule_looks_at_every_image():
+def test_only_the_last_rule_selects_every_image():
     """User guide: a rule with `any` must have the highest priority number."""
     assert [rule["selection"]["tagStatus"] == "any" for rule in rules()] == [False] * (len(rules()) - 1) + [True]

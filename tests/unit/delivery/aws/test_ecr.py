@@ -36,7 +36,7 @@ def test_a_login_shows_where_but_not_its_password():
     assert repr(access) == "Login(http://registry.test:5000)"
 
 
-def test_a_good_image_is_told_by_its_size(monkeypatch):
+def test_a_good_image_is_reported_with_its_size(monkeypatch):
     asked = blobs(monkeypatch)
     assert check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS).size == "26.5 MB compressed, 2 layers"
     ((method, url, headers),) = asked
@@ -74,19 +74,19 @@ def test_exactly_ten_gib_is_not_too_large(monkeypatch):
     assert check.require_pushed(aws(manifest(layers=[{"size": 10 * 1024**3}])), PUBLISHED, "linux/amd64", ACCESS)
 
 
-def test_a_digest_that_the_registry_does_not_have_is_told(monkeypatch):
+def test_a_digest_that_the_registry_does_not_have_is_reported(monkeypatch):
     blobs(monkeypatch)
     with pytest.raises(BuildError, match=f"{URI} does not exist"):
         check.require_pushed(FakeAws(FakeEcr({NAME: {}})), PUBLISHED, "linux/amd64", ACCESS)
 
 
-def test_a_registry_that_does_not_give_its_blob_is_told(monkeypatch):
+def test_a_registry_that_does_not_give_its_blob_is_reported(monkeypatch):
     blobs(monkeypatch, status=503)
     with pytest.raises(CloudError, match="The registry answered 503"):
         check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS)
 
 
-def test_a_registry_out_of_reach_is_told(monkeypatch):
+def test_a_registry_out_of_reach_is_reported(monkeypatch):
     def request(*_, **__):
         raise urllib3.exceptions.ConnectTimeoutError("timed out")
 
@@ -117,7 +117,7 @@ def test_a_repository_that_is_there_is_not_missing():
     ecr.require_repositories(aws(), (IMAGE,))
 
 
-def test_a_forbidden_look_is_not_a_missing_repository():
+def test_a_forbidden_read_is_not_a_missing_repository():
     fake = aws()
     fake.ecr.refuses["describe_repositories"] = refusal("AccessDeniedException")
     with pytest.raises(CloudError, match="AccessDenied"):
@@ -132,7 +132,7 @@ def test_a_release_is_tagged_with_its_version_and_again_without_harm():
     assert {given["imageManifest"] for given in fake.ecr.called("put_image")} == {manifest()}, "byte for byte"
 
 
-def test_a_refused_release_tag_is_told():
+def test_a_refused_release_tag_is_reported():
     fake = aws()
     fake.ecr.refuses["put_image"] = refusal("ImageTagAlreadyExistsException")
     with pytest.raises(CloudError, match="as release-7: AWS refused"):

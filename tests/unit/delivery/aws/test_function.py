@@ -25,14 +25,14 @@ def test_functions_are_read_out_of_terraform_s_outputs_in_order():
     assert (first.image, second) == ("a", FUNCTION)
 
 
-def test_the_alias_moves_from_what_was_seen(aws):
+def test_the_alias_moves_only_from_the_revision_that_was_read(aws):
     recorded = function.read_alias(aws, FUNCTION)
     assert recorded == Alias("1", "revision-1")
     alias.move(aws, FUNCTION, recorded)
     assert aws.functions.live == "2"
 
 
-def test_an_alias_that_somebody_else_moved_meanwhile_stays_where_they_put_it(aws):
+def test_an_alias_that_was_moved_meanwhile_stays(aws):
     recorded = function.read_alias(aws, FUNCTION)
     aws.functions.moved_to("3")
     with pytest.raises(RefusedError) as caught:
@@ -51,18 +51,18 @@ def test_a_move_whose_answer_was_lost_and_that_botocore_sent_again_is_our_own(aw
     assert aws.functions.live == "2"
 
 
-def test_a_forbidden_move_is_told_with_the_permission(aws):
+def test_a_forbidden_move_is_reported_with_the_permission(aws):
     aws.functions.refuses["update_alias"] = refusal("AccessDeniedException", "not authorized: lambda:UpdateAlias")
     with pytest.raises(CloudError, match="lambda:UpdateAlias"):
         alias.move(aws, FUNCTION, Alias("1", "revision-1"))
 
 
-def test_the_published_version_is_waited_for_one_second_a_look(aws):
+def test_the_published_version_is_polled_once_a_second(aws):
     function.wait_active(aws, FUNCTION)
     assert aws.functions.waited == [{"version": "2", "Delay": 1, "MaxAttempts": 120}]
 
 
-def test_a_version_that_never_becomes_active_is_told(aws):
+def test_a_version_that_never_becomes_active_is_reported(aws):
     aws.functions.refuses["wait"] = WaiterError("PublishedVersionActive", "State is Failed: ImageDeleted", {})
     with pytest.raises(CloudError, match="version 2 of fn to become active") as caught:
         function.wait_active(aws, FUNCTION)

@@ -35,7 +35,7 @@ def test_a_half_open_url_is_opened_whole(aws):
     assert aws.functions.statements == PUBLIC
 
 
-def test_a_signed_url_is_opened_to_nobody():
+def test_a_signed_url_is_opened_for_nobody():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
     assert function_url.apply_access(aws, FUNCTION) is False
     assert aws.functions.statements == {}
@@ -50,7 +50,7 @@ def test_a_url_that_is_signed_now_loses_what_made_it_public():
 
 
 @pytest.mark.parametrize("name", ["add_permission", "get_function_url_config"])
-def test_a_url_that_may_not_be_opened_is_told(aws, name):
+def test_a_url_that_may_not_be_opened_is_reported(aws, name):
     aws.functions.refuses[name] = refusal("AccessDeniedException")
     with pytest.raises(CloudError, match="URL of fn"):
         function_url.apply_access(aws, FUNCTION)
@@ -69,7 +69,7 @@ def test_what_the_release_settles_is_what_doctor_wants_to_see(aws):
         (("PublicUrlInvoke",), "lambda:InvokeFunctionUrl"),
     ],
 )
-def test_a_public_url_without_both_statements_is_told_with_those_that_are_missing(aws, before, missing):
+def test_a_public_url_without_both_statements_is_reported_with_the_missing_ones(aws, before, missing):
     aws.functions.statements = {name: PUBLIC[name] for name in before}
     with pytest.raises(CloudError) as caught:
         function_url.check_access(aws, FUNCTION)
@@ -93,7 +93,7 @@ def test_a_signed_url_has_no_statement_for_everyone():
         function_url.check_access(aws, FUNCTION)
 
 
-def test_a_grant_that_is_narrowed_to_an_organisation_is_somebodys_own():
+def test_a_grant_that_is_narrowed_to_an_organisation_is_accepted():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
     grant = {"Principal": "*", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "AWS_IAM"}
     aws.functions.statements = {"Ours": {**grant, "PrincipalOrgID": "o-1"}}

@@ -63,7 +63,7 @@ def test_an_oidc_token_that_is_refused_says_what_the_workflow_needs(code):
     assert "id-token: write" in caught.value.hint
 
 
-def test_an_oidc_token_that_was_never_written_is_told_as_one():
+def test_an_oidc_token_that_was_never_written_is_reported():
     opened = session.explained("read the account", ENVIRONMENT)
     with pytest.raises(CloudError, match="there is no OIDC token") as caught, opened:
         raise FileNotFoundError(2, "No such file or directory", "token")

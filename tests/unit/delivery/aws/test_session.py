@@ -57,7 +57,7 @@ def test_a_missing_permission_is_named():
         (exceptions.ConnectionClosedError(endpoint_url=URL), "AWS cannot be reached."),
     ],
 )
-def test_credentials_and_network_are_told_apart(error, what):
+def test_credentials_and_network_are_distinguished(error, what):
     result = told(error)
     assert result.what == f"Could not move the alias live of fn: {what}"
     assert result.exit_code == 8
@@ -82,7 +82,7 @@ def test_our_own_failures_pass_through():
 
 
 @pytest.mark.parametrize("kind", [exceptions.ConnectTimeoutError, exceptions.SSLError, exceptions.ProxyConnectionError])
-def test_a_network_failure_before_the_first_byte_is_told_as_one(kind):
+def test_a_network_failure_before_the_first_byte_is_reported(kind):
     assert "AWS cannot be reached" in told(kind(endpoint_url=URL, proxy_url=URL, error="x")).what
 
 

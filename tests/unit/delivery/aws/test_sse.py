@@ -107,7 +107,7 @@ def test_an_empty_name_is_the_default_one():
     assert read(HEAD + NULS + b"event:\ndata: x\n\n")[0][1:] == [Event("message", "x")]
 
 
-def test_a_refusal_is_told_with_its_whole_body():
+def test_a_refusal_is_reported_with_its_whole_body():
     refused = b'{"statusCode": 400, "headers": {}}' + NULS
     with pytest.raises(UnhealthyError, match="answered 400") as caught:
         list(events([refused, b'{"message": "events ', b'must be 1 to 1000"}']))

@@ -55,7 +55,7 @@ def test_each_blob_goes_in_one_request_of_known_length(registry):
     assert all("?state=x&digest=sha256" in path for path, _ in uploads)
 
 
-def test_progress_is_told_in_bytes_of_the_whole(registry):
+def test_progress_is_shown_in_bytes_of_the_total(registry):
     del registry
     output = []
     copy(said=output)
@@ -90,7 +90,7 @@ def test_a_blob_is_sent_again_from_its_beginning_after_a_failure_that_passes(reg
     assert len(registry.typed("POST")) == 5
 
 
-def test_a_refusal_is_told_at_once_with_the_registry_s_own_words(registry):
+def test_a_refusal_is_reported_at_once_with_the_text_of_the_registry(registry):
     registry.answers = [("POST", "/blobs/uploads/", response(403, b"User is not authorized: ecr:InitiateLayerUpload"))]
     with pytest.raises(CloudError) as caught:
         copy()
@@ -143,5 +143,5 @@ def test_the_password_goes_to_its_registry_only_and_is_shown_nowhere(registry):
         (Copied(mounted=5_000_000), "5.0 MB mounted"),
     ],
 )
-def test_a_copy_is_told_in_mb(copied, words):
+def test_a_copy_is_reported_in_mb(copied, words):
     assert str(copied) == words

@@ -58,7 +58,7 @@ def test_bake_asks_for_what_it_uses_where_buildx_wants_to_be_asked(tmp_path, ent
     assert command.cwd == tmp_path
 
 
-def test_the_network_of_run_steps_is_told_in_a_file_that_every_buildx_reads(tmp_path):
+def test_the_network_of_run_steps_is_in_a_file_that_every_buildx_reads(tmp_path):
     bake.build(one_bake(tmp_path, BUILD_NETWORK="host"), tmp_path, FakeShell(answers()), print)
     output = json.loads((tmp_path / "network.compose.yaml").read_text())
     assert output == {"services": {"sse-streaming": {"build": {"context": ".", "network": "host"}}}}
@@ -84,7 +84,7 @@ def test_a_build_says_its_steps_and_gives_each_target_s_digest(tmp_path):
     assert "[stdlib 2/2] RUN python -m compileall -q /usr/local/lib/python3.13" in output
 
 
-def test_a_failed_step_is_told_with_its_last_lines(tmp_path):
+def test_a_failed_step_is_reported_with_its_last_lines(tmp_path):
     error = failure(tmp_path, RUN_FAILED)
     assert error.exit_code == 5
     assert error.what.startswith("The image does not build: [dependencies 2/3] RUN pip install")
@@ -159,7 +159,7 @@ def test_a_failure_outside_the_dockerfile_is_not_to_be_corrected_there(tmp_path,
     ("text", "what"),
     [(BASE_MISSING, "The base image is missing."), (push_failed("403 Forbidden"), "The registry refused the push.")],
 )
-def test_failures_are_told_apart_when_several_targets_are_built(tmp_path, text, what):
+def test_failures_are_distinguished_when_several_targets_are_built(tmp_path, text, what):
     named = text.replace("[internal]", "[one internal]").replace("#7 exporting", "#7 [one] exporting")
     assert failure(tmp_path, named).what == what
 

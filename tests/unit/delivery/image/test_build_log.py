@@ -12,7 +12,7 @@ def read(text):
     return log, output
 
 
-def test_each_step_is_said_once_as_it_opens():
+def test_each_step_is_shown_once_when_it_opens():
     _, output = read(BUILT)
     assert output[2:4] == [
         "[internal] load metadata for docker.io/library/python:3.13-slim",

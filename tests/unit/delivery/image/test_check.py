@@ -41,7 +41,7 @@ def test_more_than_ten_gib_of_layers_is_refused():
     assert refused(uncompressed=11 * GIB) == "x has 11.0 GiB of layers."
 
 
-def test_what_is_too_large_even_compressed_is_refused_where_nobody_counted():
+def test_what_is_too_large_even_compressed_is_refused_without_a_count():
     assert refused(manifest(layers=[{**LAYER, "size": 11 * GIB}])) == "x has 11.0 GiB of compressed layers."
 
 

@@ -43,13 +43,13 @@ def test_compressed_layers_are_counted_to_their_last_member(tmp_path):
     assert inspect.archive("x", tmp_path / "x.tar", digest).uncompressed == 8_000_001
 
 
-def test_a_target_that_leaves_no_archive_is_told_what_it_lacks(tmp_path):
+def test_a_target_that_leaves_no_archive_is_reported_with_its_output(tmp_path):
     with pytest.raises(BuildError) as caught:
         inspect.archive("x", tmp_path / "ticker.tar", DIGEST)
     assert 'output = output("ticker")' in caught.value.hint
 
 
-def test_a_digest_that_is_not_there_is_told(tmp_path):
+def test_a_digest_that_is_not_there_is_reported(tmp_path):
     archive(tmp_path / "x.tar")
     with pytest.raises(BuildError, match="does not hold sha256:eee"):
         inspect.archive("x", tmp_path / "x.tar", "sha256:" + "e" * 64)

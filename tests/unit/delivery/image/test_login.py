@@ -31,7 +31,7 @@ def shell(home, login="Login Succeeded\n", **variables):
     return FakeShell(known, {"DOCKER_CONFIG": str(home), **variables})
 
 
-def test_the_bake_file_is_told_everything_it_asks_for(tmp_path):
+def test_the_bake_file_gets_all_its_variables(tmp_path):
     inherited = {"BUILD_NETWORK": "host", "CA_BUNDLE": "/ca.pem"}
     assert bake.variables(settings(tmp_path, cache="local"), SOURCE, inherited) == {
         "REGISTRY": "registry.test:5000",
@@ -46,7 +46,7 @@ def test_the_bake_file_is_told_everything_it_asks_for(tmp_path):
     }
 
 
-def test_a_build_uses_the_default_network_and_no_ca_unless_told(tmp_path):
+def test_a_build_uses_the_default_network_and_no_ca_by_default(tmp_path):
     result = bake.variables(settings(tmp_path), SOURCE, {})
     assert (result["BUILD_NETWORK"], result["CA_BUNDLE"]) == ("default", "")
 
@@ -93,7 +93,7 @@ def test_the_private_config_keeps_the_user_s_plugins_builders_and_engine(tmp_pat
         assert private.stat().st_mode & 0o077 == 0
 
 
-def test_what_the_user_has_set_is_not_looked_up(tmp_path, home):
+def test_what_the_user_has_set_is_not_read(tmp_path, home):
     fake = shell(home, DOCKER_HOST="unix:///mine.sock", BUILDX_CONFIG="/builders")
     with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", fake) as inside:
         assert (inside.variables["DOCKER_HOST"], inside.variables["BUILDX_CONFIG"]) == (
@@ -122,7 +122,7 @@ def test_the_private_config_is_gone_afterwards_however_it_ends(tmp_path, home, e
     assert (home / "config.json").exists(), "the user's own is left alone"
 
 
-def test_a_refused_login_is_told_and_leaves_nothing(tmp_path, home):
+def test_a_refused_login_is_reported_and_leaves_nothing(tmp_path, home):
     output = "Error response from daemon: Get https://registry.test:5000/v2/: unauthorized\n"
     with (
         pytest.raises(CloudError) as caught,

@@ -99,7 +99,7 @@ def test_an_engine_that_cannot_start_it_is_quoted(monkeypatch, tmp_path):
         rehearsed(monkeypatch, tmp_path, answering(b""), docker_run=Result(125, "", why))
 
 
-def test_the_emulator_that_cannot_be_fetched_is_told(tmp_path):
+def test_the_emulator_that_cannot_be_fetched_is_reported(tmp_path):
     (tmp_path / "cache").mkdir()
     with pytest.raises(CloudError, match="no such host"):
         start_check.emulator(

@@ -42,7 +42,7 @@ def test_both_results_come_back_in_order_and_nothing_is_stopped(shell):
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_a_failing_lane_stops_the_other_and_its_failure_is_the_one_that_is_told(shell, failing):
+def test_a_failing_lane_stops_the_other_and_its_failure_is_reported(shell, failing):
     lanes = [shell.work, shell.work]
     lanes[failing] = fail
     with pytest.raises(BuildError, match="no image"):
@@ -51,7 +51,7 @@ def test_a_failing_lane_stops_the_other_and_its_failure_is_the_one_that_is_told(
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_nothing_is_told_before_the_other_lane_has_ended(shell, failing):
+def test_nothing_is_reported_before_the_other_lane_has_ended(shell, failing):
     ended = threading.Event()
 
     def slow():

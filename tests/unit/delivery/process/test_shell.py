@@ -51,7 +51,7 @@ def test_a_program_that_does_not_exist_is_named_with_exit_code_3(monkeypatch):
     assert caught.value.exit_code == 3
 
 
-def test_a_missing_folder_is_not_told_as_a_missing_program(monkeypatch, tmp_path):
+def test_a_missing_folder_is_not_reported_as_a_missing_program(monkeypatch, tmp_path):
     gone = tmp_path / "gone"
 
     def missing(*_, **__):

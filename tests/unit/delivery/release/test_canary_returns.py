@@ -38,7 +38,7 @@ def test_a_stream_that_is_no_longer_healthy_returns_the_alias(made):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
-def test_an_interrupt_and_whatever_else_ends_it_return_the_alias(made, error):
+def test_an_interrupt_or_an_error_returns_the_alias(made, error):
     made.aws.functions.responses["2"].meanwhile[1] = lambda: stop(error)
     failed(made, error, TEN, HALF)
     assert alias(made) == ("1", {})
@@ -77,7 +77,7 @@ def test_that_a_return_cannot_be_recorded_does_not_hide_why_it_was_made(made):
     assert alias(made) == ("1", {})
 
 
-def test_somebody_who_moves_the_alias_meanwhile_has_the_last_word(made):
+def test_a_move_of_another_person_stays(made):
     fake = made.aws.functions
     fake.responses["2"].meanwhile[1] = lambda: fake.moved_to("3")
     error = failed(made, RefusedError)
@@ -86,14 +86,14 @@ def test_somebody_who_moves_the_alias_meanwhile_has_the_last_word(made):
     assert fake.responses["2"].looks == 1, "it is noticed at the next look, not at the end"
 
 
-def test_somebody_else_s_canary_is_left_to_them(made):
+def test_the_canary_of_another_person_stays(made):
     fake = made.aws.functions
     fake.responses["2"].meanwhile[1] = lambda: fake.moved_to("1", **{"3": 0.2})
     failed(made, RefusedError)
     assert alias(made) == ("1", {"3": 0.2})
 
 
-def test_an_alias_that_cannot_be_returned_is_told_with_what_to_type(made):
+def test_an_alias_that_cannot_be_returned_is_reported_with_the_command_to_type(made):
     fake = made.aws.functions
     made.aws.cloudwatch.counts[("2", "Errors")] = 1
     fake.get_alias = lambda **_: stop(refusal("ServiceException"))

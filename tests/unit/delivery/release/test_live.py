@@ -26,7 +26,7 @@ def released(made, serving="1"):
     return live.make_live(made.run, (AliasMove(FUNCTION, Alias(serving, "revision-1")),))
 
 
-def test_who_made_which_version_live_instead_of_which_is_recorded_on_its_image(made):
+def test_a_release_is_recorded_on_its_image(made):
     released(made)
     assert kinds(made) == [FIRST, ("live", "2", "1", "alice")]
     assert set(made.aws.ecr.tags.values()) == {DIGEST}
@@ -62,7 +62,7 @@ def test_what_serves_unrecorded_is_recorded_before_the_alias_moves_again_or_two_
     assert kinds(made) == sorted([("live", before, "", "ann"), (kind, "5", before, "unknown")])
 
 
-def test_what_somebody_moved_meanwhile_is_not_recorded_as_serving(made):
+def test_a_version_that_was_moved_meanwhile_is_not_recorded(made):
     made.aws.functions.revision = 2
     with pytest.raises(RefusedError, match="moved by somebody else"):
         released(made, serving="5")

@@ -39,12 +39,12 @@ def test_other_tags_are_no_events(tag):
     assert records.parse(tag) is None
 
 
-def test_the_timeline_is_in_order_whatever_the_order_of_the_tags():
+def test_the_timeline_is_in_order_for_any_order_of_the_tags():
     result = records.timeline([at(2, B), at(1, A)], "2")
     assert [(item.version, item.after, item.who) for item in result] == [("1", "", "ann"), ("2", "1", "ann")]
 
 
-def test_a_move_that_was_cut_off_before_it_was_recorded_is_told_by_the_alias_or_by_the_next_event():
+def test_a_move_that_was_cut_off_before_it_was_recorded_is_known_from_the_alias_or_the_next_record():
     assert timeline(A, live="2")[-1] == Record("live", "", "2", "1")
     assert timeline(A, B, live="1")[-1] == Record("rollback", "", "1", "2")
     assert [item.version for item in timeline(A, C, live="3")] == ["1", "2", "3"]

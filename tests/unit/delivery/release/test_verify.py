@@ -103,7 +103,7 @@ def test_what_came_instead_of_a_prelude_is_shown(clock):
     assert refused(clock, *spread(b"Internal Server Error")).why == "Internal Server Error"
 
 
-def test_a_buffered_stream_says_what_to_look_for(clock):
+def test_a_buffered_stream_names_the_cause(clock):
     assert "buffers" in refused(clock, (3, HEAD + HELLO + b"".join(BEATS) + END)).why
 
 

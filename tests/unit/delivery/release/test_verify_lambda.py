@@ -58,7 +58,7 @@ def test_a_refusal_names_the_version_and_says_what_to_do():
     )
 
 
-def test_a_version_that_crashes_is_told_with_what_lambda_says():
+def test_a_version_that_crashes_is_reported_with_the_text_of_lambda():
     details = '{"errorMessage": "RequestId: 1 Error: Runtime exited with error: exit status 1"}'
     error = refused([{"InvokeComplete": {"ErrorCode": "Runtime.ExitError", "ErrorDetails": details}}])
     assert "Runtime.ExitError" in error.what
@@ -102,7 +102,7 @@ def test_a_function_is_described_by_terraform_s_output():
     assert Function("", "", "", "", "https://x", "").stream_url == "https://x/api/v2/stream"
 
 
-def test_a_connection_that_breaks_in_the_middle_is_told_in_words():
+def test_a_connection_that_breaks_in_the_middle_is_reported():
     def broken():
         yield chunk(prelude())
         raise urllib3.exceptions.ProtocolError("Connection broken: IncompleteRead(12 bytes read)")

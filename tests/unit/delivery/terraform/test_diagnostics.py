@@ -20,7 +20,7 @@ def read(*lines):
 
 
 @pytest.mark.parametrize("kind", ["apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output"])
-def test_progress_is_said(kind):
+def test_progress_is_shown(kind):
     assert read(progress("aws_lambda_function.this: Modifying...", kind))[1] == [
         "aws_lambda_function.this: Modifying..."
     ]
@@ -32,7 +32,7 @@ def test_what_we_say_better_ourselves_is_not_repeated(kind):
     assert (output, log.errors, log.other) == ([], [], [])
 
 
-def test_a_lock_names_who_since_when_what_for_and_how_to_release_it():
+def test_a_lock_names_its_holder_and_the_command_that_releases_it():
     error = read(LOCKED)[0].error("plan", STACK)
     assert error.what == "The state is locked by ada@laptop since 2026-01-02 03:04:05.678 +0000 UTC (apply)."
     assert error.hint == (
@@ -54,7 +54,7 @@ def test_a_missing_state_bucket_leads_to_bootstrap(line):
     assert (error.what, error.hint) == ("The state bucket does not exist.", "invoke bootstrap --env sandbox")
 
 
-def test_a_provider_that_cannot_be_fetched_is_seen_and_told():
+def test_a_provider_that_cannot_be_fetched_is_reported():
     log, _ = read(NO_PROVIDER)
     assert log.providers_unreachable
     error = log.error("initialise", STACK)
@@ -62,14 +62,14 @@ def test_a_provider_that_cannot_be_fetched_is_seen_and_told():
     assert "connection refused" in error.why
 
 
-def test_a_plan_that_somebody_overtook_is_stale_in_our_words():
+def test_a_plan_that_another_run_overtook_is_stale():
     stale = diagnostic("Saved plan is stale", "The given plan file can no longer be applied")
     error = read(stale)[0].error("apply", STACK)
     assert "The plan of service is stale" in error.what
     assert "makes a new plan" in error.hint
 
 
-def test_credentials_that_expired_midway_are_told_as_that():
+def test_credentials_that_expired_midway_are_reported():
     line = diagnostic(
         "reading Lambda Function (fn)", "api error ExpiredTokenException: The security token ... is expired"
     )
@@ -85,7 +85,7 @@ def test_credentials_that_expired_are_no_permission_that_is_missing():
     assert "s3:ListBucket" not in error.hint
 
 
-def test_a_lock_that_could_not_be_released_is_nobody_else_s_and_not_to_be_forced_away():
+def test_a_lock_that_could_not_be_released_is_not_reported_as_another_run_s_lock():
     detail = "Error message: EOF\nLock Info:\n  ID: 1\n  Who: ada@laptop\nplease call the force-unlock command"
     error = read(diagnostic("Error releasing the state lock", detail))[0].error("plan", STACK)
     assert error.what == "Terraform could not plan service."
@@ -93,7 +93,7 @@ def test_a_lock_that_could_not_be_released_is_nobody_else_s_and_not_to_be_forced
     assert "`invoke unlock --env sandbox --stack service`" in error.why
 
 
-def test_a_full_disk_is_told_as_that():
+def test_a_full_disk_is_reported():
     full = diagnostic("Failed to write plan file", "write /run/service.tfplan: no space left on device")
     error = read(full)[0].error("plan", STACK)
     assert (error.exit_code, error.what) == (3, "The disk is full.")
@@ -128,5 +128,5 @@ def test_json_that_is_no_object_is_only_a_line(line):
     assert read(line)[0].other == [line]
 
 
-def test_a_lock_without_an_owner_is_held_by_somebody():
+def test_a_lock_without_an_owner_has_an_unknown_owner():
     assert "locked by an unknown owner since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan", STACK).what

@@ -70,7 +70,7 @@ def test_what_a_mirror_lacks_comes_from_the_registry(tmp_path):
     assert initialised(fake)[1:] == [INIT]
 
 
-def test_a_provider_that_is_in_no_mirror_and_out_of_reach_is_told(tmp_path):
+def test_a_provider_that_is_in_no_mirror_and_out_of_reach_is_reported(tmp_path):
     fake = initialising(tmp_path, Result(1, NOT_IN_MIRROR, ""), Result(1, NO_PROVIDER, ""))
     with pytest.raises(TerraformError, match="provider cannot be fetched, and no local mirror has it"):
         execute.init(settings(tmp_path), "service", fake, print)

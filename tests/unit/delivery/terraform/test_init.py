@@ -69,7 +69,7 @@ def test_another_mirror_needs_it_again(place):
 
 
 @pytest.mark.parametrize("ended", [Result(1, "", "it broke"), Result(-9, "", "")])
-def test_after_anything_that_failed_it_looks_again(place, ended):
+def test_after_a_failure_init_runs_again(place, ended):
     """Such as a provider that is gone from the folder that `init` found it in: only `init` mends that."""
     _, fake, init = place
     stack, _ = init()

@@ -49,7 +49,7 @@ def test_a_packed_provider_is_found_too(tmp_path):
 
 
 @pytest.mark.parametrize(("variable", "below"), [("TF_PLUGIN_CACHE_DIR", ""), ("XDG_DATA_HOME", "terraform/plugins")])
-def test_the_user_s_own_folders_come_first(tmp_path, variable, below):
+def test_the_user_folders_come_first(tmp_path, variable, below):
     put(tmp_path / "opt" / "providers")
     own = put(tmp_path / "own" / below)
     assert find(tmp_path, **{variable: str(tmp_path / "own")}) == own

@@ -22,7 +22,7 @@ def planned(stack, answers):
     return execute.plan(stack, {}, stack.data, FakeShell(answers), print)
 
 
-def test_a_plan_that_cannot_be_read_back_is_told(stack):
+def test_a_plan_that_cannot_be_read_back_is_reported(stack):
     with pytest.raises(TerraformError, match="plugin"):
         planned(stack, {**plans(UPDATE), "terraform show": Result(1, "", "Error: Failed to load plugin schemas")})
 

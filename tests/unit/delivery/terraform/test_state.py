@@ -39,7 +39,7 @@ def test_a_format_that_is_not_known_is_not_guessed_at(tmp_path):
     assert "5" in caught.value.why
 
 
-def test_a_state_that_may_not_be_read_is_told(tmp_path):
+def test_a_state_that_may_not_be_read_is_reported(tmp_path):
     made = world(tmp_path)
     made.aws.s3.refuses["get_object"] = refusal("AccessDenied", "not authorized to perform: s3:GetObject")
     with pytest.raises(CloudError, match="read the state of service"):
