@@ -207,7 +207,10 @@ def test_a_dockerd_that_cannot_start_is_reported_with_its_last_lines(home: Calla
 def test_the_next_start_completes_an_interrupted_start_and_a_stop_leaves_nothing(home: Callable[[str], Layout]) -> None:
     """As `lifecycle.INTERRUPTED` says."""
     layout = home("interrupted")
-    code = f"import pathlib; from sandbox import lifecycle; lifecycle.start(pathlib.Path({str(layout.root)!r}), print)"
+    # A shell that runs the tests in the background ignores SIGINT, and its children inherit that.
+    handle = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    start = f"import pathlib; from sandbox import lifecycle; lifecycle.start(pathlib.Path({str(layout.root)!r}), print)"
+    code = f"{handle}; {start}"
     environment = {**os.environ, **NO_DOCKER, "PYTHONPATH": str(PROJECT / "src")}
     interrupted = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
     assert processes.wait_until(lambda: processes.find(dockerd.marker(layout)) is not None, 60)
