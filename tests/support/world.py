@@ -58,7 +58,7 @@ def outputs(version="2", uri=URI):
     return json.dumps({"functions": {"value": {"sse-streaming": result}}})
 
 
-def state(newest="2", **changes):
+def state_document(newest="2", **changes):
     """The state that Terraform keeps in the bucket; `newest`: the version of the function."""
     return json.dumps({"version": 4, "outputs": json.loads(outputs(newest)), **changes})
 
@@ -105,7 +105,7 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     ready = settings(root, protected, **changes)
     ecr = FakeEcr({NAME: {DIGEST: manifest()}})
     aws = FakeAws(ecr, functions, FakeS3("state"), environment=ready.environment)
-    aws.s3.objects["service.tfstate"] = state()
+    aws.s3.objects["service.tfstate"] = state_document()
     progress = Progress(Console(file=out, width=200))
     source = Commit(COMMIT, dirty, 1_700_000_000)
     scratch = root / ".deploy" / "run-1"

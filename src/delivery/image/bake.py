@@ -56,7 +56,7 @@ class Bake:
         build = {"context": ".", "network": self.variables["BUILD_NETWORK"]}
         return json.dumps({"services": {name: {"build": build} for name in self.targets}})
 
-    def command(self, root: Path, entitlements: bool) -> Command:
+    def command(self, root: Path, *, entitlements: bool) -> Command:
         """The command. Since 0.20, buildx needs `--allow` for a host network and for files outside the project."""
         argv = ["docker", "buildx", "bake", "--file", str(self.network), "--file", FILE, "--progress", "plain"]
         if entitlements and self.variables["BUILD_NETWORK"] == "host":
@@ -126,7 +126,7 @@ def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -
 
     bake.network.write_text(bake.networks())
     entitlements = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
-    result = shell.run(bake.command(root, entitlements), on_line)
+    result = shell.run(bake.command(root, entitlements=entitlements), on_line)
     if result.code:
         raise _failure(log, _last(result.stderr) or f"docker ended with {result.code}", bake)
     metadata = json.loads(bake.metadata.read_text())

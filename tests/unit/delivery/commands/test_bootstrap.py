@@ -5,7 +5,7 @@ import json
 import pytest
 from support.aws import ACCOUNT, FakeEcr, FakeS3, refusal
 from support.terraform import change
-from support.world import NAME, answers, initialised, state, world
+from support.world import NAME, answers, initialised, state_document, world
 
 from delivery.commands import bootstrap
 from delivery.errors import CloudError, RefusedError, TerraformError
@@ -125,7 +125,7 @@ def test_the_check_for_a_bootstrap_reads_only_bucket_and_repositories(tmp_path):
 def test_a_bootstrap_names_the_variables_that_hold_the_roles_of_jobs(tmp_path):
     made = empty(tmp_path, CREATE)
     roles = {"ci_role": {"value": "arn:ci"}, "reader_role": {"value": ""}}
-    made.aws.s3.objects["foundation.tfstate"] = state(outputs=roles)
+    made.aws.s3.objects["foundation.tfstate"] = state_document(outputs=roles)
     bootstrapped(made.run)
     shown = made.out.getvalue()
     assert "the repository's variable SANDBOX_ROLE_ARN is arn:ci" in shown

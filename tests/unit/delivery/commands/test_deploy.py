@@ -9,7 +9,20 @@ from support.aws import FakeEcr, chunk, healthy, prelude, refusal
 from support.build import DIGEST, RUN_FAILED, push_failed
 from support.clock import Clock
 from support.terraform import change, diagnostic, planned
-from support.world import COMMIT, FUNCTION, IMAGE, NAME, REPOSITORY, UPDATE, URI, answers, blobs, outputs, state, world
+from support.world import (
+    COMMIT,
+    FUNCTION,
+    IMAGE,
+    NAME,
+    REPOSITORY,
+    UPDATE,
+    URI,
+    answers,
+    blobs,
+    outputs,
+    state_document,
+    world,
+)
 
 from delivery.commands import deploy
 from delivery.errors import (
@@ -289,8 +302,10 @@ def test_a_second_deploy_builds_applies_and_moves_nothing_but_verifies_again(tmp
 
 def test_a_change_that_a_killed_run_left_unpublished_gets_a_version_and_the_state_is_refreshed(tmp_path):
     made = world(tmp_path, answers())
-    made.aws.s3.objects["service.tfstate"] = state("1")
-    made.shell.answers["terraform apply"] = lambda _: made.aws.s3.objects.update({"service.tfstate": state("2")}) or ""
+    made.aws.s3.objects["service.tfstate"] = state_document("1")
+    made.shell.answers["terraform apply"] = lambda _: (
+        made.aws.s3.objects.update({"service.tfstate": state_document("2")}) or ""
+    )
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
     deployed(made)
     (refresh,) = made.shell.typed("terraform apply")
@@ -333,7 +348,7 @@ def test_no_function_is_made_live_when_another_does_not_stream(tmp_path):
     both = json.loads(outputs())
     both["functions"]["value"]["worse"] = {**both["functions"]["value"]["sse-streaming"], "version": "3"}
     made = world(tmp_path)
-    made.aws.s3.objects["service.tfstate"] = state(outputs=both)
+    made.aws.s3.objects["service.tfstate"] = state_document(outputs=both)
     made.aws.functions.commits["3"] = COMMIT
     made.aws.functions.responses["3"] = [chunk(prelude(500))]
     with pytest.raises(UnhealthyError, match="Version 3"):

@@ -2,7 +2,7 @@
 
 import pytest
 from support.build import DIGEST, manifest
-from support.world import COMMIT, NAME, REPOSITORY, UPDATE, answers, blobs, state, world
+from support.world import COMMIT, NAME, REPOSITORY, UPDATE, answers, blobs, state_document, world
 
 from delivery.cli import report
 from delivery.commands import diff
@@ -95,5 +95,5 @@ def test_missing_repositories_lead_to_bootstrap(made):
 
 
 def test_the_live_version_is_compared_even_if_a_newer_version_is_not_verified(made):
-    made.aws.s3.objects["service.tfstate"] = state("9")
+    made.aws.s3.objects["service.tfstate"] = state_document("9")
     assert lines(made)[0].startswith("sse-streaming: version 1 is live")

@@ -5,7 +5,7 @@ import json
 import pytest
 from support.aws import FakeEcr
 from support.registry import FakeRegistry, digest_of, image
-from support.world import COMMIT, NAME, answers, state, world
+from support.world import COMMIT, NAME, answers, state_document, world
 
 from delivery.commands import promote
 from delivery.errors import BuildError, CloudError, ConfigurationError, RefusedError, UnhealthyError
@@ -75,7 +75,7 @@ def test_a_promotion_builds_nothing_and_changes_nothing_in_the_source(environmen
 
 def test_a_promotion_takes_the_live_version_and_not_the_newest(environments):
     environments.origin.aws.functions.versions.append({"Version": "3", "Description": "commit new", "LastModified": ""})
-    environments.origin.aws.s3.objects["service.tfstate"] = state("3")
+    environments.origin.aws.s3.objects["service.tfstate"] = state_document("3")
     (promotions,) = environments.prepare()
     assert (promotions.version, promotions.commit, promotions.image.digest) == ("2", COMMIT, DIGEST)
 
@@ -149,7 +149,7 @@ def test_an_environment_is_not_promoted_to_itself(environments):
 
 @pytest.mark.parametrize(("digest", "live"), [(DIGEST, True), (OTHER, False)])
 def test_a_promotion_knows_whether_the_destination_serves_the_digest(environments, digest, live):
-    environments.destination.aws.s3.objects["service.tfstate"] = state("7")
+    environments.destination.aws.s3.objects["service.tfstate"] = state_document("7")
     environments.destination.aws.functions.live = "7"
     environments.destination.aws.functions.images["7"] = f"{HOST}/{PROD}@{digest}"
     assert [promotions.live for promotions in environments.prepare()] == [live]

@@ -6,7 +6,7 @@ import pytest
 from support.aws import FakeEcr, chunk, healthy, prelude
 from support.build import manifest
 from support.clock import Clock
-from support.world import COMMIT, NAME, REPOSITORY, outputs, state, world
+from support.world import COMMIT, NAME, REPOSITORY, outputs, state_document, world
 
 from delivery.commands import rollback
 from delivery.errors import BuildError, ConfigurationError, RefusedError, UnhealthyError
@@ -157,7 +157,7 @@ def test_a_name_that_is_no_version_ends_with_code_2(released, to):
 def test_a_rollback_of_several_functions_needs_the_name_of_an_image(released):
     planned = json.loads(outputs())["functions"]["value"]["sse-streaming"]
     both = {"functions": {"value": {"other": planned, "sse-streaming": planned}}}
-    released.world.aws.s3.objects["service.tfstate"] = state(outputs=both)
+    released.world.aws.s3.objects["service.tfstate"] = state_document(outputs=both)
     assert "--to sse-streaming:1" in released.refused(ConfigurationError, "1").hint
 
 

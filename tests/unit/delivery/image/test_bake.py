@@ -52,7 +52,7 @@ def failure(tmp_path, text, output="archive"):
     ],
 )
 def test_bake_asks_for_what_it_uses_where_buildx_wants_to_be_asked(tmp_path, entitlements, variables, allowed):
-    command = one_bake(tmp_path, **variables).command(tmp_path, entitlements)
+    command = one_bake(tmp_path, **variables).command(tmp_path, entitlements=entitlements)
     network, metadata = str(tmp_path / "network.compose.yaml"), str(tmp_path / "build.json")
     assert command.argv == (*HEAD, network, *FILES, *allowed, "--metadata-file", metadata, "sse-streaming")
     assert command.cwd == tmp_path
@@ -73,7 +73,7 @@ def test_whether_buildx_wants_to_be_asked_is_read_from_its_help(tmp_path, help_t
 
 @pytest.mark.parametrize("output", ["load", "archive", "push"])
 def test_where_an_image_goes_is_a_variable_of_the_bake_file(tmp_path, output):
-    variables = one_bake(tmp_path, output).command(tmp_path, True).variables
+    variables = one_bake(tmp_path, output).command(tmp_path, entitlements=True).variables
     assert (variables["OUTPUT"], variables["ARCHIVES"]) == (output, str(tmp_path))
 
 

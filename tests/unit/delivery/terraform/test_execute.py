@@ -10,8 +10,7 @@ from support.world import settings
 
 from delivery.errors import TerraformError
 from delivery.process.shell import Result
-from delivery.terraform import execute
-from delivery.terraform import mirror as finding
+from delivery.terraform import execute, mirror
 from delivery.terraform.plan import Plan, Stack
 
 CREATE = change("a.b", "create", after={})
@@ -30,7 +29,8 @@ def plan(stack, fake):
     return execute.plan(stack, {}, stack.data, fake, print)
 
 
-def mirror(root):
+def mirror_in(root):
+    """A folder with a provider."""
     folder = root / "mirror"
     (folder / "registry.terraform.io" / "hashicorp" / "aws" / "5.100.0").mkdir(parents=True)
     return folder
@@ -38,7 +38,7 @@ def mirror(root):
 
 def initialising(tmp_path, *answers, mirrors=True, version="1.11.4"):
     """A shell for `init`, with a mirror or without."""
-    variables = {"TF_PLUGIN_CACHE_DIR": str(mirror(tmp_path))} if mirrors else {}
+    variables = {"TF_PLUGIN_CACHE_DIR": str(mirror_in(tmp_path))} if mirrors else {}
     return FakeShell({"terraform init": list(answers), "terraform version": version}, variables)
 
 
@@ -47,7 +47,7 @@ def initialised(fake):
 
 
 def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(finding, "find", lambda _: None)
+    monkeypatch.setattr(mirror, "find", lambda _: None)
     fake = initialising(tmp_path, progress("Initializing the backend...", "init_output"), mirrors=False)
     output = []
     stack = execute.init(settings(tmp_path), "service", fake, output.append)

@@ -1,4 +1,4 @@
-"""When Terraform is initialised again, and when there is nothing to do."""
+"""Terraform is initialised again when an input changed or something failed, and otherwise not."""
 
 import contextlib
 from dataclasses import replace
@@ -13,8 +13,8 @@ from delivery.terraform import execute
 
 
 @pytest.fixture
-def place(tmp_path):
-    """A project with a module, and a shell where every Terraform works."""
+def project(tmp_path):
+    """A project with one module, a shell in which Terraform works, and `init`, which returns whether Terraform ran."""
     folder = tmp_path / "infrastructure" / "modules" / "function"
     folder.mkdir(parents=True)
     (folder / "main.tf").write_text("resource {}\n")
@@ -28,16 +28,16 @@ def place(tmp_path):
     return tmp_path, fake, init
 
 
-def test_a_second_time_there_is_nothing_to_do(place):
-    _, _, init = place
-    (first, item), (second, two) = init(), init()
+def test_a_second_init_runs_nothing(project):
+    _, _, init = project
+    (first, first_ran), (second, second_ran) = init(), init()
     assert first == second
-    assert (item, two) == (True, False)
+    assert (first_ran, second_ran) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["modules/function/main.tf", "service/.terraform.lock.hcl"])
-def test_a_module_or_a_lock_file_that_changed_needs_it_again(place, name):
-    root, _, init = place
+def test_a_changed_module_or_lock_file_needs_an_init(project, name):
+    root, _, init = project
     init()
     file = root / "infrastructure" / name
     file.parent.mkdir(exist_ok=True)
@@ -46,22 +46,22 @@ def test_a_module_or_a_lock_file_that_changed_needs_it_again(place, name):
 
 
 @pytest.mark.parametrize("change", [{"state_bucket": "another"}, {"region": "eu-west-1"}])
-def test_another_state_bucket_or_region_needs_it_again(place, change):
-    root, _, init = place
+def test_another_state_bucket_or_region_needs_an_init(project, change):
+    root, _, init = project
     init()
     environment = replace(settings(root).environment, **change)
     assert [init(environment=environment)[1], init(environment=environment)[1]] == [True, False]
 
 
-def test_another_terraform_needs_it_again(place):
-    _, fake, init = place
+def test_another_terraform_needs_an_init(project):
+    _, fake, init = project
     init()
     fake.answers["terraform version"] = "another"
     assert init()[1]
 
 
-def test_another_mirror_needs_it_again(place):
-    root, fake, init = place
+def test_another_mirror_needs_an_init(project):
+    root, fake, init = project
     init()
     (root / "mirror" / "registry.terraform.io" / "hashicorp" / "aws" / "5.100.0").mkdir(parents=True)
     fake.variables["TF_PLUGIN_CACHE_DIR"] = str(root / "mirror")
@@ -69,9 +69,9 @@ def test_another_mirror_needs_it_again(place):
 
 
 @pytest.mark.parametrize("ended", [Result(1, "", "it broke"), Result(-9, "", "")])
-def test_after_a_failure_init_runs_again(place, ended):
-    """Such as a provider that is gone from the folder that `init` found it in: only `init` mends that."""
-    _, fake, init = place
+def test_after_a_failure_init_runs_again(project, ended):
+    """For example, the provider may be gone from its folder: only `init` repairs that."""
+    _, fake, init = project
     stack, _ = init()
     fake.answers["terraform plan"] = ended
     with contextlib.suppress(TerraformError):
@@ -79,8 +79,8 @@ def test_after_a_failure_init_runs_again(place, ended):
     assert init()[1]
 
 
-def test_an_init_that_failed_is_no_init(place):
-    _, fake, init = place
+def test_a_failed_init_is_repeated(project):
+    _, fake, init = project
     fake.answers["terraform init"] = [Result(1, "", "it broke"), ""]
     with pytest.raises(TerraformError):
         init()

@@ -2,8 +2,7 @@
 
 import pytest
 from support.aws import refusal
-from support.world import FUNCTION, world
-from support.world import state as document
+from support.world import FUNCTION, state_document, world
 
 from delivery.errors import CloudError, TerraformError, UnhealthyError
 from delivery.terraform import state
@@ -27,13 +26,13 @@ def test_before_the_first_deploy_there_is_nothing(tmp_path, gone):
 
 def test_a_state_without_outputs_deploys_nothing(tmp_path):
     made = world(tmp_path)
-    made.aws.s3.objects["service.tfstate"] = document(outputs={})
+    made.aws.s3.objects["service.tfstate"] = state_document(outputs={})
     assert state.functions(made.run) == ()
 
 
 def test_a_format_that_is_not_known_is_not_guessed_at(tmp_path):
     made = world(tmp_path)
-    made.aws.s3.objects["service.tfstate"] = document(version=5)
+    made.aws.s3.objects["service.tfstate"] = state_document(version=5)
     with pytest.raises(TerraformError, match="cannot be read") as caught:
         state.functions(made.run)
     assert "5" in caught.value.why
