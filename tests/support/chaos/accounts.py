@@ -41,7 +41,7 @@ class Account:
     def run_context(self, commit="0" * 40):
         """A workbench where that commit is checked out; a run begins."""
         self.oracle.begins()
-        return replace(self._world.run, source=Commit(commit, False, 1_700_000_000))
+        return replace(self._world.run, commit=Commit(commit, False, 1_700_000_000))
 
     @property
     def held(self):
