@@ -25,7 +25,7 @@ def test_a_bad_image_serves_no_request_and_fails_none(clone, bad):
     TALLY.append((bad.name, outcome.code, bad.stage, traffic.requests, traffic.requests - traffic.served[live]))
     assert outcome.code == bad.code, outcome.text
     assert f"✗ {bad.stage}" in outcome.text
-    assert bad.said in outcome.text
+    assert bad.fact in outcome.text
     assert "try: " in outcome.text
     assert "src/delivery" not in outcome.text, "a traceback of our own"
     assert clone.live() == live

@@ -49,7 +49,7 @@ def cancelled(child, seconds):
 def where(text):
     """The stage it was cancelled in, from the last line it printed."""
     result = re.search(r"^Interrupted(?: in ([\w ]+))?[:;]", text, re.MULTILINE)
-    return "before the story" if result is None else result[1] or "between stages"
+    return "before the first stage" if result is None else result[1] or "between stages"
 
 
 def pytest_generate_tests(metafunc):
@@ -79,7 +79,7 @@ def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_on
         output = f"seed {seed}, cancel {index} after {at:.2f} s:\n{text}"
         ended = where(text) if sent else "finished first"
         tally[ended, sent.name if sent else "-"] += 1
-        assert "Traceback" not in text or ended == "before the story", output
+        assert "Traceback" not in text or ended == "before the first stage", output
         until(lambda: not place.tools(), 15, f"the end of {place.tools()}; {output}")
         assert place.locks() == [], output
         assert place.scratches() == [], output

@@ -11,14 +11,14 @@ from support.waiting import until
 
 # `init` runs beside `build`, `check` and `push`; alone it comes before whatever else.
 ORDER = ("guards", "init", "build", "check", "push", "plan", "apply", "verify", "release")
-STORY = [(row, cell) for row in MATRIX for cell in row.story]
-NAMES = [f"{row.stage} {cell.fault}".replace(" ", "-") for row, cell in STORY]
+CASES = [(row, cell) for row in MATRIX for cell in row.cases]
+NAMES = [f"{row.stage} {cell.fault}".replace(" ", "-") for row, cell in CASES]
 SIGNALS = {CANCELLED: signal.SIGINT}
 
 
 @pytest.fixture(scope="module")
 def done(place):
-    """What came out of each cell, its exit code and the stages that were seen; the clone's files are restored after."""
+    """What came out of each cell, its exit code and its stages; the clone's files are restored after."""
     files = {place.clone.root / name: (place.clone.root / name).read_text() for name in (SOURCE, TFVARS)}
     yield {}
     for path, text in files.items():
@@ -55,16 +55,16 @@ def ended(place, row, cell, folder):
     return child.returncode, text
 
 
-@pytest.mark.parametrize(("row", "cell"), STORY, ids=NAMES)
+@pytest.mark.parametrize(("row", "cell"), CASES, ids=NAMES)
 def test_a_fault_ends_as_it_should_with_nothing_later_run_and_the_next_deploy_converges(
     place, row, cell, tmp_path, done
 ):
-    prepare(place, row, STORY.index((row, cell)))
+    prepare(place, row, CASES.index((row, cell)))
     live = place.live()
     code, text = ended(place, row, cell, tmp_path)
     done[row.stage, cell.fault] = code, stages(text)
     assert code == cell.code, text
-    assert cell.said in text, text
+    assert cell.fact in text, text
     assert "Traceback" not in text
     if code:
         later = ORDER[ORDER.index(row.stage) + 1 :] if row.stage in ORDER else ()
@@ -85,18 +85,18 @@ def test_every_pair_is_tried_or_has_a_reason(done, table):
 
 
 def report(done):
-    """The matrix of exit codes, then each failure with the stages that were seen and the words that were said."""
+    """The matrix of exit codes, then each failure with its stages and the expected fact of its message."""
     columns = (*FAULTS, NEXT.fault)
     yield from ("", "Faults: exit codes by stage (0: tried again, and went through; -9: the task itself was killed)")
     yield f"  {'':<9}" + "".join(f"  {fault}" for fault in columns)
     for row in MATRIX:
         codes = (f"{done.get((row.stage, fault), ('-',))[0]:>{len(fault) + 2}}" for fault in columns)
         yield f"  {row.stage:<9}{''.join(codes)}"
-    yield "  What ended otherwise than well, the stages that were seen, and what was said:"
-    for row, cell in STORY:
+    yield "  Each failure: exit code, stages, and the expected fact of the message:"
+    for row, cell in CASES:
         if cell.code and (row.stage, cell.fault) in done:
             code, recorded = done[row.stage, cell.fault]
-            yield f"  {row.stage:<9}{cell.fault:<19}{code:>4}  {' '.join(recorded) or '-':<47} {cell.said}"
+            yield f"  {row.stage:<9}{cell.fault:<19}{code:>4}  {' '.join(recorded) or '-':<47} {cell.fact}"
     reasons = {}
     for row in MATRIX:
         for fault, why in row.without.items():

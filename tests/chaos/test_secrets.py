@@ -34,7 +34,7 @@ def places(watched):
     image = ecr.batch_get_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": "latest"}])["images"][0]
     searched = {
         "everything printed, with --debug": [watched.outcome.text],
-        "the arguments of every process": watched.watch.seen,
+        "the arguments of every process": watched.watch.command_lines,
         "the function's environment and description": [functions.get_function_configuration(FunctionName=FUNCTION)],
         "the image's manifest": [image["imageManifest"]],
         "the state bucket: states and locks": place.objects().values(),

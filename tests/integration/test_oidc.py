@@ -30,9 +30,9 @@ def ran_out(sts):
     return False
 
 
-def refused(outcome, *said):
+def refused(outcome, *facts):
     assert outcome.code == 8, outcome.text
-    for words in (*said, "  try: "):
+    for words in (*facts, "  try: "):
         assert words in outcome.text, outcome.text
     assert "Traceback" not in outcome.text
 

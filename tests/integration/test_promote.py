@@ -128,8 +128,8 @@ def test_prod_then_deploys_that_digest_without_a_build_and_says_hello_with_the_p
     assert prod.live() == preprod.live()
     shown = prod.clone.invoke("stream", "--env", "prod", "--events", "1")
     assert f'"commit": "{preprod.live()["commit"]}"' in shown.text.replace('":"', '": "'), shown.text
-    looked = prod.clone.invoke("doctor", "--env", "prod")
-    assert "prod-sse-streaming: signed requests (AWS_IAM)" in looked.text, looked.text
+    checked = prod.clone.invoke("doctor", "--env", "prod")
+    assert "prod-sse-streaming: signed requests (AWS_IAM)" in checked.text, checked.text
 
 
 def test_a_target_that_serves_it_already_is_reported_and_nothing_is_done(places):

@@ -14,19 +14,19 @@ HALF = Step(0.5, 5)
 
 
 class Healthy:
-    """A version that streams, as often as it is asked, until it is told to stop."""
+    """A version that answers each request with a healthy stream, or with `worse` if that is set."""
 
     def __init__(self):
-        self.looks, self.worse, self.meanwhile = 0, None, {}
+        self.requests, self.worse, self.meanwhile = 0, None, {}
 
     def __iter__(self):
-        self.looks += 1
-        self.meanwhile.get(self.looks, lambda: None)()
+        self.requests += 1
+        self.meanwhile.get(self.requests, lambda: None)()
         return iter(self.worse if self.worse else healthy(commit=COMMIT))
 
 
 def canary_world(root, monkeypatch):
-    """The world of it; version 2 answers whenever it is looked at."""
+    """A world with fakes where version 2 answers every request with a healthy stream."""
     Clock(tick=0.3).install(monkeypatch)
     result = world(root)
     result.aws.functions.responses["2"] = Healthy()

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 FILE = Path(__file__).parents[2] / "infrastructure/modules/image_repository/retention.json.tftpl"
-KEPT = 3
+RETAINED = 3
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Pushed:
 
 def rules():
     """The rules of the repository's own policy, the first that is applied first."""
-    text = FILE.read_text().replace("${never_reached}", "100000").replace("${retained_images}", str(KEPT))
+    text = FILE.read_text().replace("${never_reached}", "100000").replace("${retained_images}", str(RETAINED))
     return sorted(json.loads(text)["rules"], key=lambda rule: rule["rulePriority"])
 
 

@@ -27,14 +27,14 @@ NAME = "sandbox-sse-streaming-lambda"
 REPOSITORY = f"registry.test:5000/{NAME}"
 URI = f"{REPOSITORY}@{DIGEST}"
 IMAGE = Image("sse-streaming", REPOSITORY)
-PUBLISHED = PushedImage("sse-streaming", REPOSITORY, DIGEST)
+PUSHED = PushedImage("sse-streaming", REPOSITORY, DIGEST)
 FUNCTION = Function("sse-streaming", "fn", "2", "live", "https://x.lambda-url.test/", URI)
 UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})
 
 
 @dataclass(frozen=True)
 class World:
-    """A workbench and the fakes below it; `out` is what a person would see."""
+    """A run context and its fakes; `out` has the printed text."""
 
     run: RunContext
     shell: FakeShell
@@ -121,7 +121,7 @@ def blobs(monkeypatch, status=200, **config):
     def request(self, method, url, headers=None, **_):
         del self
         asked.append((method, url, headers))
-        started = url.startswith("http://127.0.0.1:32768/")  # the image, in its rehearsal
+        started = url.startswith("http://127.0.0.1:32768/")  # the image, in its start check
         body = prelude() + hello(commit=COMMIT) if started else json.dumps({**CONFIG, **config}).encode()
         return urllib3.HTTPResponse(io.BytesIO(body), status=status, preload_content=False)
 

@@ -1,4 +1,4 @@
-"""An environment in an account of its own: the stories are real; Terraform, buildx and AWS are fakes with a memory."""
+"""An environment in an account of its own: the commands are real; Terraform, buildx and AWS are fakes with a memory."""
 
 import functools
 import hashlib
@@ -23,7 +23,7 @@ IMAGE = "sse-streaming"
 
 
 class Account:
-    """One environment in an account of its own: its fakes, its workbench, and the oracle that watches them."""
+    """One environment in an account of its own: its fakes, its run context, and the oracle that watches them."""
 
     def __init__(self, root, name):
         self.name, self.oracle = name, Oracle()
@@ -39,9 +39,9 @@ class Account:
         self._aws.s3.objects.clear()
 
     def run_context(self, commit="0" * 40):
-        """A workbench where that commit is checked out; a run begins."""
+        """Begin a run; return its run context, where that commit is checked out."""
         self.oracle.begins()
-        return replace(self._world.run, source=Commit(commit, False, 1_700_000_000))
+        return replace(self._world.run, commit=Commit(commit, False, 1_700_000_000))
 
     @property
     def held(self):

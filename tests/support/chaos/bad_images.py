@@ -39,7 +39,7 @@ class Bad:
     edits: tuple[tuple[str, str, str], ...]
     code: int
     stage: str
-    said: str
+    fact: str
 
     def spoil(self, checkout) -> None:
         """Change the clone's files."""
@@ -51,9 +51,9 @@ class Bad:
                 path.write_text(path.read_text() + new)
 
 
-def _app(name: str, said: str, *lines: str) -> Bad:
+def _app(name: str, fact: str, *lines: str) -> Bad:
     body = "\n        ".join(lines)
-    return Bad(name, ((APP, "", _APP.format(body=body)),), 7, "verify", said)
+    return Bad(name, ((APP, "", _APP.format(body=body)),), 7, "verify", fact)
 
 
 _ARM = ((BAKE, "[PLATFORM]", '["linux/arm64"]'), (DOCKERFILE, "", FROM_SCRATCH))

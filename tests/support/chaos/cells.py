@@ -21,7 +21,7 @@ UPLOAD = r"(POST|PUT) /v2/.*/blobs/uploads"
 ALWAYS = 10**9
 
 INIT_DONE = ("terraform", "init", DONE)
-"""The story starts later: Terraform's data is there already."""
+"""Terraform's data is there already, so `init` does nothing."""
 HANGS, FILLS = "hangs", "fills"
 """Actions of a shim that need a path, which is known to the test alone."""
 CANCELLED, KILLED_IT = "cancelled", "killed"
@@ -45,7 +45,7 @@ class Cell:
 
     fault: str
     code: int
-    said: str
+    fact: str
     shims: tuple[tuple[str, str, str], ...] = ()
     """Tool, words in its arguments, action; before those of the row."""
     relay: tuple[tuple[str, str, int], ...] = ()
@@ -76,11 +76,11 @@ class Row:
     """Whether there is something for the next deploy to converge from."""
 
     @property
-    def story(self) -> tuple[Cell, ...]:
+    def cases(self) -> tuple[Cell, ...]:
         """Its cells in their order; the next deploy is the last."""
         return (*self.cells, NEXT) if self.changes else self.cells
 
 
-def hung(code_said: str, *shims: tuple[str, str, str], relay: tuple[tuple[str, str, int], ...] = ()) -> Cell:
+def hung(fact: str, *shims: tuple[str, str, str], relay: tuple[tuple[str, str, int], ...] = ()) -> Cell:
     """Something hangs, and a person types Ctrl-C."""
-    return Cell("tool hangs", 130, code_said, shims, relay, CANCELLED)
+    return Cell("tool hangs", 130, fact, shims, relay, CANCELLED)

@@ -1,4 +1,4 @@
-"""Two environments in accounts of their own, and what can be done to them: the real stories, up to a cut."""
+"""Two environments in accounts of their own, and what can be done to them: the real commands, up to a cut."""
 
 import itertools
 import shutil
@@ -65,10 +65,10 @@ class Environments(RuleBasedStateMachine):
         origin, target = (account.run_context() for account in self.accounts.values())
         return self._ended(lambda: promote.promote(origin, target, promote.prepare(origin, target, None)))
 
-    def _ended(self, story, *given):
+    def _ended(self, command, *arguments):
         """How a run ends, as the task would exit; whatever was wrong is over with it."""
         try:
-            story(*given)
+            command(*arguments)
         except DeliveryError as error:
             return error.exit_code
         except (KeyboardInterrupt, Killed):

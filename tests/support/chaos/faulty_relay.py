@@ -1,4 +1,4 @@
-"""A relay before the emulator that breaks what it was told to break: by operation, so many times, in one way."""
+"""A relay before the emulator that breaks requests by rule: which request, how, and how often."""
 
 import contextlib
 import json
@@ -50,10 +50,10 @@ class Relay(ThreadingHTTPServer):
     def address(self) -> str:
         return f"http://{self.host}"
 
-    def rule(self, seen: str):
+    def rule(self, request: str):
         """The rule that this request meets, if there is one."""
         for rule in () if self.over.is_set() else self.rules:
-            if rule.met < rule.times and re.search(rule.pattern, seen):
+            if rule.met < rule.times and re.search(rule.pattern, request):
                 rule.met += 1
                 self.met.set()
                 return rule

@@ -26,7 +26,7 @@ from support.chaos.cells import (
 from support.chaos.shims import FAILS, KILLED, pushing
 
 ONCE = 'exec REAL "$@" -backend-config=max_retries=1'
-"""What the backend's file could say too: it tries 5 times unless told."""
+"""The S3 backend retries once here; its default is 5 retries."""
 FULL = "size=96m"  # of which a shim takes all
 ENGINE = ("docker", "version")
 INIT, PLAN, APPLY = (("terraform", name) for name in ("init", "plan", "apply"))

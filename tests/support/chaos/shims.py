@@ -24,7 +24,7 @@ def shim(folder: Path, path: str, tool: str, *cases: tuple[str, str]) -> dict[st
 FAILS = "echo 'it broke' >&2; exit 1"
 KILLED = "kill -9 $$"
 DONE = "exit 0"
-"""Nothing to do: for an init whose data is there already, in a story that starts later."""
+"""Nothing to do: for an init whose data is there already, in a test that starts after init."""
 
 
 def pushing(action: str) -> str:

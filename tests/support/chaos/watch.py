@@ -1,4 +1,4 @@
-"""Looks at every process's arguments, all the time."""
+"""Sample the arguments of every process in the background."""
 
 import contextlib
 import threading
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 class Watch:
-    """Samples `/proc/*/cmdline` in a thread while open: `seen`, every command line there was; `samples`, how often."""
+    """Sample `/proc/*/cmdline` in a thread: `command_lines` has each one once; `samples` counts the rounds."""
 
     def __init__(self) -> None:
-        self.seen: set[bytes] = set()
+        self.command_lines: set[bytes] = set()
         self.samples = 0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> "Watch":
         self._thread.start()
@@ -22,13 +22,13 @@ class Watch:
         self._over.set()
         self._thread.join(10)
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while not self._over.wait(0.02):
             self.samples += 1
             for entry in Path("/proc").glob("[0-9]*/cmdline"):
                 with contextlib.suppress(OSError):
-                    self.seen.add(entry.read_bytes())
+                    self.command_lines.add(entry.read_bytes())
 
     def ran(self, program: str) -> bool:
-        """Whether it was seen at all: who sees nothing finds no secret either."""
-        return any(Path(line.split(b"\0")[0].decode(errors="replace")).name == program for line in self.seen)
+        """Whether the program was sampled: a watch that sampled nothing proves nothing about secrets."""
+        return any(Path(line.split(b"\0")[0].decode(errors="replace")).name == program for line in self.command_lines)

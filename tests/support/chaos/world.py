@@ -25,7 +25,7 @@ def broken(place, row, cell, folder):
         (place.clone.root / ".deploy" / ENV / "service" / "initialised").unlink(missing_ok=True)  # as on a fresh clone
     with contextlib.ExitStack() as world:
         if cell.disk:
-            world.enter_context(_disk(place, cell.disk, folder / "kept" if row.shims else None))
+            world.enter_context(_disk(place, cell.disk, folder / "before" if row.shims else None))
         if cell.once:
             world.enter_context(_override(place))
         if not cell.relay:
@@ -52,7 +52,7 @@ def _override(place):
 
 @contextlib.contextmanager
 def _disk(place, options, before):
-    """The runs' folder is a disk of its own; what Terraform keeps there between runs is there too, if it is `kept`."""
+    """Mount a disk of its own at the runs' folder; with `before`, Terraform's data of earlier runs is on it too."""
     folder = place.clone.root / ".deploy"
     with contextlib.ExitStack() as mounts:
         if before:

@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.retention import KEPT, Pushed, expired, rules
+from support.retention import RETAINED, Pushed, expired, rules
 
 TAGS = st.sets(
     st.sampled_from(["latest", "buildcache", "keep-0123456789ab", "release-7", "live-7", "c" * 40, "rollback-7"])
@@ -21,10 +21,10 @@ def test_nothing_that_was_deployed_or_released_expires_nor_does_the_build_cache(
 
 
 @settings(deadline=None)
-@given(st.integers(KEPT + 1, 20))
+@given(st.integers(RETAINED + 1, 20))
 def test_what_was_only_pushed_expires_but_for_the_newest(count):
     images = [Pushed(number, frozenset({f"{number:040}"}), number) for number in range(count)]
-    assert {image.number for image in expired(images)} == set(range(KEPT, count))
+    assert {image.number for image in expired(images)} == set(range(RETAINED, count))
 
 
 def test_what_has_lost_its_tags_expires_after_two_weeks():

@@ -6,7 +6,7 @@ import pytest
 import urllib3
 from support.aws import FakeAws, FakeEcr, refusal
 from support.build import DIGEST, manifest
-from support.world import IMAGE, NAME, PUBLISHED, URI, blobs
+from support.world import IMAGE, NAME, PUSHED, URI, blobs
 
 from delivery.aws import distribution, ecr
 from delivery.aws.ecr import Login
@@ -26,7 +26,7 @@ def aws(text=None, tags=()):
 def refused(monkeypatch, text=None, platform="linux/amd64", **config):
     blobs(monkeypatch, **config)
     with pytest.raises((BuildError, CloudError)) as caught:
-        check.require_pushed(aws(text), PUBLISHED, platform, ACCESS)
+        check.require_pushed(aws(text), PUSHED, platform, ACCESS)
     return caught.value
 
 
@@ -38,7 +38,7 @@ def test_a_login_shows_where_but_not_its_password():
 
 def test_a_good_image_is_reported_with_its_size(monkeypatch):
     asked = blobs(monkeypatch)
-    assert check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS).size == "26.5 MB compressed, 2 layers"
+    assert check.require_pushed(aws(), PUSHED, "linux/amd64", ACCESS).size == "26.5 MB compressed, 2 layers"
     ((method, url, headers),) = asked
     config = "sha256:" + "c" * 64
     assert (method, url) == ("GET", f"http://registry.test:5000/v2/{NAME}/blobs/{config}")
@@ -48,7 +48,7 @@ def test_a_good_image_is_reported_with_its_size(monkeypatch):
 @pytest.mark.parametrize("media_type", distribution.MANIFEST_TYPES)
 def test_both_manifests_that_lambda_takes_are_accepted(monkeypatch, media_type):
     blobs(monkeypatch)
-    assert check.require_pushed(aws(manifest(mediaType=media_type)), PUBLISHED, "linux/amd64", ACCESS)
+    assert check.require_pushed(aws(manifest(mediaType=media_type)), PUSHED, "linux/amd64", ACCESS)
 
 
 @pytest.mark.parametrize("media_type", [INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"])
@@ -71,19 +71,19 @@ def test_too_large_an_image_is_refused_with_its_size(monkeypatch):
 
 def test_exactly_ten_gib_is_not_too_large(monkeypatch):
     blobs(monkeypatch)
-    assert check.require_pushed(aws(manifest(layers=[{"size": 10 * 1024**3}])), PUBLISHED, "linux/amd64", ACCESS)
+    assert check.require_pushed(aws(manifest(layers=[{"size": 10 * 1024**3}])), PUSHED, "linux/amd64", ACCESS)
 
 
 def test_a_digest_that_the_registry_does_not_have_is_reported(monkeypatch):
     blobs(monkeypatch)
     with pytest.raises(BuildError, match=f"{URI} does not exist"):
-        check.require_pushed(FakeAws(FakeEcr({NAME: {}})), PUBLISHED, "linux/amd64", ACCESS)
+        check.require_pushed(FakeAws(FakeEcr({NAME: {}})), PUSHED, "linux/amd64", ACCESS)
 
 
 def test_a_registry_that_does_not_give_its_blob_is_reported(monkeypatch):
     blobs(monkeypatch, status=503)
     with pytest.raises(CloudError, match="The registry answered 503"):
-        check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS)
+        check.require_pushed(aws(), PUSHED, "linux/amd64", ACCESS)
 
 
 def test_a_registry_out_of_reach_is_reported(monkeypatch):
@@ -92,7 +92,7 @@ def test_a_registry_out_of_reach_is_reported(monkeypatch):
 
     monkeypatch.setattr(urllib3.PoolManager, "request", request)
     with pytest.raises(CloudError, match="The registry cannot be reached") as caught:
-        check.require_pushed(aws(), PUBLISHED, "linux/amd64", ACCESS)
+        check.require_pushed(aws(), PUSHED, "linux/amd64", ACCESS)
     assert "hush" not in str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_an_index_without_a_media_type_is_refused(monkeypatch):
     refused(monkeypatch, json.dumps({"schemaVersion": 2, "manifests": [{"digest": DIGEST}]}))
 
 
-@pytest.mark.parametrize(("tags", "found"), [(("v1",), PUBLISHED), ((), None), (("other",), None)])
+@pytest.mark.parametrize(("tags", "found"), [(("v1",), PUSHED), ((), None), (("other",), None)])
 def test_an_image_is_found_by_its_tag_and_known_by_its_digest(tags, found):
     assert ecr.find(aws(tags=tags), IMAGE, "v1") == found
 
@@ -127,7 +127,7 @@ def test_a_forbidden_read_is_not_a_missing_repository():
 def test_a_release_is_tagged_with_its_version_and_again_without_harm():
     fake = aws()
     for _ in range(2):
-        ecr.tag_release(fake, PUBLISHED, "7")
+        ecr.tag_release(fake, PUSHED, "7")
     assert fake.ecr.tags == {(NAME, "release-7"): DIGEST}
     assert {given["imageManifest"] for given in fake.ecr.called("put_image")} == {manifest()}, "byte for byte"
 
@@ -136,7 +136,7 @@ def test_a_refused_release_tag_is_reported():
     fake = aws()
     fake.ecr.refuses["put_image"] = refusal("ImageTagAlreadyExistsException")
     with pytest.raises(CloudError, match="as release-7: AWS refused"):
-        ecr.tag_release(fake, PUBLISHED, "7")
+        ecr.tag_release(fake, PUSHED, "7")
 
 
 def test_release_tags_are_read_from_every_page_and_no_other_tag_with_them():

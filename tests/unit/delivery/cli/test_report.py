@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.build import DIGEST
-from support.world import COMMIT, FUNCTION, NAME, PUBLISHED
+from support.world import COMMIT, FUNCTION, NAME, PUSHED
 
 from delivery.aws.ecr import StoredImage
 from delivery.cli import report
@@ -134,8 +134,8 @@ def test_a_release_names_its_version_and_the_command_that_shows_the_stream(publi
 
 
 def test_a_promotion_names_image_digest_and_commit():
-    promotion = Promotion(COMMIT, "2", PUBLISHED, PUBLISHED, True)
-    assert report.promotion_lines([promotion]) == (f"sse-streaming {PUBLISHED.short_digest}, commit {COMMIT[:12]}",)
+    promotion = Promotion(COMMIT, "2", PUSHED, PUSHED, True)
+    assert report.promotion_lines([promotion]) == (f"sse-streaming {PUSHED.short_digest}, commit {COMMIT[:12]}",)
 
 
 def test_a_check_shows_its_result_or_its_failure():
@@ -153,7 +153,7 @@ def test_a_pruning_lists_versions_and_images():
     assert report.pruning_lines([pruning]) == lines
 
 
-NEW = PushedImage("sse-streaming", PUBLISHED.repository, OTHER)
+NEW = PushedImage("sse-streaming", PUSHED.repository, OTHER)
 LAYERS = {"sha256:1": 1_000_000, "sha256:2": 2_500_000}
 
 
@@ -162,7 +162,7 @@ def difference(live, commits=(), image=NEW, saved=None):
     return report.difference_lines(Difference((change,), saved or plan(creates=("a.b",))))
 
 
-LIVE_NOW = Live("2", COMMIT, PUBLISHED)
+LIVE_NOW = Live("2", COMMIT, PUSHED)
 
 
 def test_a_difference_shows_commits_new_layers_and_the_plan():
@@ -170,7 +170,7 @@ def test_a_difference_shows_commits_new_layers_and_the_plan():
     assert "version 2 is live" in head
     assert COMMIT[:12] in head
     assert commit == "commit 1234567 Add a test"
-    assert f"{PUBLISHED.short_digest} -> {NEW.short_digest}: 1 of 2 layers new, 2.5 MB to fetch" in image
+    assert f"{PUSHED.short_digest} -> {NEW.short_digest}: 1 of 2 layers new, 2.5 MB to fetch" in image
     assert created.endswith("a.b")
     assert counts == "1 to create, 0 to update, 0 to delete"
 
@@ -188,7 +188,7 @@ def test_no_new_commits_are_reported():
 
 
 def test_a_deploy_of_the_live_image_changes_nothing():
-    head, last = difference(LIVE_NOW, (), PUBLISHED, plan())
+    head, last = difference(LIVE_NOW, (), PUSHED, plan())
     assert "the same image" in head
     assert last.startswith("nothing")
 

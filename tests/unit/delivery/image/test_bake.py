@@ -5,7 +5,7 @@ import json
 import pytest
 from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, push_failed
 from support.shell import FakeShell
-from support.world import COMMIT, IMAGE, PUBLISHED, REPOSITORY, answers, settings
+from support.world import COMMIT, IMAGE, PUSHED, REPOSITORY, answers, settings
 
 from delivery.errors import BuildError, CloudError, ConfigurationError, DeliveryError, MissingToolError
 from delivery.git import Commit
@@ -187,8 +187,8 @@ def test_an_image_goes_to_the_repository_of_its_environment(tmp_path):
 
 
 def test_what_was_published_is_named_by_digest():
-    assert bake.pushed_images((IMAGE,), {"sse-streaming": DIGEST}) == (PUBLISHED,)
-    assert PUBLISHED.uri == f"{REPOSITORY}@{DIGEST}"
+    assert bake.pushed_images((IMAGE,), {"sse-streaming": DIGEST}) == (PUSHED,)
+    assert PUSHED.uri == f"{REPOSITORY}@{DIGEST}"
 
 
 @pytest.mark.parametrize("digest", ["", "latest", "sha256:abc", "sha512:" + "d" * 64])

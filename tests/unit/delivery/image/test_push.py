@@ -2,7 +2,7 @@
 
 import pytest
 from support.build import DIGEST, bake, manifest
-from support.world import COMMIT, IMAGE, NAME, PUBLISHED, answers, blobs, world
+from support.world import COMMIT, IMAGE, NAME, PUSHED, answers, blobs, world
 
 from delivery.errors import BuildError, RefusedError
 from delivery.image import push
@@ -21,7 +21,7 @@ def _registry(monkeypatch):
 
 def test_an_image_that_the_registry_lacks_is_built_and_pushed(tmp_path):
     made = world(tmp_path)
-    assert push.push(made.run, (IMAGE,)) == (PUBLISHED,)
+    assert push.push(made.run, (IMAGE,)) == (PUSHED,)
     outputs = [(bake.variables["OUTPUT"], bake.variables["COMMIT"]) for bake in bakes(made)]
     assert outputs == [("archive", COMMIT), ("push", COMMIT)]
     assert f"push       sse-streaming {DIGEST[:19]} (26.5 MB compressed, 2 layers)" in made.out.getvalue()
@@ -31,7 +31,7 @@ def test_an_image_that_the_registry_lacks_is_built_and_pushed(tmp_path):
 def test_a_clean_commit_in_the_registry_is_not_built_again(tmp_path):
     made = world(tmp_path)
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
-    assert push.push(made.run, (IMAGE,)) == (PUBLISHED,)
+    assert push.push(made.run, (IMAGE,)) == (PUSHED,)
     assert made.shell.ran == []
     assert "already in the registry" in made.out.getvalue()
 

@@ -48,14 +48,14 @@ def test_the_alias_goes_through_the_steps_and_then_to_the_new_version_alone(made
 
 def test_a_step_is_checked_every_few_seconds_and_shown(made):
     shifted(made, TEN)
-    assert made.aws.functions.responses["2"].looks >= 2
-    assert len(made.aws.cloudwatch.calls) == made.aws.functions.responses["2"].looks
+    assert made.aws.functions.responses["2"].requests >= 2
+    assert len(made.aws.cloudwatch.calls) == made.aws.functions.responses["2"].requests
     assert "10% of the requests go to sse-streaming version 2" in made.out.getvalue()
 
 
 def test_a_step_of_no_time_is_checked_once(made):
     shifted(made, Step(0.1, 0))
-    assert made.aws.functions.responses["2"].looks == 1
+    assert made.aws.functions.responses["2"].requests == 1
 
 
 def test_the_release_tag_protects_the_image_before_it_serves_anybody(made):

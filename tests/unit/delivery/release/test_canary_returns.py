@@ -83,7 +83,7 @@ def test_a_move_of_another_person_stays(made):
     error = failed(made, RefusedError)
     assert error.what == "The alias live was moved by somebody else meanwhile."
     assert alias(made) == ("3", {})
-    assert fake.responses["2"].looks == 1, "it is noticed at the next look, not at the end"
+    assert fake.responses["2"].requests == 1, "it is noticed at the next look, not at the end"
 
 
 def test_the_canary_of_another_person_stays(made):
