@@ -6,6 +6,29 @@ from pathlib import Path
 from delivery.errors import ConfigurationError, RefusedError
 from delivery.process.shell import Command, Shell
 
+# With these, git works on another repository than the one in its folder: `git rev-parse --local-env-vars`.
+_LOCATION = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+# A person's settings that change the output that is read here.
+_PINNED = ("-c", "log.showSignature=false", "-c", "core.quotePath=true", "-c", "color.ui=false")
+
+
+def _git(root: Path, *arguments: str) -> Command:
+    return Command(("git", *_PINNED, *arguments), cwd=root, without=_LOCATION)
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -28,13 +51,13 @@ class Commit:
 
 def read_commit(root: Path, shell: Shell) -> Commit:
     """The commit checked out at `root`. Raises ConfigurationError outside a git checkout or before a commit."""
-    log = shell.run(Command(("git", "log", "-1", "--format=%H %ct"), cwd=root))
+    log = shell.run(_git(root, "log", "-1", "--format=%H %ct"))
     if log.code:
         raise ConfigurationError(
             "The commit could not be read.", log.stderr.strip(), "git clone the project, or `git init` and commit"
         )
     commit, seconds = log.stdout.split()
-    status = shell.run(Command(("git", "status", "--porcelain"), cwd=root))
+    status = shell.run(_git(root, "status", "--porcelain", "--untracked-files=all"))
     if status.code:
         raise ConfigurationError("The work tree could not be compared.", status.stderr.strip(), "git status")
     return Commit(commit, dirty=bool(status.stdout.strip()), committed_at=int(seconds))
@@ -42,7 +65,7 @@ def read_commit(root: Path, shell: Shell) -> Commit:
 
 def commits_between(root: Path, old: str, new: str, shell: Shell) -> tuple[str, ...] | None:
     """The commits in `new` that are not in `old`, newest first, as `sha subject`; None when the clone lacks one."""
-    log = shell.run(Command(("git", "log", "--format=%h %s", f"{old}..{new}", "--"), cwd=root))
+    log = shell.run(_git(root, "log", "--format=%h %s", f"{old}..{new}", "--"))
     return None if log.code else tuple(log.stdout.splitlines())
 
 
@@ -51,10 +74,9 @@ def require_merged(root: Path, commit: str, branch: str, shell: Shell) -> None:
     known = [
         name
         for name in (f"origin/{branch}", branch)
-        if shell.run(Command(("git", "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"), cwd=root)).code == 0
+        if shell.run(_git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")).code == 0
     ]
-    ancestor = ("git", "merge-base", "--is-ancestor", commit)
-    if not known or shell.run(Command((*ancestor, known[0]), cwd=root)).code:
+    if not known or shell.run(_git(root, "merge-base", "--is-ancestor", commit, known[0])).code:
         where = f"It is not on {known[0]}." if known else f"There is no branch {branch} here."
         raise RefusedError(
             f"Commit {commit[:12]} is not on the default branch.",

@@ -80,7 +80,7 @@ class Progress:
         self._running: list[Stage] = []
         self._lock = threading.Lock()
         self._started = clock.monotonic()
-        self.redraws = console.is_terminal
+        self.redraws = console.file.isatty()  # not is_terminal: FORCE_COLOR asks for colour, not for redrawn lines
         self.stages: list[Stage] = []
         self._live = Live(console=console, get_renderable=self._draw, transient=True, refresh_per_second=8)
 

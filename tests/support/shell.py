@@ -55,4 +55,7 @@ class FakeShell:
 
 
 def _typed(command):
-    return " ".join(word for word in command.argv if not word.startswith("-chdir="))
+    words = [word for word in command.argv if not word.startswith("-chdir=")]
+    while words[:2] == ["git", "-c"]:  # settings of git
+        del words[1:3]
+    return " ".join(words)

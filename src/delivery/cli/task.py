@@ -15,7 +15,7 @@ from invoke.exceptions import Exit
 
 from delivery.cli import session
 from delivery.errors import INTERRUPTED, disk_full
-from delivery.process.shell import SIGNALS
+from delivery.process.shell import SIGNALS, handled_signals
 from delivery.progress import Screen
 
 
@@ -47,8 +47,8 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
 
 
 def _prepare_process() -> None:
-    """Treat SIGTERM and SIGHUP like Ctrl-C; replace characters that the terminal cannot print."""
-    for number in SIGNALS:
+    """Treat SIGTERM and SIGHUP like Ctrl-C unless they are ignored; replace characters that cannot be printed."""
+    for number in handled_signals():
         signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -15,6 +15,11 @@ from delivery.reference import Image, PushedImage
 from delivery.settings import Settings
 
 FILE = "docker-bake.hcl"
+# The variables of the file. A variable of the same name in a person's shell, such as PLATFORM, must not reach it.
+_VARIABLES = (
+    *("REGISTRY", "ENVIRONMENT", "COMMIT", "PLATFORM", "OUTPUT", "ARCHIVES", "CACHE", "CACHE_DIR"),
+    *("CA_BUNDLE", "SOURCE_DATE_EPOCH"),
+)
 # The gha cache of buildx reads these. A `run:` step does not have them, and buildx then drops the cache silently.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
 _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
@@ -71,7 +76,7 @@ class Bake:
 def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
     """The targets that docker-bake.hcl builds by default; each is an image. Raises ConfigurationError."""
     argv = ("docker", "buildx", "bake", "--file", FILE, "--print")
-    result = shell.run(Command(argv, cwd=settings.root))
+    result = shell.run(Command(argv, cwd=settings.root, without=_VARIABLES))
     if result.code:
         raise ConfigurationError(f"{FILE} cannot be read.", result.stderr.strip(), f"correct {FILE}")
     names: dict[str, object] = json.loads(result.stdout)["target"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def client_variables(config: Path, shell: Shell) -> dict[str, str]:
 
     A private DOCKER_CONFIG hides the current context, the cli-plugins and the builders of buildx.
     """
-    home = Path(shell.variables.get("DOCKER_CONFIG") or Path(shell.variables.get("HOME", "/root")) / ".docker")
+    home = Path(shell.variables.get("DOCKER_CONFIG") or Path(shell.variables.get("HOME", os.devnull)) / ".docker")
     user = _user_config(home / "config.json")
     # The logins of the user are for the registry of the base image. The credential store would get our password.
     copied = {key: user[key] for key in ("auths", "credHelpers", "proxies") if key in user}
@@ -55,7 +56,9 @@ def client_variables(config: Path, shell: Shell) -> dict[str, str]:
 
 def _user_config(file: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        config: dict[str, Any] = json.loads(file.read_text())
+    except OSError:  # no file, or a folder that this user may not read: docker uses its defaults then, too
+        return {}
     except ValueError as error:
         raise ConfigurationError(f"{file} is not JSON.", str(error), f"correct {file}") from error
     return config

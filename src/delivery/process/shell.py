@@ -30,12 +30,14 @@ _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN
 class Command:
     """A command as data. `grace`: seconds between an interrupt and a kill.
 
-    `credentials`: whether it gets the credentials of AWS. `outlives`: whether it continues if we are killed; see Child.
+    `without`: variables that it does not get. `credentials`: whether it gets the credentials of AWS. `outlives`:
+    whether it continues if we are killed; see Child.
     """
 
     argv: tuple[str, ...]
     cwd: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     stdin: str = field(default="", repr=False)  # may be a password
     grace: float = _GRACE
     credentials: bool = False
@@ -65,6 +67,11 @@ class _Children:
     stopped_at: float | None = None
     killed: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+def handled_signals() -> tuple[signal.Signals, ...]:
+    """The signals that interrupt us: not those that were ignored at the start, as SIGHUP is below nohup."""
+    return tuple(number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
 
 
 class Shell:
@@ -139,7 +146,7 @@ class Shell:
             if not self.busy:
                 raise KeyboardInterrupt
 
-        before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+        before = {number: signal.signal(number, on_signal) for number in handled_signals()}
         try:
             yield
         finally:
@@ -153,9 +160,10 @@ class Shell:
         try:
             if self.stopped:
                 raise KeyboardInterrupt
-            variables = {**self.variables, **command.variables}
-            if not command.credentials:
-                variables = {name: value for name, value in variables.items() if name not in _CREDENTIALS}
+            removed = () if command.credentials else _CREDENTIALS
+            inherited = {name: value for name, value in self.variables.items() if name not in command.without}
+            variables = {**inherited, **command.variables}
+            variables = {name: value for name, value in variables.items() if name not in removed}
             child = Child(command.argv, command.cwd, variables, stdin=bool(command.stdin), outlives=command.outlives)
             with children.lock:
                 children.running.add(child)

@@ -15,7 +15,7 @@ _ROOTS = ("opt", "usr/local", "usr/local/share", "usr/share", "usr/lib", "var/li
 def find(variables: Mapping[str, str], top: Path = Path("/")) -> Path | None:
     """The first folder that can be `terraform init -plugin-dir`, the most specific first; None without one."""
     for folder in _candidates(variables, top):
-        if any((folder / HOST).glob("*/*/*")):
+        if _matches(folder / HOST, "*/*/*"):
             return folder
     return None
 
@@ -24,10 +24,21 @@ def _candidates(variables: Mapping[str, str], top: Path) -> Iterator[Path]:
     if cache := variables.get("TF_PLUGIN_CACHE_DIR"):
         yield Path(cache)
     # Terraform's own implied local mirror directories
-    home = Path(variables.get("HOME", "/root"))
-    yield home / ".terraform.d" / "plugins"
-    yield Path(variables.get("XDG_DATA_HOME") or home / ".local" / "share") / "terraform" / "plugins"
+    if home := variables.get("HOME"):
+        yield Path(home) / ".terraform.d" / "plugins"
+        yield Path(variables.get("XDG_DATA_HOME") or Path(home) / ".local" / "share") / "terraform" / "plugins"
     for root in (top / name for name in _ROOTS):
         yield root / "terraform" / "plugins"
         for pattern in (HOST, f"*/{HOST}", f"*/*/{HOST}"):
-            yield from (folder.parent for folder in sorted(root.glob(pattern)))
+            yield from (folder.parent for folder in _matches(root, pattern))
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """The matches below a folder; none in a folder that this user may not read.
+
+    Path.glob raises PermissionError there in Python 3.11 and 3.12.
+    """
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []

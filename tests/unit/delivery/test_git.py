@@ -78,3 +78,12 @@ def test_a_commit_that_is_not_on_what_everyone_has_is_refused(tmp_path, known, c
     assert caught.value.what == "Commit 0123456789ab is not on the default branch."
     assert caught.value.why.startswith(why)
     assert "git fetch origin main" in caught.value.hint
+
+
+def test_a_person_s_git_settings_and_variables_do_not_change_what_is_read(tmp_path):
+    fake = shell()
+    git.read_commit(tmp_path, fake)
+    for command in fake.ran:
+        assert "log.showSignature=false" in command.argv
+        assert {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"} <= set(command.without)
+    assert "--untracked-files=all" in fake.ran[-1].argv, "status.showUntrackedFiles may hide new files"

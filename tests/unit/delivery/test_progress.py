@@ -11,6 +11,13 @@ from support.clock import Clock
 from delivery.progress import Progress, Stage
 
 
+class Terminal(io.StringIO):
+    """An output that can redraw lines."""
+
+    def isatty(self):
+        return True
+
+
 @pytest.fixture
 def clock(monkeypatch):
     return Clock().install(monkeypatch)
@@ -101,7 +108,7 @@ def test_stages_of_two_lanes_are_both_kept(progress):
 
 def test_a_terminal_shows_the_running_stages_below_the_lines_and_stops_for_a_question(clock):
     del clock
-    out = io.StringIO()
+    out = Terminal()
     progress = Progress(Console(file=out, force_terminal=True, width=100))
     with progress.showing(), progress.stage("build", interrupted="-") as stage:
         stage.update("step 3")
@@ -123,3 +130,14 @@ def test_the_whole_title_is_bold(clock):
     out = io.StringIO()
     Progress(Console(file=out, force_terminal=True, width=100, color_system="standard")).summary("done", ())
     assert "\x1b[1mdone in 0.0 s\x1b[0m" in out.getvalue()
+
+
+def test_forced_colour_in_a_file_does_not_redraw_lines(clock, monkeypatch):
+    """FORCE_COLOR asks for colour: https://force-color.org."""
+    del clock
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    out = io.StringIO()
+    progress = Progress(Console(file=out, width=100))
+    with progress.showing(), progress.stage("build", interrupted="-") as stage:
+        stage.update("step 3")
+    assert len(out.getvalue().splitlines()) == 1

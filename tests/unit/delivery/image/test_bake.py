@@ -1,6 +1,8 @@
 """bake, as data; and what a build that fails says."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, push_failed
@@ -204,3 +206,10 @@ def test_a_builder_without_cache_export_is_a_wrong_setting(tmp_path):
     error = failure(tmp_path, text, "push")
     assert (error.exit_code, error.what) == (2, "build.cache cannot work with this engine and builder.")
     assert "INVOKE_BUILD_CACHE=none" in error.hint
+
+
+def test_no_variable_of_a_person_s_shell_reaches_the_bake_file(tmp_path):
+    text = (Path(__file__).parents[4] / "docker-bake.hcl").read_text()
+    fake = FakeShell(answers())
+    bake.targets(settings(tmp_path), fake)
+    assert set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE)) <= set(fake.ran[0].without)

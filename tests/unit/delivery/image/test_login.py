@@ -1,6 +1,7 @@
 """The cache that is selected, and the private DOCKER_CONFIG that holds the registry's password."""
 
 import json
+from pathlib import Path
 
 import pytest
 from support.shell import FakeShell
@@ -141,3 +142,16 @@ def test_a_broken_config_of_the_user_is_named(tmp_path, home):
         login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)),
     ):
         pass
+
+
+def test_a_docker_configuration_that_may_not_be_read_counts_as_none(tmp_path, home, monkeypatch):
+    read_text = Path.read_text
+
+    def refused(file, *args, **kwargs):
+        if file == home / "config.json":
+            raise PermissionError(13, "Permission denied", str(file))
+        return read_text(file, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)) as logged_in:
+        assert logged_in.variables["DOCKER_HOST"] == "unix:///vm.sock"

@@ -1,6 +1,7 @@
 """Commands as values, and the promises of the shell that need no process."""
 
 import dataclasses
+import signal
 import subprocess
 
 import pytest
@@ -61,3 +62,43 @@ def test_a_missing_folder_is_not_reported_as_a_missing_program(monkeypatch, tmp_
     with pytest.raises(Exception, match="gone") as caught:
         Shell({}).run(Command(("git", "log"), cwd=gone))
     assert "git was not found" not in str(caught.value)
+
+
+class Started(Exception):
+    """A program was started."""
+
+
+def started_with(monkeypatch, shell, command):
+    """The variables that a command gets."""
+    given = {}
+
+    def start(_argv, _cwd, variables, **_):
+        given.update(variables)
+        raise Started
+
+    monkeypatch.setattr("delivery.process.shell.Child", start)
+    with pytest.raises(Started):
+        shell.run(command)
+    return given
+
+
+def test_a_command_does_not_get_the_variables_that_it_leaves_out(monkeypatch):
+    shell = Shell({"GIT_DIR": "/elsewhere", "HOME": "/home/ada"})
+    command = Command(("git", "log"), variables={"A": "1"}, without=("GIT_DIR",))
+    assert started_with(monkeypatch, shell, command) == {"HOME": "/home/ada", "A": "1"}
+
+
+@pytest.mark.parametrize("credentials", [True, False])
+def test_only_a_command_with_credentials_gets_those_of_aws(monkeypatch, credentials):
+    shell, variables = Shell({"AWS_ACCESS_KEY_ID": "inherited"}), {"AWS_SECRET_ACCESS_KEY": "hush"}
+    given = started_with(monkeypatch, shell, Command(("x",), variables=variables, credentials=credentials))
+    assert set(given) == ({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} if credentials else set())
+
+
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored():
+    """As below nohup, which ignores SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Shell({}).forwarding():
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

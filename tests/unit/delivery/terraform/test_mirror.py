@@ -1,5 +1,7 @@
 """Where providers are looked for on a machine that cannot reach the provider registry."""
 
+from pathlib import Path
+
 import pytest
 
 from delivery.terraform import mirror
@@ -70,3 +72,22 @@ def test_a_folder_of_that_name_without_a_provider_is_passed_over(tmp_path):
 def test_the_search_ends_two_folders_deep(tmp_path):
     put(tmp_path / "opt" / "one" / "two" / "three")
     assert find(tmp_path) is None
+
+
+def test_a_folder_that_may_not_be_read_is_a_folder_without_a_mirror(tmp_path, monkeypatch):
+    """Python 3.11 and 3.12 raise PermissionError below a folder that the user may not enter."""
+    glob = Path.glob
+
+    def refused(folder, pattern):
+        if folder.is_relative_to(tmp_path / "home"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return glob(folder, pattern)
+
+    monkeypatch.setattr(Path, "glob", refused)
+    assert find(tmp_path) is None
+    assert put(tmp_path / "opt" / "mirror") == find(tmp_path)
+
+
+def test_without_a_home_no_home_is_searched(tmp_path):
+    put(tmp_path / "root" / ".terraform.d" / "plugins")
+    assert mirror.find({}, tmp_path) is None
