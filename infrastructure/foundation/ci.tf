@@ -28,6 +28,8 @@ module "ci_role" {
   environment = local.environment
   github = {
     repository           = var.github_repository
+    owner_id             = var.github_owner_id
+    repository_id        = var.github_repository_id
     promotes_to          = var.promotes_to
     create_oidc_provider = var.create_oidc_provider
   }

@@ -78,6 +78,35 @@ variable "github_repository" {
   }
 }
 
+variable "github_owner_id" {
+  description = "Number of the owner on GitHub. Repositories made, renamed or transferred since 15 July 2026 need it."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]*$", var.github_owner_id))
+    error_message = "github_owner_id must be a number (see docs/github.md), or empty."
+  }
+}
+
+variable "github_repository_id" {
+  description = "Number of the repository on GitHub. A token has both numbers, or neither of them."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]*$", var.github_repository_id))
+    error_message = "github_repository_id must be a number (see docs/github.md), or empty."
+  }
+
+  validation {
+    condition     = (var.github_repository_id == "") == (var.github_owner_id == "")
+    error_message = "Set both github_owner_id and github_repository_id, or neither of them."
+  }
+}
+
 variable "promotes_to" {
   description = "Environments that promote from this one. Their jobs may read the live version with a separate role."
   type        = set(string)

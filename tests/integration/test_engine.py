@@ -208,9 +208,9 @@ def test_the_next_start_completes_an_interrupted_start_and_a_stop_leaves_nothing
     """As `lifecycle.INTERRUPTED` says."""
     layout = home("interrupted")
     # A shell that runs the tests in the background ignores SIGINT, and its children inherit that.
-    handle = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    start = f"import pathlib; from sandbox import lifecycle; lifecycle.start(pathlib.Path({str(layout.root)!r}), print)"
-    code = f"{handle}; {start}"
+    interrupts = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    starts = f"from pathlib import Path; from sandbox import lifecycle; lifecycle.start(Path({str(layout.root)!r}), print)"
+    code = f"{interrupts}; {starts}"
     environment = {**os.environ, **NO_DOCKER, "PYTHONPATH": str(PROJECT / "src")}
     interrupted = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
     assert processes.wait_until(lambda: processes.find(dockerd.marker(layout)) is not None, 60)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from botocore.exceptions import ClientError
-from support.deploys.guarded import DELIVERY, ENVIRONMENT, GITHUB, token
+from support.deploys.guarded import DELIVERY, ENVIRONMENT, GITHUB, NUMBERED, token
 from support.deploys.policies import enforced
 
 from sandbox import processes
@@ -40,10 +40,13 @@ def refused(outcome, *facts):
 @pytest.mark.parametrize(
     "claims",
     [
-        {"sub": f"repo:{GITHUB}:ref:refs/heads/main"},
-        {"sub": f"repo:{GITHUB}:pull_request"},
-        {"sub": f"repo:{GITHUB}:environment:prod"},
-        {"sub": f"repo:{GITHUB}-fork:environment:{ENVIRONMENT}"},
+        {"sub": f"repo:{NUMBERED}:ref:refs/heads/main"},
+        {"sub": f"repo:{NUMBERED}:pull_request"},
+        {"sub": f"repo:{NUMBERED}:environment:prod"},
+        {"sub": f"repo:{NUMBERED}:environment:{ENVIRONMENT.upper()}"},
+        {"sub": f"repo:{NUMBERED}7:environment:{ENVIRONMENT}"},
+        {"sub": f"repo:{GITHUB}:environment:{ENVIRONMENT}"},
+        {"sub": f"repo:example@1002/sse-streaming@2002:environment:{ENVIRONMENT}"},
         {"sub": f"repo:someone/else:environment:{ENVIRONMENT}"},
         {"aud": "https://github.com/example"},
     ],
@@ -65,7 +68,7 @@ def test_a_job_without_a_token_gets_a_message_about_the_workflow(job, tmp_path):
 
 
 def test_a_job_of_another_environment_gets_a_message_about_the_role(job, tmp_path):
-    (tmp_path / "token").write_text(token(sub=f"repo:{GITHUB}:environment:prod"))
+    (tmp_path / "token").write_text(token(sub=f"repo:{NUMBERED}:environment:prod"))
     refused(job(tmp_path / "token", "tf-plan"), "the role cannot be taken (AccessDenied)", "the role's trust names")
 
 

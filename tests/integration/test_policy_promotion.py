@@ -2,7 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from support.deploys.guarded import DELIVERY, ENVIRONMENT, GITHUB, PROD, READER, bucket, root, token
+from support.deploys.guarded import DELIVERY, ENVIRONMENT, NUMBERED, PROD, READER, bucket, root, token
 from support.deploys.policies import SAME, UNENFORCED, actions, enforced
 
 from delivery.aws import ecr, function
@@ -10,7 +10,7 @@ from delivery.errors import DeliveryError
 from delivery.release import history
 from delivery.terraform import state
 
-JOB = token(sub=f"repo:{GITHUB}:environment:prod")
+JOB = token(sub=f"repo:{NUMBERED}:environment:prod")
 UNENFORCED_HERE = {
     "ecr:GetDownloadUrlForLayer": "layers come over /v2/, where the emulator asks for nothing",
     "s3:ListBucket": "without it S3 answers 403 for a state that is not there (S3 API, GetObject, `Permissions`)",
@@ -43,7 +43,7 @@ def profiles(roles, tmp_path):
 @pytest.mark.parametrize("environment", ["preprod", "staging"])
 def test_only_a_job_of_an_environment_that_preprod_promotes_to_takes_the_reader(guarded, environment):
     with pytest.raises(ClientError, match="AccessDenied"):
-        guarded.assume(token(sub=f"repo:{GITHUB}:environment:{environment}"), role=READER)
+        guarded.assume(token(sub=f"repo:{NUMBERED}:environment:{environment}"), role=READER)
 
 
 def test_prod_s_job_does_not_take_the_role_that_ships_to_preprod(guarded):

@@ -59,7 +59,8 @@ data "aws_iam_policy_document" "delivery" {
     resources = [local.repositories]
   }
 
-  # Terraform manages the function, its published version, its alias and its URL.
+  # Terraform manages the function, its published version, its alias and its URL. GetFunction returns the tags only to
+  # those who may list them; without lambda:ListTags, every plan would add the tags again.
   statement {
     sid = "ApplyFunction"
     actions = [
@@ -71,6 +72,7 @@ data "aws_iam_policy_document" "delivery" {
       "lambda:GetFunctionConfiguration",
       "lambda:GetFunctionUrlConfig",
       "lambda:GetPolicy",
+      "lambda:ListTags",
       "lambda:ListVersionsByFunction",
       "lambda:PublishVersion",
       "lambda:TagResource",

@@ -8,6 +8,11 @@ locals {
     data.aws_iam_openid_connect_provider.github[*].arn,
   ))
 
+  # OWNER@<owner's number>/NAME@<repository's number> in the tokens of newer repositories, OWNER/NAME in older ones.
+  # Source: GitHub changelog 2026-04-23, "Immutable subject claims for GitHub Actions OIDC tokens".
+  numbered   = formatlist("%s@%s", split("/", var.github.repository), [var.github.owner_id, var.github.repository_id])
+  repository = var.github.repository_id == "" ? var.github.repository : join("/", local.numbered)
+
   # Role => the GitHub environments whose jobs may assume it.
   trusted = {
     delivery = [var.environment.name]
@@ -50,7 +55,7 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringEquals"
       variable = "${local.issuer}:sub"
-      values   = [for name in each.value : "repo:${var.github.repository}:environment:${name}"]
+      values   = [for name in each.value : "repo:${local.repository}:environment:${name}"]
     }
   }
 }

@@ -7,8 +7,14 @@ variable "environment" {
 
 variable "github" {
   description = "The GitHub repository whose jobs may assume the role, and the environments that promote from this one."
-  type        = object({ repository = string, promotes_to = set(string), create_oidc_provider = bool })
-  nullable    = false
+  type = object({
+    repository           = string
+    owner_id             = string
+    repository_id        = string
+    promotes_to          = set(string)
+    create_oidc_provider = bool
+  })
+  nullable = false
 }
 
 variable "state_bucket_arn" {

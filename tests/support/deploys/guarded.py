@@ -29,6 +29,7 @@ from sandbox.layout import Layout
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}  # as invoke.yaml has them
 ENVIRONMENT = "preprod"
 GITHUB = "example/sse-streaming"
+NUMBERED = "example@1001/sse-streaming@2002"  # what GitHub's tokens say of it
 ISSUER = "https://token.actions.githubusercontent.com"
 
 
@@ -119,7 +120,7 @@ class Guarded:
         return outcome
 
 
-def token(sub: str = f"repo:{GITHUB}:environment:{ENVIRONMENT}", aud: str = "sts.amazonaws.com") -> str:
+def token(sub: str = f"repo:{NUMBERED}:environment:{ENVIRONMENT}", aud: str = "sts.amazonaws.com") -> str:
     """What GitHub's OIDC provider would sign; the emulator reads the claims and no signature."""
     claims = {"iss": ISSUER, "aud": aud, "sub": sub, "exp": int(time.time()) + 300}
     parts = ({"alg": "RS256", "typ": "JWT"}, claims)
@@ -166,5 +167,6 @@ def _point(root: Path, registry: str, variables: dict[str, str]) -> None:
     for name in ACCOUNTS:
         document["environments"][name] |= {"registry": registry, "variables": before}
         tfvars = root / "infrastructure" / "foundation" / f"{name}.tfvars"
-        tfvars.write_text(f'{tfvars.read_text()}github_repository = "{GITHUB}"\n')
+        github = f'github_repository = "{GITHUB}"\ngithub_owner_id = "1001"\ngithub_repository_id = "2002"\n'
+        tfvars.write_text(f"{tfvars.read_text()}{github}")
     (root / "invoke.yaml").write_text(yaml.safe_dump(document))

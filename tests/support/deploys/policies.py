@@ -16,6 +16,7 @@ UNENFORCED = {
     "lambda:InvokeFunction": "what InvokeWithResponseStream asks for; the emulator lets it pass",
     "cloudwatch:TagResource": TAGGING,
     "iam:TagRole": TAGGING,
+    "lambda:ListTags": "AWS's GetFunction returns the tags only with it; the emulator's returns them always",
     "lambda:TagResource": TAGGING,
     "logs:TagResource": TAGGING,
 }

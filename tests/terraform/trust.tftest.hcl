@@ -1,0 +1,63 @@
+# The `sub` claim that each role trusts, for both forms of GitHub's tokens. Nothing is created and AWS is not called.
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_iam_openid_connect_provider.github
+  values = { arn = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com" }
+}
+
+variables {
+  environment      = { name = "preprod", account = "111111111111", region = "us-east-1" }
+  state_bucket_arn = "arn:aws:s3:::state"
+  boundary_arn     = "arn:aws:iam::111111111111:policy/boundary"
+}
+
+run "a_repository_without_numbers" {
+  command = plan
+
+  variables {
+    github = {
+      repository           = "Owner/name"
+      owner_id             = ""
+      repository_id        = ""
+      promotes_to          = ["prod", "other"]
+      create_oidc_provider = false
+    }
+  }
+
+  assert {
+    condition     = strcontains(data.aws_iam_policy_document.trust["delivery"].json, "\"repo:Owner/name:environment:preprod\"")
+    error_message = data.aws_iam_policy_document.trust["delivery"].json
+  }
+}
+
+run "a_repository_with_numbers" {
+  command = plan
+
+  variables {
+    github = {
+      repository           = "Owner/name"
+      owner_id             = "12"
+      repository_id        = "345"
+      promotes_to          = ["prod"]
+      create_oidc_provider = false
+    }
+  }
+
+  assert {
+    condition     = strcontains(data.aws_iam_policy_document.trust["delivery"].json, "\"repo:Owner@12/name@345:environment:preprod\"")
+    error_message = data.aws_iam_policy_document.trust["delivery"].json
+  }
+
+  assert {
+    condition     = strcontains(data.aws_iam_policy_document.trust["reader"].json, "\"repo:Owner@12/name@345:environment:prod\"")
+    error_message = data.aws_iam_policy_document.trust["reader"].json
+  }
+}
