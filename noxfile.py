@@ -16,7 +16,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "none"  # every session uses the environment of ./dev
-nox.options.sessions = ["lint", "types", "unit", "function", "validate", "image", "deploys"]
+nox.options.sessions = ["lint", "types", "unit", "function", "validate", "runner", "image", "deploys"]
 _TRAFFIC = tuple(f"tests/chaos/test_{name}.py" for name in ("bad_images", "side_by_side"))
 _FAULTS = tuple(f"tests/chaos/test_{name}.py" for name in ("faults", "histories"))
 _SANDBOX = ("tests/integration/cloud", "tests/integration/test_engine.py")
@@ -68,6 +68,12 @@ def function(session: nox.Session) -> None:
 def validate(session: nox.Session) -> None:
     """Validate every Terraform root module."""
     _pytest(session, "tests/terraform")
+
+
+@nox.session
+def runner(session: nox.Session) -> None:
+    """Run the checks as GitHub's runner does: a shallow clone, an ordinary user, the system's Python."""
+    _pytest(session, "tests/runner")
 
 
 @nox.session

@@ -209,10 +209,12 @@ def test_the_next_start_completes_an_interrupted_start_and_a_stop_leaves_nothing
     layout = home("interrupted")
     # A shell that runs the tests in the background ignores SIGINT, and its children inherit that.
     interrupts = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    starts = f"from pathlib import Path; from sandbox import lifecycle; lifecycle.start(Path({str(layout.root)!r}), print)"
-    code = f"{interrupts}; {starts}"
+    imports = "import sys; from pathlib import Path; from sandbox import lifecycle"
+    code = f"{interrupts}; {imports}; lifecycle.start(Path(sys.argv[1]), print)"
     environment = {**os.environ, **NO_DOCKER, "PYTHONPATH": str(PROJECT / "src")}
-    interrupted = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    interrupted = subprocess.Popen(
+        [sys.executable, "-c", code, str(layout.root)], env=environment, stderr=subprocess.DEVNULL
+    )
     assert processes.wait_until(lambda: processes.find(dockerd.marker(layout)) is not None, 60)
     interrupted.send_signal(signal.SIGINT)
     assert interrupted.wait(30) != 0

@@ -1,0 +1,66 @@
+"""GitHub's runner: a shallow clone, an ordinary user, an almost empty environment, the system's Python."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOBODY = 65534  # may not enter root's home
+TERRAFORM = Path(shutil.which("terraform") or "/usr/local/bin/terraform").parent  # the workflow installs it
+# How this machine reaches package indexes: proxies, certificates, the index itself.
+NETWORK = ("http_proxy", "https_proxy", "no_proxy", "ssl_cert_file", "requests_ca_bundle", "pip_index_url", "pip_cert")
+
+
+class Runner:
+    """The clone of a job, and the user that runs its commands."""
+
+    def __init__(self, root):
+        self.clone, self.home = root / "clone", root / "home"
+        network = {name: value for name, value in os.environ.items() if name.lower() in NETWORK}
+        path = f"/usr/bin:/bin:{TERRAFORM}"
+        self.variables = {"PATH": path, "HOME": str(self.home), "CI": "true", "TMPDIR": str(root / "tmp"), **network}
+        for folder in (self.home, root / "tmp"):
+            folder.mkdir()
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", ROOT.as_uri(), str(self.clone)], check=True)
+        subprocess.run(["git", "checkout", "--quiet", "--detach"], cwd=self.clone, check=True)
+        if os.geteuid() == 0:
+            subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(root)], check=True)
+
+    def run(self, *arguments, **variables):
+        """Run `./dev` with these arguments as an ordinary user; return the exit code and the output."""
+        user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+        done = subprocess.run(
+            [*user, "./dev", *arguments],
+            cwd=self.clone,
+            env={**self.variables, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return done.returncode, done.stdout
+
+
+@pytest.fixture(scope="module")
+def runner():
+    """Outside pytest's own folder, which only its owner may enter."""
+    root = Path(tempfile.mkdtemp(prefix="runner-"))
+    root.chmod(0o755)
+    yield Runner(root)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.mark.parametrize("session", ["lint", "types", "unit", "validate"])
+def test_the_checks_of_a_pull_request_pass(runner, session):
+    code, output = runner.run("nox", "-s", session)
+    assert code == 0, output[-4000:]
+
+
+def test_the_last_job_shows_how_the_jobs_ended(runner):
+    code, output = runner.run("invoke", "job-summary", NEEDS='{"check": {"result": "success", "outputs": {}}}')
+    assert code == 0, output
+    assert "| ✓ | check | success |" in output
