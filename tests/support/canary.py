@@ -47,7 +47,7 @@ def weights(made):
 
 
 def failed(made, kind, *steps):
-    """What ends the canary; the old version has all requests again, or what somebody else gave it."""
+    """The error that ends the canary."""
     with pytest.raises(kind) as caught:
         shifted(made, *(steps or (TEN,)))
     return caught.value
@@ -55,7 +55,7 @@ def failed(made, kind, *steps):
 
 def kinds(made):
     result = [records.parse(tag) for _, tag in made.aws.ecr.tags]
-    return sorted((event.kind, event.version, event.after, event.who) for event in result if event)
+    return sorted((record.kind, record.version, record.after, record.who) for record in result if record)
 
 
 def stop(error):

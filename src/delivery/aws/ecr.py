@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageTypeDef
 
 RELEASE = "release-"  # and a version: that version was verified; the image never expires
-KEEP = "keep-"  # and the start of the digest: a version may run the image; it never expires, only `prune` removes it
+PROTECTED = "keep-"  # and the start of the digest: a version may run the image; it never expires, only `prune` removes it
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def tag_release(aws: Aws, image: PushedImage, version: str) -> None:
 
 def protect(aws: Aws, image: PushedImage) -> None:
     """Tag an image that will be applied, so that it never expires while a version may run it. Raises CloudError."""
-    tag(aws, image, f"{KEEP}{image.digest[7:19]}")
+    tag(aws, image, f"{PROTECTED}{image.digest[7:19]}")
 
 
 def claim(aws: Aws, image: PushedImage, commit: str) -> None:

@@ -113,9 +113,8 @@ class Aws:
 
     def _make(self, service: str, config: Config) -> Any:
         with self.explained("find AWS credentials"), _environment(self._variables):
-            session: Any = boto3.Session(
-                region_name=self.environment.region
-            )  # its stubs want literal names and silent handlers
+            # `Any`: the stubs accept only literal names of services, and only handlers that return nothing.
+            session: Any = boto3.Session(region_name=self.environment.region)
             session.events.register("needs-retry.lambda", retry_while_updating)
             client: Any = session.client(service, config=config)
             return client

@@ -103,7 +103,7 @@ def _counts(prunings: tuple[Pruning, ...]) -> str:
 
 def _prunable(image: StoredImage) -> bool:
     return (
-        any(tag.startswith(ecr.KEEP) for tag in image.tags)
+        any(tag.startswith(ecr.PROTECTED) for tag in image.tags)
         and not any(tag.startswith(ecr.RELEASE) for tag in image.tags)
         and _LATEST not in image.tags
     )

@@ -120,15 +120,15 @@ def _named(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, ...
 def _previous(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, ...], live: str) -> HistoryEntry:
     """The newest version that served before the live one, was not rolled back from, and can serve again."""
     command = run.settings.environment.command
-    standing = [entry for entry in entries if entry.standing and entry.version != live]
-    for entry in standing:
+    earlier = [entry for entry in entries if entry.not_rolled_back and entry.version != live]
+    for entry in earlier:
         if entry.verified:
             return entry
-    unusable = ", ".join(entry.version for entry in standing)
+    unusable = ", ".join(entry.version for entry in earlier)
     why = f"Version {unusable} served before, but was never verified, or its image is gone."
     others = [entry.version for entry in entries if entry.verified and entry.version != live]
     raise RefusedError(
         f"There is no release of {deployed.name} to return to.",
-        why if standing else f"No version is recorded that served before version {live}.",
+        why if earlier else f"No version is recorded that served before version {live}.",
         f"{command('rollback', '--to', others[0])}, which was verified" if others else command("deploy"),
     )

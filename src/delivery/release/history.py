@@ -21,8 +21,8 @@ class HistoryEntry:
 
     `published_at`: ISO 8601. `released`: the digest that its release tag names, empty without a tag. `weight`: its
     share of the requests, 0 to 1. `made_live`: the record of how it last became live. `undone`: the version that
-    replaced it in a rollback. `standing`: whether it served and was not rolled back from. `given_up`: whether its
-    canary was given up since it last became live.
+    replaced it in a rollback. `not_rolled_back`: whether it served, and no rollback replaced it since.
+    `given_up`: whether its canary was given up since it last became live.
     """
 
     version: str
@@ -34,7 +34,7 @@ class HistoryEntry:
     live: bool = False
     made_live: Record = _UNRECORDED
     undone: str = ""
-    standing: bool = False
+    not_rolled_back: bool = False
     given_up: bool = False
 
     @property
@@ -135,6 +135,6 @@ class _Facts:
             live=number == self.live,
             made_live=made_live,
             undone=records.undone(self.timeline).get(number, ""),
-            standing=number in records.standing(self.timeline),
+            not_rolled_back=number in records.not_rolled_back(self.timeline),
             given_up=self.given_up.get(number, "") > made_live.at,
         )

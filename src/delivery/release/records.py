@@ -83,7 +83,7 @@ def returned(tags: Iterable[str]) -> dict[str, str]:
     return {record.after: record.at for record in _sorted(tags) if record.kind == RETURN}
 
 
-def standing(timeline: Iterable[Record]) -> tuple[str, ...]:
+def not_rolled_back(timeline: Iterable[Record]) -> tuple[str, ...]:
     """The versions that served and were not rolled back from, oldest first; the last one serves.
 
     A deploy always moves to the newest version, so a move to a lower version undoes all versions above it.

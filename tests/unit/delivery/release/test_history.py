@@ -20,13 +20,13 @@ def test_every_published_version_is_listed_newest_first(tmp_path):
     ]
 
 
-def test_versions_are_ordered_as_numbers(tmp_path):
+def test_versions_are_sorted_as_numbers(tmp_path):
     world = three_versions(tmp_path)
     world.aws.functions.versions = [version("9"), version("10") | {"LastModified": ""}]
     assert [entry.version for entry in history.read(world.aws, FUNCTION)] == ["10", "9"]
 
 
-def test_a_release_tag_on_another_image_than_that_of_the_version_verifies_nothing(tmp_path):
+def test_a_release_tag_on_another_image_does_not_verify_the_version(tmp_path):
     world = three_versions(tmp_path)
     world.aws.ecr.tags[NAME, "release-3"] = DIGEST
     assert [entry.verified for entry in history.read(world.aws, FUNCTION)] == [False, True, True]

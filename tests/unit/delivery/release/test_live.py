@@ -1,4 +1,4 @@
-"""What a release leaves behind: one event, whatever was cut off before it."""
+"""A release leaves exactly one release record, also after a run that was cut off."""
 
 import pytest
 from support.aws import refusal
@@ -32,29 +32,28 @@ def test_a_release_is_recorded_on_its_image(made):
     assert set(made.aws.ecr.tags.values()) == {DIGEST}
 
 
-def test_the_first_release_of_all_replaces_nothing(made):
+def test_the_first_release_replaces_no_version(made):
     made.aws.ecr.tags.clear()
     released(made, serving="2")
     assert kinds(made) == [("live", "2", "", "alice")]
     assert made.aws.functions.called("update_alias") == []
 
 
-def test_a_second_deploy_of_what_is_live_records_nothing(made):
+def test_a_second_deploy_of_the_live_version_adds_no_record(made):
     released(made)
     before = kinds(made)
     released(made, serving="2")
     assert kinds(made) == before
 
 
-def test_a_run_that_was_cut_off_between_its_move_and_its_record_is_recorded_by_the_next(made):
+def test_the_next_run_records_a_move_that_was_cut_off_before_its_record(made):
     released(made, serving="2")
     assert kinds(made) == [FIRST, ("live", "2", "1", "alice")]
 
 
 @pytest.mark.parametrize(("before", "kind"), [("1", "live"), ("7", "rollback")])
-def test_what_serves_unrecorded_is_recorded_before_the_alias_moves_again_or_two_cuts_in_a_row_would_hide_it(
-    made, before, kind
-):
+def test_a_missing_record_is_written_before_the_alias_moves_again(made, before, kind):
+    """Otherwise two interrupted runs in a row would lose the first move."""
     made.aws.ecr.tags = {(NAME, f"live-20260101T000000.000000Z-v{before}-by-ann"): DIGEST}
     made.aws.functions.refuses["update_alias"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
@@ -62,14 +61,14 @@ def test_what_serves_unrecorded_is_recorded_before_the_alias_moves_again_or_two_
     assert kinds(made) == sorted([("live", before, "", "ann"), (kind, "5", before, "unknown")])
 
 
-def test_a_version_that_was_moved_meanwhile_is_not_recorded(made):
+def test_no_missing_record_is_written_when_somebody_else_moved_the_alias(made):
     made.aws.functions.revision = 2
     with pytest.raises(RefusedError, match="moved by somebody else"):
         released(made, serving="5")
     assert kinds(made) == [FIRST]
 
 
-def test_nothing_is_recorded_of_a_move_that_was_refused(made):
+def test_a_refused_move_leaves_no_record(made):
     made.aws.functions.refuses["update_alias"] = refusal("ServiceException")
     with pytest.raises(CloudError):
         released(made)

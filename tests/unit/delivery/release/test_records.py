@@ -1,4 +1,4 @@
-"""Who made which version live: what a tag says, and what follows from all of them together."""
+"""Release records: what one tag records, and what all records of a function show together."""
 
 import re
 
@@ -21,41 +21,41 @@ A, B, C = "live v1", "live v2-after-v1", "live v3-after-v2"
 BACK = "rollback v1-after-v2"
 
 
-def test_what_is_written_is_read_again():
+def test_a_record_is_read_as_it_was_written():
     result = records.parse(records.tag_name(records.ROLLBACK, "4", "5", "alice"))
     assert (result.kind, result.version, result.after, result.who) == ("rollback", "4", "5", "alice")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", result.at)
 
 
 @pytest.mark.parametrize("who", ["", "a@b.c/ü+=,", "x" * 300, "v1-after-v2-by-me", "a\nb"])
-def test_any_name_becomes_a_tag_that_registries_take(who):
+def test_a_record_with_any_name_is_a_tag_that_registries_accept(who):
     tag = records.tag_name(records.LIVE, "123456", "123455", who)
     assert re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", tag), "OCI distribution spec, Pulling manifests"
     assert (records.parse(tag).version, records.parse(tag).after) == ("123456", "123455")
 
 
 @pytest.mark.parametrize("tag", ["latest", "c" * 40, "release-5", "buildcache", "live", "live-2026-v1-by-ann"])
-def test_other_tags_are_no_events(tag):
+def test_other_tags_are_no_records(tag):
     assert records.parse(tag) is None
 
 
 def test_the_timeline_is_in_order_for_any_order_of_the_tags():
     result = records.timeline([at(2, B), at(1, A)], "2")
-    assert [(item.version, item.after, item.who) for item in result] == [("1", "", "ann"), ("2", "1", "ann")]
+    assert [(record.version, record.after, record.who) for record in result] == [("1", "", "ann"), ("2", "1", "ann")]
 
 
-def test_a_move_that_was_cut_off_before_it_was_recorded_is_known_from_the_alias_or_the_next_record():
+def test_a_move_without_a_record_is_added_from_the_alias_or_from_the_next_record():
     assert timeline(A, live="2")[-1] == Record("live", "", "2", "1")
     assert timeline(A, B, live="1")[-1] == Record("rollback", "", "1", "2")
-    assert [item.version for item in timeline(A, C, live="3")] == ["1", "2", "3"]
+    assert [record.version for record in timeline(A, C, live="3")] == ["1", "2", "3"]
 
 
-def test_without_any_event_only_what_is_live_is_known():
+def test_without_records_the_timeline_has_only_the_live_version():
     assert timeline(live="7") == (Record("live", "", "7"),)
 
 
 @pytest.mark.parametrize(
-    ("moves", "live", "standing"),
+    ("moves", "live", "versions"),
     [
         ((A, B), "2", "1 2"),
         ((A, B, BACK), "1", "1"),
@@ -68,8 +68,8 @@ def test_without_any_event_only_what_is_live_is_known():
         (("live v9", "live v10-after-v9"), "10", "9 10"),
     ],
 )
-def test_what_stands_is_what_served_and_was_not_rolled_back_from(moves, live, standing):
-    assert records.standing(timeline(*moves, live=live)) == tuple(standing.split())
+def test_a_version_that_served_counts_until_a_rollback_replaces_it(moves, live, versions):
+    assert records.not_rolled_back(timeline(*moves, live=live)) == tuple(versions.split())
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_what_stands_is_what_served_and_was_not_rolled_back_from(moves, live, st
         ((A, B, BACK, "live v2-after-v1"), "2", {}),
     ],
 )
-def test_what_was_rolled_back_is_known_with_what_it_was_rolled_back_to(moves, live, undone):
+def test_a_version_that_was_rolled_back_from_is_listed_with_the_version_that_replaced_it(moves, live, undone):
     assert records.undone(timeline(*moves, live=live)) == undone
 
 
-def test_a_given_up_canary_is_no_move():
+def test_the_end_of_a_canary_is_recorded_and_is_no_move():
     assert records.latest([at(1, A), at(2, "return v1-after-v2")]) == "1"
     assert records.latest([]) == ""
     assert records.returned([at(1, A), at(2, "return v1-after-v2")]) == {"2": "2026-01-02T08:09:10.000000Z"}
