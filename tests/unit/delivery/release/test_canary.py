@@ -1,12 +1,12 @@
-"""Weighted shifting: a share first, and all requests only after it did well."""
+"""A canary: a share of the requests first, all of them after every check passed, none after a failure."""
 
 import pytest
-from support.aws import refusal
-from support.canary import HALF, TEN, alias, canary_world, failed, kinds, shifted, weights
+from support.aws import chunk, prelude, refusal
+from support.canary import HALF, TEN, alias, canary_world, failed, kinds, shifted, stop, weights
 from support.world import FUNCTION, NAME
 
 from delivery.aws.function import Alias
-from delivery.errors import CloudError, ConfigurationError
+from delivery.errors import CloudError, ConfigurationError, RefusedError, UnhealthyError
 from delivery.release import canary, live
 from delivery.release.canary import AliasMove, Step
 
@@ -25,14 +25,14 @@ def made(tmp_path, monkeypatch):
         ("0.5%/1.5h, 33.3%/1s", (Step(0.005, 5400), Step(0.333, 1))),
     ],
 )
-def test_steps_are_shares_and_how_long_they_hold(text, steps):
+def test_a_step_is_a_share_and_a_time(text, steps):
     assert canary.parse_steps(text) == steps
 
 
 @pytest.mark.parametrize(
     "text", ["10", "10%", "10%/60", "10/60s", "0%/1s", "100%/1s", "120%/1s", "50%/1s,10%/1s", "10%/1s,10%/1s", ",", "x"]
 )
-def test_steps_that_make_no_sense_are_refused_with_an_example(text):
+def test_malformed_steps_are_refused_with_an_example(text):
     with pytest.raises(ConfigurationError, match="Malformed steps") as caught:
         canary.parse_steps(text)
     assert caught.value.hint == "--canary 10%/5m,50%/10m"
@@ -46,32 +46,32 @@ def test_the_alias_goes_through_the_steps_and_then_to_the_new_version_alone(made
     assert "✓ canary     10% for 12 s, 50% for 5 s" in made.out.getvalue()
 
 
-def test_a_step_is_checked_every_few_seconds_and_shown(made):
+def test_the_version_is_checked_every_few_seconds_and_its_share_is_shown(made):
     shifted(made, TEN)
     assert made.aws.functions.responses["2"].requests >= 2
     assert len(made.aws.cloudwatch.calls) == made.aws.functions.responses["2"].requests
     assert "10% of the requests go to sse-streaming version 2" in made.out.getvalue()
 
 
-def test_a_step_of_no_time_is_checked_once(made):
+def test_the_version_is_checked_once_in_a_step_of_0_seconds(made):
     shifted(made, Step(0.1, 0))
     assert made.aws.functions.responses["2"].requests == 1
 
 
-def test_the_release_tag_protects_the_image_before_it_serves_anybody(made):
+def test_the_alias_does_not_move_when_the_image_cannot_get_its_release_tag(made):
     made.aws.ecr.refuses["put_image"] = refusal("ServerException")
     failed(made, CloudError)
     assert weights(made) == []
 
 
-def test_there_is_nothing_to_shift_from_when_it_serves_already(made):
+def test_a_live_version_needs_no_canary(made):
     made.aws.functions.live = "2"
     live.make_live(made.run, (AliasMove(FUNCTION, Alias("2", "revision-1")),), (TEN,))
     assert weights(made) == []
     assert "the verified version is live already" in made.out.getvalue()
 
 
-def test_what_a_killed_canary_left_is_undone_before_anything_else(made):
+def test_a_canary_that_a_killed_run_left_is_ended(made):
     fake = made.aws.functions
     fake.moved_to("1", **{"2": 0.1})
     fake.images["2"] = FUNCTION.image_uri
@@ -80,3 +80,94 @@ def test_what_a_killed_canary_left_is_undone_before_anything_else(made):
     assert recorded == Alias("1", "revision-3")
     assert "version 2 had 10%; version 1 has all requests again" in made.out.getvalue()
     assert (NAME, "release-2") not in made.aws.ecr.tags
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_failures_that_cloudwatch_counts_return_the_alias(made, metric):
+    made.aws.functions.responses["2"].meanwhile[1] = lambda: made.aws.cloudwatch.counts.update({("2", metric): 3})
+    error = failed(made, UnhealthyError)
+    assert error.exit_code == 7
+    assert error.what == f"Version 2 of fn fails with 10% of the requests: 3 {metric}"
+    assert error.why == "The alias live names version 1 alone."
+    assert alias(made) == ("1", {})
+    assert kinds(made) == [("return", "1", "2", "alice")]
+
+
+def test_failures_of_the_old_version_do_not_end_the_canary(made):
+    made.aws.cloudwatch.counts[("1", "Errors")] = 9
+    shifted(made, TEN)
+    assert alias(made) == ("2", {})
+
+
+def test_a_stream_that_becomes_unhealthy_returns_the_alias(made):
+    fake = made.aws.functions.responses["2"]
+    fake.meanwhile[2] = lambda: setattr(fake, "worse", [chunk(prelude(500)), {"InvokeComplete": {}}])
+    error = failed(made, UnhealthyError)
+    assert "it answered 500" in error.what
+    assert error.why == "The alias live names version 1 alone."
+    assert alias(made) == ("1", {})
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_an_interrupt_or_an_error_returns_the_alias(made, error):
+    made.aws.functions.responses["2"].meanwhile[1] = lambda: stop(error)
+    failed(made, error, TEN, HALF)
+    assert alias(made) == ("1", {})
+    assert "The alias live names version 1 alone." in made.out.getvalue()
+
+
+def test_an_interrupt_before_the_answer_of_lambda_is_read_returns_the_alias(made):
+    fake, answers = made.aws.functions, [KeyboardInterrupt]
+    answer = fake._alias
+    fake._alias = lambda: stop(answers.pop()) if fake.weights and answers else answer()
+    failed(made, KeyboardInterrupt)
+    assert weights(made) == [("1", {"2": 0.1}), ("1", {})]
+    assert alias(made) == ("1", {})
+
+
+def test_an_interrupt_after_the_last_step_and_before_the_last_move_returns_the_alias(made):
+    moved, fake = made.aws.functions.update_alias, made.aws.functions
+    fake.update_alias = lambda **given: stop(KeyboardInterrupt) if once(given, "2", stopped) else moved(**given)
+    stopped = []
+    failed(made, KeyboardInterrupt)
+    assert alias(made) == ("1", {})
+
+
+def once(given, version, stopped):
+    """Whether this is the first move to that version alone."""
+    return given["FunctionVersion"] == version and not stopped and not stopped.append(True)
+
+
+def test_the_failure_of_the_version_is_reported_when_the_return_cannot_be_recorded(made):
+    def broken():
+        made.aws.cloudwatch.counts[("2", "Errors")] = 1
+        made.aws.ecr.refuses["put_image"] = refusal("ServerException")
+
+    made.aws.functions.responses["2"].meanwhile[1] = broken
+    assert "1 Errors" in failed(made, UnhealthyError).what
+    assert alias(made) == ("1", {})
+
+
+def test_an_alias_that_somebody_else_moved_stays(made):
+    fake = made.aws.functions
+    fake.responses["2"].meanwhile[1] = lambda: fake.moved_to("3")
+    error = failed(made, RefusedError)
+    assert error.what == "The alias live was moved by somebody else meanwhile."
+    assert alias(made) == ("3", {})
+    assert fake.responses["2"].requests == 1, "the next check ends the canary, not the end of the step"
+
+
+def test_a_canary_that_somebody_else_began_stays(made):
+    fake = made.aws.functions
+    fake.responses["2"].meanwhile[1] = lambda: fake.moved_to("1", **{"3": 0.2})
+    failed(made, RefusedError)
+    assert alias(made) == ("1", {"3": 0.2})
+
+
+def test_an_alias_that_cannot_be_returned_is_reported_with_the_command_to_type(made):
+    fake = made.aws.functions
+    made.aws.cloudwatch.counts[("2", "Errors")] = 1
+    fake.get_alias = lambda **_: stop(refusal("ServiceException"))
+    error = failed(made, CloudError)
+    assert "may still share its requests with version 2" in error.what
+    assert error.hint.startswith("invoke rollback --env sandbox")
