@@ -14,8 +14,9 @@ from delivery.reference import Image, PushedImage
 if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageTypeDef
 
-RELEASE = "release-"  # and a version: that version was verified; the image never expires
-PROTECTED = "keep-"  # and the start of the digest: a version may run the image; it never expires, only `prune` removes it
+# The beginnings of tags of images that never expire.
+RELEASE = "release-"  # and a version: that version was verified
+PROTECTED = "keep-"  # and the start of the digest: a version may run the image; only `prune` removes it
 
 
 @dataclass(frozen=True)

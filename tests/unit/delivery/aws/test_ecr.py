@@ -1,4 +1,4 @@
-"""ECR: is the image there, is it one that Lambda takes, which were released."""
+"""ECR: the login, repositories, images by tag, release tags, and the check of a pushed image."""
 
 import json
 
@@ -19,8 +19,8 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def aws(text=None, tags=()):
-    held = {DIGEST: text or manifest(), OTHER: "another"}
-    return FakeAws(FakeEcr({NAME: held}, {(NAME, tag): DIGEST for tag in tags}))
+    images = {DIGEST: text or manifest(), OTHER: "another"}
+    return FakeAws(FakeEcr({NAME: images}, {(NAME, tag): DIGEST for tag in tags}))
 
 
 def refused(monkeypatch, text=None, platform="linux/amd64", **config):
@@ -30,16 +30,16 @@ def refused(monkeypatch, text=None, platform="linux/amd64", **config):
     return caught.value
 
 
-def test_a_login_shows_where_but_not_its_password():
+def test_a_login_shows_the_endpoint_and_not_the_password():
     access = ecr.authorize(FakeAws())
     assert (access.endpoint, access.password) == ("http://registry.test:5000", "hush")
     assert repr(access) == "Login(http://registry.test:5000)"
 
 
 def test_a_good_image_is_reported_with_its_size(monkeypatch):
-    asked = blobs(monkeypatch)
+    requests = blobs(monkeypatch)
     assert check.require_pushed(aws(), PUSHED, "linux/amd64", ACCESS).size == "26.5 MB compressed, 2 layers"
-    ((method, url, headers),) = asked
+    ((method, url, headers),) = requests
     config = "sha256:" + "c" * 64
     assert (method, url) == ("GET", f"http://registry.test:5000/v2/{NAME}/blobs/{config}")
     assert headers == urllib3.make_headers(basic_auth="AWS:hush")
@@ -52,7 +52,7 @@ def test_both_manifests_that_lambda_takes_are_accepted(monkeypatch, media_type):
 
 
 @pytest.mark.parametrize("media_type", [INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"])
-def test_an_index_is_refused_with_its_media_type_and_the_way_to_avoid_it(monkeypatch, media_type):
+def test_an_index_is_refused_with_its_media_type_and_the_setting_that_avoids_it(monkeypatch, media_type):
     error = refused(monkeypatch, json.dumps({"mediaType": media_type, "manifests": []}))
     assert (error.exit_code, error.what) == (5, f"{URI} is a {media_type}.")
     assert "provenance" in error.hint
@@ -64,12 +64,12 @@ def test_another_platform_is_refused_by_name(monkeypatch):
     assert error.why == "build.platform in invoke.yaml is linux/amd64."
 
 
-def test_too_large_an_image_is_refused_with_its_size(monkeypatch):
+def test_an_image_above_ten_gib_is_refused_with_its_size(monkeypatch):
     error = refused(monkeypatch, manifest(layers=[{"size": 6 * 1024**3}, {"size": 5 * 1024**3}]))
     assert (error.exit_code, error.what) == (5, f"{URI} has 11.0 GiB of compressed layers.")
 
 
-def test_exactly_ten_gib_is_not_too_large(monkeypatch):
+def test_an_image_of_exactly_ten_gib_is_accepted(monkeypatch):
     blobs(monkeypatch)
     assert check.require_pushed(aws(manifest(layers=[{"size": 10 * 1024**3}])), PUSHED, "linux/amd64", ACCESS)
 
@@ -80,13 +80,13 @@ def test_a_digest_that_the_registry_does_not_have_is_reported(monkeypatch):
         check.require_pushed(FakeAws(FakeEcr({NAME: {}})), PUSHED, "linux/amd64", ACCESS)
 
 
-def test_a_registry_that_does_not_give_its_blob_is_reported(monkeypatch):
+def test_a_registry_that_refuses_a_blob_is_reported(monkeypatch):
     blobs(monkeypatch, status=503)
     with pytest.raises(CloudError, match="The registry answered 503"):
         check.require_pushed(aws(), PUSHED, "linux/amd64", ACCESS)
 
 
-def test_a_registry_out_of_reach_is_reported(monkeypatch):
+def test_a_registry_that_cannot_be_reached_is_reported_without_the_password(monkeypatch):
     def request(*_, **__):
         raise urllib3.exceptions.ConnectTimeoutError("timed out")
 
@@ -100,12 +100,12 @@ def test_an_index_without_a_media_type_is_refused(monkeypatch):
     refused(monkeypatch, json.dumps({"schemaVersion": 2, "manifests": [{"digest": DIGEST}]}))
 
 
-@pytest.mark.parametrize(("tags", "found"), [(("v1",), PUSHED), ((), None), (("other",), None)])
-def test_an_image_is_found_by_its_tag_and_known_by_its_digest(tags, found):
-    assert ecr.find(aws(tags=tags), IMAGE, "v1") == found
+@pytest.mark.parametrize(("tags", "image"), [(("v1",), PUSHED), ((), None), (("other",), None)])
+def test_an_image_with_the_tag_is_returned_by_its_digest(tags, image):
+    assert ecr.find(aws(tags=tags), IMAGE, "v1") == image
 
 
-def test_missing_repositories_are_named_with_the_way_to_make_them():
+def test_missing_repositories_are_named_with_the_command_that_creates_them():
     empty = FakeAws()
     assert ecr.missing_repositories(empty, (IMAGE,)) == (NAME,)
     with pytest.raises(CloudError) as caught:
@@ -113,7 +113,7 @@ def test_missing_repositories_are_named_with_the_way_to_make_them():
     assert str(caught.value) == f"The repository does not exist: {NAME}\n  try: invoke bootstrap --env sandbox"
 
 
-def test_a_repository_that_is_there_is_not_missing():
+def test_an_existing_repository_is_not_missing():
     ecr.require_repositories(aws(), (IMAGE,))
 
 
@@ -124,7 +124,7 @@ def test_a_forbidden_read_is_not_a_missing_repository():
         ecr.missing_repositories(fake, (IMAGE,))
 
 
-def test_a_release_is_tagged_with_its_version_and_again_without_harm():
+def test_a_release_is_tagged_with_its_version_and_a_second_time_changes_nothing():
     fake = aws()
     for _ in range(2):
         ecr.tag_release(fake, PUSHED, "7")
@@ -139,26 +139,26 @@ def test_a_refused_release_tag_is_reported():
         ecr.tag_release(fake, PUSHED, "7")
 
 
-def test_release_tags_are_read_from_every_page_and_no_other_tag_with_them():
+def test_release_tags_are_read_from_every_page_without_other_tags():
     fake = aws(tags=("release-1", "latest", "release-2", "c" * 40))
     fake.ecr.tags[NAME, "release-3"] = OTHER
     assert ecr.release_tags(ecr.tags(fake, NAME)) == {"1": DIGEST, "2": DIGEST, "3": OTHER}
 
 
-def test_the_password_is_read_out_of_ecr_s_token():
+def test_the_password_is_read_from_the_token_of_ecr():
     assert ecr.password("QVdTOmh1c2g6eA==") == "hush:x"
 
 
 def test_an_image_that_ecr_does_not_delete_is_an_error_with_the_reason():
-    ecr_ = FakeEcr({NAME: {DIGEST: "x"}})
+    fake = FakeEcr({NAME: {DIGEST: "x"}})
     failure = {"failureCode": "ImageReferencedByManifestList", "failureReason": "an index names it"}
-    ecr_.batch_delete_image = lambda **_: {"failures": [failure]}
+    fake.batch_delete_image = lambda **_: {"failures": [failure]}
     with pytest.raises(CloudError) as caught:
-        ecr.delete_image(FakeAws(ecr_), NAME, DIGEST)
+        ecr.delete_image(FakeAws(fake), NAME, DIGEST)
     assert (caught.value.why, caught.value.hint) == ("an index names it", "invoke prune --env sandbox")
 
 
-def test_an_image_that_is_gone_already_is_no_error():
-    ecr_ = FakeEcr({NAME: {DIGEST: "x"}})
-    ecr_.batch_delete_image = lambda **_: {"failures": [{"failureCode": "ImageNotFound"}]}
-    ecr.delete_image(FakeAws(ecr_), NAME, DIGEST)
+def test_the_deletion_of_a_missing_image_is_no_error():
+    fake = FakeEcr({NAME: {DIGEST: "x"}})
+    fake.batch_delete_image = lambda **_: {"failures": [{"failureCode": "ImageNotFound"}]}
+    ecr.delete_image(FakeAws(fake), NAME, DIGEST)

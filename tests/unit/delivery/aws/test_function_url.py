@@ -1,4 +1,4 @@
-"""Who may call a Function URL: what is set, and what doctor sees."""
+"""Access to a Function URL: the statements that a release sets, and their check by doctor."""
 
 import pytest
 from support.aws import FakeAws, FakeLambda, refusal
@@ -23,40 +23,40 @@ def test_a_public_url_gets_both_statements_and_the_second_only_through_the_url(a
     assert aws.functions.statements == PUBLIC
 
 
-def test_opening_a_url_again_changes_nothing(aws):
+def test_a_second_call_changes_nothing(aws):
     for _ in range(2):
         assert function_url.apply_access(aws, FUNCTION) is True
     assert aws.functions.statements == PUBLIC
 
 
-def test_a_half_open_url_is_opened_whole(aws):
+def test_a_missing_second_statement_is_added(aws):
     aws.functions.statements["PublicUrl"] = PUBLIC["PublicUrl"]
     function_url.apply_access(aws, FUNCTION)
     assert aws.functions.statements == PUBLIC
 
 
-def test_a_signed_url_is_opened_for_nobody():
+def test_a_signed_url_gets_no_statement():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
     assert function_url.apply_access(aws, FUNCTION) is False
     assert aws.functions.statements == {}
 
 
-def test_a_url_that_is_signed_now_loses_what_made_it_public():
+def test_a_url_that_became_signed_loses_the_statements_of_a_public_url():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
-    ours = {"Principal": "1", "Action": "lambda:InvokeFunction"}
-    aws.functions.statements = {**PUBLIC, "FunctionURLAllowPublicAccess": {}, "Somebodys": ours}
+    other = {"Principal": "1", "Action": "lambda:InvokeFunction"}
+    aws.functions.statements = {**PUBLIC, "FunctionURLAllowPublicAccess": {}, "Other": other}
     function_url.apply_access(aws, FUNCTION)
-    assert aws.functions.statements == {"Somebodys": ours}
+    assert aws.functions.statements == {"Other": other}
 
 
 @pytest.mark.parametrize("name", ["add_permission", "get_function_url_config"])
-def test_a_url_that_may_not_be_opened_is_reported(aws, name):
+def test_a_refused_change_of_access_is_reported(aws, name):
     aws.functions.refuses[name] = refusal("AccessDeniedException")
     with pytest.raises(CloudError, match="URL of fn"):
         function_url.apply_access(aws, FUNCTION)
 
 
-def test_what_the_release_settles_is_what_doctor_wants_to_see(aws):
+def test_doctor_accepts_the_access_that_a_release_sets(aws):
     function_url.apply_access(aws, FUNCTION)
     assert function_url.check_access(aws, FUNCTION) == "everyone (both statements)"
 
@@ -77,7 +77,7 @@ def test_a_public_url_without_both_statements_is_reported_with_the_missing_ones(
     assert "invoke deploy" in caught.value.hint
 
 
-def test_an_unconditioned_grant_to_everyone_is_refused_even_beside_the_two(aws):
+def test_a_grant_to_everyone_without_a_condition_is_refused_beside_both_statements(aws):
     function_url.apply_access(aws, FUNCTION)
     aws.functions.statements["Open"] = {"Principal": "*", "Action": "lambda:InvokeFunction"}
     with pytest.raises(RefusedError, match="not only through a public URL") as caught:
@@ -85,7 +85,7 @@ def test_an_unconditioned_grant_to_everyone_is_refused_even_beside_the_two(aws):
     assert "lambda:InvokeFunction to `*`" in caught.value.why
 
 
-def test_a_signed_url_has_no_statement_for_everyone():
+def test_a_statement_for_everyone_is_refused_for_a_signed_url():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
     assert function_url.check_access(aws, FUNCTION) == "signed requests (AWS_IAM)"
     aws.functions.statements = dict(PUBLIC)
@@ -93,7 +93,7 @@ def test_a_signed_url_has_no_statement_for_everyone():
         function_url.check_access(aws, FUNCTION)
 
 
-def test_a_grant_that_is_narrowed_to_an_organisation_is_accepted():
+def test_a_grant_that_is_limited_to_an_organisation_is_accepted():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
     grant = {"Principal": "*", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "AWS_IAM"}
     aws.functions.statements = {"Ours": {**grant, "PrincipalOrgID": "o-1"}}

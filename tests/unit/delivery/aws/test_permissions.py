@@ -1,4 +1,4 @@
-"""A refusal names the permission that was missing, whoever printed it."""
+"""The missing permission is read from the refusals of AWS, Terraform and docker."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ REGISTRY = "failed to push x: unexpected status from {} request to https://h/v2/
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "actions"),
     [
         (DENIED.format("ecr:PutImage"), "ecr:PutImage"),
         (f"denied: {DENIED.format('ecr:InitiateLayerUpload')} on resource: x", "ecr:InitiateLayerUpload"),
@@ -36,18 +36,18 @@ REGISTRY = "failed to push x: unexpected status from {} request to https://h/v2/
         ("no basic auth credentials", ""),
     ],
 )
-def test_the_missing_action_is_read_from_what_was_printed(text, found):
-    assert permissions.missing(text) == found
+def test_the_missing_actions_are_read_from_the_text(text, actions):
+    assert permissions.missing(text) == actions
 
 
-def test_a_refused_call_says_which_permission_to_ask_for():
+def test_a_refused_call_names_the_missing_permission_and_the_policy():
     with pytest.raises(CloudError) as caught, session.explained("tag the image", ENVIRONMENT):
         raise refusal("AccessDeniedException", DENIED.format("ecr:PutImage"), "PutImage")
     assert "ecr:PutImage" in caught.value.hint
     assert "infrastructure/modules/ci_role/policy.tf" in caught.value.hint
 
 
-def test_a_refused_terraform_names_the_permission_and_never_a_lock_that_is_not_there():
+def test_a_refusal_in_terraform_names_the_permission_and_no_lock():
     log = Diagnostics(str)
     log.feed(diagnostic("Error acquiring the state lock", FORBIDDEN.format("PutObject")))
     error = log.error("plan", STACK)
@@ -56,14 +56,14 @@ def test_a_refused_terraform_names_the_permission_and_never_a_lock_that_is_not_t
 
 
 @pytest.mark.parametrize("code", ["ExpiredTokenException", "InvalidIdentityToken", "AccessDenied"])
-def test_an_oidc_token_that_is_refused_says_what_the_workflow_needs(code):
+def test_a_refused_oidc_token_names_the_permission_that_the_workflow_needs(code):
     with pytest.raises(CloudError) as caught, session.explained("read the account", ENVIRONMENT):
         raise refusal(code, "Token expired", "AssumeRoleWithWebIdentity")
     assert caught.value.what == f"Could not read the account: the role cannot be taken ({code})."
     assert "id-token: write" in caught.value.hint
 
 
-def test_an_oidc_token_that_was_never_written_is_reported():
+def test_a_missing_oidc_token_is_reported():
     opened = session.explained("read the account", ENVIRONMENT)
     with pytest.raises(CloudError, match="there is no OIDC token") as caught, opened:
         raise FileNotFoundError(2, "No such file or directory", "token")

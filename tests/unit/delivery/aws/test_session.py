@@ -1,4 +1,4 @@
-"""What boto3 raises becomes a message: what could not be done, why, and what to type."""
+"""An error of boto3 becomes a message: the call that failed, the reason, and the command to type."""
 
 import os
 from dataclasses import replace
@@ -16,7 +16,7 @@ LOGIN = "`aws sso login` (or renew the credentials), then run the same command a
 URL = "https://lambda.us-east-1.amazonaws.com/"
 
 
-def told(error):
+def explained(error):
     with pytest.raises(CloudError) as caught, session.explained("move the alias live of fn", ENVIRONMENT):
         raise error
     return caught.value
@@ -35,8 +35,8 @@ def told(error):
         ("ServiceException", "invoke doctor --env sandbox"),
     ],
 )
-def test_a_refusal_names_its_code_and_the_way_on(code, hint):
-    error = told(refusal(code, "because", "UpdateAlias"))
+def test_a_refusal_names_its_code_and_the_next_step(code, hint):
+    error = explained(refusal(code, "because", "UpdateAlias"))
     assert error.what == f"Could not move the alias live of fn: AWS refused ({code})."
     assert "because" in error.why
     assert error.hint == hint
@@ -44,7 +44,7 @@ def test_a_refusal_names_its_code_and_the_way_on(code, hint):
 
 def test_a_missing_permission_is_named():
     message = "User: arn:aws:iam::1:user/ada is not authorized to perform: lambda:UpdateAlias"
-    assert "lambda:UpdateAlias" in str(told(refusal("AccessDeniedException", message)))
+    assert "lambda:UpdateAlias" in str(explained(refusal("AccessDeniedException", message)))
 
 
 @pytest.mark.parametrize(
@@ -58,32 +58,32 @@ def test_a_missing_permission_is_named():
     ],
 )
 def test_credentials_and_network_are_distinguished(error, what):
-    result = told(error)
+    result = explained(error)
     assert result.what == f"Could not move the alias live of fn: {what}"
     assert result.exit_code == 8
     assert result.hint
 
 
-def test_an_unknown_profile_is_a_setting():
+def test_an_unknown_profile_is_a_configuration_error():
     with pytest.raises(ConfigurationError, match="nobody") as caught, session.explained("x", ENVIRONMENT):
         raise exceptions.ProfileNotFound(profile="nobody")
     assert caught.value.hint == "aws configure list-profiles"
 
 
-def test_anything_else_of_botocore_still_says_what_was_being_done():
-    assert told(exceptions.WaiterError(name="w", reason="Failed", last_response={})).what == (
+def test_any_other_error_of_botocore_names_the_call():
+    assert explained(exceptions.WaiterError(name="w", reason="Failed", last_response={})).what == (
         "Could not move the alias live of fn."
     )
 
 
-def test_our_own_failures_pass_through():
+def test_errors_of_delivery_pass_unchanged():
     with pytest.raises(ConfigurationError, match="mine"), session.explained("x", ENVIRONMENT):
         raise ConfigurationError("mine")
 
 
 @pytest.mark.parametrize("kind", [exceptions.ConnectTimeoutError, exceptions.SSLError, exceptions.ProxyConnectionError])
 def test_a_network_failure_before_the_first_byte_is_reported(kind):
-    assert "AWS cannot be reached" in told(kind(endpoint_url=URL, proxy_url=URL, error="x")).what
+    assert "AWS cannot be reached" in explained(kind(endpoint_url=URL, proxy_url=URL, error="x")).what
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_a_network_failure_before_the_first_byte_is_reported(kind):
         exceptions.TokenRetrievalError(provider="sso", error_msg="Token has expired and refresh failed"),
     ],
 )
-def test_an_expired_sso_session_says_how_to_log_in(error):
-    assert "aws sso login" in told(error).hint
+def test_an_expired_sso_session_names_the_login_command(error):
+    assert "aws sso login" in explained(error).hint
 
 
 def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
@@ -127,7 +127,7 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
     }
     assert sessions == [text, text]
     assert clients == [("ecr", 30, 5), ("lambda", 7.0, 1)]
-    assert dict(os.environ) == before, "the process keeps its own"
+    assert dict(os.environ) == before, "the environment of the process is unchanged"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
         ("PreconditionFailedException", "The operation cannot be performed at this time.", 1, None),
     ],
 )
-def test_only_a_change_that_lambda_refused_because_another_settles_is_sent_again(code, message, attempts, seconds):
+def test_only_a_change_that_lambda_refused_during_another_change_is_sent_again(code, message, attempts, seconds):
     answer = {"Error": {"Code": code, "Message": message}}
     assert session.retry_while_updating(response=(None, answer), attempts=attempts, operation=None) == seconds
     assert session.retry_while_updating(response=None, attempts=attempts, caught_exception=OSError()) is None

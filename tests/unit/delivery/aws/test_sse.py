@@ -1,4 +1,4 @@
-"""The reader of a streamed response: the same items however the bytes were cut."""
+"""The reader of a streamed response: the same items for every cut of the bytes."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_one_byte_at_a_time_changes_nothing(text):
     assert read(*(text[at : at + 1] for at in range(len(text)))) == (ITEMS, b"")
 
 
-def test_an_event_is_given_as_soon_as_its_blank_line_is_there():
+def test_an_event_is_complete_when_its_blank_line_arrives():
     parser = Parser()
     assert list(parser.feed(HEAD + NULS)) == ITEMS[:1]
     assert list(parser.feed(b"data: x\n")) == []
@@ -56,7 +56,7 @@ def test_an_event_is_given_as_soon_as_its_blank_line_is_there():
         (b"id: 1\nretry: 2\ndata: x\nother: y", Event("message", "x")),
     ],
 )
-def test_a_block_is_read_as_the_standard_says(block, event):
+def test_a_block_is_read_as_the_standard_defines(block, event):
     assert read(HEAD + NULS + block + b"\n\n")[0][1:] == [event]
 
 
@@ -66,17 +66,17 @@ def test_a_block_without_data_is_no_event(block):
 
 
 @pytest.mark.parametrize("rest", [b"data: x", b"data: x\n", b"data: x\r\n", b"ev"])
-def test_what_has_no_blank_line_is_unfinished(rest):
+def test_a_block_without_its_blank_line_is_unfinished(rest):
     items, unfinished = read(LF + rest)
     assert items == ITEMS
     assert unfinished == rest.strip()
 
 
-def test_bytes_that_are_no_utf8_do_not_stop_the_reading():
+def test_bytes_that_are_not_utf8_do_not_stop_the_parser():
     assert read(HEAD + NULS + b"data: \xff\n\ndata: x\n\n")[0][2] == Event("message", "x")
 
 
-def test_without_its_separator_nothing_is_a_prelude():
+def test_bytes_without_a_separator_are_no_prelude():
     assert read(b"Internal Server Error") == ([], b"Internal Server Error")
 
 
@@ -92,7 +92,7 @@ def test_a_prelude_of_another_shape_is_a_value_error(head):
         read(head + NULS)
 
 
-def test_only_the_events_of_a_response_are_given_as_they_come():
+def test_the_events_of_a_response_come_without_its_prelude():
     assert list(events([LF[:50], LF[50:]])) == ITEMS[1:]
 
 
@@ -103,7 +103,7 @@ def test_a_lone_cr_ends_a_line_too():
         assert items[1:] == [Event("e", "x"), Event("message", "y")], f"cut at byte {cut}"
 
 
-def test_an_empty_name_is_the_default_one():
+def test_an_event_with_an_empty_name_is_a_message():
     assert read(HEAD + NULS + b"event:\ndata: x\n\n")[0][1:] == [Event("message", "x")]
 
 
@@ -115,6 +115,6 @@ def test_a_refusal_is_reported_with_its_whole_body():
 
 
 @pytest.mark.parametrize("chunks", [[b"Internal Server Error"], [b"[]" + NULS], []])
-def test_what_is_no_stream_is_refused(chunks):
+def test_a_response_that_is_no_stream_is_refused(chunks):
     with pytest.raises(UnhealthyError, match="no stream"):
         list(events(chunks))

@@ -1,4 +1,4 @@
-"""Copying an image: byte for byte, whatever was there before and whatever breaks on the way."""
+"""An image is copied byte for byte, also after an interrupted copy and through temporary failures."""
 
 import pytest
 import urllib3
@@ -25,25 +25,25 @@ def registry(monkeypatch):
     return made.install(monkeypatch)
 
 
-def copy(target_access=ACCESS, said=None):
-    source, target = Repository(ACCESS, "from"), Repository(target_access, "to")
-    return transfer.copy(source, target, MANIFEST, (said if said is not None else []).append)
+def copy(access=ACCESS, update=str):
+    source, destination = Repository(ACCESS, "from"), Repository(access, "to")
+    return transfer.copy(source, destination, MANIFEST, update)
 
 
-def held(registry):
+def manifests(registry):
     return registry.ecrs[0].repositories["to"]
 
 
-def test_an_image_arrives_byte_for_byte_its_manifest_last(registry):
+def test_an_image_is_copied_byte_for_byte_and_its_manifest_last(registry):
     assert copy() == Copied(sent=WHOLE)
     assert registry.blobs["to"] == BLOBS
-    assert held(registry) == {MANIFEST.digest: TEXT}
+    assert manifests(registry) == {MANIFEST.digest: TEXT}
     assert registry.typed("PUT")[-1] == f"/v2/to/manifests/{MANIFEST.digest}"
     put = registry.headers[registry.asked.index(("PUT", registry.typed("PUT")[-1]))]
     assert put["Content-Type"] == KIND
 
 
-def test_each_blob_goes_in_one_request_of_known_length(registry):
+def test_each_blob_is_sent_in_one_request_of_known_length(registry):
     copy()
     assert registry.typed("PATCH") == []
     uploads = [
@@ -58,32 +58,32 @@ def test_each_blob_goes_in_one_request_of_known_length(registry):
 def test_progress_is_shown_in_bytes_of_the_total(registry):
     del registry
     output = []
-    copy(said=output)
+    copy(update=output.append)
     assert output[0] == "0.0 of 2.5 MB"
     assert output[-1] == "2.5 of 2.5 MB"
-    assert len(set(output)) > 3, "a large layer is told piece by piece"
+    assert len(set(output)) > 3, "progress is shown during a large layer"
 
 
-def test_what_is_there_already_is_not_sent_again(registry):
+def test_a_blob_that_is_present_is_not_sent_again(registry):
     copy()
     registry.asked.clear()
     assert copy() == Copied(present=WHOLE)
     assert [path for path in registry.typed("PUT") if "blobs" in path] == registry.typed("POST") == []
 
 
-def test_a_copy_that_was_cut_off_is_completed_by_the_next(registry):
+def test_the_next_copy_completes_an_interrupted_copy(registry):
     registry.answers = [("PUT", "/blobs/uploads/", response(201)), *[("PUT", "/blobs/uploads/", LOST)] * 3]
     registry.blobs["to"] = {}
     with pytest.raises(CloudError, match="cannot be reached"):
         copy()
-    assert held(registry) == {}, "no manifest that names what is not there"
+    assert manifests(registry) == {}, "no manifest names a missing blob"
     registry.blobs["to"] = {BASE: BLOBS[BASE]}
     assert copy() == Copied(sent=WHOLE - len(BLOBS[BASE]), present=len(BLOBS[BASE]))
     assert registry.blobs["to"] == BLOBS
 
 
 @pytest.mark.parametrize("failure", [LOST, 503, 429])
-def test_a_blob_is_sent_again_from_its_beginning_after_a_failure_that_passes(registry, failure):
+def test_a_blob_is_sent_again_from_its_beginning_after_a_temporary_failure(registry, failure):
     registry.answers = [("PUT", "/blobs/uploads/", failure)] * 2
     assert copy() == Copied(sent=WHOLE)
     assert registry.blobs["to"] == BLOBS
@@ -99,7 +99,7 @@ def test_a_refusal_is_reported_at_once_with_the_text_of_the_registry(registry):
     assert len(registry.typed("POST")) == 1
 
 
-def test_a_registry_that_mounts_sends_nothing_over_the_network(registry):
+def test_a_registry_that_mounts_blobs_sends_none_over_the_network(registry):
     registry.mounts = True
     assert copy() == Copied(mounted=WHOLE)
     assert registry.blobs["to"] == BLOBS
@@ -111,21 +111,21 @@ def test_another_registry_is_not_asked_to_mount(registry):
     assert all("mount" not in path for path in registry.typed("POST"))
 
 
-def test_other_bytes_than_the_digest_names_are_refused_before_the_last_of_them_is_sent(registry):
+def test_bytes_with_another_digest_are_refused_before_the_last_piece_is_sent(registry):
     registry.blobs["from"][BASE] = LAYERS[0][:-1] + b"!"
     with pytest.raises(RefusedError, match="other bytes"):
         copy()
     assert registry.blobs.get("to", {}) == {}
-    assert held(registry) == {}
+    assert manifests(registry) == {}
 
 
-def test_a_manifest_that_does_not_come_back_as_it_was_sent_is_refused(registry):
+def test_a_manifest_that_the_registry_returns_with_other_bytes_is_refused(registry):
     registry.answers = [("GET", "to/manifests", response(200, TEXT.replace(" ", "").encode(), {"Content-Type": KIND}))]
     with pytest.raises(RefusedError, match="does not hold the same manifest"):
         copy()
 
 
-def test_the_password_goes_to_its_registry_only_and_is_shown_nowhere(registry):
+def test_the_password_is_sent_to_its_registry_only_and_is_not_shown(registry):
     elsewhere = {"Location": "https://storage.test/upload?signature=s"}
     registry.answers = [("POST", "/blobs/uploads/", response(202, b"", elsewhere))]
     copy()
@@ -136,12 +136,12 @@ def test_the_password_goes_to_its_registry_only_and_is_shown_nowhere(registry):
 
 
 @pytest.mark.parametrize(
-    ("copied", "words"),
+    ("copied", "text"),
     [
         (Copied(sent=31_300_000), "31.3 MB copied"),
         (Copied(sent=1_000_000, present=2_000_000), "1.0 MB copied, 2.0 MB present before"),
         (Copied(mounted=5_000_000), "5.0 MB mounted"),
     ],
 )
-def test_a_copy_is_reported_in_mb(copied, words):
-    assert str(copied) == words
+def test_a_copy_is_reported_in_mb(copied, text):
+    assert str(copied) == text
