@@ -6,7 +6,9 @@ from support.canary import HALF, TEN, alias, canary_world, failed, kinds, shifte
 from support.world import FUNCTION, NAME
 
 from delivery.aws.function import Alias
+from delivery.cli import interrupts
 from delivery.errors import CloudError, ConfigurationError, RefusedError, UnhealthyError
+from delivery.progress import UNCHANGED
 from delivery.release import canary, live
 from delivery.release.canary import AliasMove, Step
 
@@ -80,6 +82,21 @@ def test_a_canary_that_a_killed_run_left_is_ended(made):
     assert recorded == Alias("1", "revision-3")
     assert "version 2 had 10%; version 1 has all requests again" in made.out.getvalue()
     assert (NAME, "release-2") not in made.aws.ecr.tags
+
+
+def test_an_interrupt_while_a_canary_is_ended_does_not_claim_that_nothing_changed(made):
+    """The alias may have moved already: its answer was not read."""
+    fake = made.aws.functions
+    fake.moved_to("1", **{"2": 0.1})
+    fake.images["2"] = FUNCTION.image_uri
+    answer = fake.update_alias
+    fake.update_alias = lambda **given: stop(KeyboardInterrupt) if answer(**given) else None
+    with pytest.raises(KeyboardInterrupt):
+        live.end_canary(made.run, FUNCTION, Alias("1", "revision-2", {"2": 0.1}))
+    assert alias(made) == ("1", {})
+    message = interrupts.message(made.run.progress.begun(), (), "invoke rollback")
+    assert UNCHANGED not in message
+    assert "`invoke releases --env sandbox`" in message
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
