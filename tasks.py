@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from delivery.cli.output import print_line, print_lines
 from delivery.cli.prompt import ask, confirm
 from delivery.cli.session import ROOT, session
 from delivery.cli.task import task
+from delivery.errors import ConfigurationError
 from delivery.image import push
 from delivery.release import history, live
 from delivery.release.canary import parse_steps
@@ -191,6 +193,10 @@ def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> 
 def stream(c: Context, env: str | None = None, events: str = "10") -> None:
     """Print the events of the live stream as they arrive."""
     with session(c) as s:
+        if not re.fullmatch("[1-9][0-9]*", events):
+            raise ConfigurationError(
+                f"Malformed --events: {events!r}", "It is a whole number, 1 or more.", "--events 10"
+            )
         run = s.open(env)
         deployed = state.require_functions(run)[0]
     query = {"events": events, "interval": "1"}

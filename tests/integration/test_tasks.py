@@ -113,7 +113,14 @@ def test_what_a_shell_exports_for_other_clouds_does_not_reach_the_sandbox(clone)
 
 
 def test_a_stream_that_is_refused_says_why(clone):
-    outcome = clone.invoke("stream", "--env", "sandbox", "--events", "0")
+    outcome = clone.invoke("stream", "--env", "sandbox", "--events", "99999")
     assert outcome.code == 7, outcome.text
     assert "answered 400" in outcome.text
     assert "events" in outcome.text
+
+
+@pytest.mark.parametrize("events", ["0", "x", "-1", "1.5"])
+def test_a_malformed_number_of_events_is_refused_before_aws_is_called(clone, events):
+    outcome = clone.invoke("stream", "--env", "sandbox", f"--events={events}")
+    assert outcome.code == 2, outcome.text
+    assert f"Malformed --events: '{events}'" in outcome.text

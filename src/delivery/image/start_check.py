@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,14 +96,16 @@ def run_check(start: StartCheck, program: Path, shell: Shell, deadline: float = 
     """Start the image and request its stream once; return the time until `hello`, for people.
 
     The container is removed afterwards, after an interrupt too. Raises BuildError when the answer does not come within
-    `deadline` seconds, with the last lines of the log, and ConfigurationError when this engine cannot run the platform.
+    `deadline` seconds, with the last lines of the log, and ConfigurationError when this engine cannot run the platform
+    or its ports cannot be reached from here.
     """
     name = f"start-check-{os.getpid()}-{hashlib.sha256(start.image.encode()).hexdigest()[:8]}"
     began = clock.monotonic()
     try:
         _run(start, name, program, shell)
         try:
-            _require_hello(_request(_port(name, shell), began + deadline), start.commit)
+            port = _port(name, shell)
+            _require_hello(_request(port, began + deadline, lambda: _runs(name, shell)), start.commit)
         except BuildError as error:
             raise _explained(error, _log(name, shell), start.platform) from error
     finally:
@@ -124,18 +126,37 @@ def _port(name: str, shell: Shell) -> int:
     return int(ports[0].rpartition(":")[2])
 
 
-def _request(port: int, due: float) -> bytes:
-    """The whole answer to one request. The port is open before the emulator listens, so requests are retried."""
+def _runs(name: str, shell: Shell) -> bool:
+    return shell.run(Command(("docker", "inspect", "--format", "{{.State.Running}}", name))).stdout.strip() == "true"
+
+
+def _request(port: int, due: float, runs: Callable[[], bool]) -> bytes:
+    """The whole answer to one request. The port is open before the emulator listens, so requests are retried.
+
+    Raises BuildError without an answer, ConfigurationError if the port stays closed while the container `runs`.
+    """
+    closed = False
     body = json.dumps(stream_event({"events": "1"})).encode()
     url, pool = f"http://127.0.0.1:{port}{_ROUTE}", urllib3.PoolManager(retries=False)
     with pool:
         while (left := due - clock.monotonic()) > 0:
             try:
                 return pool.request("POST", url, body=body, timeout=urllib3.Timeout(total=left)).data
+            except urllib3.exceptions.NewConnectionError as error:  # in urllib3 2 also a TimeoutError
+                if not runs():
+                    raise BuildError("it ended at once.") from error
+                closed = True
             except urllib3.exceptions.TimeoutError:
                 break
             except urllib3.exceptions.HTTPError:
-                clock.pause(_PAUSE)
+                closed = False
+            clock.pause(_PAUSE)
+    if closed:
+        raise ConfigurationError(
+            "The port of the started image cannot be reached from here.",
+            f"The container runs, but nothing listens on 127.0.0.1:{port}: the engine may be on another machine.",
+            "select an engine of this machine: `docker context ls`",
+        )
     raise BuildError("it did not answer in time.", "Lambda ends the start of a function after 10 s.")
 
 

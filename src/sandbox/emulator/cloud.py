@@ -127,7 +127,7 @@ def _healthy(layout: Layout, settings: Settings) -> bool:
     try:
         connection.request("GET", configuration.HEALTH)
         answer = connection.getresponse()
-        return answer.status == 200 and answer.getheader(configuration.OWNER) == str(layout.home)
+        return answer.status == 200 and answer.getheader(configuration.OWNER) == configuration.owner(str(layout.home))
     except (OSError, http.client.HTTPException):
         return False
     finally:

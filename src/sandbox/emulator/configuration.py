@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,10 +21,15 @@ PORT = 4566
 
 HEALTH = "/_ministack/health"
 OWNER = "x-sandbox"
-"""The header of HEALTH's answer that names the emulator's checkout."""
+"""The header of HEALTH's answer that names the emulator's checkout, as `owner` writes it."""
 
 _FUNCTION_FLAGS = "--read-only --tmpfs /tmp"
 """As on Lambda, a function can write only to /tmp."""
+
+
+def owner(home: str) -> str:
+    """A folder in ASCII, the only characters that every HTTP header can have (RFC 9110, 5.5)."""
+    return urllib.parse.quote(home)
 
 
 @dataclass(frozen=True)

@@ -327,7 +327,7 @@ def owner_named(app: App, home: str) -> App:
 
     Necessary as long as an emulator has no name of its own that a caller can choose.
     """
-    header = (configuration.OWNER.encode(), home.encode())
+    header = (configuration.OWNER.encode(), configuration.owner(home).encode())
 
     async def serve_one(scope: Any, receive: Any, send: Send) -> None:
         async def send_with_owner(message: Any) -> None:

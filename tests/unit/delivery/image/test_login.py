@@ -94,6 +94,20 @@ def test_the_private_config_keeps_the_user_s_plugins_builders_and_engine(tmp_pat
         assert private.stat().st_mode & 0o077 == 0
 
 
+def test_logins_for_other_registries_are_kept_and_none_for_the_registry_of_the_environment(tmp_path, home):
+    helpers = {"registry.test:5000": "ecr-login", "gcr.io": "gcloud"}
+    auths = {
+        "https://registry.test:5000/v2/": {},
+        "registry.test:5000": {},
+        "https://index.docker.io/v1/": {"auth": "x"},
+    }
+    (home / "config.json").write_text(json.dumps({"credHelpers": helpers, "auths": auths}))
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)):
+        written = json.loads((tmp_path / "work" / "docker" / "config.json").read_text())
+    assert written["credHelpers"] == {"gcr.io": "gcloud"}
+    assert written["auths"] == {"https://index.docker.io/v1/": {"auth": "x"}}
+
+
 def test_what_the_user_has_set_is_not_read(tmp_path, home):
     fake = shell(home, DOCKER_HOST="unix:///mine.sock", BUILDX_CONFIG="/builders")
     with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", fake) as inside:

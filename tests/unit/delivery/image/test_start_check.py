@@ -87,6 +87,35 @@ def test_a_port_that_nothing_listens_on_yet_is_asked_again(monkeypatch, tmp_path
     assert rehearsed(monkeypatch, tmp_path, soon).startswith("hello after")
 
 
+CLOSED = start_check.urllib3.exceptions.NewConnectionError(None, "Connection refused")
+
+
+def test_a_closed_port_is_tried_again_while_the_container_runs(monkeypatch, tmp_path):
+    answers = [CLOSED, CLOSED, prelude() + hello()]
+
+    def soon():
+        if isinstance(answers[0], Exception):
+            raise answers.pop(0)
+        return answering(answers[0])()
+
+    assert rehearsed(monkeypatch, tmp_path, soon, docker_inspect="true\n").startswith("hello after")
+
+
+def closed():
+    raise CLOSED
+
+
+def test_a_port_that_stays_closed_is_the_engine_s_and_not_the_function_s(monkeypatch, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"nothing listens on 127\.0\.0\.1:9") as caught:
+        rehearsed(monkeypatch, tmp_path, closed, docker_inspect="true\n")
+    assert "docker context ls" in caught.value.hint
+
+
+def test_a_container_that_ended_is_not_waited_for(monkeypatch, tmp_path):
+    with pytest.raises(BuildError, match="it ended at once"):
+        rehearsed(monkeypatch, tmp_path, closed, docker_inspect="false\n", docker_logs="Traceback\n")
+
+
 def test_a_platform_that_the_engine_cannot_run_is_no_fault_of_the_image(monkeypatch, tmp_path):
     log = "exec /aws-lambda-rie: exec format error"
     with pytest.raises(ConfigurationError, match="cannot run an image of linux/amd64"):
