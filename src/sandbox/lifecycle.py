@@ -79,10 +79,12 @@ def _aws(endpoint: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that lead the AWS SDKs (SDK reference, "Environment variables") and Terraform to the emulator."""
     # Python, unlike Go, would send even requests to this machine through a proxy.
     direct = ",".join(filter(None, (environment.get("NO_PROXY") or environment.get("no_proxy"), "127.0.0.1")))
-    cleared = {name: "" for name in environment if name.startswith("AWS_ENDPOINT_URL_")}
+    # The account, the profile, the endpoints and the FIPS settings of the person are for a real cloud.
+    cleared = {name: "" for name in environment if name.startswith("AWS_")}
     return {
         **cleared,
-        "AWS_PROFILE": "",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_ENDPOINT_URL": endpoint,
         # Terraform's backend finds STS by this setting only; without it, it would ask the real STS.
         "AWS_ENDPOINT_URL_STS": endpoint,

@@ -95,12 +95,17 @@ def test_a_cache_that_cannot_work_says_so(changed):
     assert "ACTIONS_RUNTIME_TOKEN" in outcome.text
 
 
-def test_what_a_shell_exports_for_other_clouds_does_not_reach_the_sandbox(clone):
+def test_what_a_shell_exports_for_other_clouds_does_not_reach_the_sandbox(clone, tmp_path):
     nowhere = "http://127.0.0.1:9"
+    settings = tmp_path / "config"
+    settings.write_text(f"[default]\nregion = eu-west-1\nendpoint_url = {nowhere}\nuse_dualstack_endpoint = true\n")
     exported = {
         **dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"), nowhere),
         **dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_LAMBDA"), nowhere),
         "AWS_PROFILE": "nobody-has-this",
+        "AWS_DEFAULT_PROFILE": "nor-this",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_CONFIG_FILE": str(settings),
         "TF_WORKSPACE": "another",
         "TF_CLI_ARGS_plan": "-destroy",
         "PYTHONIOENCODING": "ascii",
