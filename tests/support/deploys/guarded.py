@@ -161,7 +161,8 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
 
 def _point(root: Path, registry: str, variables: dict[str, str]) -> None:
     # Not the credentials: those are the job's. Nor no_proxy: Invoke takes names that differ by case for one.
-    left = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "no_proxy")
+    credentials = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE")
+    left = (*credentials, "AWS_CONFIG_FILE", "no_proxy")
     before = {name: value for name, value in variables.items() if name not in left}
     document = yaml.safe_load((root / "invoke.yaml").read_text())
     for name in ACCOUNTS:
