@@ -40,8 +40,8 @@ def test_a_stage_that_came_to_its_end_is_one_line_with_what_came_out(progress, o
     assert re.fullmatch(r"✓ plan       1 to create +-?\d+\.\d s\n", out.getvalue())
 
 
-@pytest.mark.parametrize(("error", "said"), [(ValueError, "failed"), (KeyboardInterrupt, "stopped")])
-def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress, out, error, said):
+@pytest.mark.parametrize(("error", "result"), [(ValueError, "failed"), (KeyboardInterrupt, "stopped")])
+def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress, out, error, result):
     def work():
         with progress.stage("plan", interrupted="-") as stage:
             stage.done("never shown")
@@ -49,7 +49,7 @@ def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress,
 
     with pytest.raises(error):
         work()
-    assert out.getvalue().startswith(f"✗ plan       {said} ")
+    assert out.getvalue().startswith(f"✗ plan       {result} ")
     assert "never shown" not in out.getvalue()
 
 
