@@ -1,4 +1,4 @@
-"""Which tools a deploy needs, and what is said of one that is absent or too old."""
+"""The tools that a deploy needs, and the error for a tool that is absent or too old."""
 
 import pytest
 from support.shell import FakeShell

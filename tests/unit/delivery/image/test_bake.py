@@ -188,13 +188,13 @@ def test_an_image_goes_to_the_repository_of_its_environment(tmp_path):
     assert Image("sse-streaming", REPOSITORY) == IMAGE
 
 
-def test_what_was_published_is_named_by_digest():
+def test_a_pushed_image_is_named_by_its_digest():
     assert bake.pushed_images((IMAGE,), {"sse-streaming": DIGEST}) == (PUSHED,)
     assert PUSHED.uri == f"{REPOSITORY}@{DIGEST}"
 
 
 @pytest.mark.parametrize("digest", ["", "latest", "sha256:abc", "sha512:" + "d" * 64])
-def test_nothing_but_a_digest_is_published(digest):
+def test_a_build_without_a_sha256_digest_is_refused(digest):
     with pytest.raises(BuildError, match="reports no digest"):
         bake.pushed_images((IMAGE,), {"sse-streaming": digest})
     with pytest.raises(ValueError, match="not a digest"):

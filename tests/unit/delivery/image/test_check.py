@@ -1,4 +1,4 @@
-"""The gate, by values: each rule, and that nothing is pushed when one is broken."""
+"""The check of an image: each rule of Lambda, and that an image that breaks a rule is not pushed."""
 
 import json
 from pathlib import Path

@@ -42,8 +42,8 @@ def test_only_the_missing_images_are_built(tmp_path):
     made.aws.ecr.repositories[other] = {DIGEST: manifest()}
     made.aws.ecr.tags[other, COMMIT] = DIGEST
     second = Image("other", f"registry.test:5000/{other}")
-    published = push.push(made.run, (second, IMAGE))
-    assert [image.name for image in published] == ["other", "sse-streaming"]
+    pushed = push.push(made.run, (second, IMAGE))
+    assert [image.name for image in pushed] == ["other", "sse-streaming"]
     assert {bake.argv[-1] for bake in bakes(made)} == {"sse-streaming"}
 
 

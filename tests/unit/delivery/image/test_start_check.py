@@ -1,4 +1,4 @@
-"""The start of an image before it is pushed: how it is run, and what its answers are taken for."""
+"""The start check: how the image is run, which answers pass, and that the container is removed."""
 
 import pytest
 from support.aws import hello, prelude
@@ -15,7 +15,7 @@ START = start_check.StartCheck("repository:tag", CONFIG, "linux/amd64", COMMIT)
 DOCKER = {"docker run": "", "docker port": "127.0.0.1:9\n", "docker rm": "", "docker logs": ""}
 
 
-def rehearsed(monkeypatch, tmp_path, answer, **shell):
+def started(monkeypatch, tmp_path, answer, **shell):
     Clock().install(monkeypatch)
     monkeypatch.setattr(start_check.urllib3.PoolManager, "request", lambda *_, **__: answer())
     fake = FakeShell({**DOCKER, **{name.replace("_", " "): text for name, text in shell.items()}})
@@ -46,11 +46,11 @@ def test_entrypoint_and_command_are_both_the_image_s_own(tmp_path):
 
 
 def test_a_hello_of_this_commit_is_enough(monkeypatch, tmp_path):
-    assert rehearsed(monkeypatch, tmp_path, answering(prelude() + hello())).startswith("hello after")
+    assert started(monkeypatch, tmp_path, answering(prelude() + hello())).startswith("hello after")
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "reason"),
     [
         (prelude(500) + b"oops", "it answered 500"),
         (prelude() + b"event: news\ndata: {}\n\n", "its first event is `news`"),
@@ -60,11 +60,17 @@ def test_a_hello_of_this_commit_is_enough(monkeypatch, tmp_path):
         (b"", "it answered without `hello`"),
     ],
 )
-def test_any_other_answer_is_refused_with_what_it_was(monkeypatch, tmp_path, body, said):
+def test_any_other_answer_is_refused_with_what_it_was(monkeypatch, tmp_path, body, reason):
     with pytest.raises(BuildError) as caught:
-        rehearsed(monkeypatch, tmp_path, answering(body), docker_logs="a line of its log\n")
-    assert said in str(caught.value)
+        started(monkeypatch, tmp_path, answering(body), docker_logs="a line of its log\n")
+    assert reason in str(caught.value)
     assert "a line of its log" in caught.value.why
+
+
+@pytest.mark.parametrize("command", ["docker_run", "docker_port", "docker_inspect"])
+def test_an_interrupt_during_any_command_removes_the_container(monkeypatch, tmp_path, command):
+    with pytest.raises(KeyboardInterrupt):  # the helper asserts that `docker rm` comes last
+        started(monkeypatch, tmp_path, closed, **{command: KeyboardInterrupt()})
 
 
 def test_no_answer_in_time_is_refused(monkeypatch, tmp_path):
@@ -72,7 +78,7 @@ def test_no_answer_in_time_is_refused(monkeypatch, tmp_path):
         raise start_check.urllib3.exceptions.ReadTimeoutError(None, "", "late")
 
     with pytest.raises(BuildError, match="it did not answer in time"):
-        rehearsed(monkeypatch, tmp_path, late)
+        started(monkeypatch, tmp_path, late)
 
 
 def test_a_port_that_nothing_listens_on_yet_is_asked_again(monkeypatch, tmp_path):
@@ -84,7 +90,7 @@ def test_a_port_that_nothing_listens_on_yet_is_asked_again(monkeypatch, tmp_path
             raise answers.pop(0)
         return answering(answers[0])()
 
-    assert rehearsed(monkeypatch, tmp_path, soon).startswith("hello after")
+    assert started(monkeypatch, tmp_path, soon).startswith("hello after")
 
 
 CLOSED = start_check.urllib3.exceptions.NewConnectionError(None, "Connection refused")
@@ -98,7 +104,7 @@ def test_a_closed_port_is_tried_again_while_the_container_runs(monkeypatch, tmp_
             raise answers.pop(0)
         return answering(answers[0])()
 
-    assert rehearsed(monkeypatch, tmp_path, soon, docker_inspect="true\n").startswith("hello after")
+    assert started(monkeypatch, tmp_path, soon, docker_inspect="true\n").startswith("hello after")
 
 
 def closed():
@@ -107,25 +113,25 @@ def closed():
 
 def test_a_port_that_stays_closed_is_the_engine_s_and_not_the_function_s(monkeypatch, tmp_path):
     with pytest.raises(ConfigurationError, match=r"nothing listens on 127\.0\.0\.1:9") as caught:
-        rehearsed(monkeypatch, tmp_path, closed, docker_inspect="true\n")
+        started(monkeypatch, tmp_path, closed, docker_inspect="true\n")
     assert "docker context ls" in caught.value.hint
 
 
 def test_a_container_that_ended_is_not_waited_for(monkeypatch, tmp_path):
     with pytest.raises(BuildError, match="it ended at once"):
-        rehearsed(monkeypatch, tmp_path, closed, docker_inspect="false\n", docker_logs="Traceback\n")
+        started(monkeypatch, tmp_path, closed, docker_inspect="false\n", docker_logs="Traceback\n")
 
 
 def test_a_platform_that_the_engine_cannot_run_is_no_fault_of_the_image(monkeypatch, tmp_path):
     log = "exec /aws-lambda-rie: exec format error"
     with pytest.raises(ConfigurationError, match="cannot run an image of linux/amd64"):
-        rehearsed(monkeypatch, tmp_path, answering(b""), docker_port="", docker_logs=log)
+        started(monkeypatch, tmp_path, answering(b""), docker_port="", docker_logs=log)
 
 
 def test_an_engine_that_cannot_start_it_is_quoted(monkeypatch, tmp_path):
     why = "docker: Error response from daemon: invalid mount"
     with pytest.raises(BuildError, match="invalid mount"):
-        rehearsed(monkeypatch, tmp_path, answering(b""), docker_run=Result(125, "", why))
+        started(monkeypatch, tmp_path, answering(b""), docker_run=Result(125, "", why))
 
 
 def test_the_emulator_that_cannot_be_fetched_is_reported(tmp_path):
