@@ -145,7 +145,7 @@ def promote(
     target.progress.summary(f"{to} has the images that {from_} serves", report.promotion_lines(promotions))
 
 
-# --- Look -------------------------------------------------------------------------------------------------------------
+# --- Read -------------------------------------------------------------------------------------------------------------
 
 
 @task(help={"env": f"{ENV['env']}; without it, only the tools are checked"})

@@ -1,4 +1,4 @@
-"""The values that one run of a task works with: settings, commit, shell, AWS, progress, and a scratch folder."""
+"""The settings, commit, shell, AWS clients, progress and scratch folder of one environment, for one run of a task."""
 
 import importlib
 from collections.abc import Callable, Mapping

@@ -22,12 +22,12 @@ _LOCATION = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
-# A person's settings that change the output that is read here.
-_PINNED = ("-c", "log.showSignature=false", "-c", "core.quotePath=true", "-c", "color.ui=false")
+# With log.showSignature in a person's settings, git would print signatures between the lines that are read here.
+_LOG = ("log", "--no-show-signature")
 
 
 def _git(root: Path, *arguments: str) -> Command:
-    return Command(("git", *_PINNED, *arguments), cwd=root, without=_LOCATION)
+    return Command(("git", *arguments), cwd=root, without=_LOCATION)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Commit:
 
 def read_commit(root: Path, shell: Shell) -> Commit:
     """The commit checked out at `root`. Raises ConfigurationError outside a git checkout or before a commit."""
-    log = shell.run(_git(root, "log", "-1", "--format=%H %ct"))
+    log = shell.run(_git(root, *_LOG, "-1", "--format=%H %ct"))
     if log.code:
         raise ConfigurationError(
             "The commit could not be read.", log.stderr.strip(), "git clone the project, or `git init` and commit"
@@ -65,7 +65,7 @@ def read_commit(root: Path, shell: Shell) -> Commit:
 
 def commits_between(root: Path, old: str, new: str, shell: Shell) -> tuple[str, ...] | None:
     """The commits in `new` that are not in `old`, newest first, as `sha subject`; None when the clone lacks one."""
-    log = shell.run(_git(root, "log", "--format=%h %s", f"{old}..{new}", "--"))
+    log = shell.run(_git(root, *_LOG, "--format=%h %s", f"{old}..{new}", "--"))
     return None if log.code else tuple(log.stdout.splitlines())
 
 

@@ -11,6 +11,11 @@ def repository_name(repository: str) -> str:
     return repository.partition("/")[2]
 
 
+def short_digest(digest: str) -> str:
+    """A digest for people: `sha256:` and twelve digits."""
+    return digest[:19]
+
+
 @dataclass(frozen=True)
 class Image:
     """An image that will be built: a bake target, and the repository that it goes to."""
@@ -54,5 +59,5 @@ class PushedImage:
 
     @property
     def short_digest(self) -> str:
-        """The digest for people: `sha256:` and twelve digits."""
-        return self.digest[:19]
+        """The digest for people."""
+        return short_digest(self.digest)

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from delivery.process.shell import Shell
 
 
@@ -13,7 +15,7 @@ from delivery.process.shell import Shell
 def folder(parent: Path, shell: Shell) -> Iterator[Path]:
     """A folder for this process, removed afterwards. Folders of processes that were killed are removed first."""
     for old in parent.glob("run-*"):
-        if not _is_alive(int(old.name.removeprefix("run-"))):
+        if not psutil.pid_exists(int(old.name.removeprefix("run-"))):
             shutil.rmtree(old, ignore_errors=True)
     mine = parent / f"run-{os.getpid()}"
     mine.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -22,13 +24,3 @@ def folder(parent: Path, shell: Shell) -> Iterator[Path]:
     finally:
         shell.stop()  # from here on signals have no effect, so that the folder is removed
         shutil.rmtree(mine, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)  # signal 0 only checks: kill(2)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

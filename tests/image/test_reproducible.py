@@ -33,7 +33,7 @@ def build(root, shell):
     environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test", state_bucket="state")
     loaded = settings.Settings(root, environment, cache="none")
     variables = bake.variables(loaded, git.read_commit(root, shell), shell.variables)
-    archive = bake.Bake((NAME,), {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")
+    archive = bake.Bake((NAME,), environment, {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")
     archive.network.write_text(archive.networks())
     command = archive.command(root, entitlements=False)
     log = BuildLog()

@@ -94,7 +94,7 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
 
 
 def _failure(guarded, policy, dropped, do):
-    """The line that names the action, of what a person is told without it."""
+    """The line of the error that names the action which is missing."""
     guarded.allow(enforced(policy, frozenset({dropped, *UNENFORCED})), READER)
     try:
         do()

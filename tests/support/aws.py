@@ -38,7 +38,7 @@ def operation(method):
         try:
             inspect.signature(method).bind(self, **given)
         except TypeError as error:
-            raise AssertionError(f"the fake {self.service} was not told about {name}({given}): {error}") from error
+            raise AssertionError(f"the fake {self.service} has no answer for {name}({given}): {error}") from error
         self.calls.append((name, given))
         if name in self.refuses:
             raise self.refuses[name]
@@ -59,7 +59,7 @@ class _Fake:
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        raise AssertionError(f"the fake {self.service} was not told about {name}")
+        raise AssertionError(f"the fake {self.service} has no answer for {name}")
 
     def called(self, name):
         """The arguments of each call of one operation."""
@@ -302,7 +302,7 @@ class FakeLambda(_Fake):
         assert FunctionName == "fn"
         json.loads(Payload)
         if Qualifier not in self.responses:
-            raise AssertionError(f"the fake function was not told what {Qualifier} answers")
+            raise AssertionError(f"the fake function has no answer of {Qualifier}")
         return {"EventStream": self.responses[Qualifier]}
 
     @operation

@@ -156,7 +156,7 @@ def archive(file, config=CONFIG, **changes):
 
 
 def bake(command):
-    """`docker buildx bake`: writes its record where it is told to, and the archives that are asked for."""
+    """`docker buildx bake`: writes the metadata file and the archives that the command names."""
     Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(BAKED)
     if command.variables["OUTPUT"] == "archive":
         architecture = command.variables.get("PLATFORM", "linux/amd64").partition("/")[2]

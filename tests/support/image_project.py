@@ -5,6 +5,7 @@ from pathlib import Path
 
 from delivery.image import bake, check, inspect, start_check
 from delivery.process.shell import Command
+from support.world import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 PLATFORM = "linux/amd64"
@@ -40,7 +41,7 @@ class ImageProject:
             "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
             "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         }
-        one_bake = bake.Bake((NAME,), variables, self.root, output)
+        one_bake = bake.Bake((NAME,), ENVIRONMENT, variables, self.root, output)
         return bake.build(one_bake, self.root, self.shell, print)[0][NAME]
 
     def check(self):

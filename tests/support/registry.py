@@ -38,9 +38,10 @@ class FakeRegistry:
     def install(self, monkeypatch):
         """Make it what every registry request reaches."""
 
-        def request(pool, method, url, body=None, headers=None, retries=None, preload_content=True):
-            del pool, retries, preload_content
-            return self._answer(method, url, body, dict(headers))
+        def request(pool, method, url, **options):
+            del pool
+            assert set(options) <= {"body", "headers", "retries", "preload_content"}, options
+            return self._answer(method, url, options.get("body"), dict(options["headers"]))
 
         monkeypatch.setattr(urllib3.PoolManager, "request", request)
         return self

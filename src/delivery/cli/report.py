@@ -14,6 +14,7 @@ from delivery.commands.promote import Promotion
 from delivery.commands.prune import Pruning
 from delivery.commands.rollback import Return
 from delivery.commands.status import EnvironmentStatus, FunctionStatus
+from delivery.reference import short_digest
 from delivery.release.history import HistoryEntry
 from delivery.release.live import Release
 from delivery.terraform.plan import Plan
@@ -63,7 +64,7 @@ def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:
     lines: list[str] = []
     for pruning in prunings:
         lines += [f"- version {version} of {pruning.function.name}" for version in pruning.versions]
-        lines += [f"- image {image.digest[:19]} ({', '.join(image.tags)})" for image in pruning.images]
+        lines += [f"- image {short_digest(image.digest)} ({', '.join(image.tags)})" for image in pruning.images]
     return tuple(lines)
 
 
@@ -100,7 +101,7 @@ def history_table(entries: Sequence[HistoryEntry]) -> tuple[str, ...]:
 
 def _history_row(entry: HistoryEntry) -> tuple[str, ...]:
     record = entry.made_live
-    cells = (entry.version, _time(entry.published_at), short_commit(entry.commit), entry.digest[:19])
+    cells = (entry.version, _time(entry.published_at), short_commit(entry.commit), short_digest(entry.digest))
     return tuple(cell or "-" for cell in (*cells, _time(record.at), record.who, state(entry)))
 
 
@@ -159,7 +160,7 @@ def _status_cells(function: FunctionStatus) -> tuple[str, ...]:
     entry = function.entry
     age = "gone" if function.age is None else _age(function.age)
     since = _time(entry.made_live.at) or "-"
-    commit, digest = short_commit(entry.commit), entry.digest[:19]
+    commit, digest = short_commit(entry.commit), short_digest(entry.digest)
     return function.image, entry.version, commit, digest, since, entry.made_live.who or "-", age
 
 
@@ -170,7 +171,7 @@ def same_bytes_lines(environments: Sequence[EnvironmentStatus]) -> tuple[str, ..
         if len(set(digests.values())) == 1:
             lines.append(f"{image}: the same bytes in {', '.join(digests)}")
         else:
-            each = ", ".join(f"{name} {digest[:19]}" for name, digest in digests.items())
+            each = ", ".join(f"{name} {short_digest(digest)}" for name, digest in digests.items())
             lines.append(f"{image}: not the same bytes: {each}")
     return tuple(lines)
 

@@ -18,6 +18,7 @@ from delivery.aws.session import Aws
 from delivery.context import RunContext
 from delivery.errors import RefusedError
 from delivery.progress import UNCHANGED
+from delivery.reference import short_digest
 from delivery.terraform import state
 
 _LATEST = "latest"  # the tag of the last push: another run may be deploying that image now
@@ -91,7 +92,7 @@ def remove(run: RunContext, prunings: tuple[Pruning, ...]) -> None:
                 with run.aws.explained(f"delete version {version} of {pruning.function.name}"):
                     run.aws.functions.delete_function(FunctionName=pruning.function.name, Qualifier=version)
             for image in pruning.images:
-                stage.update(f"image {image.digest[:19]}")
+                stage.update(f"image {short_digest(image.digest)}")
                 ecr.delete_image(run.aws, pruning.repository_name, image.digest)
         stage.done(f"removed: {_counts(prunings)}")
 

@@ -12,7 +12,7 @@ from delivery.git import Commit
 from delivery.image.build_log import BuildLog
 from delivery.process.shell import Command, Shell
 from delivery.reference import Image, PushedImage
-from delivery.settings import Settings
+from delivery.settings import Environment, Settings
 
 FILE = "docker-bake.hcl"
 # The variables of the file. A variable of the same name in a person's shell, such as PLATFORM, must not reach it.
@@ -27,20 +27,16 @@ _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
 
 @dataclass(frozen=True)
 class Bake:
-    """One `docker buildx bake` as data: its targets and its variables.
+    """One `docker buildx bake` as data: its targets, the environment of the images, and its variables.
 
     `output`: `load` into the local engine, `archive` into a file in `folder`, or `push`. The metadata goes to `folder`.
     """
 
     targets: tuple[str, ...]
+    environment: Environment
     variables: Mapping[str, str]
     folder: Path
     output: str
-
-    @property
-    def environment(self) -> str:
-        """The name of the environment that the images are for."""
-        return self.variables["ENVIRONMENT"]
 
     @property
     def metadata(self) -> Path:
@@ -148,7 +144,7 @@ def pushed_images(images: tuple[Image, ...], digests: Mapping[str, str]) -> tupl
 
 def _failure(log: BuildLog, last: str, bake: Bake) -> Exception:
     step, why = log.failure()
-    doctor = f"invoke doctor --env {bake.environment}"
+    doctor = bake.environment.command("doctor")
     why = why or last
     correct = "correct the Dockerfile, then run the same command again"
     if log.failed_in == "base":
@@ -172,13 +168,13 @@ def _failure(log: BuildLog, last: str, bake: Bake) -> Exception:
     return BuildError(what, why, correct if "dockerfile" in why.lower() else doctor)
 
 
-def _refused(why: str, environment: str) -> CloudError:
+def _refused(why: str, environment: Environment) -> CloudError:
     if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
-        return CloudError("The repository does not exist.", why, f"invoke bootstrap --env {environment}")
+        return CloudError("The repository does not exist.", why, environment.command("bootstrap"))
     if "failed to do request" in why:  # the text of containerd for a request without an answer
         return CloudError("The registry cannot be reached.", why, "check the network, then run the same command again")
     actions = permissions.missing(why)
-    doctor = f"invoke doctor --env {environment}"
+    doctor = environment.command("doctor")
     return CloudError("The registry refused the push.", why, permissions.hint(actions) if actions else doctor)
 
 

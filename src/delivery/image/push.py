@@ -141,7 +141,7 @@ def _names(*images: PushedImage) -> str:
 
 def _bake(run: RunContext, images: tuple[Image, ...], output: str) -> Bake:
     variables = bake.variables(run.settings, run.commit, run.shell.variables)
-    return Bake(tuple(image.name for image in images), variables, run.scratch, output)
+    return Bake(tuple(image.name for image in images), run.settings.environment, variables, run.scratch, output)
 
 
 @contextlib.contextmanager

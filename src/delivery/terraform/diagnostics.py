@@ -70,9 +70,7 @@ class Diagnostics:
             what = f"The plan of {stack.name} is stale: another run changed the state meanwhile."
             return TerraformError(what, "Nothing was applied.", "the same command again, which makes a new plan")
         if "NoSuchBucket" in text or re.search(r"S3 bucket .* does not exist", text):
-            return TerraformError(
-                "The state bucket does not exist.", text, f"invoke bootstrap --env {stack.environment}"
-            )
+            return TerraformError("The state bucket does not exist.", text, stack.environment.command("bootstrap"))
         if self.providers_unreachable:
             hint = "check the network, or unpack the provider below a folder named registry.terraform.io"
             return TerraformError("Terraform's provider cannot be fetched, and no local mirror has it.", text, hint)

@@ -28,12 +28,12 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
     Providers come from a local mirror if one exists, otherwise from Terraform's registry; the lock file has the
     checksums for both. Raises TerraformError.
     """
-    environment = settings.environment.name
+    environment = settings.environment
     folder = settings.root / "infrastructure" / name
-    data = settings.root / ".deploy" / environment / name
+    data = settings.root / ".deploy" / environment.name / name
     stack = Stack(name, folder, data, environment, settings.lock_wait)
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
-    arguments = ("init", *flags, *_backend(settings.environment, name))
+    arguments = ("init", *flags, *_backend(environment, name))
     folder_mirror = mirror.find(shell.variables)
     inputs = _inputs(stack, (*arguments, str(folder_mirror)), shell)
     if stack.initialised.exists() and stack.initialised.read_text() == inputs:
@@ -70,12 +70,11 @@ def _inputs(stack: Stack, arguments: tuple[str, ...], shell: Shell) -> str:
 
 def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: Shell, update: Update) -> Plan:
     """Save a plan in `folder`, the scratch folder of this run, and read it back. Raises TerraformError."""
-    values = _values(folder, stack)
-    values.write_text(json.dumps(variables))
+    _values(folder, stack).write_text(json.dumps(variables))
     file = folder / f"{stack.name}.tfplan"
-    arguments = ("plan", "-json", "-input=false", _DETAILED, f"-out={file}", f"-var-file={stack.environment}.tfvars")
+    arguments = ("plan", "-json", "-input=false", _DETAILED, f"-out={file}", *_variable_files(folder, stack))
     run, lock = (_lock_and_run, ()) if stack.locks else (_run, ("-lock=false",))
-    log = run(stack, (*arguments, f"-var-file={values}", *lock), shell, update)
+    log = run(stack, (*arguments, *lock), shell, update)
     if log.errors:
         raise log.error("plan", stack)
     if log.code != _CHANGES:
@@ -96,16 +95,18 @@ def apply(saved: Plan, shell: Shell, update: Update) -> None:
 def refresh(saved: Plan, shell: Shell, update: Update) -> None:
     """Update the state from AWS, and change nothing in AWS. Raises TerraformError."""
     stack = saved.stack
-    files = (f"-var-file={stack.environment}.tfvars", f"-var-file={_values(saved.file.parent, stack)}")
-    log = _lock_and_run(
-        stack, ("apply", "-refresh-only", "-auto-approve", "-json", "-input=false", *files), shell, update
-    )
+    flags = ("-refresh-only", "-auto-approve", "-json", "-input=false")
+    log = _lock_and_run(stack, ("apply", *flags, *_variable_files(saved.file.parent, stack)), shell, update)
     if log.errors:
         raise log.error("refresh", stack)
 
 
 def _values(folder: Path, stack: Stack) -> Path:
     return folder / f"{stack.name}.tfvars.json"
+
+
+def _variable_files(folder: Path, stack: Stack) -> tuple[str, str]:
+    return f"-var-file={stack.environment.name}.tfvars", f"-var-file={_values(folder, stack)}"
 
 
 def _with_state(error: DeliveryError, errored: Path) -> DeliveryError:

@@ -156,4 +156,4 @@ def _may_hold(variables: Mapping[str, str], stack: Stack, shell: Shell) -> bool:
     if data == stack.data:
         return True
     elsewhere = any(variables.get(name, "") != shell.variables.get(name, "") for name in _ENDPOINTS)
-    return data.parts[-2:] == (stack.environment, stack.name) and not elsewhere
+    return data.parts[-2:] == (stack.environment.name, stack.name) and not elsewhere

@@ -23,7 +23,7 @@ class Stack:
     name: str
     folder: Path
     data: Path
-    environment: str
+    environment: Environment
     lock_wait: float = 0.0
     """Seconds to wait for the state lock; see `lock.wait_and_run`."""
     locks: bool = True
@@ -32,7 +32,7 @@ class Stack:
     @property
     def unlock(self) -> str:
         """The command that looks for the state lock of this root module."""
-        return f"invoke unlock --env {self.environment} --stack {self.name}"
+        return self.environment.command("unlock", "--stack", self.name)
 
     @property
     def unfinished(self) -> Path:
@@ -46,12 +46,11 @@ class Stack:
 
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module."""
-        # Exported arguments of a person must not reach our runs: -destroy, another workspace.
-        cleared = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
-        ours = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        variables = {**ours, **dict.fromkeys(cleared, "")}
         argv = ("terraform", f"-chdir={self.folder}", *arguments)
-        return Command(argv, variables=variables, grace=_GRACE, credentials=True, outlives=True)
+        variables = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        # Exported arguments of a person must not reach our runs: -destroy, another workspace.
+        without = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
+        return Command(argv, variables=variables, without=without, grace=_GRACE, credentials=True, outlives=True)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The fakes refuse what they were not told about; without that the other tests could pass for nothing."""
+"""A fake fails for a call without a prepared answer; otherwise the other tests could pass without a reason."""
 
 import pytest
 from support.aws import FakeAws
@@ -8,7 +8,7 @@ from delivery.process.shell import Command
 
 
 def test_an_unknown_command_is_refused():
-    with pytest.raises(AssertionError, match="not told about: rm -rf"):
+    with pytest.raises(AssertionError, match="no answer for: rm -rf"):
         FakeShell({"git": ""}).run(Command(("rm", "-rf", "/")))
 
 

@@ -12,7 +12,7 @@ from delivery.errors import CloudError
 from delivery.terraform.diagnostics import Diagnostics
 from delivery.terraform.plan import Stack
 
-STACK = Stack("service", Path("service"), Path("data"), "sandbox")
+STACK = Stack("service", Path("service"), Path("data"), ENVIRONMENT)
 DENIED = "User: arn:aws:sts::1:assumed-role/ci/job is not authorized to perform: {} because no policy allows it"
 FORBIDDEN = "operation error S3: {}, https response error StatusCode: 403, RequestID: X, api error Forbidden: Forbidden"
 REGISTRY = "failed to push x: unexpected status from {} request to https://h/v2/prod-a-lambda/{}: {} Forbidden"

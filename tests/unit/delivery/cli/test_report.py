@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.build import DIGEST
-from support.world import COMMIT, FUNCTION, NAME, PUSHED
+from support.world import COMMIT, ENVIRONMENT, FUNCTION, NAME, PUSHED
 
 from delivery.aws.ecr import StoredImage
 from delivery.cli import report
@@ -39,7 +39,7 @@ def words(lines):
 
 
 def plan(creates=(), deletes=()):
-    stack = Stack("service", Path("service"), Path("data"), "preprod")
+    stack = Stack("service", Path("service"), Path("data"), replace(ENVIRONMENT, name="preprod"))
     return Plan(stack, Path("plan"), tuple(creates), (), tuple(deletes), empty=not creates and not deletes)
 
 

@@ -11,7 +11,7 @@ from delivery.process.shell import Result
 
 OLD = "sha256:" + "a" * 64
 BEFORE = "b" * 40
-LOG = f"git log --format=%h %s {BEFORE}..HEAD"
+LOG = f"git log --no-show-signature --format=%h %s {BEFORE}..HEAD"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, push_failed
 from support.shell import FakeShell
-from support.world import COMMIT, IMAGE, PUSHED, REPOSITORY, answers, settings
+from support.world import COMMIT, ENVIRONMENT, IMAGE, PUSHED, REPOSITORY, answers, settings
 
 from delivery.errors import BuildError, CloudError, ConfigurationError, DeliveryError, MissingToolError
 from delivery.git import Commit
@@ -24,7 +24,7 @@ FILES = ("--file", "docker-bake.hcl", "--progress", "plain")
 
 
 def one_bake(tmp_path, output="push", **variables):
-    return Bake(("sse-streaming",), {**VARIABLES, **variables}, tmp_path, output)
+    return Bake(("sse-streaming",), ENVIRONMENT, {**VARIABLES, **variables}, tmp_path, output)
 
 
 def built(tmp_path, output="archive", **shell):

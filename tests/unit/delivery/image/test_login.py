@@ -66,7 +66,7 @@ def test_a_gha_cache_without_its_credentials_fails_and_names_them(tmp_path, miss
 def test_a_gha_cache_with_its_credentials_is_used_and_they_stay_out_of_the_command(tmp_path):
     result = bake.variables(settings(tmp_path, cache="gha"), SOURCE, GHA)
     assert result["CACHE"] == "gha"
-    command = bake.Bake(("a",), result, tmp_path, True).command(tmp_path, entitlements=True)
+    command = bake.Bake(("a",), ENVIRONMENT, result, tmp_path, "push").command(tmp_path, entitlements=True)
     assert "hush" not in repr(command)
 
 

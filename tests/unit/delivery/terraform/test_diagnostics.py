@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from support.terraform import LOCKED, NO_BUCKET, NO_PROVIDER, diagnostic, progress
+from support.world import ENVIRONMENT
 
 from delivery.terraform.diagnostics import Diagnostics
 from delivery.terraform.plan import Stack
 
-STACK = Stack("service", Path("service"), Path("data"), "sandbox")
+STACK = Stack("service", Path("service"), Path("data"), ENVIRONMENT)
 
 
 def read(*lines):

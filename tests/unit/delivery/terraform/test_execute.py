@@ -6,7 +6,7 @@ import json
 import pytest
 from support.shell import FakeShell
 from support.terraform import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, planned, progress
-from support.world import settings
+from support.world import ENVIRONMENT, settings
 
 from delivery.errors import TerraformError
 from delivery.process.shell import Result
@@ -22,7 +22,7 @@ INIT = ("init", *FLAGS, *(f"-backend-config={setting}" for setting in BACKEND))
 @pytest.fixture
 def stack(tmp_path):
     (tmp_path / "data").mkdir()
-    return Stack("service", tmp_path / "service", tmp_path / "data", "sandbox")
+    return Stack("service", tmp_path / "service", tmp_path / "data", ENVIRONMENT)
 
 
 def plan(stack, fake):
@@ -55,7 +55,7 @@ def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path, 
     assert command.argv == ("terraform", f"-chdir={tmp_path}/infrastructure/service", *INIT)
     assert command.variables["TF_DATA_DIR"] == str(tmp_path / ".deploy" / "sandbox" / "service")
     assert command.grace >= 120, "an interrupted terraform needs time to write its state and release its lock"
-    assert (stack.name, stack.environment, output) == ("service", "sandbox", ["Initializing the backend..."])
+    assert (stack.name, stack.environment, output) == ("service", ENVIRONMENT, ["Initializing the backend..."])
 
 
 def test_a_local_mirror_is_used_where_there_is_one(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from support.aws import FakeAws, FakeS3
 from support.clock import Clock
 from support.shell import FakeShell
-from support.world import initialised
+from support.world import ENVIRONMENT, initialised
 
 from delivery import clock
 from delivery.errors import LockedError, RefusedError, TerraformError
@@ -41,7 +41,8 @@ def time(monkeypatch):
 @pytest.fixture
 def stack(tmp_path, time):
     del time
-    made = Stack("service", tmp_path / "service", tmp_path / "data", "preprod", lock_wait=5.0)
+    preprod = replace(ENVIRONMENT, name="preprod")
+    made = Stack("service", tmp_path / "service", tmp_path / "data", preprod, lock_wait=5.0)
     made.data.mkdir()
     initialised(made.command("init"))
     return made
