@@ -5,7 +5,7 @@
 # ECR user guide, "Lifecycle policy evaluation rules": an image that matches the tagging of a rule cannot be expired
 # by a rule with a higher number. Rules 1 to 3 protect images this way and expire nothing. They are separate rules
 # because a tagPatternList matches only images that carry all its tags.
-# tests/unit/test_retention.py evaluates this policy as the guide describes, over random histories.
+# tests/unit/infrastructure/test_retention.py evaluates this policy as the guide describes, over random histories.
 resource "aws_ecr_lifecycle_policy" "this" {
   repository = aws_ecr_repository.this.name
 
