@@ -60,7 +60,8 @@ data "aws_iam_policy_document" "delivery" {
   }
 
   # Terraform manages the function, its published version, its alias and its URL. GetFunction returns the tags only to
-  # those who may list them; without lambda:ListTags, every plan would add the tags again.
+  # those who may list them; without lambda:ListTags, every plan would add the tags again. A job may set the limit of
+  # streams; only a person may remove it (lambda:DeleteFunctionConcurrency).
   statement {
     sid = "ApplyFunction"
     actions = [
@@ -75,6 +76,7 @@ data "aws_iam_policy_document" "delivery" {
       "lambda:ListTags",
       "lambda:ListVersionsByFunction",
       "lambda:PublishVersion",
+      "lambda:PutFunctionConcurrency",
       "lambda:TagResource",
       "lambda:UpdateFunctionCode",
       "lambda:UpdateFunctionConfiguration",
@@ -83,10 +85,17 @@ data "aws_iam_policy_document" "delivery" {
     resources = [local.functions]
   }
 
-  # A release opens a version's stream, moves the alias (at once, in steps, or back) and sets who may call the URL.
+  # A release opens a version's stream, moves the alias (at once, in steps, or back), sets who may call the URL, and
+  # opens the URL once; a signed request needs lambda:InvokeFunctionUrl and lambda:InvokeFunction.
   statement {
-    sid       = "VerifyAndRelease"
-    actions   = ["lambda:AddPermission", "lambda:InvokeFunction", "lambda:RemovePermission", "lambda:UpdateAlias"]
+    sid = "VerifyAndRelease"
+    actions = [
+      "lambda:AddPermission",
+      "lambda:InvokeFunction",
+      "lambda:InvokeFunctionUrl",
+      "lambda:RemovePermission",
+      "lambda:UpdateAlias",
+    ]
     resources = [local.functions]
   }
 

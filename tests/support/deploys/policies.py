@@ -13,6 +13,7 @@ UNENFORCED = {
     "ecr:InitiateLayerUpload": PUSHING,
     "ecr:UploadLayerPart": PUSHING,
     "iam:PassRole": "Lambda asks for it when a function is given its role; the emulator does not",
+    "lambda:InvokeFunctionUrl": "a signed request to a Function URL needs it; the emulator reads no policy there",
     "lambda:InvokeFunction": "what InvokeWithResponseStream asks for; the emulator lets it pass",
     "cloudwatch:TagResource": TAGGING,
     "iam:TagRole": TAGGING,
