@@ -340,6 +340,25 @@ def function_urls(endpoint: str) -> Callable[[ModuleType, Callable[..., Answer]]
     return wrap
 
 
+# S3
+
+
+def buckets_of_the_expected_owner(s3: ModuleType, upstream: Callable[..., Answer | None]) -> Callable[..., Any]:
+    """Upstream ignores x-amz-expected-bucket-owner; S3 answers 403 when another account owns the bucket.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+    """
+
+    def scope(method: str, bucket: str, key: str, headers: Mapping[str, str], *rest: Any, **named: Any) -> Any:
+        expected = headers.get("x-amz-expected-bucket-owner")
+        owner = s3._bucket_owner_account(bucket) if bucket and expected else None
+        if owner and owner != expected:
+            return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}/{key}" if key else f"/{bucket}")
+        return upstream(method, bucket, key, headers, *rest, **named)
+
+    return scope
+
+
 # The application
 
 
@@ -406,6 +425,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("lambda_svc", "_pool_kill_function", updates_leave_versions_running),
         *(Patch("lambda_svc", f"_{name}", function_urls(endpoint)) for name in url_calls),
         Patch("lambda_svc", "_list_function_url_configs", function_urls(endpoint)),
+        Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
         # MiniStack collects a function's answer before it sends the first byte; see the two modules.
         Patch("lambda_svc", "handle_function_url_request", function_url.streaming),
         Patch("lambda_svc", "_invoke_with_response_stream", response_stream.streaming),
