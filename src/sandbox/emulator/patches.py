@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-from sandbox.emulator import configuration, function_url, response_stream
+from sandbox.emulator import access, configuration, function_url, response_stream
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -34,7 +34,10 @@ ANSWER_DELAY = 0.005
 
 @dataclass(frozen=True)
 class Patch:
-    """One function of the emulator, and the wrapper that replaces it."""
+    """One function of the emulator, and the wrapper that replaces it.
+
+    `service`: the module of a service, such as "ecr", or a module outside the services, such as "core.iam_actions".
+    """
 
     service: str
     function: str
@@ -43,7 +46,8 @@ class Patch:
     @property
     def module(self) -> ModuleType:
         """The service's module. The import reads the emulator's settings from the environment."""
-        return importlib.import_module(f"ministack.services.{self.service}")
+        package = "ministack" if "." in self.service else "ministack.services"
+        return importlib.import_module(f"{package}.{self.service}")
 
     def apply(self) -> None:
         """Replace the function in its module, where the emulator looks it up at every request."""
@@ -267,6 +271,23 @@ def _compared(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not _VOLATILE.fullmatch(key)}
 
 
+def tags_for_those_who_may_list_them(svc: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """GetFunction gives everyone the tags; AWS only those who may lambda:ListTags.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html, `Tags` and `TagsError`
+    """
+
+    def get(name: str, qualifier: str | None = None) -> Answer:
+        def without(document: Any) -> None:
+            if reason := access.refusal("lambda:ListTags", svc._func_arn(name)):
+                del document["Tags"]
+                document["TagsError"] = {"ErrorCode": "AccessDeniedException", "Message": reason}
+
+        return rewritten(upstream(name, qualifier), without)
+
+    return get
+
+
 def containers_by_version(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
     """Versions with the same image share containers, so one could run with the environment of another."""
 
@@ -386,6 +407,9 @@ def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
     url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
+        Patch("core.iam_actions", "extract_resource_arn", access.role_arns_with_path),
+        Patch("core.iam_actions", "request_tag_context", access.boundary_of_a_role),
+        Patch("sts", "_web_identity_principal", access.claims_of_github),
         Patch("cloudwatch", "_describe_alarms", alarms_in_full),
         Patch("ecr", "_get_authorization_token", registry_login(endpoint)),
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
@@ -396,6 +420,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("lambda_svc", "_create_function", version_arns),
         Patch("lambda_svc", "_update_code", version_arns),
         Patch("lambda_svc", "_publish_version", no_version_without_a_change),
+        Patch("lambda_svc", "_get_function", tags_for_those_who_may_list_them),
         Patch("lambda_svc", "_warm_pool_key", containers_by_version),
         Patch("lambda_svc", "_pool_kill_function", updates_leave_versions_running),
         *(Patch("lambda_svc", f"_{name}", function_urls(endpoint)) for name in url_calls),
