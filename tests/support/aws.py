@@ -195,39 +195,50 @@ class FakeEcr(_Fake):
 
 
 class FakeS3(_Fake):
-    """The state buckets that exist."""
+    """The buckets that exist; `foreign`: those of another account, which its owner may have opened to us."""
 
     service = "s3"
 
-    def __init__(self, *buckets):
+    def __init__(self, *buckets, foreign=(), opened=False):
         super().__init__()
-        self.buckets = set(buckets)
+        self.buckets, self.foreign, self.opened = set(buckets), set(foreign), opened
         self.objects: dict[str, str] = {}
 
     @operation
-    def get_object(self, Bucket, Key):
-        if Bucket not in self.buckets:
-            raise refusal("NoSuchBucket", "The specified bucket does not exist")
+    def get_object(self, Bucket, Key, ExpectedBucketOwner):
+        self._require(Bucket, ExpectedBucketOwner, refusal("NoSuchBucket", "The specified bucket does not exist"))
         if Key not in self.objects:
             raise refusal("NoSuchKey", "The specified key does not exist")
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
     @operation
-    def head_bucket(self, Bucket):
-        if Bucket not in self.buckets:
-            raise refusal("404", "Not Found")
+    def head_bucket(self, Bucket, ExpectedBucketOwner=None):
+        self._require(Bucket, ExpectedBucketOwner, refusal("404", "Not Found"), "403")
         return {}
+
+    @operation
+    def list_buckets(self, Prefix):
+        return {"Buckets": [{"Name": name} for name in sorted(self.buckets) if name.startswith(Prefix)]}
 
     @operation
     def create_bucket(self, Bucket, CreateBucketConfiguration=None):
         del CreateBucketConfiguration
+        if Bucket in self.foreign:
+            raise refusal("BucketAlreadyExists", "The requested bucket name is not available")
         self.buckets.add(Bucket)
         return {"Location": f"/{Bucket}"}
 
-    def waits(self, waiter, config, Bucket):
+    def waits(self, waiter, config, **given):
         del config
         assert waiter == "bucket_exists"
-        assert Bucket in self.buckets
+        self.head_bucket(**given)
+
+    def _require(self, bucket, owner, missing, denied="AccessDenied"):
+        assert owner is None or len(owner) == 12
+        if bucket in self.foreign and not (self.opened and owner is None):
+            raise refusal(denied, "Access Denied")
+        if bucket not in self.buckets | self.foreign:
+            raise missing
 
 
 class FakeCloudWatch(_Fake):

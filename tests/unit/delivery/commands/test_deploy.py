@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import WaiterError
-from support.aws import FakeEcr, chunk, healthy, prelude, refusal
+from support.aws import FakeEcr, FakeS3, chunk, healthy, prelude, refusal
 from support.build import DIGEST, RUN_FAILED, push_failed
 from support.clock import Clock
 from support.terraform import change, diagnostic, planned
@@ -127,6 +127,14 @@ def test_a_missing_repository_stops_the_deploy_before_the_build(tmp_path):
     made = world(tmp_path)
     made.aws.ecr.repositories.clear()
     with pytest.raises(CloudError, match="invoke bootstrap"):
+        deploy.guard(made.run)
+    assert nothing_changed(made)
+
+
+def test_a_state_bucket_of_another_account_stops_the_deploy_in_its_guards(tmp_path):
+    made = world(tmp_path)
+    made.aws.s3 = FakeS3(foreign=["state"])
+    with pytest.raises(RefusedError, match="belongs to another account"):
         deploy.guard(made.run)
     assert nothing_changed(made)
 
