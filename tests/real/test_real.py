@@ -113,10 +113,11 @@ def test_a_job_of_the_second_account_promotes_the_same_bytes(throwaway: Throwawa
     assert get(second, signed=True) == (200, "1")
 
 
-def test_the_state_of_both_is_readable(throwaway: Throwaway) -> None:
+def test_status_shows_that_both_serve_the_same_bytes(throwaway: Throwaway) -> None:
     first, second = (account.environment for account in throwaway.both)
     status = json.loads(ended(throwaway.person("status", "--env", first, "--env", second, "--json")))
-    assert [each["environment"] for each in status["environments"]] == [first, second]
+    assert [(each["environment"], each["error"]) for each in status["environments"]] == [(first, ""), (second, "")]
+    assert status["same_bytes"] == {"sse-streaming": True}
     ended(throwaway.person("releases", "--env", first))
     ended(throwaway.person("doctor", "--env", first))
 
