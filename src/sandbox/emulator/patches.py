@@ -209,6 +209,29 @@ def code_sha_of(image_uri: str) -> str:
     return image_uri.rpartition("@sha256:")[2] if "@sha256:" in image_uri else ""
 
 
+def no_empty_values(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """An image has no runtime, and an active function has no reason: AWS leaves both out; upstream answers ""."""
+
+    def answer(data: Any, *status: int, **options: Any) -> Answer:
+        return upstream(_without_empty(data), *status, **options)
+
+    return answer
+
+
+_NEVER_EMPTY = ("Runtime", "StateReason", "StateReasonCode", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
+
+
+def _without_empty(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_without_empty(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    left_out = {name for name in _NEVER_EMPTY if data.get(name) == ""}
+    if data.get("RuntimeVersionConfig") == {"RuntimeVersionArn": ""}:
+        left_out.add("RuntimeVersionConfig")
+    return {name: _without_empty(value) for name, value in data.items() if name not in left_out}
+
+
 def image_code_sha_at_create(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
     """CodeSha256 of an image function is empty, so two different images cannot be distinguished."""
 
@@ -415,6 +438,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
+        Patch("lambda_svc", "json_response", no_empty_values),
         Patch("lambda_svc", "_build_config", image_code_sha_at_create),
         Patch("lambda_svc", "_update_code", image_code_sha_at_update),
         Patch("lambda_svc", "_create_function", version_arns),
