@@ -138,6 +138,17 @@ variable "github_repository_id" {
   }
 }
 
+variable "default_branch" {
+  description = "Branch of the GitHub repository whose jobs may deploy, git.default_branch of invoke.yaml."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^*?[:space:]]+$", var.default_branch)) && !startswith(var.default_branch, "refs/")
+    error_message = "default_branch must be the name of one branch, without wildcards and without refs/heads/."
+  }
+}
+
 variable "promotes_to" {
   description = "Environments that promote from this one. Their jobs may read the live version with a separate role."
   type        = set(string)

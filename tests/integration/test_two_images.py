@@ -20,6 +20,7 @@ MODULE = """
 module "ticker" {
   source = "../modules/streaming_function"
 
+  environment          = var.environment
   name                 = "${var.environment}-ticker"
   image_uri            = var.images["ticker"]
   live_version         = lookup(var.live_versions, "ticker", "")

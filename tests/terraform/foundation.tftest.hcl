@@ -16,6 +16,8 @@ variables {
   region       = "eusc-de-east-1"
   state_bucket = "state"
   images       = ["sse-streaming"]
+
+  default_branch = "main"
 }
 
 run "without_a_key_s3_encrypts_the_state" {

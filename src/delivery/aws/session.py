@@ -150,12 +150,13 @@ def dns_suffix(region: str) -> str:
 
     From botocore's data, which knows a new region by the pattern of its partition.
     """
-    resolver = botocore.session.Session().get_component("endpoint_resolver")
+    data = botocore.session.Session()
     try:
-        suffix: str = resolver.get_partition_dns_suffix(resolver.get_partition_for_region(region))
+        partition = data.get_partition_for_region(region)
     except exceptions.UnknownRegionError as error:
         raise ConfigurationError(f"Unknown region: {region}", str(error), f"correct `region:` in {FILE}") from error
-    return suffix
+    outputs = {each["id"]: each["outputs"] for each in data.get_data("partitions")["partitions"]}
+    return str(outputs[partition]["dnsSuffix"])
 
 
 def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None:

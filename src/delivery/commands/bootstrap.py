@@ -40,8 +40,7 @@ def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ())
         if not bucket.exists(run.aws):
             bucket.create(run.aws)
         stack = execute.init(run.settings, STACK, run.shell, stage.update)
-        values = {**variables.common(environment), "state_bucket": environment.state_bucket, "images": names}
-        saved = stages.plan(run, stack, values, stage.update)
+        saved = stages.plan(run, stack, variables.foundation(run.settings, names), stage.update)
         stage.done(saved.counts)
     saved.require_harmless(environment, destroy)
     return saved

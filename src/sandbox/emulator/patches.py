@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-from sandbox.emulator import configuration, function_url, response_stream
+from sandbox.emulator import access, configuration, function_url, response_stream
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -34,7 +34,10 @@ ANSWER_DELAY = 0.005
 
 @dataclass(frozen=True)
 class Patch:
-    """One function of the emulator, and the wrapper that replaces it."""
+    """One function of the emulator, and the wrapper that replaces it.
+
+    `service`: the module of a service, such as "ecr", or a module outside the services, such as "core.iam_actions".
+    """
 
     service: str
     function: str
@@ -43,7 +46,8 @@ class Patch:
     @property
     def module(self) -> ModuleType:
         """The service's module. The import reads the emulator's settings from the environment."""
-        return importlib.import_module(f"ministack.services.{self.service}")
+        package = "ministack" if "." in self.service else "ministack.services"
+        return importlib.import_module(f"{package}.{self.service}")
 
     def apply(self) -> None:
         """Replace the function in its module, where the emulator looks it up at every request."""
@@ -205,6 +209,29 @@ def code_sha_of(image_uri: str) -> str:
     return image_uri.rpartition("@sha256:")[2] if "@sha256:" in image_uri else ""
 
 
+def no_empty_values(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """An image has no runtime, and an active function has no reason: AWS leaves both out; upstream answers ""."""
+
+    def answer(data: Any, *status: int, **options: Any) -> Answer:
+        return upstream(_without_empty(data), *status, **options)
+
+    return answer
+
+
+_NEVER_EMPTY = ("Runtime", "StateReason", "StateReasonCode", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
+
+
+def _without_empty(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_without_empty(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    left_out = {name for name in _NEVER_EMPTY if data.get(name) == ""}
+    if data.get("RuntimeVersionConfig") == {"RuntimeVersionArn": ""}:
+        left_out.add("RuntimeVersionConfig")
+    return {name: _without_empty(value) for name, value in data.items() if name not in left_out}
+
+
 def image_code_sha_at_create(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
     """CodeSha256 of an image function is empty, so two different images cannot be distinguished."""
 
@@ -265,6 +292,23 @@ def no_version_without_a_change(svc: ModuleType, upstream: Callable[..., Answer]
 
 def _compared(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not _VOLATILE.fullmatch(key)}
+
+
+def tags_for_those_who_may_list_them(svc: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """GetFunction gives everyone the tags; AWS only those who may lambda:ListTags.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html, `Tags` and `TagsError`
+    """
+
+    def get(name: str, qualifier: str | None = None) -> Answer:
+        def without(document: Any) -> None:
+            if reason := access.refusal("lambda:ListTags", svc._func_arn(name)):
+                del document["Tags"]
+                document["TagsError"] = {"ErrorCode": "AccessDeniedException", "Message": reason}
+
+        return rewritten(upstream(name, qualifier), without)
+
+    return get
 
 
 def containers_by_version(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
@@ -386,16 +430,21 @@ def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
     url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
+        Patch("core.iam_actions", "extract_resource_arn", access.role_arns_with_path),
+        Patch("core.iam_actions", "request_tag_context", access.boundary_of_a_role),
+        Patch("sts", "_web_identity_principal", access.claims_of_github),
         Patch("cloudwatch", "_describe_alarms", alarms_in_full),
         Patch("ecr", "_get_authorization_token", registry_login(endpoint)),
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
+        Patch("lambda_svc", "json_response", no_empty_values),
         Patch("lambda_svc", "_build_config", image_code_sha_at_create),
         Patch("lambda_svc", "_update_code", image_code_sha_at_update),
         Patch("lambda_svc", "_create_function", version_arns),
         Patch("lambda_svc", "_update_code", version_arns),
         Patch("lambda_svc", "_publish_version", no_version_without_a_change),
+        Patch("lambda_svc", "_get_function", tags_for_those_who_may_list_them),
         Patch("lambda_svc", "_warm_pool_key", containers_by_version),
         Patch("lambda_svc", "_pool_kill_function", updates_leave_versions_running),
         *(Patch("lambda_svc", f"_{name}", function_urls(endpoint)) for name in url_calls),

@@ -53,11 +53,11 @@ def test_where_s3_hides_the_cause_both_causes_are_named():
     assert "state_bucket in invoke.yaml" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["head_bucket", "list_buckets"])
-def test_another_failure_is_reported_as_it_is(name):
+@pytest.mark.parametrize(("name", "code"), [("head_bucket", "400"), ("list_buckets", "SlowDown")])
+def test_another_failure_is_reported_as_it_is(name, code):
     aws = FakeAws(s3=FakeS3("state" if name == "head_bucket" else "", foreign=["state"]))
-    aws.s3.refuses[name] = refusal("SlowDown")
-    with pytest.raises(CloudError, match=r"AWS refused \(SlowDown\)"):
+    aws.s3.refuses[name] = refusal(code)
+    with pytest.raises(CloudError, match=rf"AWS refused \({code}\)"):
         bucket.exists(aws)
 
 

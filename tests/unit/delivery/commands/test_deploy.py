@@ -259,7 +259,11 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
     assert made.stages()[5:] == ["plan", "apply", "verify", "release"]
     assert (release.environment, release.image, release.version) == ("sandbox", "sse-streaming", "2")
     assert made.aws.functions.live == "2"
-    assert (release.digest, release.url, release.public) == (DIGEST, "https://x.lambda-url.test/api/v2/stream", True)
+    assert (release.digest, release.url, release.public) == (
+        DIGEST,
+        "https://abc.lambda-url.us-east-1.on.aws/api/v2/stream",
+        True,
+    )
 
 
 def test_a_version_is_ready_then_verified_then_tagged_and_only_then_live_and_open(tmp_path):
@@ -483,7 +487,7 @@ def test_a_url_is_opened_until_the_move_has_reached_it(tmp_path):
     made = world(tmp_path)
     made.aws.answers = [(403, b"Forbidden"), (200, hello("1"))]
     deployed(made)
-    assert made.aws.opened == [("https://x.lambda-url.test/api/v2/stream?events=1", False)] * 3
+    assert made.aws.opened == [(f"{FUNCTION.stream_url}?events=1", False)] * 3
     assert made.aws.functions.live == "2"
 
 

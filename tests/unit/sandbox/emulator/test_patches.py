@@ -154,6 +154,18 @@ def test_the_code_sha_of_an_image_function_is_its_digest() -> None:
     assert shas() == ["a" * 64, "b" * 64]
 
 
+def test_an_image_function_has_no_empty_runtime_or_reason() -> None:
+    def empty() -> set[str]:
+        settings = document(functions._update_code(function(), {"ImageUri": OTHER_IMAGE}))
+        assert settings["PackageType"] == "Image"
+        return {name for name, value in settings.items() if value in ("", {"RuntimeVersionArn": ""})}
+
+    never = {"Runtime", "RuntimeVersionConfig", "LastUpdateStatusReasonCode"}
+    require_difference(never <= empty())
+    apply(patches.no_empty_values)
+    assert not never & empty()
+
+
 def test_a_refused_update_leaves_the_code_sha_as_it_was() -> None:
     apply(patches.image_code_sha_at_create)
     apply(patches.image_code_sha_at_update)
