@@ -56,7 +56,7 @@ def test_an_environment_whose_name_begins_with_preprod_is_out_of_reach(trial):
         lambda client: client("logs").create_log_group(logGroupName=f"/aws/lambda/{other}"),
         lambda client: client("ecr").describe_images(repositoryName=f"{other}-lambda"),
         lambda client: client("iam").get_role(RoleName=other),
-        lambda client: client("s3").get_object(Bucket=bucket(ENVIRONMENT), Key="foundation.tfstate"),
+        lambda client: client("s3").put_object(Bucket=bucket(ENVIRONMENT), Key="foundation.tfstate", Body=b""),
     )
     for call in calls:
         with pytest.raises(ClientError, match=r"not authorized|AccessDenied"):
@@ -79,13 +79,20 @@ def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
         {"iam:CreateRole", "logs:CreateLogGroup"},
         {"iam:PutRolePolicy"},
         {"lambda:CreateFunction"},
-        {"lambda:CreateAlias"},
-        {*URL, "cloudwatch:PutMetricAlarm"},
+        {"cloudwatch:PutMetricAlarm"},
     ],
     ids=lambda dropped: min(dropped),
 )
 def test_nothing_is_created_without(trial, dropped):
     trial.without(dropped, "apply", trial.apply)
+
+
+@pytest.mark.parametrize("dropped", [{"lambda:CreateAlias"}, URL], ids=lambda dropped: min(dropped))
+def test_a_verified_version_is_not_connected_without(trial, dropped):
+    if not trial.live_versions:
+        trial.apply()
+        trial.live_versions = {"sse-streaming": trial.target.version}
+    trial.without(dropped, "connect", trial.apply)
 
 
 def test_the_policy_is_enough_for_a_first_deploy_and_the_tasks_around_it(trial):

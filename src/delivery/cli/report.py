@@ -68,6 +68,11 @@ def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def retired_lines(images: Iterable[str]) -> tuple[str, ...]:
+    """One line for each image whose repository no function uses any more."""
+    return tuple(f"? the repository of {image} stays with its images: no function runs them" for image in images)
+
+
 def difference_lines(difference: Difference) -> tuple[str, ...]:
     """The commits, layers and infrastructure that a deploy would change."""
     lines = tuple(line for change in difference.changes for line in _change_lines(change))

@@ -47,9 +47,8 @@ def guard(run: RunContext) -> tuple[Image, ...]:
         stage.done(f"{versions}, commit {run.commit.short}")
     if run.settings.bootstraps and bootstrap.needed(run, names):
         bootstrap.apply(run, bootstrap.plan(run, names))
-    images = bake.images(run.settings, names)
-    ecr.require_repositories(run.aws, images)
-    return images
+    bootstrap.require(run, names)
+    return bake.images(run.settings, names)
 
 
 def plan(run: RunContext, images: tuple[Image, ...], destroy: tuple[str, ...] = ()) -> Plan:

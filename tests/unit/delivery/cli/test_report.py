@@ -248,3 +248,7 @@ def test_the_json_of_a_status_has_functions_drift_and_error():
 )
 def test_a_short_commit_still_says_that_the_work_tree_had_changes(commit, short):
     assert report.short_commit(commit) == short
+
+
+def test_a_repository_that_no_function_uses_is_named():
+    assert report.retired_lines(["old"]) == ("? the repository of old stays with its images: no function runs them",)
