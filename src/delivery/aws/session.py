@@ -13,13 +13,18 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import urllib3
 from botocore import exceptions
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 from delivery.aws import permissions
 from delivery.errors import CloudError, ConfigurationError
-from delivery.settings import Environment
+from delivery.settings import FILE, Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -102,6 +107,26 @@ class Aws:
         client: LambdaClient = self._make("lambda", config)
         return client
 
+    def get(self, url: str, *, signed: bool, silence: float) -> tuple[int, Iterator[bytes]]:
+        """The status of an answer, and its bytes as they arrive; read them inside `explained`.
+
+        `signed`: with these credentials, for Lambda (SigV4); otherwise as anybody. `silence`: seconds without a byte
+        until the connection counts as dead. Proxies and the bundle of certificates are those of every other call.
+        """
+        request = AWSRequest("GET", url, headers={"Accept": "text/event-stream"}, stream_output=True)
+        with _environment(self._variables):
+            session = botocore.session.Session()
+            if signed:
+                if (credentials := session.get_credentials()) is None:
+                    raise exceptions.NoCredentialsError
+                frozen = credentials.get_frozen_credentials()
+                SigV4Auth(frozen, "lambda", self.environment.region).add_auth(request)
+            verified = session.get_config_variable("ca_bundle") or True
+            seconds: Any = (5, silence)  # connect, read
+            http = URLLib3Session(verified, get_environ_proxies(url), timeout=seconds)
+        answer = http.send(request.prepare())
+        return answer.status_code, answer.raw.stream()
+
     def explained(self, doing: str) -> AbstractContextManager[None]:
         """While open, an error of botocore becomes a CloudError that names `doing`; every call is made inside."""
         return explained(doing, self.environment)
@@ -118,6 +143,20 @@ class Aws:
             session.events.register("needs-retry.lambda", retry_while_updating)
             client: Any = session.client(service, config=config)
             return client
+
+
+def dns_suffix(region: str) -> str:
+    """The domain of the partition of a region, such as amazonaws.com. Raises ConfigurationError for an unknown region.
+
+    From botocore's data, which knows a new region by the pattern of its partition.
+    """
+    data = botocore.session.Session()
+    try:
+        partition = data.get_partition_for_region(region)
+    except exceptions.UnknownRegionError as error:
+        raise ConfigurationError(f"Unknown region: {region}", str(error), f"correct `region:` in {FILE}") from error
+    outputs = {each["id"]: each["outputs"] for each in data.get_data("partitions")["partitions"]}
+    return str(outputs[partition]["dnsSuffix"])
 
 
 def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None:

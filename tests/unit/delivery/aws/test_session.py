@@ -1,11 +1,16 @@
 """An error of boto3 becomes a message: the call that failed, the reason, and the command to type."""
 
+import io
 import os
 from dataclasses import replace
 
+import botocore.session
 import pytest
+import urllib3
 from botocore import exceptions
+from botocore.awsrequest import AWSResponse
 from botocore.hooks import HierarchicalEmitter
+from botocore.httpsession import URLLib3Session
 from support.aws import refusal
 from support.world import ENVIRONMENT
 
@@ -161,3 +166,30 @@ def test_only_a_change_that_lambda_refused_during_another_change_is_sent_again(c
     answer = {"Error": {"Code": code, "Message": message}}
     assert session.retry_while_updating(response=(None, answer), attempts=attempts, operation=None) == seconds
     assert session.retry_while_updating(response=None, attempts=attempts, caught_exception=OSError()) is None
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_url_is_opened_signed_or_as_anybody(monkeypatch, signed):
+    sent = []
+
+    def send(_, request):
+        sent.append(request)
+        raw = urllib3.HTTPResponse(io.BytesIO(b"event: hello"), status=200, preload_content=False)
+        return AWSResponse(request.url, 200, {}, raw)
+
+    monkeypatch.setattr(URLLib3Session, "send", send)
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "hush", "AWS_SESSION_TOKEN": "token"}
+    aws = session.Aws(ENVIRONMENT, keys)
+    status, chunks = aws.get("https://x.lambda-url.us-east-1.on.aws/api?events=1", signed=signed, silence=5)
+    assert (status, b"".join(chunks)) == (200, b"event: hello")
+    authorization = str(sent[0].headers.get("Authorization", ""))
+    assert ("/us-east-1/lambda/aws4_request" in authorization) == signed
+    assert ("X-Amz-Security-Token" in sent[0].headers) == signed
+    assert "hush" not in authorization
+
+
+def test_a_url_cannot_be_opened_with_a_signature_without_credentials(monkeypatch):
+    monkeypatch.setattr(botocore.session.Session, "get_credentials", lambda _: None)
+    aws = session.Aws(ENVIRONMENT, {})
+    with pytest.raises(CloudError), aws.explained("open the URL of fn"):
+        aws.get("https://x.lambda-url.us-east-1.on.aws/", signed=True, silence=5)
