@@ -49,12 +49,17 @@ class Bake:
 
     @property
     def network(self) -> Path:
-        """A Compose file with the network of RUN steps: buildx 0.13 ignores that attribute in HCL."""
+        """A Compose file: buildx 0.13 ignores the network of RUN steps in HCL, and a stand-in is named by data."""
         return self.folder / "network.compose.yaml"
 
     def networks(self) -> str:
-        """The content of that file."""
-        build = {"context": ".", "network": self.variables["BUILD_NETWORK"]}
+        """The content of that file: the network of RUN steps, and images that stand in for others.
+
+        https://docs.docker.com/reference/compose-file/build/#additional_contexts
+        """
+        build: dict[str, object] = {"context": ".", "network": self.variables["BUILD_NETWORK"]}
+        if contexts := _contexts(self.variables.get("BUILD_CONTEXTS", "")):
+            build["additional_contexts"] = contexts
         return json.dumps({"services": {name: {"build": build} for name in self.targets}})
 
     def command(self, root: Path, *, entitlements: bool) -> Command:
@@ -111,7 +116,21 @@ def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) 
         "SOURCE_DATE_EPOCH": str(commit.committed_at),
         "BUILD_NETWORK": inherited.get("BUILD_NETWORK") or "default",
         "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
+        # Of the environment only: an exported variable must not change the base of an image.
+        "BUILD_CONTEXTS": settings.variables.get("BUILD_CONTEXTS", ""),
     }
+
+
+def _contexts(text: str) -> dict[str, str]:
+    """The stand-ins of `NAME=TARGET NAME=TARGET`, such as `python:3.13-slim=docker-image://mirror.test/python:3.13`."""
+    contexts = {}
+    for item in text.split():
+        name, _, target = item.partition("=")
+        if not (name and target):
+            what = f"Malformed variable BUILD_CONTEXTS: {item!r}"
+            raise ConfigurationError(what, "It is NAME=TARGET, with a space between two.", "correct it in invoke.yaml")
+        contexts[name] = target
+    return contexts
 
 
 def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -> tuple[dict[str, str], str]:

@@ -44,6 +44,7 @@ def test_the_bake_file_gets_all_its_variables(tmp_path):
         "SOURCE_DATE_EPOCH": "1700000000",
         "BUILD_NETWORK": "host",
         "CA_BUNDLE": "/ca.pem",
+        "BUILD_CONTEXTS": "",
     }
 
 
