@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import ClientError
 
 from delivery.aws import session
+from delivery.aws.connections import Connections
 from delivery.settings import Environment
 from support import aws_model
 from support.build import DIGEST
@@ -416,6 +417,9 @@ class FakeAws:
 
     def account(self):
         return self._account
+
+    def connections(self):
+        return Connections()
 
     def explained(self, doing):
         return session.explained(doing, self.environment)

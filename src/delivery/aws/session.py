@@ -11,13 +11,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies_environment
 
 import boto3
+import botocore.session
 import urllib3
 from botocore import exceptions
 from botocore.config import Config
 
 from delivery.aws import permissions
+from delivery.aws.connections import Connections
 from delivery.errors import CloudError, ConfigurationError
 from delivery.settings import Environment
 
@@ -101,6 +104,14 @@ class Aws:
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=silence)
         client: LambdaClient = self._make("lambda", config)
         return client
+
+    def connections(self) -> Connections:
+        """The proxies and certificates of boto3, for the requests that it does not make. Raises CloudError."""
+        with self.explained("read the settings of AWS"), _environment(self._variables):
+            # botocore reads the first one, or `ca_bundle` of the profile, and then the second one; OpenSSL the third.
+            bundle = botocore.session.Session().get_config_variable("ca_bundle")
+            others = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
+            return Connections(getproxies_environment(), bundle or next(filter(None, others), ""))
 
     def explained(self, doing: str) -> AbstractContextManager[None]:
         """While open, an error of botocore becomes a CloudError that names `doing`; every call is made inside."""
