@@ -209,7 +209,7 @@ def code_sha_of(image_uri: str) -> str:
     return image_uri.rpartition("@sha256:")[2] if "@sha256:" in image_uri else ""
 
 
-_ABSENT = {
+_ABSENT: dict[str, list[object]] = {
     "LastUpdateStatusReason": [""],
     "LastUpdateStatusReasonCode": [""],
     "Runtime": [""],
