@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import ClientError
 
 from delivery.aws import session
+from delivery.aws.connections import Connections
 from delivery.settings import Environment
 from support import aws_model
 from support.build import DIGEST
@@ -444,6 +445,9 @@ class FakeAws:
     def live_digest(self):
         """The digest that the live version runs, as far as the fake function knows it."""
         return self.functions.images.get(self.functions.live, DIGEST).rpartition("@")[2]
+
+    def connections(self):
+        return Connections()
 
     def explained(self, doing):
         return session.explained(doing, self.environment)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies_environment
 
 import boto3
 import botocore.session
@@ -23,6 +24,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
 from delivery.aws import permissions
+from delivery.aws.connections import Connections
 from delivery.errors import CloudError, ConfigurationError
 from delivery.settings import FILE, Environment
 
@@ -126,6 +128,14 @@ class Aws:
             http = URLLib3Session(verified, get_environ_proxies(url), timeout=seconds)
         answer = http.send(request.prepare())
         return answer.status_code, answer.raw.stream()
+
+    def connections(self) -> Connections:
+        """The proxies and certificates of boto3, for the requests that it does not make. Raises CloudError."""
+        with self.explained("read the settings of AWS"), _environment(self._variables):
+            # botocore reads the first one, or `ca_bundle` of the profile, and then the second one; OpenSSL the third.
+            bundle = botocore.session.Session().get_config_variable("ca_bundle")
+            others = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
+            return Connections(getproxies_environment(), bundle or next(filter(None, others), ""))
 
     def explained(self, doing: str) -> AbstractContextManager[None]:
         """While open, an error of botocore becomes a CloudError that names `doing`; every call is made inside."""

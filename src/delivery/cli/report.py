@@ -55,8 +55,14 @@ def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
 
 
 def finding_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """One line for each check, with its result or its failure."""
-    return tuple(f"{'✗' if each.failure else '✓'} {each.name:<14} {each.failure or each.result}" for each in findings)
+    """One line for each check, with its result, its failure, or why it was not checked."""
+    return tuple(f"{_mark(each)} {each.name:<14} {each.failure or each.result}" for each in findings)
+
+
+def _mark(finding: Finding) -> str:
+    if finding.failure:
+        return "✗"
+    return "✓" if finding.checked else "-"
 
 
 def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:

@@ -193,3 +193,15 @@ def test_a_url_cannot_be_opened_with_a_signature_without_credentials(monkeypatch
     aws = session.Aws(ENVIRONMENT, {})
     with pytest.raises(CloudError), aws.explained("open the URL of fn"):
         aws.get("https://x.lambda-url.us-east-1.on.aws/", signed=True, silence=5)
+
+
+def test_a_registry_is_asked_with_the_proxies_and_certificates_that_boto3_would_use(monkeypatch):
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://exported.test:1")
+    monkeypatch.setenv("SSL_CERT_FILE", "/system.pem")
+    variables = {"AWS_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1"}
+    found = session.Aws(ENVIRONMENT, variables).connections()
+    assert (found.proxies["https"], found.proxies["no"]) == ("http://exported.test:1", "127.0.0.1")
+    assert found.certificates == "/system.pem"
+    assert session.Aws(ENVIRONMENT, {**variables, "AWS_CA_BUNDLE": "/a.pem"}).connections().certificates == "/a.pem"
