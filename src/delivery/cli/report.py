@@ -124,7 +124,7 @@ def state(entry: HistoryEntry) -> str:
     if entry.weight:
         return f"canary ({_percent(entry.weight)})"
     if entry.given_up:
-        return "canary given up"
+        return "given up"
     if entry.undone:
         return f"rolled back to {entry.undone}"
     return "verified" if entry.verified else "not verified"
