@@ -465,6 +465,8 @@ def test_a_first_version_is_connected_only_after_it_was_verified_and_tagged(tmp_
     made = unconnected(tmp_path)
     (release,) = deployed(made)
     assert made.applied == [{}, {"sse-streaming": "2"}]
+    first, second = (command.argv for command in made.shell.typed("terraform plan"))
+    assert ("-refresh=false" in first, "-refresh=false" in second) == (False, True)
     assert made.stages()[5:] == ["plan", "apply", "verify", "connect", "release"]
     assert "update_alias" not in calls(made)
     assert (release.version, release.public) == ("2", True)
