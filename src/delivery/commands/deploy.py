@@ -44,7 +44,7 @@ def guard(run: RunContext) -> tuple[Image, ...]:
         if run.settings.environment.protected:
             _require_merged_commit(run)
         names = bake.targets(run.settings, run.shell)
-        bucket.exists(run.aws)  # a bucket of somebody else is refused; Terraform reports a missing one
+        bucket.exists(run.aws)  # refuses a bucket of somebody else
         stage.done(f"{versions}, commit {run.commit.short}")
     if run.settings.bootstraps and bootstrap.needed(run, names):
         bootstrap.apply(run, bootstrap.plan(run, names))
