@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from delivery.errors import ConfigurationError
-from delivery.progress import Stage
+from delivery.progress import Screen, Stage
 
 _MOST = 200  # lines of one list; the log has them all
 _WIDEST = 400  # characters of one line; 200 of them are 80 KB of the 1 MiB
@@ -80,12 +80,18 @@ def jobs(needs: str) -> str:
 
 
 def write(environ: Mapping[str, str], page: str, outputs: Mapping[str, Sequence[str]]) -> None:
-    """Append the page and the outputs to the files that GitHub named, if it did."""
+    """Append the page and the outputs to the files that GitHub named, if it did.
+
+    A file that cannot be written is a warning: what the task changed is done.
+    """
     assignments = "".join(f"{name}={' '.join(values)}\n" for name, values in outputs.items())
     for variable, text in (("GITHUB_STEP_SUMMARY", page), ("GITHUB_OUTPUT", assignments)):
         if text and environ.get(variable):
-            with Path(environ[variable]).open("a", encoding="utf-8") as file:
-                file.write(text)
+            try:
+                with Path(environ[variable]).open("a", encoding="utf-8") as file:
+                    file.write(text)
+            except OSError as error:
+                Screen(stderr=True).print(f"{variable} cannot be written: {error}", markup=False, soft_wrap=True)
 
 
 def _gantt(stages: Sequence[Stage]) -> list[str]:

@@ -64,6 +64,8 @@ class Bake:
             argv += ["--allow", "network.host"]
         if entitlements and self.variables["CA_BUNDLE"]:
             argv += ["--allow", f"fs.read={self.variables['CA_BUNDLE']}"]
+        if entitlements and not self.folder.is_relative_to(root):  # an exported commit
+            argv += ["--allow", f"fs={self.folder}", "--allow", f"fs={self.variables['CACHE_DIR']}"]
         argv += ["--metadata-file", str(self.metadata), *self.targets]
         variables = {**self.variables, "OUTPUT": self.output, "ARCHIVES": str(self.folder)}
         return Command(tuple(argv), cwd=root, variables=variables)
@@ -72,7 +74,7 @@ class Bake:
 def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
     """The targets that docker-bake.hcl builds by default; each is an image. Raises ConfigurationError."""
     argv = ("docker", "buildx", "bake", "--file", FILE, "--print")
-    result = shell.run(Command(argv, cwd=settings.root, without=_VARIABLES))
+    result = shell.run(Command(argv, cwd=settings.source, without=_VARIABLES))
     if result.code:
         raise ConfigurationError(f"{FILE} cannot be read.", result.stderr.strip(), f"correct {FILE}")
     names: dict[str, object] = json.loads(result.stdout)["target"]

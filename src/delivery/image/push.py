@@ -32,7 +32,7 @@ def build(run: RunContext, images: tuple[Image, ...]) -> str:
     Raises BuildError or CloudError.
     """
     with _docker(run) as shell, run.progress.stage("build", interrupted=_NOT_PUSHED) as stage:
-        _, counts = bake.build(_bake(run, images, "load"), run.settings.root, shell, stage.update)
+        _, counts = bake.build(_bake(run, images, "load"), run.settings.source, shell, stage.update)
         stage.done(counts)
     return counts
 
@@ -93,7 +93,7 @@ def _build_and_check(run: RunContext, images: tuple[Image, ...], shell: Shell) -
     archive = _bake(run, images, "archive")
     after = "the image was built; nothing was pushed"
     with run.progress.stage("build", interrupted=_NOT_PUSHED, after=after) as stage:
-        digests, counts = bake.build(archive, run.settings.root, shell, stage.update)
+        digests, counts = bake.build(archive, run.settings.source, shell, stage.update)
         stage.done(counts)
     pushed_later = bake.pushed_images(images, digests)
     with run.progress.stage("check", interrupted=_NOT_PUSHED) as stage:
@@ -125,7 +125,7 @@ def _start_check(run: RunContext, archive: Bake, built: Built, shell: Shell, upd
 def _push(
     run: RunContext, images: tuple[Image, ...], checked: tuple[PushedImage, ...], shell: Shell, update: Update
 ) -> None:
-    digests, _ = bake.build(_bake(run, images, "push"), run.settings.root, shell, update)
+    digests, _ = bake.build(_bake(run, images, "push"), run.settings.source, shell, update)
     pushed = bake.pushed_images(images, digests)
     if pushed != checked:
         why = f"The checked image is {_names(*checked)}. The pushed one got no tag of its commit, and is not deployed."

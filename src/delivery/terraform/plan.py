@@ -8,6 +8,7 @@ from delivery.errors import RefusedError
 from delivery.process.shell import Command
 from delivery.settings import Environment
 
+CACHE = "TF_PLUGIN_CACHE_DIR"
 _GRACE = 120.0  # seconds; an interrupted apply finishes the calls that it has begun, then writes the state
 
 
@@ -47,9 +48,9 @@ class Stack:
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module."""
         argv = ("terraform", f"-chdir={self.folder}", *arguments)
+        # process/environment.py: no exported TF_WORKSPACE, TF_CLI_ARGS or TF_VAR_* reaches Terraform.
         variables = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        # Exported arguments of a person must not reach our runs: -destroy, another workspace.
-        without = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
+        without = (CACHE,)  # Terraform stops at a cache folder that is missing or read-only
         return Command(argv, variables=variables, without=without, grace=_GRACE, credentials=True, outlives=True)
 
 
