@@ -12,7 +12,7 @@ from invoke.context import Context
 
 from delivery import commands
 from delivery.aws import function, sse
-from delivery.cli import report, summary
+from delivery.cli import jobs, report
 from delivery.cli.output import print_line, print_lines
 from delivery.cli.prompt import ask, confirm
 from delivery.cli.session import ROOT, session
@@ -209,9 +209,7 @@ def stream(c: Context, env: str | None = None, events: str = "10") -> None:
 def job_summary(c: Context) -> None:
     """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`."""
     del c
-    page = summary.jobs(os.environ.get("NEEDS", ""))
-    summary.write(os.environ, page, {})
-    print_line(page)
+    print_line(jobs.write(os.environ))
 
 
 # --- Set up and clean up ----------------------------------------------------------------------------------------------

@@ -47,8 +47,11 @@ def _remove_abandoned(old: Path) -> None:
 
 
 def _remove(run: Path) -> None:
-    for number, state in enumerate(sorted(run.rglob(ERRORED_STATE))):
-        state.rename(run.parent / f"errored-{run.name}-{number}.tfstate")
+    for state in run.rglob(ERRORED_STATE):  # as infrastructure/STACK/errored.tfstate, where a person looks for it
+        kept = run.parents[1].joinpath(*state.parts[-3:])
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            state.rename(kept)
     shutil.rmtree(run, ignore_errors=True)
 
 

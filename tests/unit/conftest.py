@@ -75,5 +75,6 @@ def _no_effects(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", _refuse("start a process"))
     monkeypatch.setattr(socket.socket, "connect", _refuse("open a socket"))
     monkeypatch.setattr(boto3, "Session", _refuse("make an AWS client"))
-    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):  # in a workflow, these tests would write to their job's own
+    # In a workflow, these tests would write to the page and the outputs of their own job, and stop its commands.
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
         monkeypatch.delenv(name, raising=False)

@@ -234,4 +234,5 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[str, ..
 
 
 def _json(document: Any) -> str:
-    return json.dumps(document, indent=2)
+    # `##[` in any place of a line is the older form of a command of GitHub's runner; `::` counts only at its beginning.
+    return json.dumps(document, indent=2).replace("##[", "\\u0023#[")

@@ -5,18 +5,26 @@ a page of more than 1 MiB is dropped whole, and an output that contains a masked
 digests and tags, never an address.
 """
 
+from __future__ import annotations
+
 import html
 import json
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from delivery.errors import ConfigurationError
-from delivery.progress import Screen, Stage
+
+if TYPE_CHECKING:  # jobs.py uses this module without the environment of the project, which has rich
+    from delivery.progress import Stage
 
 _MOST = 200  # lines of one list; the log has them all
 _WIDEST = 400  # characters of one line; 200 of them are 80 KB of the 1 MiB
+# In text that is no code. A character reference never opens or ends an element (CommonMark, "Entity references").
+_REFERENCES = str.maketrans({character: f"&#{ord(character)};" for character in "\\`*_~[]!@"})
 _MARKS = {"success": "✓", "failure": "✗", "cancelled": "✗", "skipped": "-"}
 
 
@@ -47,7 +55,8 @@ def page(content: Page) -> str:
     command = f"invoke {shlex.join(content.typed)}"
     parts = [f"### {'✗' if content.failure else '✓'} {_code(command)}"]
     if content.failure:
-        again = f"Correct that, then re-run the failed jobs, or type `./dev {command}`: it continues where it stopped."
+        typed = _code(f"./dev {command}")
+        again = f"Correct that, then re-run the failed jobs, or type {typed}: it continues where it stopped."
         parts += [_block("text", content.failure.splitlines()), again]
     if content.outputs:
         rows = [(name, " ".join(map(_code, values))) for name, values in content.outputs.items()]
@@ -70,12 +79,17 @@ def jobs(needs: str) -> str:
         why = f"NEEDS is no JSON object of jobs: {needs[:80]!r}"
         raise ConfigurationError("The jobs are not known.", why, "NEEDS: ${{ toJSON(needs) }} in `env:`") from error
     rows = [
-        (_MARKS.get(result, "?"), name, result, " ".join(_code(str(value)) for value in outputs.values()))
-        for name, (result, outputs) in result.items()
+        (
+            _MARKS.get(end, "?"),
+            _plain(name),
+            _plain(str(end)),
+            " ".join(_code(str(value)) for value in outputs.values()),
+        )
+        for name, (end, outputs) in result.items()
     ]
     parts = ["### All jobs", _table(("", "job", "result", "digest and tag"), rows)]
     if failed := [name for name, (result, _) in result.items() if result == "failure"]:
-        parts.append(f"{', '.join(failed)}: the summary of that job says what happened and what to do.")
+        parts.append(f"{_plain(', '.join(failed))}: the summary of that job says what happened and what to do.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -84,14 +98,15 @@ def write(environ: Mapping[str, str], page: str, outputs: Mapping[str, Sequence[
 
     A file that cannot be written is a warning: what the task changed is done.
     """
-    assignments = "".join(f"{name}={' '.join(values)}\n" for name, values in outputs.items())
+    # A line break in a value would begin another output.
+    assignments = "".join(f"{name}={' '.join(' '.join(values).split())}\n" for name, values in outputs.items())
     for variable, text in (("GITHUB_STEP_SUMMARY", page), ("GITHUB_OUTPUT", assignments)):
         if text and environ.get(variable):
             try:
                 with Path(environ[variable]).open("a", encoding="utf-8") as file:
                     file.write(text)
             except OSError as error:
-                Screen(stderr=True).print(f"{variable} cannot be written: {error}", markup=False, soft_wrap=True)
+                print(f"{variable} cannot be written: {error}", file=sys.stderr)
 
 
 def _gantt(stages: Sequence[Stage]) -> list[str]:
@@ -119,8 +134,11 @@ def _block(language: str, lines: Sequence[str]) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{text[:_WIDEST].replace('`', chr(39))}`"
+    """Text as code in a line, where nothing is a link, a picture or HTML."""
+    return f"`{' '.join(text.split())[:_WIDEST].replace('`', chr(39))}`"
 
 
 def _plain(text: str) -> str:
-    return html.escape(" ".join(text.split())[:_WIDEST], quote=False)
+    """Text that looks as it is: no HTML, and no Markdown. A link that GitHub would make of an address stays text."""
+    escaped = html.escape(" ".join(text.split())[:_WIDEST], quote=False).translate(_REFERENCES)
+    return escaped.replace("://", "&#58;//").replace("www.", "www&#46;")

@@ -14,7 +14,7 @@ import invoke.tasks
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from delivery.cli import session
+from delivery.cli import github, session
 from delivery.errors import INTERRUPTED, disk_full
 from delivery.process.shell import SIGNALS, handled_signals
 from delivery.progress import Screen
@@ -30,17 +30,18 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
     def decorate(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
         def run(context: Context, *args: Any, **kwargs: Any) -> None:
-            try:
-                _prepare_process()
-                body(context, *args, **kwargs)
-            except KeyboardInterrupt as error:
-                _exit(session.message(error), INTERRUPTED)
-            except Exception as error:
-                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    error = disk_full(str(error))
-                if not hasattr(error, "exit_code"):
-                    raise
-                _exit(session.message(error), error.exit_code)
+            with github.commands_stopped(os.environ, answer=bool(kwargs.get("json")), printed=Exit):
+                try:
+                    _prepare_process()
+                    body(context, *args, **kwargs)
+                except KeyboardInterrupt as error:
+                    _exit(session.message(error), INTERRUPTED)
+                except Exception as error:
+                    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                        error = disk_full(str(error))
+                    if not hasattr(error, "exit_code"):
+                        raise
+                    _exit(session.message(error), error.exit_code)
 
         return invoke.tasks.task(**options)(run)
 

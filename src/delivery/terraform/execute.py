@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from delivery import clock
-from delivery.errors import DeliveryError, TerraformError
+from delivery.errors import TerraformError
 from delivery.process.shell import Shell
 from delivery.progress import Update
 from delivery.scratch import ERRORED_STATE
@@ -33,7 +33,7 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
     environment = settings.environment
     folder = settings.source / "infrastructure" / name
     data = settings.root / ".deploy" / environment.name / name
-    stack = Stack(name, folder, data, environment, settings.lock_wait)
+    stack = Stack(name, folder, data, environment, settings.lock_wait, kept=settings.root / "infrastructure" / name)
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
     arguments = ("init", *flags, *_backend(environment, name))
     folder_mirror = mirror.find(shell.variables, mirror.locked(folder / mirror.LOCK))
@@ -91,7 +91,19 @@ def apply(saved: Plan, shell: Shell, update: Update) -> None:
     """Apply exactly a saved plan. Raises TerraformError."""
     log = _lock_and_run(saved.stack, ("apply", "-json", "-input=false", str(saved.file)), shell, update)
     if log.errors:
-        raise _with_state(log.error("apply", saved.stack), saved.stack)
+        raise log.error("apply", saved.stack)
+
+
+def push_state(stack: Stack, shell: Shell, update: Update) -> None:
+    """Write the state that an apply left in a file, and remove the file. Raises TerraformError.
+
+    Terraform takes the lock, and refuses a state of another lineage or with an older serial:
+    https://developer.hashicorp.com/terraform/cli/commands/state/push
+    """
+    log = _lock_and_run(stack, ("state", "push", "-no-color", str(stack.errored)), shell, update)
+    if log.errors:
+        raise log.error("push the state of", stack)
+    stack.errored.unlink()
 
 
 def refresh(saved: Plan, shell: Shell, update: Update) -> None:
@@ -111,18 +123,12 @@ def _variable_files(folder: Path, stack: Stack) -> tuple[str, str]:
     return f"-var-file={stack.environment.name}.tfvars", f"-var-file={_values(folder, stack)}"
 
 
-def _with_state(error: DeliveryError, stack: Stack) -> DeliveryError:
-    """Keep and name the state that Terraform could not write to the bucket; its folder may end with this run."""
-    written = stack.folder / ERRORED_STATE
-    if written.exists():
-        kept = Path(shutil.move(written, stack.data / ERRORED_STATE))
-        error.hint = f"keep {kept}, the only record of the changes: `terraform state push` it, then {error.hint}"
-    return error
-
-
 def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update) -> Diagnostics:
     stack.unfinished.write_text(clock.now().isoformat())
     log = _run(stack, arguments, shell, update)
+    written = stack.folder / ERRORED_STATE
+    if written != stack.errored and written.exists():
+        shutil.move(written, stack.errored)
     if not log.left_lock:
         stack.unfinished.unlink(missing_ok=True)
     return log

@@ -6,6 +6,7 @@ from typing import Any
 
 from delivery.errors import RefusedError
 from delivery.process.shell import Command
+from delivery.scratch import ERRORED_STATE
 from delivery.settings import Environment
 
 CACHE = "TF_PLUGIN_CACHE_DIR"
@@ -29,6 +30,8 @@ class Stack:
     """Seconds to wait for the state lock; see `lock.wait_and_run`."""
     locks: bool = True
     """Whether a plan takes the state lock; a read does without."""
+    kept: Path | None = None
+    """The folder in the work tree, if `folder` belongs to an exported commit, which is removed with the run."""
 
     @property
     def unlock(self) -> str:
@@ -44,6 +47,16 @@ class Stack:
     def initialised(self) -> Path:
         """A file with the digest of the inputs of the last `init`; removed after any failure."""
         return self.data / "initialised"
+
+    @property
+    def errored(self) -> Path:
+        """The file in the work tree with a state that Terraform could not write; Terraform leaves it in `folder`."""
+        return (self.kept or self.folder) / ERRORED_STATE
+
+    @property
+    def push_state(self) -> str:
+        """The command that a person types to write that state."""
+        return f"TF_DATA_DIR={self.data} terraform -chdir={self.errored.parent} state push {self.errored.name}"
 
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module."""

@@ -1,7 +1,6 @@
 """The folder of a run is its own until the run has ended, whatever its process number is."""
 
 import os
-from pathlib import Path
 
 from delivery import scratch
 from delivery.process.shell import Shell
@@ -27,12 +26,12 @@ def test_the_folder_of_a_killed_run_is_removed_by_the_next_though_a_process_has_
 
 
 def test_a_state_that_a_killed_run_could_not_write_is_kept(tmp_path):
-    left = tmp_path / "run-abc" / "commit-1" / "infrastructure" / "service"
+    left = tmp_path / ".deploy" / "run-abc" / "commit-1" / "infrastructure" / "service"
     left.mkdir(parents=True)
     (left / "errored.tfstate").write_text("the only record")
-    with scratch.folder(tmp_path, Shell({})):
-        (kept,) = tmp_path.glob("errored-*.tfstate")
-    assert Path(kept).read_text() == "the only record"
+    with scratch.folder(tmp_path / ".deploy", Shell({})):
+        assert not left.exists()
+    assert (tmp_path / "infrastructure" / "service" / "errored.tfstate").read_text() == "the only record"
 
 
 def test_only_its_owner_may_read_a_folder(tmp_path):

@@ -1,6 +1,8 @@
 """The summary of a task on GitHub: a page for people, digest and tag for later jobs."""
 
 import io
+import json
+import re
 
 import pytest
 from invoke.config import Config
@@ -8,6 +10,7 @@ from invoke.context import Context
 from rich.console import Console
 from support.build import DIGEST
 from support.clock import Clock
+from support.workflow.commands import HOSTILE
 
 from delivery import errors
 from delivery.cli import session, summary
@@ -75,6 +78,51 @@ def test_page_and_outputs_are_appended_to_the_files_that_github_names(tmp_path):
         summary.write(environ, "page\n", {"digest": ["a", "b"], "tag": ["c"]})
     assert (tmp_path / "page").read_text() == "page\n" * 2
     assert (tmp_path / "outputs").read_text() == "digest=a b\ntag=c\n" * 2
+
+
+@pytest.mark.parametrize("value", ["a\ntag=evil", "a\r\nEOF\ntag=evil", "a\x0btag=evil", "tag<<EOF\nevil\nEOF"])
+def test_no_value_adds_another_output(tmp_path, value):
+    summary.write({"GITHUB_OUTPUT": str(tmp_path / "outputs")}, "", {"digest": [value]})
+    (line,) = (tmp_path / "outputs").read_text().splitlines()
+    assert line.startswith("digest=")
+
+
+MARKUP = (
+    "<img src=x onerror=alert(1)>",
+    "</td></table><h1>big</h1>",
+    "[text](https://evil.example)",
+    "![picture](https://evil.example/p.png)",
+    "see https://evil.example and www.evil.example or @someone",
+    "a\n\n# heading\n\n```\ncode\n```",
+    "`code` `` <b> ``",
+    "| a | b |\n| --- | --- |",
+    *HOSTILE,
+)
+
+
+@pytest.mark.parametrize("text", MARKUP)
+def test_text_from_outside_is_no_markup_in_a_page(progress, text):
+    with progress.stage("verify", interrupted="-") as stage:
+        stage.done(text)
+    given = {"blocks": [Block("Plan", (text,))], "outputs": {"tag": [text]}, "failure": text}
+    outside = outside_code(summary.page(Page(["deploy", text], progress.stages, **given)))
+    assert not re.search(r"<\w|</|\]\(|!\[|https?://|www\.|@some|^# ", outside, re.MULTILINE), outside
+
+
+@pytest.mark.parametrize("text", MARKUP)
+def test_text_from_outside_is_no_markup_in_the_page_of_all_jobs(text):
+    page = summary.jobs(json.dumps({text: {"result": text, "outputs": {"tag": text}}}))
+    outside = outside_code(page)
+    assert not re.search(r"<\w|</|\]\(|!\[|https?://|www\.|@some|^# ", outside, re.MULTILINE), outside
+    assert len(page.splitlines()) == 5
+
+
+def outside_code(page):
+    """The page without its blocks of code and its code in lines; each must end where it should."""
+    text = re.sub(r"^```\w+\n.*?\n```$", "", page, flags=re.MULTILINE | re.DOTALL)
+    assert "```" not in text
+    assert text.count("`") % 2 == 0
+    return re.sub(r"`[^`\n]*`", "", text)
 
 
 def test_on_a_laptop_nothing_is_written(tmp_path, monkeypatch):
