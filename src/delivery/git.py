@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from delivery.errors import ConfigurationError, RefusedError
+from delivery.errors import NO_SPACE, ConfigurationError, RefusedError, disk_full
 from delivery.process.shell import Command, Shell
 
 # With log.showSignature in a person's settings, git would print signatures between the lines that are read here.
@@ -103,7 +103,9 @@ def export(root: Path, commit: str, folder: Path, shell: Shell) -> Path:
     prefix = shell.run(_git(root, "rev-parse", "--show-prefix")).stdout.strip()
     with _EXPORT:  # `status` opens several environments at once
         if not folder.exists():
-            _export(root / Path(*[".."] * len(Path(prefix).parts)), commit, folder, shell)
+            partial = folder.with_name(f"{folder.name}.partial")
+            _export(root / Path(*[".."] * len(Path(prefix).parts)), commit, partial, shell)
+            partial.rename(folder)
     return folder / prefix
 
 
@@ -115,6 +117,8 @@ def _export(root: Path, commit: str, folder: Path, shell: Shell) -> None:
 
         def git(*arguments: str) -> str:
             result = shell.run(Command(("git", *arguments), cwd=folder, variables=variables))
+            if NO_SPACE in result.stderr.lower():
+                raise disk_full(result.stderr.strip())
             if result.code:
                 hint = "`git sparse-checkout disable` or `git lfs pull`, which fetch missing files"
                 raise ConfigurationError(f"Commit {commit[:12]} cannot be read.", result.stderr.strip(), hint)

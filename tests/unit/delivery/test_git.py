@@ -4,7 +4,7 @@ import pytest
 from support.shell import FakeShell
 
 from delivery import git
-from delivery.errors import ConfigurationError, RefusedError
+from delivery.errors import ConfigurationError, MissingToolError, RefusedError
 from delivery.git import Commit
 from delivery.process.shell import Result
 
@@ -141,9 +141,16 @@ def test_a_clone_without_the_files_of_its_commit_is_refused(tmp_path):
     assert "app.py" in caught.value.why
 
 
+def test_a_full_disk_is_named(tmp_path):
+    full = Result(128, "", "error: unable to write file app.py: No space left on device\n")
+    with pytest.raises(MissingToolError, match="The disk is full"):
+        git.export(tmp_path, COMMIT, tmp_path / "out", exporting(**{"git checkout-index": full}))
+    assert not (tmp_path / "out").exists(), "another environment of the same run would use a part of the files"
+
+
 def test_a_submodule_that_is_not_checked_out_is_named(tmp_path):
-    def checkout(_):
-        (tmp_path / "out" / ".gitmodules").touch()
+    def checkout(command):
+        (command.cwd / ".gitmodules").touch()
         return ""
 
     link = f"160000 {'a' * 40} 0\tlibrary\0"
