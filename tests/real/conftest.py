@@ -52,13 +52,13 @@ def _refusals() -> Iterator[None]:
 
 
 def _environments(checkout: Checkout, folder: Path, settings: dict[str, Any]) -> Iterator[Throwaway]:
+    answers.install(os.environ)  # before the first session
     both = accounts.read(os.environ)
     remains = {account: accounts.inspect(account, os.environ) for account in both}
     for account, environments in remains.items():
         for environment in environments:
             print(f"\nremoving what a killed run left: {environment} in account {account.number}")
             _remove(account, environment)
-    answers.install(os.environ)
     print("", *(f"{account.environment}: account {account.number}, {account.region}" for account in both), sep="\n")
     made = Throwaway(checkout, *both, folder, settings)
     made.declare(os.environ)

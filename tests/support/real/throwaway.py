@@ -146,7 +146,7 @@ def get(account: Account, signed: bool) -> tuple[int, str]:
     address = functions.get_function_url_config(FunctionName=account.function, Qualifier="live")["FunctionUrl"]
     request = AWSRequest("GET", f"{address}api/v2/stream", params={"events": "2", "interval": "1"})
     if signed:
-        SigV4Auth(account.session().get_credentials(), "lambda", account.region).add_auth(request)
+        SigV4Auth(account.session.get_credentials(), "lambda", account.region).add_auth(request)
     prepared = request.prepare()
     answer = urllib3.request("GET", prepared.url, headers=dict(prepared.headers.items()), timeout=90)
     text = answer.data.decode()
