@@ -14,7 +14,7 @@ from support.aws_model import Wrong
 from support.real.recorder import answers
 
 ACCOUNTS = ("123456789012", "210987654321")
-STORED = sorted((Path(__file__).parents[2] / "real" / "answers" / "aws").glob("*.json"))
+STORED = sorted((Path(__file__).parents[2] / "real" / "answers" / "aws").glob("*/*.json"))
 
 
 @pytest.mark.parametrize(
