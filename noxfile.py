@@ -88,7 +88,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def workflow(session: nox.Session) -> None:
-    """Run GitHub's workflow files unmodified on this machine; preprod and prod are two accounts of the emulator."""
+    """Run GitHub's workflow files on this machine; preprod and prod are two accounts of the emulator."""
     _pytest(session, "tests/workflow")
 
 

@@ -3,7 +3,6 @@
 import io
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import botocore.session
 import pytest
@@ -14,7 +13,6 @@ from support.aws_model import Wrong
 from support.real.recorder import answers
 
 ACCOUNTS = ("123456789012", "210987654321")
-STORED = sorted((Path(__file__).parents[2] / "real" / "answers" / "aws").glob("*/*.json"))
 
 
 @pytest.mark.parametrize(
@@ -95,9 +93,3 @@ def test_a_stored_answer_that_aws_does_not_give_is_refused():
         aws_model.require_stored("lambda", "GetAlias", {"FunctionVersion": 1})
     with pytest.raises(Wrong):
         aws_model.require_stored("lambda", "GetAlias", {"Error": {"Code": "NoSuchKey"}})
-
-
-@pytest.mark.parametrize("file", STORED, ids=lambda file: file.name)
-def test_the_stored_answers_of_aws_are_as_botocore_describes_them(file):
-    document = json.loads(file.read_text(encoding="utf-8"))
-    aws_model.require_stored(document["service"], document["operation"], answers.restored(document["answer"]))
