@@ -148,7 +148,11 @@ def get(account: Account, signed: bool) -> tuple[int, str]:
     if signed:
         SigV4Auth(account.session.get_credentials(), "lambda", account.region).add_auth(request)
     prepared = request.prepare()
-    answer = urllib3.request("GET", prepared.url, headers=dict(prepared.headers.items()), timeout=90)
+    headers = dict(prepared.headers.items())
+    # The name of a new URL may not be known everywhere yet.
+    answer = urllib3.request(
+        "GET", prepared.url, headers=headers, timeout=90, retries=urllib3.Retry(6, backoff_factor=1)
+    )
     text = answer.data.decode()
     return answer.status, hello(text.splitlines())["version"] if answer.status == 200 else ""
 
