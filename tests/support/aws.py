@@ -455,6 +455,11 @@ class FakeAws:
     def caller(self):
         return "alice"
 
+    def credentials(self):
+        return {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": ""}
+
+    shadowed_profile = ""
+
     def streaming(self, silence):
         self.silences.append(silence)
         return self.functions

@@ -91,7 +91,7 @@ def test_a_protected_environment_takes_only_a_commit_of_the_default_branch(tmp_p
         deploy.guard(made.run)
     assert nothing_changed(made)
     (asked,) = made.shell.typed("git merge-base")
-    assert asked.argv[-2:] == (COMMIT, "origin/main")
+    assert asked.argv[-2:] == (COMMIT, "refs/remotes/origin/main")
 
 
 def test_an_open_environment_takes_a_commit_of_any_branch(tmp_path):
