@@ -2,6 +2,7 @@
 module "sse_streaming" {
   source = "../modules/streaming_function"
 
+  environment          = var.environment
   name                 = "${var.environment}-sse-streaming"
   image_uri            = var.images["sse-streaming"]
   settings             = local.settings

@@ -49,10 +49,17 @@ def refused(outcome, *facts):
         {"sub": f"repo:example@1002/sse-streaming@2002:environment:{ENVIRONMENT}"},
         {"sub": f"repo:someone/else:environment:{ENVIRONMENT}"},
         {"aud": "https://github.com/example"},
+        {"ref": "refs/heads/feature"},
+        {"ref": "refs/heads/Main"},
+        {"ref": "refs/heads/main2"},
+        {"ref": "refs/tags/main"},
+        {"ref": "refs/pull/7/merge"},
+        {"ref": "main"},
+        {"ref": None},
     ],
     ids=str,
 )
-def test_only_a_job_of_that_environment_and_repository_assumes_the_role(guarded, claims):
+def test_only_a_job_of_that_environment_repository_and_branch_assumes_the_role(guarded, claims):
     with pytest.raises(ClientError, match="AccessDenied"):
         guarded.assume(token(**claims))
 

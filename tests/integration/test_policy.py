@@ -7,19 +7,22 @@ updates, until a second deploy succeeds.
 import re
 
 import pytest
+from botocore.exceptions import ClientError
 from support.deploys.guarded import ENVIRONMENT, bucket
-from support.deploys.policies import UNENFORCED, actions, enforced
+from support.deploys.policies import UNENFORCED, enforced
 from support.deploys.policy_trial import Trial
+from support.policies import actions, listed
 
 from delivery import clock
 from delivery.aws import ecr, function, function_url
-from delivery.commands import bootstrap
+from delivery.aws.bucket import exists
 from delivery.release import metrics
 from delivery.terraform import stages, state
 
 FUNCTION = f"{ENVIRONMENT}-sse-streaming"
 TFVARS = f"infrastructure/service/{ENVIRONMENT}.tfvars"
 ALIAS = {"lambda:GetAlias", "lambda:UpdateAlias"}
+TRUST = '{"Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 URL = {"lambda:CreateFunctionUrlConfig", "lambda:UpdateFunctionUrlConfig"}
 
 
@@ -28,15 +31,36 @@ def trial(guarded):
     return Trial(guarded)
 
 
-def test_the_emulator_cannot_judge_these_so_their_words_are_read(trial):
-    """Without the boundary, whoever may make roles may do anything."""
+def test_the_emulator_cannot_judge_this_so_its_words_are_read(trial):
     for statement in trial.policy["Statement"]:
         if statement["Action"] == "iam:PassRole":
             assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
-        if "iam:CreateRole" in statement["Action"]:
-            boundary = f"arn:aws:iam::111111111111:policy/{ENVIRONMENT}-function-boundary"
-            assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
-        assert not [action for action in statement["Action"] if "*" in action]
+        assert not [action for action in listed(statement["Action"]) if "*" in action]
+
+
+@pytest.mark.parametrize("path", ["/", "/ci/", f"/functions/{ENVIRONMENT}-eu/", f"/functions/{ENVIRONMENT}/"])
+def test_the_job_makes_no_role_without_the_boundary_and_none_outside_the_path_of_its_functions(trial, path):
+    """Without the boundary, whoever may make roles may do anything."""
+    bounded = {"PermissionsBoundary": f"arn:aws:iam::111111111111:policy/{ENVIRONMENT}-function-boundary"}
+    inside = path == f"/functions/{ENVIRONMENT}/"
+    iam = trial.guarded.client("iam", trial.credentials)
+    with pytest.raises(ClientError, match="iam:CreateRole"):
+        iam.create_role(RoleName="r", Path=path, AssumeRolePolicyDocument=TRUST, **({} if inside else bounded))
+
+
+def test_an_environment_whose_name_begins_with_preprod_is_out_of_reach(trial):
+    other = f"{ENVIRONMENT}-eu-sse-streaming"
+    calls = (
+        lambda client: client("lambda").get_function(FunctionName=other),
+        lambda client: client("lambda").update_alias(FunctionName=other, Name="live", FunctionVersion="1"),
+        lambda client: client("logs").create_log_group(logGroupName=f"/aws/lambda/{other}"),
+        lambda client: client("ecr").describe_images(repositoryName=f"{other}-lambda"),
+        lambda client: client("iam").get_role(RoleName=other),
+        lambda client: client("s3").get_object(Bucket=bucket(ENVIRONMENT), Key="foundation.tfstate"),
+    )
+    for call in calls:
+        with pytest.raises(ClientError, match=r"not authorized|AccessDenied"):
+            call(lambda service: trial.guarded.client(service, trial.credentials))
 
 
 def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
@@ -46,7 +70,7 @@ def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
     trial.without({"ecr:DescribeRepositories"}, "guards", lambda: ecr.require_repositories(aws, trial.images))
     trial.without({"ecr:BatchGetImage"}, "push", lambda: ecr.find(aws, image, "latest"))
     trial.without({"ecr:GetAuthorizationToken"}, "push", lambda: ecr.authorize(aws))
-    trial.without({"s3:ListBucket"}, "doctor", lambda: bootstrap.bucket_exists(trial.run))
+    trial.without({"s3:ListBucket"}, "doctor", lambda: exists(aws))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +119,16 @@ def test_the_state_is_not_read_and_its_lock_not_released_without(trial):
     trial.without({"s3:GetObject"}, "init", lambda: stages.init(trial.run, state.STACK))
     trial.without({"s3:DeleteObject"}, "plan", trial.plan)
     trial.guarded.client("s3").delete_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate.tflock")
+
+
+def test_every_plan_would_change_the_tags_without_the_action_that_lists_them(trial):
+    trial.allow("lambda:ListTags")
+    planned = trial.plan().updates
+    trial.allow()
+    drift = next(update for update in planned if "aws_lambda_function.this" in update)
+    assert "tags_all" in drift, planned
+    trial.table.append(("lambda:ListTags", "plan", 0, drift))
+    assert trial.plan().empty
 
 
 def test_nothing_is_released_without(trial):

@@ -3,7 +3,8 @@
 import pytest
 from botocore.exceptions import ClientError
 from support.deploys.guarded import DELIVERY, ENVIRONMENT, NUMBERED, PROD, READER, bucket, root, token
-from support.deploys.policies import SAME, UNENFORCED, actions, enforced
+from support.deploys.policies import SAME, UNENFORCED, enforced
+from support.policies import actions
 
 from delivery.aws import ecr, function
 from delivery.errors import DeliveryError

@@ -20,6 +20,7 @@ MODULE = """
 module "ticker" {
   source = "../modules/streaming_function"
 
+  environment          = var.environment
   name                 = "${var.environment}-ticker"
   image_uri            = var.images["ticker"]
   settings             = merge(local.settings, { memory_mb = 128, timeout_seconds = 60, heartbeat_seconds = 1 })

@@ -1,54 +1,66 @@
-"""Fakes of AWS that refuse an operation or an argument that AWS, or the fake, does not know."""
+"""Fakes of AWS: what they are given, answer and raise is checked against AWS's own model at each call."""
 
 import functools
 import inspect
 import io
 import json
+from datetime import UTC, datetime
 
-import botocore.session
 from botocore.exceptions import ClientError
-from botocore.validate import ParamValidator
 
 from delivery.aws import session
 from delivery.settings import Environment
+from support import aws_model
 from support.build import DIGEST
 
 ACCOUNT = "000000000000"
+ARN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:fn:live"
+URL = "https://abc.lambda-url.us-east-1.on.aws/"
+PUSHED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def refusal(code, message="refused", operation="Operation"):
-    """What boto3 raises when AWS refuses."""
-    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
-
-
-@functools.cache
-def _operations(service):
-    model = botocore.session.Session().get_service_model(service)
-    return {botocore.xform_name(name): model.operation_model(name) for name in model.operation_names}
+def refusal(code, message="refused", operation=None):
+    """What boto3 raises when AWS refuses. A fake that raises it names the operation itself."""
+    if operation is not None:
+        aws_model.require_code(aws_model.named(operation), code)
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation or "Operation")
 
 
 def operation(method):
-    """A call of an AWS API: recorded, its arguments checked against AWS's own model and against what the fake knows."""
+    """A call of an AWS API: recorded, and checked against AWS's own model and against what the fake knows."""
 
     @functools.wraps(method)
     def call(self, **given):
         name = method.__name__
-        report = ParamValidator().validate(given, _operations(self.service)[name].input_shape)
-        assert not report.has_errors(), f"AWS would refuse {name}: {report.generate_report()}"
+        aws_model.require_input(aws_model.operation(self.service, name), given)
         try:
             inspect.signature(method).bind(self, **given)
         except TypeError as error:
             raise AssertionError(f"the fake {self.service} has no answer for {name}({given}): {error}") from error
         self.calls.append((name, given))
-        if name in self.refuses:
-            raise self.refuses[name]
-        return method(self, **given)
+
+        def answer():
+            if name in self.refuses:
+                raise self.refuses[name]
+            return method(self, **given)
+
+        return _checked(aws_model.operation(self.service, name), answer)
 
     return call
 
 
+def _checked(model, answer):
+    try:
+        return aws_model.require_answer(model, answer())
+    except ClientError as error:
+        raise aws_model.raised(model, error) from None
+
+
 class _Fake:
-    """One AWS service; `refuses` maps the name of an operation to what it raises."""
+    """One AWS service; `refuses` maps the name of an operation to what it raises.
+
+    A test may set an operation to a function of its own: its answers and errors are checked too.
+    """
 
     service = ""
 
@@ -61,12 +73,41 @@ class _Fake:
             raise AttributeError(name)
         raise AssertionError(f"the fake {self.service} has no answer for {name}")
 
+    def __setattr__(self, name, value):
+        if callable(value) and name in aws_model.operations(self.service):
+            model, own = aws_model.operation(self.service, name), value
+
+            def value(**given):
+                aws_model.require_input(model, given)
+                return _checked(model, lambda: own(**given))
+
+        super().__setattr__(name, value)
+
     def called(self, name):
         """The arguments of each call of one operation."""
         return [given for called, given in self.calls if called == name]
 
     def get_paginator(self, name):
+        aws_model.require_paginator(self.service, name)
         return _Paginator(getattr(self, name))
+
+    def get_waiter(self, name):
+        return _Waiter(self, name)
+
+    def waits(self, waiter, config, **given):
+        raise AssertionError(f"the fake {self.service} has no answer for the waiter {waiter}({given}, {config})")
+
+
+class _Waiter:
+    """A waiter of boto3: what it is given is checked against the operation that it would call."""
+
+    def __init__(self, fake, name):
+        self._fake, self._name, self._model = fake, name, aws_model.waited(fake.service, name)
+
+    def wait(self, WaiterConfig=None, **given):
+        aws_model.require_input(self._model, given)
+        assert set(WaiterConfig or {}) <= {"Delay", "MaxAttempts"}
+        self._fake.waits(self._name, WaiterConfig or {}, **given)
 
 
 class _Paginator:
@@ -120,6 +161,7 @@ class FakeEcr(_Fake):
         if self.tags.get((repositoryName, imageTag)) == digest:
             raise refusal("ImageAlreadyExistsException")
         self.tags[repositoryName, imageTag] = digest
+        return {"image": {"repositoryName": repositoryName, "imageId": {"imageDigest": digest, "imageTag": imageTag}}}
 
     @operation
     def describe_images(self, repositoryName, imageIds=()):
@@ -130,7 +172,7 @@ class FakeEcr(_Fake):
         details = []
         for digest in wanted:
             tags = [tag for (name, tag), at in self.tags.items() if (name, at) == (repositoryName, digest)]
-            details.append({"imageDigest": digest, "imagePushedAt": self.pushed.get(digest)})
+            details.append({"imageDigest": digest, "imagePushedAt": self.pushed.get(digest, PUSHED_AT)})
             details[-1] |= {"imageTags": tags} if tags else {}
         return {"imageDetails": details}
 
@@ -153,39 +195,50 @@ class FakeEcr(_Fake):
 
 
 class FakeS3(_Fake):
-    """The state buckets that exist."""
+    """The buckets that exist; `foreign`: those of another account, which its owner may have opened to us."""
 
     service = "s3"
 
-    def __init__(self, *buckets):
+    def __init__(self, *buckets, foreign=(), opened=False):
         super().__init__()
-        self.buckets = set(buckets)
+        self.buckets, self.foreign, self.opened = set(buckets), set(foreign), opened
         self.objects: dict[str, str] = {}
 
     @operation
-    def get_object(self, Bucket, Key):
-        if Bucket not in self.buckets:
-            raise refusal("NoSuchBucket", "The specified bucket does not exist")
+    def get_object(self, Bucket, Key, ExpectedBucketOwner):
+        self._require(Bucket, ExpectedBucketOwner, refusal("NoSuchBucket", "The specified bucket does not exist"))
         if Key not in self.objects:
-            raise refusal("NoSuchKey", "The specified key does not exist", "GetObject")
+            raise refusal("NoSuchKey", "The specified key does not exist")
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
     @operation
-    def head_bucket(self, Bucket):
-        if Bucket not in self.buckets:
-            raise refusal("404", "Not Found", "HeadBucket")
+    def head_bucket(self, Bucket, ExpectedBucketOwner=None):
+        self._require(Bucket, ExpectedBucketOwner, refusal("404", "Not Found"), "403")
+        return {}
+
+    @operation
+    def list_buckets(self, Prefix):
+        return {"Buckets": [{"Name": name} for name in sorted(self.buckets) if name.startswith(Prefix)]}
 
     @operation
     def create_bucket(self, Bucket, CreateBucketConfiguration=None):
         del CreateBucketConfiguration
+        if Bucket in self.foreign:
+            raise refusal("BucketAlreadyExists", "The requested bucket name is not available")
         self.buckets.add(Bucket)
+        return {"Location": f"/{Bucket}"}
 
-    def get_waiter(self, name):
-        assert name == "bucket_exists"
-        return self
+    def waits(self, waiter, config, **given):
+        del config
+        assert waiter == "bucket_exists"
+        self.head_bucket(**given)
 
-    def wait(self, Bucket):
-        assert Bucket in self.buckets
+    def _require(self, bucket, owner, missing, denied="AccessDenied"):
+        assert owner is None or len(owner) == 12
+        if bucket in self.foreign and not (self.opened and owner is None):
+            raise refusal(denied, "Access Denied")
+        if bucket not in self.buckets | self.foreign:
+            raise missing
 
 
 class FakeCloudWatch(_Fake):
@@ -263,7 +316,12 @@ class FakeLambda(_Fake):
     @operation
     def get_function_url_config(self, FunctionName, Qualifier):
         assert (FunctionName, Qualifier) == ("fn", "live")
-        return {"AuthType": self.auth, "FunctionUrl": "https://x.lambda-url.test/"}
+        always = {
+            "FunctionArn": ARN,
+            "CreationTime": "2026-01-01T00:00:00.000Z",
+            "LastModifiedTime": "2026-01-01T00:00:00.000Z",
+        }
+        return {"AuthType": self.auth, "FunctionUrl": URL, **always}
 
     @operation
     def add_permission(self, FunctionName, Qualifier, StatementId, Principal, Action, **conditions):
@@ -271,6 +329,7 @@ class FakeLambda(_Fake):
         if StatementId in self.statements:
             raise refusal("ResourceConflictException", f"The statement id ({StatementId}) provided already exists")
         self.statements[StatementId] = {"Principal": Principal, "Action": Action, **conditions}
+        return {"Statement": json.dumps(_statement(StatementId, self.statements[StatementId]))}
 
     @operation
     def remove_permission(self, FunctionName, Qualifier, StatementId):
@@ -278,6 +337,7 @@ class FakeLambda(_Fake):
         if StatementId not in self.statements:
             raise refusal("ResourceNotFoundException", f"Statement {StatementId} is not found in resource policy")
         del self.statements[StatementId]
+        return {}
 
     @operation
     def get_policy(self, FunctionName, Qualifier):
@@ -310,13 +370,9 @@ class FakeLambda(_Fake):
         assert FunctionName == "fn"
         return {"Versions": self.versions}
 
-    def get_waiter(self, name):
-        assert name == "published_version_active"
-        return self
-
-    def wait(self, FunctionName, Qualifier, WaiterConfig):
-        assert FunctionName == "fn"
-        self.waited.append({"version": Qualifier, **WaiterConfig})
+    def waits(self, waiter, config, FunctionName, Qualifier):
+        assert (waiter, FunctionName) == ("published_version_active", "fn")
+        self.waited.append({"version": Qualifier, **config})
         if "wait" in self.refuses:
             raise self.refuses["wait"]
 
@@ -331,6 +387,7 @@ class FakeLambda(_Fake):
         assert FunctionName == "fn"
         assert Qualifier not in {self.live, *self.weights}
         self.lose(Qualifier)
+        return {"StatusCode": 204}
 
     def lose(self, version):
         """A version goes."""

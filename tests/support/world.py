@@ -16,7 +16,7 @@ from delivery.image import start_check
 from delivery.progress import Progress
 from delivery.reference import Image, PushedImage
 from delivery.settings import Environment, Settings
-from support.aws import ACCOUNT, FakeAws, FakeEcr, FakeLambda, FakeS3, healthy, hello, prelude
+from support.aws import ACCOUNT, URL, FakeAws, FakeEcr, FakeLambda, FakeS3, healthy, hello, prelude
 from support.build import CONFIG, DIGEST, bake, manifest
 from support.shell import FakeShell
 from support.terraform import change, planned
@@ -28,7 +28,7 @@ REPOSITORY = f"registry.test:5000/{NAME}"
 URI = f"{REPOSITORY}@{DIGEST}"
 IMAGE = Image("sse-streaming", REPOSITORY)
 PUSHED = PushedImage("sse-streaming", REPOSITORY, DIGEST)
-FUNCTION = Function("sse-streaming", "fn", "2", "live", "https://x.lambda-url.test/", URI)
+FUNCTION = Function("sse-streaming", "fn", "2", "live", URL, URI)
 UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})
 
 

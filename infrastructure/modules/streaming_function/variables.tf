@@ -1,3 +1,9 @@
+variable "environment" {
+  description = "Environment name; the path of the function's role, /functions/<environment>/."
+  type        = string
+  nullable    = false
+}
+
 variable "name" {
   description = "Function name, such as preprod-sse-streaming; also the name of its role, log group and alarms."
   type        = string

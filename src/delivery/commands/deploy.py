@@ -13,7 +13,7 @@ version was verified. Each step reads first what exists, so the next deploy cont
 """
 
 from delivery import git
-from delivery.aws import ecr, function
+from delivery.aws import bucket, ecr, function
 from delivery.aws.function import Function
 from delivery.commands import bootstrap
 from delivery.context import RunContext, require_docker
@@ -40,6 +40,7 @@ def guard(run: RunContext) -> tuple[Image, ...]:
         if run.settings.environment.protected:
             _require_merged_commit(run)
         names = bake.targets(run.settings, run.shell)
+        bucket.exists(run.aws)  # a bucket of somebody else is refused; Terraform reports a missing one
         stage.done(f"{versions}, commit {run.commit.short}")
     if run.settings.bootstraps and bootstrap.needed(run, names):
         bootstrap.apply(run, bootstrap.plan(run, names))

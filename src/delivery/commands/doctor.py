@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from delivery import github, tools
-from delivery.aws import ecr, function_url
-from delivery.commands import bootstrap
+from delivery.aws import bucket, ecr, function_url
 from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError
 from delivery.image import bake
@@ -60,7 +59,7 @@ def environment_checks(run: RunContext) -> Iterator[tuple[str, Check]]:
 
 
 def _state(run: RunContext) -> str:
-    if not bootstrap.bucket_exists(run):
+    if not bucket.exists(run.aws):
         raise CloudError("The state bucket does not exist.", "", run.settings.environment.command("bootstrap"))
     return run.settings.environment.state_bucket
 

@@ -12,6 +12,16 @@ def common(environment: Environment) -> dict[str, object]:
     return {"environment": environment.name, "account": environment.account, "region": environment.region}
 
 
+def foundation(settings: Settings, images: tuple[str, ...]) -> dict[str, object]:
+    """The variables of `infrastructure/foundation`. `images`: the names that get a repository."""
+    return {
+        **common(settings.environment),
+        "state_bucket": settings.environment.state_bucket,
+        "images": images,
+        "default_branch": settings.default_branch,
+    }
+
+
 def service(settings: Settings, images: Mapping[str, str], commit: str) -> dict[str, object]:
     """The variables of `infrastructure/service`.
 

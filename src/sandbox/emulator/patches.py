@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-from sandbox.emulator import configuration, function_url, response_stream
+from sandbox.emulator import access, configuration, function_url, response_stream
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -34,7 +34,10 @@ ANSWER_DELAY = 0.005
 
 @dataclass(frozen=True)
 class Patch:
-    """One function of the emulator, and the wrapper that replaces it."""
+    """One function of the emulator, and the wrapper that replaces it.
+
+    `service`: the module of a service, such as "ecr", or a module outside the services, such as "core.iam_actions".
+    """
 
     service: str
     function: str
@@ -43,7 +46,8 @@ class Patch:
     @property
     def module(self) -> ModuleType:
         """The service's module. The import reads the emulator's settings from the environment."""
-        return importlib.import_module(f"ministack.services.{self.service}")
+        package = "ministack" if "." in self.service else "ministack.services"
+        return importlib.import_module(f"{package}.{self.service}")
 
     def apply(self) -> None:
         """Replace the function in its module, where the emulator looks it up at every request."""
@@ -205,6 +209,29 @@ def code_sha_of(image_uri: str) -> str:
     return image_uri.rpartition("@sha256:")[2] if "@sha256:" in image_uri else ""
 
 
+def no_empty_values(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """An image has no runtime, and an active function has no reason: AWS leaves both out; upstream answers ""."""
+
+    def answer(data: Any, *status: int, **options: Any) -> Answer:
+        return upstream(_without_empty(data), *status, **options)
+
+    return answer
+
+
+_NEVER_EMPTY = ("Runtime", "StateReason", "StateReasonCode", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
+
+
+def _without_empty(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_without_empty(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    left_out = {name for name in _NEVER_EMPTY if data.get(name) == ""}
+    if data.get("RuntimeVersionConfig") == {"RuntimeVersionArn": ""}:
+        left_out.add("RuntimeVersionConfig")
+    return {name: _without_empty(value) for name, value in data.items() if name not in left_out}
+
+
 def image_code_sha_at_create(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
     """CodeSha256 of an image function is empty, so two different images cannot be distinguished."""
 
@@ -267,6 +294,23 @@ def _compared(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not _VOLATILE.fullmatch(key)}
 
 
+def tags_for_those_who_may_list_them(svc: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """GetFunction gives everyone the tags; AWS only those who may lambda:ListTags.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html, `Tags` and `TagsError`
+    """
+
+    def get(name: str, qualifier: str | None = None) -> Answer:
+        def without(document: Any) -> None:
+            if reason := access.refusal("lambda:ListTags", svc._func_arn(name)):
+                del document["Tags"]
+                document["TagsError"] = {"ErrorCode": "AccessDeniedException", "Message": reason}
+
+        return rewritten(upstream(name, qualifier), without)
+
+    return get
+
+
 def containers_by_version(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
     """Versions with the same image share containers, so one could run with the environment of another."""
 
@@ -319,6 +363,25 @@ def function_urls(endpoint: str) -> Callable[[ModuleType, Callable[..., Answer]]
     return wrap
 
 
+# S3
+
+
+def buckets_of_the_expected_owner(s3: ModuleType, upstream: Callable[..., Answer | None]) -> Callable[..., Any]:
+    """Upstream ignores x-amz-expected-bucket-owner; S3 answers 403 when another account owns the bucket.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+    """
+
+    def scope(method: str, bucket: str, key: str, headers: Mapping[str, str], *rest: Any, **named: Any) -> Any:
+        expected = headers.get("x-amz-expected-bucket-owner")
+        owner = s3._bucket_owner_account(bucket) if bucket and expected else None
+        if owner and owner != expected:
+            return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}/{key}" if key else f"/{bucket}")
+        return upstream(method, bucket, key, headers, *rest, **named)
+
+    return scope
+
+
 # The application
 
 
@@ -367,20 +430,26 @@ def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
     url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
+        Patch("core.iam_actions", "extract_resource_arn", access.role_arns_with_path),
+        Patch("core.iam_actions", "request_tag_context", access.boundary_of_a_role),
+        Patch("sts", "_web_identity_principal", access.claims_of_github),
         Patch("cloudwatch", "_describe_alarms", alarms_in_full),
         Patch("ecr", "_get_authorization_token", registry_login(endpoint)),
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
+        Patch("lambda_svc", "json_response", no_empty_values),
         Patch("lambda_svc", "_build_config", image_code_sha_at_create),
         Patch("lambda_svc", "_update_code", image_code_sha_at_update),
         Patch("lambda_svc", "_create_function", version_arns),
         Patch("lambda_svc", "_update_code", version_arns),
         Patch("lambda_svc", "_publish_version", no_version_without_a_change),
+        Patch("lambda_svc", "_get_function", tags_for_those_who_may_list_them),
         Patch("lambda_svc", "_warm_pool_key", containers_by_version),
         Patch("lambda_svc", "_pool_kill_function", updates_leave_versions_running),
         *(Patch("lambda_svc", f"_{name}", function_urls(endpoint)) for name in url_calls),
         Patch("lambda_svc", "_list_function_url_configs", function_urls(endpoint)),
+        Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
         # MiniStack collects a function's answer before it sends the first byte; see the two modules.
         Patch("lambda_svc", "handle_function_url_request", function_url.streaming),
         Patch("lambda_svc", "_invoke_with_response_stream", response_stream.streaming),

@@ -1,8 +1,6 @@
 """The CI role's policy as the emulator can enforce it: which of its words it knows by another name, or not at all."""
 
-from typing import Any
-
-Document = dict[str, Any]
+from support.policies import Document, listed
 
 PUSHING = "docker speaks to /v2/, where the emulator asks for nothing; ECR user guide, `Pushing an image`"
 TAGGING = "Terraform's default_tags, sent with the create; the emulator looks at the create alone"
@@ -16,7 +14,6 @@ UNENFORCED = {
     "lambda:InvokeFunction": "what InvokeWithResponseStream asks for; the emulator lets it pass",
     "cloudwatch:TagResource": TAGGING,
     "iam:TagRole": TAGGING,
-    "lambda:ListTags": "AWS's GetFunction returns the tags only with it; the emulator's returns them always",
     "lambda:TagResource": TAGGING,
     "logs:TagResource": TAGGING,
 }
@@ -31,6 +28,7 @@ SAME = {
 """What the emulator takes for another action: it cannot tell these apart, so they are dropped together."""
 
 ANYWHERE = {
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:ListTagsForResource",
     "ecr:DescribeRepositories",
     "lambda:CreateFunction",
@@ -38,25 +36,14 @@ ANYWHERE = {
 """What the emulator looks up without a resource; here, and only here, allowed on all."""
 
 
-def actions(document: Document) -> set[str]:
-    """Every action that a policy allows."""
-    return {action for statement in document["Statement"] for action in _listed(statement["Action"])}
-
-
 def enforced(document: Document, dropped: frozenset[str]) -> Document:
     """The policy in the emulator's words, without `dropped`."""
     statements = []
     for statement in document["Statement"]:
-        before = [action for action in _listed(statement["Action"]) if action not in dropped]
+        before = [action for action in listed(statement["Action"]) if action not in dropped]
         wide = {SAME.get(action, action) for action in before if action in ANYWHERE}
         tight = {SAME.get(action, action) for action in before} - wide
-        # The emulator does not tell the policy which boundary a new role gets.
-        bounded = "iam:PermissionsBoundary" in statement.get("Condition", {}).get("StringEquals", {})
-        rest = {key: value for key, value in statement.items() if key != "Sid" and not (bounded and key == "Condition")}
+        rest = {key: value for key, value in statement.items() if key != "Sid"}
         statements += [{**rest, "Action": sorted(tight)}] if tight else []
         statements += [{**rest, "Action": sorted(wide), "Resource": "*"}] if wide else []
     return {"Version": document["Version"], "Statement": statements}
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value

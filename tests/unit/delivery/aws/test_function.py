@@ -27,7 +27,7 @@ def test_functions_come_from_the_outputs_of_terraform_in_order():
 
 def test_a_function_has_the_digest_of_its_image_and_the_url_of_its_stream():
     assert FUNCTION.digest == DIGEST
-    assert FUNCTION.stream_url == "https://x.lambda-url.test/api/v2/stream"
+    assert FUNCTION.stream_url == "https://abc.lambda-url.us-east-1.on.aws/api/v2/stream"
     assert Function("", "", "", "", "https://x", "").stream_url == "https://x/api/v2/stream"
 
 

@@ -23,20 +23,28 @@ def explained(error):
 
 
 @pytest.mark.parametrize(
-    ("code", "hint"),
+    ("code", "operation", "hint"),
     [
-        ("ExpiredTokenException", LOGIN),
-        ("InvalidClientTokenId", LOGIN),
-        ("UnrecognizedClientException", LOGIN),
-        ("InvalidSignatureException", LOGIN),
-        ("AccessDeniedException", "ask for the permission that the line above names"),
-        ("ThrottlingException", "wait a minute, then run the same command again; it continues where it stopped"),
-        ("TooManyRequestsException", "wait a minute, then run the same command again; it continues where it stopped"),
-        ("ServiceException", "invoke doctor --env sandbox"),
+        ("ExpiredTokenException", "UpdateAlias", LOGIN),
+        ("InvalidClientTokenId", "GetCallerIdentity", LOGIN),
+        ("UnrecognizedClientException", "UpdateAlias", LOGIN),
+        ("InvalidSignatureException", "UpdateAlias", LOGIN),
+        ("AccessDeniedException", "UpdateAlias", "ask for the permission that the line above names"),
+        (
+            "ThrottlingException",
+            "UpdateAlias",
+            "wait a minute, then run the same command again; it continues where it stopped",
+        ),
+        (
+            "TooManyRequestsException",
+            "UpdateAlias",
+            "wait a minute, then run the same command again; it continues where it stopped",
+        ),
+        ("ServiceException", "UpdateAlias", "invoke doctor --env sandbox"),
     ],
 )
-def test_a_refusal_names_its_code_and_the_next_step(code, hint):
-    error = explained(refusal(code, "because", "UpdateAlias"))
+def test_a_refusal_names_its_code_and_the_next_step(code, operation, hint):
+    error = explained(refusal(code, "because", operation))
     assert error.what == f"Could not move the alias live of fn: AWS refused ({code})."
     assert "because" in error.why
     assert error.hint == hint

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import WaiterError
-from support.aws import FakeEcr, chunk, healthy, prelude, refusal
+from support.aws import FakeEcr, FakeS3, chunk, healthy, prelude, refusal
 from support.build import DIGEST, RUN_FAILED, push_failed
 from support.clock import Clock
 from support.terraform import change, diagnostic, planned
@@ -131,6 +131,14 @@ def test_a_missing_repository_stops_the_deploy_before_the_build(tmp_path):
     assert nothing_changed(made)
 
 
+def test_a_state_bucket_of_another_account_stops_the_deploy_in_its_guards(tmp_path):
+    made = world(tmp_path)
+    made.aws.s3 = FakeS3(foreign=["state"])
+    with pytest.raises(RefusedError, match="belongs to another account"):
+        deploy.guard(made.run)
+    assert nothing_changed(made)
+
+
 def test_an_environment_that_bootstraps_creates_a_missing_repository(tmp_path):
     made = world(tmp_path, answers(**{"terraform apply": ""}), bootstraps=True)
     made.aws.ecr.repositories.clear()
@@ -250,7 +258,11 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
     assert made.stages()[5:] == ["plan", "apply", "verify", "release"]
     assert (release.environment, release.image, release.version) == ("sandbox", "sse-streaming", "2")
     assert made.aws.functions.live == "2"
-    assert (release.digest, release.url, release.public) == (DIGEST, "https://x.lambda-url.test/api/v2/stream", True)
+    assert (release.digest, release.url, release.public) == (
+        DIGEST,
+        "https://abc.lambda-url.us-east-1.on.aws/api/v2/stream",
+        True,
+    )
 
 
 def test_a_version_is_ready_then_verified_then_tagged_and_only_then_live_and_open(tmp_path):
