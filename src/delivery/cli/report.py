@@ -151,7 +151,7 @@ def status_table(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
     """Aligned lines, a heading first; then the drift of each environment; then whether the bytes are the same."""
     rows = _table(_STATUS, (row for environment in environments for row in _status_rows(environment)))
     unread = tuple(
-        f"{each.name}: {each.failure or 'nothing is deployed yet'}" for each in environments if not each.functions
+        f"{each.name}: {each.failure or 'nothing is live yet'}" for each in environments if not each.functions
     )
     drift = tuple(f"{each.name}: {line}" for each in environments if each.drift for line in plan_lines(each.drift))
     return (*rows, *unread, *drift, *same_bytes_lines(environments))

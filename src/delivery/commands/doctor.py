@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from delivery import github, tools
 from delivery.aws import bucket, ecr, function_url
+from delivery.aws.function import Function
 from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError
 from delivery.image import bake
@@ -72,8 +73,12 @@ def _repositories(run: RunContext) -> str:
 
 
 def _urls(run: RunContext) -> str:
-    access = [f"{each.name}: {function_url.check_access(run.aws, each)}" for each in state.functions(run)]
+    access = [f"{each.name}: {_access(run, each)}" for each in state.functions(run)]
     return ", ".join(access) or "nothing is deployed yet"
+
+
+def _access(run: RunContext, deployed: Function) -> str:
+    return function_url.check_access(run.aws, deployed) if deployed.url else "no URL before a version was verified"
 
 
 def _deployment_branches(run: RunContext, repository: str) -> str:

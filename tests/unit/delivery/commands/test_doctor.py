@@ -1,8 +1,10 @@
 """Doctor runs every check, also after a failure, and names the command that corrects each failure."""
 
+import json
+
 import pytest
 from support.shell import FakeShell
-from support.world import FUNCTION, REPOSITORY, answers, world
+from support.world import FUNCTION, REPOSITORY, answers, state_document, world
 
 from delivery.aws import function_url
 from delivery.cli import report
@@ -101,6 +103,15 @@ def test_a_defect_of_the_program_is_not_hidden():
 
     with pytest.raises(ZeroDivisionError):
         doctor.run_checks(iter([("x", broken)]))
+
+
+def test_a_function_without_a_verified_version_has_no_url_yet(tmp_path):
+    made = world(tmp_path)
+    document = json.loads(state_document())
+    document["outputs"]["functions"]["value"]["sse-streaming"]["url"] = ""
+    made.aws.s3.objects["service.tfstate"] = json.dumps(document)
+    (url,) = (check for name, check in doctor.environment_checks(made.run) if name == "url")
+    assert url() == "fn: no URL before a version was verified"
 
 
 def with_repository(root):
