@@ -9,7 +9,7 @@ import pytest
 from support.image_project import NAME, ROOT
 
 from delivery import git, settings
-from delivery.image import bake
+from delivery.image import bake, network
 from delivery.image.build_log import BuildLog
 
 
@@ -34,8 +34,10 @@ def build(root, shell):
     contexts = {"BUILD_CONTEXTS": shell.variables["BUILD_CONTEXTS"]}
     loaded = settings.Settings(root, environment, cache="none", variables=contexts)
     variables = bake.variables(loaded, git.read_commit(root, shell), shell.variables)
-    archive = bake.Bake((NAME,), environment, {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")
-    archive.network.write_text(archive.networks())
+    variables |= {"BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
+    archive = bake.Bake((NAME,), environment, variables, root, "archive", network.inherited(shell.variables))
+    for file, content in archive.files().items():
+        file.write_text(content)
     command = archive.command(root, entitlements=False)
     log = BuildLog()
     result = shell.run(replace(command, argv=(*command.argv, "--no-cache")), log.feed)
