@@ -47,12 +47,11 @@ def open_context(request: Request, shell: Shell, progress: Progress) -> RunConte
     loaded = settings.load(request.root, request.environment, request.config)
     for tool in (tools.GIT, tools.TERRAFORM):
         tools.check(tool, shell)
-    if loaded.started_by:
-        loaded = _start(loaded, request, progress)
+    loaded = start(loaded, request, progress)
     ready = shell.with_variables(loaded.variables)
     commit = git.read_commit(request.root, ready)
     aws = Aws(loaded.environment, loaded.variables)
-    _require_account(aws, loaded)
+    require_account(aws, loaded)
     return RunContext(loaded, commit, ready, aws, progress, request.scratch)
 
 
@@ -62,7 +61,10 @@ def require_docker(run: RunContext) -> str:
     return f"Docker {engine}, buildx {buildx}"
 
 
-def _start(loaded: Settings, request: Request, progress: Progress) -> Settings:
+def start(loaded: Settings, request: Request, progress: Progress) -> Settings:
+    """Start the environment if it has `started_by`; return its settings. Raises the errors of `started_by`."""
+    if not loaded.started_by:
+        return loaded
     name = loaded.environment.name
     module_name, _, function = loaded.started_by.partition(":")
     try:
@@ -79,7 +81,8 @@ def _start(loaded: Settings, request: Request, progress: Progress) -> Settings:
     return settings.load(request.root, name, settings.started(request.config, name, more))
 
 
-def _require_account(aws: Aws, loaded: Settings) -> None:
+def require_account(aws: Aws, loaded: Settings) -> None:
+    """Raises RefusedError when the credentials belong to another account than the environment, or CloudError."""
     actual, expected = aws.account(), loaded.environment.account
     if actual != expected:
         raise RefusedError(

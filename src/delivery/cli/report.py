@@ -56,7 +56,8 @@ def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
 
 def finding_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
     """One line for each check, with its result or its failure."""
-    return tuple(f"{'✗' if each.failure else '✓'} {each.name:<14} {each.failure or each.result}" for each in findings)
+    marks = [(finding, "✗" if finding.failure else "✓" if finding.checked else "-") for finding in findings]
+    return tuple(f"{mark} {finding.name:<14} {finding.failure or finding.result}" for finding, mark in marks)
 
 
 def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:

@@ -52,10 +52,14 @@ class Session:
 
         Raises ConfigurationError, MissingToolError, RefusedError or CloudError.
         """
+        return open_context(self.request(environment, lock_wait), self.shell, self.progress)
+
+    def request(self, environment: str | None, lock_wait: str = "") -> Request:
+        """The environment to open, with the configuration of this command."""
         config = self.config
         if lock_wait:
             config = {**config, "terraform": {**(config.get("terraform") or {}), "lock_wait": lock_wait}}
-        return open_context(Request(self.root, environment, config, self.scratch), self.shell, self.progress)
+        return Request(self.root, environment, config, self.scratch)
 
     def environments(self, names: Sequence[str]) -> tuple[str, ...]:
         """The environments with these names; without names, all that a read need not start.

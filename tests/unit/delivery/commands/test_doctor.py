@@ -2,13 +2,14 @@
 
 import pytest
 from support.shell import FakeShell
-from support.world import FUNCTION, REPOSITORY, answers, world
+from support.world import COMMIT, FUNCTION, REPOSITORY, answers, world
 
 from delivery.aws import function_url
 from delivery.cli import report
 from delivery.commands import doctor
 from delivery.commands.doctor import Finding
-from delivery.errors import CloudError, DeliveryError, MissingToolError
+from delivery.context import Request
+from delivery.errors import CloudError, DeliveryError, MissingToolError, RefusedError
 from delivery.process.shell import Result
 
 
@@ -18,6 +19,23 @@ def opened(root):
     function_url.apply_access(made.aws, FUNCTION)
     made.aws.functions.calls.clear()
     return made
+
+
+PROD = {"account": "222222222222", "region": "us-east-1"}
+SANDBOX = {"account": "000000000000", "region": "us-east-1", "registry": "registry.test:5000", "state_bucket": "state"}
+
+
+def tools(shell, **environments):
+    """The findings without an environment."""
+    config = {"environments": environments or {"prod": PROD}}
+    return doctor.check_tools(Request(None, None, config, None), shell, None)
+
+
+def checked(made, root, monkeypatch, shell=None, account="000000000000"):
+    """The findings of the environment `sandbox`; `account`: the one that is expected."""
+    monkeypatch.setattr(doctor, "Aws", lambda *_: made.aws)
+    request = Request(root, "sandbox", {"environments": {"sandbox": {**SANDBOX, "account": account}}}, root)
+    return doctor.check_environment(request, shell or made.shell, made.run.progress)
 
 
 def reported(findings):
@@ -31,7 +49,7 @@ def reported(findings):
 
 
 def test_the_checks_of_tools_report_their_versions():
-    lines, error = reported(doctor.run_checks(doctor.tool_checks(FakeShell(answers()))))
+    lines, error = reported(tools(FakeShell(answers())))
     assert error is None
     assert [line.split() for line in lines] == [
         ["✓", "git", "2.39.5"],
@@ -43,7 +61,7 @@ def test_the_checks_of_tools_report_their_versions():
 
 def test_a_tool_that_is_too_old_does_not_hide_the_next():
     shell = FakeShell(answers(**{"git --version": "git version 2.20.0", "docker version": Result(1, "", "no engine")}))
-    lines, error = reported(doctor.run_checks(doctor.tool_checks(shell)))
+    lines, error = reported(tools(shell))
     assert [line[0] for line in lines if not line.startswith(" ")] == ["✗", "✓", "✗", "✓"]
     assert "git 2.20.0 is too old" in lines[0]
     assert "  try: apt-get install git" in lines
@@ -51,11 +69,12 @@ def test_a_tool_that_is_too_old_does_not_hide_the_next():
     assert error.what == "2 of 4 checks failed."
 
 
-def test_the_checks_of_an_environment_include_account_bucket_repositories_and_url(tmp_path):
+def test_the_checks_of_an_environment_include_account_bucket_repositories_and_url(tmp_path, monkeypatch):
     made = opened(tmp_path)
-    findings = doctor.run_checks(doctor.environment_checks(made.run))
+    findings = checked(made, tmp_path, monkeypatch)
     assert [(finding.name, finding.result) for finding in findings[4:]] == [
         ("account", "000000000000"),
+        ("commit", COMMIT[:12]),
         ("state", "state"),
         ("registry", REPOSITORY),
         ("url", "fn: everyone (both statements)"),
@@ -70,29 +89,29 @@ def test_the_checks_of_an_environment_include_account_bucket_repositories_and_ur
         ("ecr", "registry", "The repository does not exist: sandbox-sse-streaming-lambda"),
     ],
 )
-def test_a_missing_bucket_or_repository_leads_to_bootstrap(tmp_path, missing, name, what):
+def test_a_missing_bucket_or_repository_leads_to_bootstrap(tmp_path, monkeypatch, missing, name, what):
     made = opened(tmp_path)
     (made.aws.s3.buckets if missing == "s3" else made.aws.ecr.repositories).clear()
-    findings = doctor.run_checks(doctor.environment_checks(made.run))
+    findings = checked(made, tmp_path, monkeypatch)
     failures = {finding.name: finding.failure for finding in findings if finding.failure}
     assert list(failures) == [name]
     assert (failures[name].what, failures[name].hint) == (what, "invoke bootstrap --env sandbox")
     assert isinstance(reported(findings)[1], CloudError)
 
 
-def test_doctor_changes_nothing(tmp_path):
+def test_doctor_changes_nothing(tmp_path, monkeypatch):
     made = opened(tmp_path)
-    doctor.run_checks(doctor.environment_checks(made.run))
+    checked(made, tmp_path, monkeypatch)
     calls = made.aws.s3.calls + made.aws.ecr.calls + made.aws.functions.calls
     assert {name.split("_")[0] for name, _ in calls} == {"head", "describe", "get"}
     changing = [made.shell.typed(f"terraform {word}") for word in ("plan", "apply", "import", "force-unlock")]
     assert changing == [[], [], [], []]
 
 
-def test_before_the_first_deploy_the_check_of_the_url_passes(tmp_path):
+def test_before_the_first_deploy_the_check_of_the_url_passes(tmp_path, monkeypatch):
     made = world(tmp_path)
     made.aws.s3.objects.clear()
-    assert doctor.run_checks(doctor.environment_checks(made.run))[-1] == Finding("url", "nothing is deployed yet")
+    assert checked(made, tmp_path, monkeypatch)[-1] == Finding("url", "nothing is deployed yet")
 
 
 def test_a_defect_of_the_program_is_not_hidden():
@@ -100,4 +119,38 @@ def test_a_defect_of_the_program_is_not_hidden():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        doctor.run_checks(iter([("x", broken)]))
+        doctor.finding("x", broken)
+
+
+def test_a_wrong_account_hides_no_other_finding_and_is_not_read(tmp_path, monkeypatch):
+    made = opened(tmp_path)
+    shell = FakeShell(answers(**{"docker version": Result(1, "", "no engine")}))
+    findings = checked(made, tmp_path, monkeypatch, shell, account="222222222222")
+    lines, error = reported(findings)
+    assert [line[0] for line in lines if not line.startswith(" ")] == ["✓", "✓", "✗", "✓", "✗", "✓", "-", "-", "-"]
+    assert lines[-1] == "- url            not checked: it needs the account"
+    failures = [finding.failure for finding in findings if finding.failure]
+    assert [type(failure) for failure in failures] == [MissingToolError, RefusedError]
+    assert all(failure.hint for failure in failures)
+    assert error.exit_code == 3, "the first failure decides"
+    assert made.aws.s3.calls + made.aws.ecr.calls + made.aws.functions.calls == []
+
+
+def test_without_a_commit_the_account_is_checked_all_the_same(tmp_path, monkeypatch):
+    shell = FakeShell(answers(**{"git log": Result(128, "", "not a git repository")}))
+    findings = checked(opened(tmp_path), tmp_path, monkeypatch, shell)
+    assert {finding.name: bool(finding.failure) for finding in findings[4:6]} == {"account": False, "commit": True}
+    assert findings[-1].result == "not checked: it needs the commit"
+
+
+def test_an_absent_engine_is_no_failure_where_an_environment_starts_its_own():
+    shell = FakeShell(answers(**{"docker version": Result(1, "", "no engine")}))
+    findings = tools(shell, sandbox={**SANDBOX, "started_by": "module:start"}, prod=PROD)
+    lines, error = reported(findings)
+    assert error is None
+    assert lines[2].startswith("- docker         docker does not answer. `invoke doctor --env sandbox` starts its own")
+
+
+def test_an_absent_terraform_is_a_failure_everywhere():
+    shell = FakeShell(answers(**{"terraform version": Result(127, "", "")}))
+    assert reported(tools(shell, sandbox={**SANDBOX, "started_by": "module:start"}))[1].exit_code == 3
