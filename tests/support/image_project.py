@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from delivery.image import bake, check, inspect, start_check
+from delivery.image import bake, check, inspect, network, start_check
 from delivery.process.shell import Command
 from support.world import ENVIRONMENT
 
@@ -32,17 +32,15 @@ class ImageProject:
 
     def build(self, output="archive"):
         """Build the image; return its digest. `output` is a value of OUTPUT in docker-bake.hcl."""
-        inherited = self.shell.variables
         variables = {
             "ENVIRONMENT": "local",
             "COMMIT": self.commit,
             "CACHE": "none",
-            "BUILD_NETWORK": inherited.get("BUILD_NETWORK") or "default",
-            "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
             "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         }
-        one_bake = bake.Bake((NAME,), ENVIRONMENT, variables, self.root, output)
-        return bake.build(one_bake, self.root, self.shell, print)[0][NAME]
+        around = network.inherited(self.shell.variables)
+        one_bake = bake.Bake((NAME,), ENVIRONMENT, variables, self.root, output, around)
+        return bake.build(one_bake, self.root, self.shell, print).digests[NAME]
 
     def check(self):
         """Build the image and check it by Lambda's rules; return the inspected image."""
