@@ -45,11 +45,14 @@ target "_common" {
   }
 }
 
+# The media types are given because their default differs between versions of BuildKit (OCI since 0.31), and the digest
+# of an image depends on them.
 function "output" {
   params = [image]
   result = [
-    OUTPUT == "push" ? "type=image,push=true" :
-    OUTPUT == "archive" ? "type=docker,dest=${ARCHIVES}/${image}.tar" : "type=docker"
+    OUTPUT == "push" ? "type=image,push=true,oci-mediatypes=true" :
+    OUTPUT == "archive" ? "type=docker,oci-mediatypes=true,dest=${ARCHIVES}/${image}.tar" :
+    "type=docker,oci-mediatypes=true"
   ]
 }
 

@@ -7,20 +7,21 @@ updates, until a second deploy succeeds.
 import re
 
 import pytest
-from support.deploys.guarded import ENVIRONMENT, bucket
-from support.deploys.policies import UNENFORCED, actions, enforced
+from botocore.exceptions import ClientError
+from support.deploys.guarded import DELIVERY, ENVIRONMENT, bucket
+from support.deploys.policies import UNENFORCED
 from support.deploys.policy_trial import Trial
+from support.policies import actions
 
 from delivery import clock
 from delivery.aws import ecr, function, function_url
-from delivery.commands import bootstrap
-from delivery.release import metrics
+from delivery.aws.bucket import exists
+from delivery.release import alias, metrics, verify
 from delivery.terraform import stages, state
 
 FUNCTION = f"{ENVIRONMENT}-sse-streaming"
 TFVARS = f"infrastructure/service/{ENVIRONMENT}.tfvars"
-ALIAS = {"lambda:GetAlias", "lambda:UpdateAlias"}
-URL = {"lambda:CreateFunctionUrlConfig", "lambda:UpdateFunctionUrlConfig"}
+TRUST = '{"Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +29,29 @@ def trial(guarded):
     return Trial(guarded)
 
 
-def test_the_emulator_cannot_judge_these_so_their_words_are_read(trial):
+@pytest.mark.parametrize("path", ["/", "/ci/", f"/functions/{ENVIRONMENT}-eu/", f"/functions/{ENVIRONMENT}/"])
+def test_the_job_makes_no_role_without_the_boundary_and_none_outside_the_path_of_its_functions(trial, path):
     """Without the boundary, whoever may make roles may do anything."""
-    for statement in trial.policy["Statement"]:
-        if statement["Action"] == "iam:PassRole":
-            assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
-        if "iam:CreateRole" in statement["Action"]:
-            boundary = f"arn:aws:iam::111111111111:policy/{ENVIRONMENT}-function-boundary"
-            assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
-        assert not [action for action in statement["Action"] if "*" in action]
+    bounded = {"PermissionsBoundary": f"arn:aws:iam::111111111111:policy/{ENVIRONMENT}-function-boundary"}
+    inside = path == f"/functions/{ENVIRONMENT}/"
+    iam = trial.guarded.client("iam", trial.credentials)
+    with pytest.raises(ClientError, match="iam:CreateRole"):
+        iam.create_role(RoleName="r", Path=path, AssumeRolePolicyDocument=TRUST, **({} if inside else bounded))
+
+
+def test_an_environment_whose_name_begins_with_preprod_is_out_of_reach(trial):
+    other = f"{ENVIRONMENT}-eu-sse-streaming"
+    calls = (
+        lambda client: client("lambda").get_function(FunctionName=other),
+        lambda client: client("lambda").update_alias(FunctionName=other, Name="live", FunctionVersion="1"),
+        lambda client: client("logs").create_log_group(logGroupName=f"/aws/lambda/{other}"),
+        lambda client: client("ecr").describe_images(repositoryName=f"{other}-lambda"),
+        lambda client: client("iam").get_role(RoleName=other),
+        lambda client: client("s3").get_object(Bucket=bucket(ENVIRONMENT), Key="foundation.tfstate"),
+    )
+    for call in calls:
+        with pytest.raises(ClientError, match=r"not authorized|AccessDenied"):
+            call(lambda service: trial.guarded.client(service, trial.credentials))
 
 
 def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
@@ -46,7 +61,14 @@ def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
     trial.without({"ecr:DescribeRepositories"}, "guards", lambda: ecr.require_repositories(aws, trial.images))
     trial.without({"ecr:BatchGetImage"}, "push", lambda: ecr.find(aws, image, "latest"))
     trial.without({"ecr:GetAuthorizationToken"}, "push", lambda: ecr.authorize(aws))
-    trial.without({"s3:ListBucket"}, "doctor", lambda: bootstrap.bucket_exists(trial.run))
+    trial.without({"s3:ListBucket"}, "doctor", lambda: exists(aws))
+
+
+def test_the_job_gives_a_function_no_role_but_those_of_functions(trial):
+    code = {"ImageUri": trial.image.uri}
+    functions = trial.guarded.client("lambda", trial.credentials)
+    with pytest.raises(ClientError, match="iam:PassRole"):
+        functions.create_function(FunctionName=FUNCTION, Role=DELIVERY.arn, Code=code, PackageType="Image")
 
 
 @pytest.mark.parametrize(
@@ -55,8 +77,9 @@ def test_a_role_that_may_do_everything_but_one_thing_cannot_publish(trial):
         {"iam:CreateRole", "logs:CreateLogGroup"},
         {"iam:PutRolePolicy"},
         {"lambda:CreateFunction"},
+        {"iam:PassRole"},
         {"lambda:CreateAlias"},
-        {*URL, "cloudwatch:PutMetricAlarm"},
+        {"lambda:CreateFunctionUrlConfig", "cloudwatch:PutMetricAlarm"},
     ],
     ids=lambda dropped: min(dropped),
 )
@@ -97,10 +120,25 @@ def test_the_state_is_not_read_and_its_lock_not_released_without(trial):
     trial.guarded.client("s3").delete_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate.tflock")
 
 
+def test_every_plan_would_change_the_tags_without_the_action_that_lists_them(trial):
+    trial.allow("lambda:ListTags")
+    planned = trial.plan().updates
+    trial.allow()
+    drift = next(update for update in planned if "aws_lambda_function.this" in update)
+    assert "tags_all" in drift, planned
+    trial.table.append(("lambda:ListTags", "plan", 0, drift))
+    assert trial.plan().empty
+
+
 def test_nothing_is_released_without(trial):
     aws, target, image = trial.run.aws, trial.target, trial.image
     url = trial.guarded.client("lambda")
-    trial.without(ALIAS, "release", lambda: function.read_alias(aws, target))
+    before = function.read_alias(aws, target)
+    deadlines = trial.run.settings.deadlines
+    trial.without({"lambda:GetAlias"}, "release", lambda: function.read_alias(aws, target))
+    trial.without({"lambda:UpdateAlias"}, "release", lambda: alias.move(aws, target, before))
+    trial.without({"lambda:InvokeFunction"}, "verify", lambda: verify.verify(aws, target, "", deadlines))
+    trial.without({"lambda:PublishVersion"}, "release", lambda: function.publish_version(aws, target))
     trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.read_commit(aws, target))
     trial.without({"ecr:PutImage"}, "release", lambda: ecr.tag_release(aws, image, "0"))
     trial.without({"ecr:DescribeImages"}, "releases", lambda: ecr.tags(aws, image.repository_name))
@@ -115,16 +153,17 @@ def test_nothing_is_released_without(trial):
 
 def test_nothing_is_updated_without(trial):
     checkout = trial.guarded.checkout
-    checkout.edit(TFVARS, "log_retention_days = 14", "log_retention_days = 7\nheartbeat_seconds = 3")
+    checkout.edit(
+        TFVARS,
+        "log_retention_days = 14",
+        "log_retention_days = 7\nheartbeat_seconds = 3\nreserved_concurrent_executions = 5",
+    )
     other = trial.guarded.client("ecr").describe_images(repositoryName=trial.image.repository_name)["imageDetails"]
     digest = next(result["imageDigest"] for result in other if result["imageDigest"] != trial.image.digest)
-    for action in (
-        "lambda:UpdateFunctionConfiguration",
-        "lambda:UpdateFunctionCode",
-        "lambda:PublishVersion",
-    ):
+    for action in ("lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:PutFunctionConcurrency"):
         trial.without({action}, "apply", lambda: trial.apply(digest))
     trial.without({"logs:PutRetentionPolicy"}, "call", lambda: retain(trial))
+    trial.without({"lambda:UpdateFunctionUrlConfig"}, "call", lambda: close(trial))
 
 
 def retain(trial):
@@ -134,11 +173,18 @@ def retain(trial):
         logs.put_retention_policy(logGroupName=f"/aws/lambda/{FUNCTION}", retentionInDays=7)
 
 
+def close(trial):
+    """The call alone, of Terraform's provider."""
+    with trial.run.aws.explained("close the URL"):
+        functions = trial.guarded.client("lambda", trial.credentials)
+        functions.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="AWS_IAM")
+
+
 def test_the_policy_is_enough_for_a_second_deploy_that_changes_what_can_change(trial):
     checkout = trial.guarded.checkout
     checkout.edit(TFVARS, "heartbeat_seconds = 3", 'heartbeat_seconds = 2\nfunction_url_auth_type = "NONE"')
     checkout.commit("another release")
-    trial.guarded.allow(trial.policy | {"Statement": trial.policy["Statement"] + _widened(trial.policy)})
+    trial.guarded.allow(trial.policy)
     outcome = trial.invoke("deploy", "--canary", "50%/1s")
     assert outcome.code == 0, outcome.text
     assert "open to everyone" in outcome.text
@@ -159,7 +205,3 @@ def test_every_action_of_the_policy_was_missed_or_has_its_reason(trial, capsys):
     missed = {action for action, *_ in trial.table}
     assert missed | set(UNENFORCED) == actions(trial.policy)
     assert not missed & set(UNENFORCED)
-
-
-def _widened(policy):
-    return enforced(policy, frozenset())["Statement"]

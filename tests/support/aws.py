@@ -196,39 +196,50 @@ class FakeEcr(_Fake):
 
 
 class FakeS3(_Fake):
-    """The state buckets that exist."""
+    """The buckets that exist; `foreign`: those of another account, which its owner may have opened to us."""
 
     service = "s3"
 
-    def __init__(self, *buckets):
+    def __init__(self, *buckets, foreign=(), opened=False):
         super().__init__()
-        self.buckets = set(buckets)
+        self.buckets, self.foreign, self.opened = set(buckets), set(foreign), opened
         self.objects: dict[str, str] = {}
 
     @operation
-    def get_object(self, Bucket, Key):
-        if Bucket not in self.buckets:
-            raise refusal("NoSuchBucket", "The specified bucket does not exist")
+    def get_object(self, Bucket, Key, ExpectedBucketOwner):
+        self._require(Bucket, ExpectedBucketOwner, refusal("NoSuchBucket", "The specified bucket does not exist"))
         if Key not in self.objects:
             raise refusal("NoSuchKey", "The specified key does not exist")
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
     @operation
-    def head_bucket(self, Bucket):
-        if Bucket not in self.buckets:
-            raise refusal("404", "Not Found")
+    def head_bucket(self, Bucket, ExpectedBucketOwner=None):
+        self._require(Bucket, ExpectedBucketOwner, refusal("404", "Not Found"), "403")
         return {}
+
+    @operation
+    def list_buckets(self, Prefix):
+        return {"Buckets": [{"Name": name} for name in sorted(self.buckets) if name.startswith(Prefix)]}
 
     @operation
     def create_bucket(self, Bucket, CreateBucketConfiguration=None):
         del CreateBucketConfiguration
+        if Bucket in self.foreign:
+            raise refusal("BucketAlreadyExists", "The requested bucket name is not available")
         self.buckets.add(Bucket)
         return {"Location": f"/{Bucket}"}
 
-    def waits(self, waiter, config, Bucket):
+    def waits(self, waiter, config, **given):
         del config
         assert waiter == "bucket_exists"
-        assert Bucket in self.buckets
+        self.head_bucket(**given)
+
+    def _require(self, bucket, owner, missing, denied="AccessDenied"):
+        assert owner is None or len(owner) == 12
+        if bucket in self.foreign and not (self.opened and owner is None):
+            raise refusal(denied, "Access Denied")
+        if bucket not in self.buckets | self.foreign:
+            raise missing
 
 
 class FakeCloudWatch(_Fake):
@@ -278,6 +289,8 @@ class FakeLambda(_Fake):
     @operation
     def get_alias(self, FunctionName, Name):
         assert (FunctionName, Name) == ("fn", "live")
+        if not self.live:
+            raise refusal("ResourceNotFoundException", "Cannot find alias arn", "GetAlias")
         return self._alias()
 
     @operation
@@ -370,7 +383,7 @@ class FakeLambda(_Fake):
     def list_aliases(self, FunctionName):
         assert FunctionName == "fn"
         routing = {"RoutingConfig": {"AdditionalVersionWeights": self.weights}} if self.weights else {}
-        return {"Aliases": [{"Name": "live", "FunctionVersion": self.live, **routing}]}
+        return {"Aliases": [{"Name": "live", "FunctionVersion": self.live, **routing}] if self.live else []}
 
     @operation
     def delete_function(self, FunctionName, Qualifier):
@@ -410,6 +423,8 @@ class FakeAws:
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()
         self.silences: list[float] = []
+        self.opened: list[tuple[str, bool]] = []
+        self.answers: list[object] = []
         self._account = account
         self.environment = environment or Environment(
             "sandbox", account, "us-east-1", "registry.test:5000", state_bucket="state"
@@ -417,6 +432,19 @@ class FakeAws:
 
     def account(self):
         return self._account
+
+    def get(self, url, *, signed, silence):
+        """The Function URL: what it was told to answer, or else the live version's stream."""
+        assert silence > 0
+        self.opened.append((url, signed))
+        answer = self.answers.pop(0) if self.answers else (200, hello(self.functions.live, digest=self.live_digest()))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer[0], iter([answer[1]])
+
+    def live_digest(self):
+        """The digest that the live version runs, as far as the fake function knows it."""
+        return self.functions.images.get(self.functions.live, DIGEST).rpartition("@")[2]
 
     def connections(self):
         return Connections()
@@ -426,6 +454,11 @@ class FakeAws:
 
     def caller(self):
         return "alice"
+
+    def credentials(self):
+        return {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": ""}
+
+    shadowed_profile = ""
 
     def streaming(self, silence):
         self.silences.append(silence)

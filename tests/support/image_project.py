@@ -36,6 +36,7 @@ class ImageProject:
             "ENVIRONMENT": "local",
             "COMMIT": self.commit,
             "CACHE": "none",
+            "BUILD_CONTEXTS": self.shell.variables.get("BUILD_CONTEXTS", ""),
             "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         }
         around = network.inherited(self.shell.variables)

@@ -67,8 +67,11 @@ def answers(*changes, **more):
     """A shell where every tool is there and works; the plan has `changes`."""
     return {
         "git log": f"{COMMIT} 1700000000\n",
-        "git status": "",
+        "git -c core.fsmonitor=false -c core.untrackedCache=false status": "",
+        "git read-tree": "",
+        "git checkout-index": "",
         "git rev-parse": COMMIT,
+        "git rev-parse --show-prefix": "",
         "git merge-base": "",
         "terraform version": json.dumps({"terraform_version": "1.11.4"}),
         "git --version": "git version 2.39.5",

@@ -8,6 +8,10 @@ from delivery.process.shell import Command, Shell
 from delivery.terraform import mirror
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update-policies", action="store_true", help="write tests/terraform/policies again")
+
+
 @pytest.fixture
 def terraform(tmp_path):
     """Run terraform in a folder, with providers from a mirror of this machine if the registry gives none."""
@@ -21,5 +25,6 @@ def terraform(tmp_path):
         if result.code and words[0] == "init" and (plugins := mirror.find(os.environ)):
             result = once(f"-plugin-dir={plugins}")
         assert result.code == 0, result.stdout + result.stderr
+        return result
 
     return run

@@ -1,16 +1,92 @@
-"""`terraform test` of the module ci_role, in a copy that has the lock file of the foundation."""
+"""The module ci_role in a copy that has the lock file of the foundation: the roles' trust, and their policies."""
 
+import json
 import shutil
 from pathlib import Path
 
+import pytest
+from support.policies import GOLDEN
+
 HERE = Path(__file__).parent
 INFRASTRUCTURE = HERE.parents[1] / "infrastructure"
+PROVIDER = """
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+"""
+GITHUB = {
+    "repository": "example/sse-streaming",
+    "owner_id": "1001",
+    "repository_id": "2002",
+    "default_branch": "main",
+    "promotes_to": ["prod"],
+    "create_oidc_provider": True,
+}
+PREPROD = {"name": "preprod", "account": "111111111111", "region": "us-east-1"}
+LONGEST = 64
+"""Characters of the longest name of a function: Lambda API, CreateFunction, FunctionName."""
 
 
-def test_each_role_trusts_exactly_the_claims_that_github_sends(terraform, tmp_path):
-    module = tmp_path / "ci_role"
-    shutil.copytree(INFRASTRUCTURE / "modules" / "ci_role", module)
-    shutil.copy(INFRASTRUCTURE / "foundation" / ".terraform.lock.hcl", module)
+@pytest.fixture
+def module(terraform, tmp_path):
+    folder = tmp_path / "ci_role"
+    shutil.copytree(INFRASTRUCTURE / "modules" / "ci_role", folder)
+    shutil.copy(INFRASTRUCTURE / "foundation" / ".terraform.lock.hcl", folder)
+    terraform(folder, "init", "-backend=false", "-input=false", "-lockfile=readonly")
+    return folder
+
+
+def policies(terraform, module, environment, images):
+    """Name of the policy => its text, from a plan that calls nothing."""
+    (module / "provider.tf").write_text(PROVIDER.replace("us-east-1", environment["region"]))
+    variables = {
+        "environment": environment,
+        "github": GITHUB,
+        "images": images,
+        "state_bucket_arn": "arn:aws:s3:::preprod-111111111111-us-east-1-terraform-state",
+        "boundary_arn": "arn:aws:iam::111111111111:policy/preprod-function-boundary",
+    }
+    (module / "values.tfvars.json").write_text(json.dumps(variables))
+    terraform(module, "plan", "-input=false", "-refresh=false", "-var-file=values.tfvars.json", "-out=plan")
+    planned = json.loads(terraform(module, "show", "-json", "plan").stdout)
+    documents = {}
+    for resource in planned["planned_values"]["root_module"]["resources"]:
+        if resource["type"] in ("aws_iam_policy", "aws_iam_role_policy"):
+            name = resource.get("index") or resource["name"]  # of `count`, the index is 0
+            documents[name] = resource["values"]["policy"]
+    return documents
+
+
+def test_each_role_trusts_exactly_the_claims_that_github_sends(terraform, module):
     shutil.copy(HERE / "trust.tftest.hcl", module)
-    terraform(module, "init", "-backend=false", "-input=false", "-lockfile=readonly")
     terraform(module, "test")
+
+
+def test_the_policies_are_those_that_lint_and_the_unit_tests_read(terraform, module, pytestconfig):
+    """`./dev pytest tests/terraform --update-policies` writes the files again."""
+    texts = policies(terraform, module, PREPROD, ["sse-streaming"])
+    made = {name: json.loads(text) for name, text in texts.items()}
+    if pytestconfig.getoption("--update-policies"):
+        for name, document in made.items():
+            (GOLDEN / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
+    assert made == {file.stem: json.loads(file.read_text()) for file in GOLDEN.glob("*.json")}
+
+
+def test_twenty_functions_with_the_longest_names_fit_into_the_limits_of_iam(terraform, module):
+    """IAM quotas: 6,144 characters for a managed policy, 10 of them for a role, 10,240 for its inline policies."""
+    environment = {"name": "environment-of-1", "account": "1" * 12, "region": "ap-southeast-1"}
+    start = len(environment["name"]) + 1
+    images = [f"{number:02}".ljust(LONGEST - start, "x") for number in range(20)]
+    made = policies(terraform, module, environment, images)
+    managed = {name: text for name, text in made.items() if name.startswith("functions-")}
+    assert len(managed) == 5
+    assert max(len("".join(text.split())) for text in managed.values()) <= 6144
+    inline = [len("".join(text.split())) for name, text in made.items() if name not in managed]
+    assert max(inline) <= 10240
+    named = "".join(managed.values())
+    assert [image for image in images if f"function:{environment['name']}-{image}:*" not in named] == []

@@ -1,4 +1,4 @@
-# The `sub` claim that each role trusts, for both forms of GitHub's tokens. Nothing is created and AWS is not called.
+# The `sub` and `ref` claims that each role trusts, for both forms of GitHub's tokens. Nothing is created and AWS is not called.
 provider "aws" {
   region                      = "us-east-1"
   access_key                  = "none"
@@ -14,6 +14,7 @@ override_data {
 }
 
 variables {
+  images           = ["sse-streaming"]
   environment      = { name = "preprod", account = "111111111111", region = "us-east-1" }
   state_bucket_arn = "arn:aws:s3:::state"
   boundary_arn     = "arn:aws:iam::111111111111:policy/boundary"
@@ -27,14 +28,30 @@ run "a_repository_without_numbers" {
       repository           = "Owner/name"
       owner_id             = ""
       repository_id        = ""
+      default_branch       = "trunk"
       promotes_to          = ["prod", "other"]
       create_oidc_provider = false
     }
   }
 
   assert {
-    condition     = strcontains(data.aws_iam_policy_document.trust["delivery"].json, "\"repo:Owner/name:environment:preprod\"")
+    condition = jsondecode(data.aws_iam_policy_document.trust["delivery"].json).Statement[0].Condition == {
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:ref" = "refs/heads/trunk"
+        "token.actions.githubusercontent.com:sub" = "repo:Owner/name:environment:preprod"
+      }
+    }
     error_message = data.aws_iam_policy_document.trust["delivery"].json
+  }
+
+  assert {
+    condition = jsonencode(jsondecode(data.aws_iam_policy_document.trust["reader"].json).Statement[0].Condition.StringEquals) == jsonencode({
+      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+      "token.actions.githubusercontent.com:ref" = "refs/heads/trunk"
+      "token.actions.githubusercontent.com:sub" = ["repo:Owner/name:environment:other", "repo:Owner/name:environment:prod"]
+    })
+    error_message = data.aws_iam_policy_document.trust["reader"].json
   }
 }
 
@@ -46,18 +63,23 @@ run "a_repository_with_numbers" {
       repository           = "Owner/name"
       owner_id             = "12"
       repository_id        = "345"
+      default_branch       = "trunk"
       promotes_to          = ["prod"]
       create_oidc_provider = false
     }
   }
 
   assert {
-    condition     = strcontains(data.aws_iam_policy_document.trust["delivery"].json, "\"repo:Owner@12/name@345:environment:preprod\"")
-    error_message = data.aws_iam_policy_document.trust["delivery"].json
-  }
-
-  assert {
-    condition     = strcontains(data.aws_iam_policy_document.trust["reader"].json, "\"repo:Owner@12/name@345:environment:prod\"")
+    condition = alltrue([
+      for role in ["delivery", "reader"] :
+      jsondecode(data.aws_iam_policy_document.trust[role].json).Statement[0].Condition == {
+        StringEquals = {
+          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+          "token.actions.githubusercontent.com:ref" = "refs/heads/trunk"
+          "token.actions.githubusercontent.com:sub" = "repo:Owner@12/name@345:environment:${role == "reader" ? "prod" : "preprod"}"
+        }
+      }
+    ])
     error_message = data.aws_iam_policy_document.trust["reader"].json
   }
 }

@@ -1,6 +1,6 @@
 data "aws_partition" "current" {}
 
-# The path keeps this role out of `role/<environment>-*`, the roles that its own policy lets it change.
+# The path keeps this role out of `role/functions/<environment>/`, the roles that its own policy lets it change.
 resource "aws_iam_role" "this" {
   name                 = "${var.environment.name}-delivery"
   path                 = "/ci/"

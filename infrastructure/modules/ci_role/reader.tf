@@ -1,17 +1,30 @@
 # A promotion reads this environment from a job of the next environment, whose reviewers approve the job. That job
 # gets a role of its own here, which changes nothing: the approval for one environment must not open another.
+# 24 functions with the longest names fit into its inline policy.
 data "aws_iam_policy_document" "reading" {
   # Without s3:ListBucket, S3 answers AccessDenied for a missing state.
   statement {
     sid       = "ListStateBucket"
     actions   = ["s3:ListBucket"]
     resources = [var.state_bucket_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [var.environment.account]
+    }
   }
 
   statement {
     sid       = "ReadState"
     actions   = ["s3:GetObject"]
     resources = [local.state]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [var.environment.account]
+    }
   }
 
   statement {
@@ -24,14 +37,14 @@ data "aws_iam_policy_document" "reading" {
   statement {
     sid       = "ReadImages"
     actions   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"]
-    resources = [local.repositories]
+    resources = [for name in local.functions : "${local.repositories}/${name}-lambda"]
   }
 
   # The live version and its image.
   statement {
     sid       = "ReadVersions"
     actions   = ["lambda:GetAlias", "lambda:GetFunction", "lambda:ListVersionsByFunction"]
-    resources = [local.functions]
+    resources = flatten([for name in local.functions : ["${local.lambda}:${name}", "${local.lambda}:${name}:*"]])
   }
 }
 

@@ -57,5 +57,13 @@ data "aws_iam_policy_document" "trust" {
       variable = "${local.issuer}:sub"
       values   = [for name in each.value : "repo:${local.repository}:environment:${name}"]
     }
+
+    # A job of a pull request or of another branch can name the environment, too. STS evaluates this claim of GitHub's
+    # tokens since January 2026 (IAM guide, "Available keys for AWS OIDC federation").
+    condition {
+      test     = "StringEquals"
+      variable = "${local.issuer}:ref"
+      values   = ["refs/heads/${var.github.default_branch}"]
+    }
   }
 }

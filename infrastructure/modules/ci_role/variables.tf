@@ -5,12 +5,19 @@ variable "environment" {
   nullable    = false
 }
 
+variable "images" {
+  description = "Image names. The function of an image is <environment>-<image>."
+  type        = set(string)
+  nullable    = false
+}
+
 variable "github" {
   description = "The GitHub repository whose jobs may assume the role, and the environments that promote from this one."
   type = object({
     repository           = string
     owner_id             = string
     repository_id        = string
+    default_branch       = string
     promotes_to          = set(string)
     create_oidc_provider = bool
   })
@@ -20,6 +27,13 @@ variable "github" {
 variable "state_bucket_arn" {
   description = "ARN of the S3 bucket that holds the Terraform state."
   type        = string
+  nullable    = false
+}
+
+variable "state_kms_key" {
+  description = "ARN of the KMS key that encrypts the state; empty: no such key."
+  type        = string
+  default     = ""
   nullable    = false
 }
 

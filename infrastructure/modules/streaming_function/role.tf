@@ -16,10 +16,11 @@ data "aws_iam_policy_document" "assume" {
 
 resource "aws_iam_role" "this" {
   name               = var.name
+  path               = "/functions/${var.environment}/"
   description        = "Lets ${var.name} write its own log."
   assume_role_policy = data.aws_iam_policy_document.assume.json
 
-  # The CI role may create only roles with this boundary. infrastructure/foundation defines it.
+  # The CI role may create only roles with this path and this boundary. infrastructure/foundation defines it.
   permissions_boundary = var.permissions_boundary
 }
 

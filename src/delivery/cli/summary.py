@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,13 +96,19 @@ def jobs(needs: str) -> str:
 
 
 def write(environ: Mapping[str, str], page: str, outputs: Mapping[str, Sequence[str]]) -> None:
-    """Append the page and the outputs to the files that GitHub named, if it did."""
+    """Append the page and the outputs to the files that GitHub named, if it did.
+
+    A file that cannot be written is a warning: what the task changed is done.
+    """
     # A line break in a value would begin another output.
     assignments = "".join(f"{name}={' '.join(' '.join(values).split())}\n" for name, values in outputs.items())
     for variable, text in (("GITHUB_STEP_SUMMARY", page), ("GITHUB_OUTPUT", assignments)):
         if text and environ.get(variable):
-            with Path(environ[variable]).open("a", encoding="utf-8") as file:
-                file.write(text)
+            try:
+                with Path(environ[variable]).open("a", encoding="utf-8") as file:
+                    file.write(text)
+            except OSError as error:
+                print(f"{variable} cannot be written: {error}", file=sys.stderr)
 
 
 def _gantt(stages: Sequence[Stage]) -> list[str]:

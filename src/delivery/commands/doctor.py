@@ -1,13 +1,14 @@
 """`invoke doctor`: run every check that a deploy depends on, and say how to mend each failure."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from delivery import git, settings, tools
-from delivery.aws import ecr, function_url
+from delivery import github, settings, tools
+from delivery.aws import bucket, ecr, function_url
+from delivery.aws.function import Function
 from delivery.aws.session import Aws
-from delivery.commands import bootstrap
-from delivery.context import Request, RunContext, require_account, start
+from delivery.context import Request, RunContext, read_commit, sign_in, start
 from delivery.errors import CloudError, DeliveryError
 from delivery.git import Commit
 from delivery.image import bake
@@ -22,12 +23,16 @@ Check = Callable[[], str]
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: its result, or its failure. `checked`: False when the result says why there was nothing to check."""
+    """One check: its result, or its failure. `checked`: false if it could not be checked from here."""
 
     name: str
     result: str
     failure: DeliveryError | None = None
     checked: bool = True
+
+
+class _NotCheckedError(Exception):
+    """A check needs what only a person has; its message says what to do instead."""
 
 
 def require_success(findings: tuple[Finding, ...]) -> None:
@@ -48,30 +53,33 @@ def check_tools(request: Request, shell: Shell, progress: Progress) -> tuple[Fin
 def check_environment(request: Request, shell: Shell, progress: Progress) -> tuple[Finding, ...]:
     """Start the environment if it has `started_by`, and run every check; a failure does not stop the next one.
 
-    What an account holds is read only if it is the right account. Raises ConfigurationError for wrong settings, and
+    The content of an account is read only if it is the right account. Raises ConfigurationError for wrong settings, and
     the errors of `started_by`.
     """
-    loaded = start(settings.load(request.root, request.environment, request.config), request, progress)
-    ready, aws = shell.with_variables(loaded.variables), Aws(loaded.environment, loaded.variables)
-    findings = [*_tool_findings(ready)]
-    findings.append(finding("account", lambda: _account(aws, loaded)))
-    signed_in = not findings[-1].failure
+    loaded = settings.load(request.root, request.environment, request.config, request.sources)
+    loaded = start(loaded, request, progress)
+    ready = shell.with_variables(loaded.variables)
+    aws = Aws(loaded.environment, ready.variables)
+    tool_findings = tuple(_tool_findings(ready))
+    account = finding("account", lambda: _account(aws, loaded, progress))
     commits: list[Commit] = []
-    findings.append(finding("commit", lambda: _commit(request, ready, commits)))
-    for name, check in _CHECKS.items():
-        if signed_in and commits:
-            run = RunContext(loaded, commits[0], ready, aws, progress, request.scratch)
-            findings.append(finding(name, lambda check=check, run=run: check(run)))  # type: ignore[misc]
-        else:
-            what = "commit" if signed_in else "account"
-            findings.append(Finding(name, f"not checked: it needs the {what}", checked=False))
-    return tuple(findings)
+    commit = finding("commit", lambda: _commit(request, ready, commits))
+    if account.failure or not commits:
+        reason = f"not checked: it needs the {'account' if account.failure else 'commit'}"
+        content = tuple(Finding(name, reason, checked=False) for name in _CONTENT)
+    else:
+        signed_in = ready.with_credentials(aws.credentials)
+        run = RunContext(loaded, commits[0], signed_in, aws, progress, request.scratch)
+        content = tuple(finding(name, functools.partial(check, run)) for name, check in _CONTENT.items())
+    return (*tool_findings, account, commit, *content, *_github(loaded, ready))
 
 
 def finding(name: str, check: Check) -> Finding:
     """Run one check."""
     try:
         return Finding(name, check())
+    except _NotCheckedError as error:
+        return Finding(name, str(error), checked=False)
     except DeliveryError as error:
         return Finding(name, "", error)
 
@@ -79,6 +87,13 @@ def finding(name: str, check: Check) -> Finding:
 def _tool_findings(shell: Shell) -> Iterator[Finding]:
     for tool in tools.ALL:
         yield finding(tool.name, lambda tool=tool: tools.check(tool, shell))  # type: ignore[misc]
+
+
+def _github(loaded: Settings, shell: Shell) -> Iterator[Finding]:
+    """Who may deploy from the repository at GitHub, if jobs of one may."""
+    name = loaded.environment.name
+    if repository := github.repository(loaded.root / "infrastructure/foundation" / f"{name}.tfvars"):
+        yield finding("github", lambda: _deployment_branches(loaded, shell, repository))
 
 
 def _brought(finding: Finding, starting: tuple[str, ...]) -> Finding:
@@ -89,18 +104,18 @@ def _brought(finding: Finding, starting: tuple[str, ...]) -> Finding:
     return Finding(finding.name, f"{finding.failure.what} {names} starts its own; others need it.", checked=False)
 
 
-def _account(aws: Aws, loaded: Settings) -> str:
-    require_account(aws, loaded)
+def _account(aws: Aws, loaded: Settings, progress: Progress) -> str:
+    sign_in(aws, loaded, progress)
     return loaded.environment.account
 
 
 def _commit(request: Request, shell: Shell, commits: list[Commit]) -> str:
-    commits.append(git.read_commit(request.root, shell))
+    commits.append(read_commit(request, shell))
     return commits[0].short
 
 
 def _state(run: RunContext) -> str:
-    if not bootstrap.bucket_exists(run):
+    if not bucket.exists(run.aws):
         raise CloudError("The state bucket does not exist.", "", run.settings.environment.command("bootstrap"))
     return run.settings.environment.state_bucket
 
@@ -113,9 +128,22 @@ def _repositories(run: RunContext) -> str:
 
 
 def _urls(run: RunContext) -> str:
-    access = [f"{each.name}: {function_url.check_access(run.aws, each)}" for each in state.functions(run)]
+    access = [f"{each.name}: {_access(run, each)}" for each in state.functions(run)]
     return ", ".join(access) or "nothing is deployed yet"
 
 
-_CHECKS: Mapping[str, Callable[[RunContext], str]] = {"state": _state, "registry": _repositories, "url": _urls}
-"""What must exist in the account of an environment."""
+def _access(run: RunContext, deployed: Function) -> str:
+    return function_url.check_access(run.aws, deployed) if deployed.url else "no URL before a version was verified"
+
+
+def _deployment_branches(loaded: Settings, shell: Shell, repository: str) -> str:
+    name = loaded.environment.name
+    try:
+        return github.deployment_branches(repository, name, loaded.default_branch, shell)
+    except github.NotReadableError as error:
+        command = github.api(repository, name)
+        raise _NotCheckedError(f"not checked: {error}; see `deployment_branch_policy` of `{command}`") from error
+
+
+_CONTENT: Mapping[str, Callable[[RunContext], str]] = {"state": _state, "registry": _repositories, "url": _urls}
+"""The checks of what an account holds."""

@@ -10,16 +10,11 @@ from delivery.git import Commit
 from delivery.image import failure, login
 from delivery.image.build_log import BuildLog
 from delivery.image.network import Network
+from delivery.inputs import BAKE_FILE, BAKE_VARIABLES
 from delivery.process.shell import Command, Result, Shell
 from delivery.reference import Image, PushedImage
 from delivery.settings import Environment, Settings
 
-FILE = "docker-bake.hcl"
-# The variables of the file. A variable of the same name in a person's shell, such as PLATFORM, must not reach it.
-_VARIABLES = (
-    *("REGISTRY", "ENVIRONMENT", "COMMIT", "PLATFORM", "OUTPUT", "ARCHIVES", "CACHE", "CACHE_DIR"),
-    *("CA_BUNDLE", "PIP_CONFIG", "SOURCE_DATE_EPOCH"),
-)
 # The gha cache of buildx reads these. A `run:` step does not have them, and buildx then drops the cache silently.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
 _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
@@ -55,7 +50,17 @@ class Bake:
 
     def command(self, root: Path, *, entitlements: bool) -> Command:
         """The command. Since 0.20, buildx needs `--allow` for a host network and for files outside the project."""
-        argv = ["docker", "buildx", "bake", "--file", str(self._compose), "--file", FILE, "--progress", "plain"]
+        argv = [
+            "docker",
+            "buildx",
+            "bake",
+            "--file",
+            str(self._compose),
+            "--file",
+            BAKE_FILE,
+            "--progress",
+            "plain",
+        ]
         ours = {
             "OUTPUT": self.output,
             "ARCHIVES": str(self.folder),
@@ -66,12 +71,14 @@ class Bake:
             argv += ["--allow", "network.host"] if self.network.mode == "host" else []
             for file in filter(None, (ours["CA_BUNDLE"], ours["PIP_CONFIG"])):
                 argv += ["--allow", f"fs.read={file}"]
+            if not self.folder.is_relative_to(root):  # an exported commit
+                argv += ["--allow", f"fs={self.folder}", "--allow", f"fs={self.variables['CACHE_DIR']}"]
         argv += ["--metadata-file", str(self.metadata), *self.targets]
         return Command(tuple(argv), cwd=root, variables={**self.variables, **ours})
 
     @property
     def _compose(self) -> Path:
-        """A Compose file with what differs from network to network: buildx 0.13 ignores `network` in HCL."""
+        """A Compose file with the network of RUN steps, which buildx 0.13 ignores in HCL, and stand-ins for images."""
         return self.folder / "network.compose.yaml"
 
     @property
@@ -83,6 +90,9 @@ class Bake:
         if self.network.proxies:
             # Compose reads `$` as the start of a variable.
             build["args"] = {name: value.replace("$", "$$") for name, value in self.network.proxies.items()}
+        # https://docs.docker.com/reference/compose-file/build/#additional_contexts
+        if contexts := _contexts(self.variables.get("BUILD_CONTEXTS", "")):
+            build["additional_contexts"] = contexts
         return json.dumps({"services": {name: {"build": build} for name in self.targets}})
 
 
@@ -97,10 +107,10 @@ class Baked:
 
 def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
     """The targets that docker-bake.hcl builds by default; each is an image. Raises ConfigurationError."""
-    argv = ("docker", "buildx", "bake", "--file", FILE, "--print")
-    result = shell.run(Command(argv, cwd=settings.root, without=_VARIABLES))
+    argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
+    result = shell.run(Command(argv, cwd=settings.source, without=BAKE_VARIABLES))
     if result.code:
-        raise ConfigurationError(f"{FILE} cannot be read.", result.stderr.strip(), f"correct {FILE}")
+        raise ConfigurationError(f"{BAKE_FILE} cannot be read.", result.stderr.strip(), f"correct {BAKE_FILE}")
     names: dict[str, object] = json.loads(result.stdout)["target"]
     return tuple(sorted(names))
 
@@ -135,7 +145,21 @@ def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) 
         "CACHE": settings.cache,
         "CACHE_DIR": str(settings.root / ".deploy" / "cache"),
         "SOURCE_DATE_EPOCH": str(commit.committed_at),
+        # Of the environment only: an exported variable must not change the base of an image.
+        "BUILD_CONTEXTS": settings.variables.get("BUILD_CONTEXTS", ""),
     }
+
+
+def _contexts(text: str) -> dict[str, str]:
+    """The stand-ins of `NAME=TARGET NAME=TARGET`, such as `python:3.13-slim=docker-image://mirror.test/python:3.13`."""
+    contexts = {}
+    for item in text.split():
+        name, _, target = item.partition("=")
+        if not (name and target):
+            what = f"Malformed variable BUILD_CONTEXTS: {item!r}"
+            raise ConfigurationError(what, "It is NAME=TARGET, with a space between two.", "correct it in invoke.yaml")
+        contexts[name] = target
+    return contexts
 
 
 def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -> Baked:

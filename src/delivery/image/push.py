@@ -32,7 +32,7 @@ def build(run: RunContext, images: tuple[Image, ...]) -> str:
     Raises BuildError or CloudError.
     """
     with _docker(run) as shell, run.progress.stage("build", interrupted=_NOT_PUSHED) as stage:
-        baked = bake.build(_bake(run, images, "load"), run.settings.root, shell, stage.update)
+        baked = bake.build(_bake(run, images, "load"), run.settings.source, shell, stage.update)
         stage.warn(*baked.warnings)
         stage.done(baked.counts)
     return baked.counts
@@ -94,7 +94,7 @@ def _build_and_check(run: RunContext, images: tuple[Image, ...], shell: Shell) -
     archive = _bake(run, images, "archive")
     after = "the image was built; nothing was pushed"
     with run.progress.stage("build", interrupted=_NOT_PUSHED, after=after) as stage:
-        baked = bake.build(archive, run.settings.root, shell, stage.update)
+        baked = bake.build(archive, run.settings.source, shell, stage.update)
         stage.warn(*baked.warnings)
         stage.done(baked.counts)
     pushed_later = bake.pushed_images(images, baked.digests)
@@ -128,7 +128,7 @@ def _push(
     run: RunContext, images: tuple[Image, ...], checked: tuple[PushedImage, ...], shell: Shell, update: Update
 ) -> tuple[str, ...]:
     """Push the images, and tag them with the commit; return what went wrong with the build cache."""
-    baked = bake.build(_bake(run, images, "push"), run.settings.root, shell, update)
+    baked = bake.build(_bake(run, images, "push"), run.settings.source, shell, update)
     pushed = bake.pushed_images(images, baked.digests)
     if pushed != checked:
         why = f"The checked image is {_names(*checked)}. The pushed one got no tag of its commit, and is not deployed."

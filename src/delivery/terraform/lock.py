@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from delivery import clock
-from delivery.aws.session import Aws, ClientError, error_code
+from delivery.aws import bucket
+from delivery.aws.session import Aws
 from delivery.errors import LockedError, RefusedError, TerraformError
 from delivery.process import running
 from delivery.process.shell import Shell
 from delivery.progress import Update
 from delivery.terraform import diagnostics
-from delivery.terraform.plan import Stack
+from delivery.terraform.plan import Stack, state_key
 
 T = TypeVar("T")
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")  # another endpoint is another cloud, with other locks
@@ -51,15 +52,10 @@ class Lock:
 
 
 def read(aws: Aws, stack: Stack) -> Lock | None:
-    """The lock of an initialised root module; None if the state is not locked. Raises CloudError."""
-    backend = json.loads((stack.data / "terraform.tfstate").read_text())["backend"]["config"]
-    with aws.explained(f"read the state lock of {stack.name}"):
-        try:
-            body = aws.s3.get_object(Bucket=backend["bucket"], Key=f"{backend['key']}.tflock")["Body"].read()
-        except ClientError as error:
-            if error_code(error) == "NoSuchKey":
-                return None
-            raise
+    """The lock of a root module; None if the state is not locked. Raises RefusedError or CloudError."""
+    body = bucket.read(aws, f"{state_key(stack.name)}.tflock")
+    if body is None:
+        return None
     info = json.loads(body)
     created = datetime.fromisoformat(info["Created"])
     return Lock(info["ID"], info["Who"], diagnostics.operation(info["Operation"]), created)

@@ -7,9 +7,8 @@ them (Terraform 0.12 and since; internal/states/statefile/version4.go in hashico
 import json
 from typing import Any
 
-from delivery.aws import function
+from delivery.aws import bucket, function
 from delivery.aws.function import Function
-from delivery.aws.session import ClientError, error_code
 from delivery.context import RunContext
 from delivery.errors import TerraformError, UnhealthyError
 from delivery.terraform.plan import state_key
@@ -26,13 +25,25 @@ def require_functions(run: RunContext) -> tuple[Function, ...]:
 
 
 def functions(run: RunContext) -> tuple[Function, ...]:
-    """The deployed functions; none before the first deploy. Raises TerraformError or CloudError."""
+    """The deployed functions; none before the first deploy. Raises RefusedError, TerraformError or CloudError."""
     values = outputs(run, STACK)
     return function.from_outputs(values) if "functions" in values else ()
 
 
+def live_versions(run: RunContext) -> dict[str, str]:
+    """Image name to the version that the alias names; functions that nobody can call yet are left out.
+
+    Raises RefusedError, TerraformError or CloudError.
+    """
+    aliases = {deployed.image: function.find_alias(run.aws, deployed) for deployed in functions(run)}
+    return {image: alias.version for image, alias in aliases.items() if alias}
+
+
 def outputs(run: RunContext, stack: str) -> dict[str, Any]:
-    """The outputs of a root module by name; none before its first apply. Raises TerraformError or CloudError."""
+    """The outputs of a root module by name; none before its first apply.
+
+    Raises RefusedError when another account owns the state bucket, TerraformError or CloudError.
+    """
     document = _read(run, stack)
     if document.get("version", _FORMAT) != _FORMAT:
         why = f"Its format is {document['version']}; the supported format is {_FORMAT}."
@@ -41,13 +52,6 @@ def outputs(run: RunContext, stack: str) -> dict[str, Any]:
 
 
 def _read(run: RunContext, stack: str) -> dict[str, Any]:
-    name = run.settings.environment.state_bucket
-    with run.aws.explained(f"read the state of {stack} in the bucket {name}"):
-        try:
-            body = run.aws.s3.get_object(Bucket=name, Key=state_key(stack))["Body"].read()
-        except ClientError as error:
-            if error_code(error) in ("NoSuchKey", "NoSuchBucket"):
-                return {}
-            raise
-    state: dict[str, Any] = json.loads(body)
+    body = bucket.read(run.aws, state_key(stack))
+    state: dict[str, Any] = json.loads(body) if body is not None else {}
     return state

@@ -4,6 +4,8 @@
     configuration     its address, its engine, its environment, its account
     launcher          the emulator's own process
     patches           every change to the emulator, each with its reason
+    access            the changes that decide who may do what
+    recording         a record of every request, for the tests that compare it with a policy
 
 Streams: MiniStack collects a function's answer before it sends the first byte. For image functions its two ways
 into a function are replaced:

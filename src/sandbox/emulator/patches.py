@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-from sandbox.emulator import configuration, function_url, response_stream
+from sandbox.emulator import access, configuration, function_url, response_stream
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -34,7 +34,10 @@ ANSWER_DELAY = 0.005
 
 @dataclass(frozen=True)
 class Patch:
-    """One function of the emulator, and the wrapper that replaces it."""
+    """One function of the emulator, and the wrapper that replaces it.
+
+    `service`: the module of a service, such as "ecr", or a module outside the services, such as "core.iam_actions".
+    """
 
     service: str
     function: str
@@ -43,7 +46,8 @@ class Patch:
     @property
     def module(self) -> ModuleType:
         """The service's module. The import reads the emulator's settings from the environment."""
-        return importlib.import_module(f"ministack.services.{self.service}")
+        package = "ministack" if "." in self.service else "ministack.services"
+        return importlib.import_module(f"{package}.{self.service}")
 
     def apply(self) -> None:
         """Replace the function in its module, where the emulator looks it up at every request."""
@@ -205,6 +209,41 @@ def code_sha_of(image_uri: str) -> str:
     return image_uri.rpartition("@sha256:")[2] if "@sha256:" in image_uri else ""
 
 
+_ABSENT: dict[str, list[object]] = {
+    "LastUpdateStatusReason": [""],
+    "LastUpdateStatusReasonCode": [""],
+    "Runtime": [""],
+    "RuntimeVersionConfig": [{"RuntimeVersionArn": ""}],
+    "StateReason": [""],
+    "StateReasonCode": ["", "Updating"],
+}
+"""Members of a configuration => what they are where AWS leaves them out; it is none of their values."""
+
+
+def configurations_of_images(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """A configuration has the member ImageUri, which AWS gives in Code only, and values that AWS does not have.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
+    """
+
+    def clean(document: Any) -> None:
+        for config in (document, document.get("Configuration", {}), *document.get("Versions", ())):
+            config.pop("ImageUri", None)
+            for name, values in _ABSENT.items():
+                if config.get(name) in values:
+                    del config[name]
+
+    return lambda *args: rewritten(upstream(*args), clean)
+
+
+def urls_created_once(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """The answer of CreateFunctionUrlConfig has LastModifiedTime, which AWS gives only later.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
+    """
+    return lambda *args: rewritten(upstream(*args), lambda document: document.pop("LastModifiedTime", None))
+
+
 def image_code_sha_at_create(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
     """CodeSha256 of an image function is empty, so two different images cannot be distinguished."""
 
@@ -267,6 +306,38 @@ def _compared(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not _VOLATILE.fullmatch(key)}
 
 
+def tags_for_those_who_may_list_them(svc: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """GetFunction gives everyone the tags; AWS only those who may lambda:ListTags.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html, `Tags` and `TagsError`
+    """
+
+    def get(name: str, qualifier: str | None = None) -> Answer:
+        def without(document: Any) -> None:
+            if reason := access.refusal("lambda:ListTags", svc._func_arn(name)):
+                del document["Tags"]
+                document["TagsError"] = {"ErrorCode": "AccessDeniedException", "Message": reason}
+
+        return rewritten(upstream(name, qualifier), without)
+
+    return get
+
+
+def roles_passed_by_permission(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Everybody may give a function any role; on AWS, whoever may iam:PassRole that role to Lambda.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    """
+
+    def change(*args: Any) -> Answer:
+        role = args[-1].get("Role", "")
+        service = {"iam:PassedToService": "lambda.amazonaws.com"}
+        reason = access.refusal("iam:PassRole", role, service) if role else ""
+        return refused(403, "AccessDeniedException", reason) if reason else upstream(*args)
+
+    return change
+
+
 def containers_by_version(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
     """Versions with the same image share containers, so one could run with the environment of another."""
 
@@ -319,6 +390,25 @@ def function_urls(endpoint: str) -> Callable[[ModuleType, Callable[..., Answer]]
     return wrap
 
 
+# S3
+
+
+def buckets_of_the_expected_owner(s3: ModuleType, upstream: Callable[..., Answer | None]) -> Callable[..., Any]:
+    """Upstream ignores x-amz-expected-bucket-owner; S3 answers 403 when another account owns the bucket.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+    """
+
+    def scope(method: str, bucket: str, key: str, headers: Mapping[str, str], *rest: Any, **named: Any) -> Any:
+        expected = headers.get("x-amz-expected-bucket-owner")
+        owner = s3._bucket_owner_account(bucket) if bucket and expected else None
+        if owner and owner != expected:
+            return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}/{key}" if key else f"/{bucket}")
+        return upstream(method, bucket, key, headers, *rest, **named)
+
+    return scope
+
+
 # The application
 
 
@@ -365,8 +455,13 @@ def changes_answered_late(app: App) -> App:
 
 def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
+    configured = ("create_function", "get_function", "get_function_config", "list_versions", "publish_version")
     url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
+        Patch("core.iam_actions", "extract_iam_action", access.actions_of_lambda),
+        Patch("core.iam_actions", "extract_resource_arn", access.resources_in_full),
+        Patch("core.iam_actions", "request_tag_context", access.boundary_of_a_role),
+        Patch("sts", "_web_identity_principal", access.claims_of_github),
         Patch("cloudwatch", "_describe_alarms", alarms_in_full),
         Patch("ecr", "_get_authorization_token", registry_login(endpoint)),
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
@@ -376,11 +471,20 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("lambda_svc", "_update_code", image_code_sha_at_update),
         Patch("lambda_svc", "_create_function", version_arns),
         Patch("lambda_svc", "_update_code", version_arns),
+        Patch("lambda_svc", "_create_function", roles_passed_by_permission),
+        Patch("lambda_svc", "_update_config", roles_passed_by_permission),
         Patch("lambda_svc", "_publish_version", no_version_without_a_change),
+        Patch("lambda_svc", "_get_function", tags_for_those_who_may_list_them),
         Patch("lambda_svc", "_warm_pool_key", containers_by_version),
         Patch("lambda_svc", "_pool_kill_function", updates_leave_versions_running),
         *(Patch("lambda_svc", f"_{name}", function_urls(endpoint)) for name in url_calls),
         Patch("lambda_svc", "_list_function_url_configs", function_urls(endpoint)),
+        Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
+        *(
+            Patch("lambda_svc", f"_{name}", configurations_of_images)
+            for name in (*configured, "update_code", "update_config")
+        ),
+        Patch("lambda_svc", "_create_function_url_config", urls_created_once),
         # MiniStack collects a function's answer before it sends the first byte; see the two modules.
         Patch("lambda_svc", "handle_function_url_request", function_url.streaming),
         Patch("lambda_svc", "_invoke_with_response_stream", response_stream.streaming),

@@ -9,19 +9,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import yaml
 from botocore.config import Config
 from rich.console import Console
 from support.deploys.checkout import Checkout, Outcome
-from support.deploys.policies import Document
+from support.policies import Document, merged
 
 from delivery.context import Request, RunContext, open_context
 from delivery.process.shell import Shell
 from delivery.progress import Progress
 from sandbox import processes
-from sandbox.emulator import cloud, configuration
+from sandbox.emulator import cloud, configuration, recording
 from sandbox.emulator.configuration import Settings
 from sandbox.engine import choice
 from sandbox.layout import Layout
@@ -30,12 +31,13 @@ ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}  # as invoke.yaml
 ENVIRONMENT = "preprod"
 GITHUB = "example/sse-streaming"
 NUMBERED = "example@1001/sse-streaming@2002"  # what GitHub's tokens say of it
+TEST = "called-by-a-test"
 ISSUER = "https://token.actions.githubusercontent.com"
 
 
 @dataclass(frozen=True)
 class Role:
-    """A role that a job may take, and the name of its one policy."""
+    """A role that a job may take, and the name of its inline policy."""
 
     environment: str
     name: str
@@ -67,6 +69,8 @@ class Guarded:
 
     checkout: Checkout
     endpoint: str
+    record: Path
+    """What the accounts were asked and what they answered, as sandbox.emulator.recording writes it."""
 
     def client(self, service: str, credentials: dict[str, str] | None = None):
         """A boto3 client; of preprod's root unless somebody else's credentials are given."""
@@ -78,7 +82,8 @@ class Guarded:
             aws_access_key_id=who["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=who["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=who["AWS_SESSION_TOKEN"] or None,
-            config=Config(parameter_validation=False),  # so that a session of one second can be asked for
+            # No validation, so that a session of one second can be asked for. The name tells its calls from the tasks'.
+            config=Config(parameter_validation=False, user_agent_extra=TEST),
         )
 
     def assume(self, token: str, seconds: int = 3600, role: Role = DELIVERY) -> dict[str, str]:
@@ -93,14 +98,17 @@ class Guarded:
         }
 
     def policy(self, role: Role = DELIVERY) -> Document:
-        """A role's policy as it is now."""
+        """Everything that a role may do now: its inline policy and its managed policies."""
         iam = self.client("iam", root(role.environment))
-        return iam.get_role_policy(RoleName=role.name, PolicyName=role.policy)["PolicyDocument"]
+        inline = iam.get_role_policy(RoleName=role.name, PolicyName=role.policy)["PolicyDocument"]
+        return merged([inline, *(_managed(iam, arn) for arn in _attached(iam, role))])
 
     def allow(self, document: Document, role: Role = DELIVERY) -> None:
         """Give a role this policy instead."""
         iam = self.client("iam", root(role.environment))
         iam.put_role_policy(RoleName=role.name, PolicyName=role.policy, PolicyDocument=json.dumps(document))
+        for arn in _attached(iam, role):
+            iam.detach_role_policy(RoleName=role.name, PolicyArn=arn)
 
     def run_context(self, credentials: dict[str, str], environment: str = ENVIRONMENT) -> RunContext:
         """What the tasks work with, for whoever the credentials belong to."""
@@ -120,10 +128,26 @@ class Guarded:
         return outcome
 
 
-def token(sub: str = f"repo:{NUMBERED}:environment:{ENVIRONMENT}", aud: str = "sts.amazonaws.com") -> str:
-    """What GitHub's OIDC provider would sign; the emulator reads the claims and no signature."""
-    claims = {"iss": ISSUER, "aud": aud, "sub": sub, "exp": int(time.time()) + 300}
-    parts = ({"alg": "RS256", "typ": "JWT"}, claims)
+def _attached(iam: Any, role: Role) -> list[str]:
+    attached = iam.list_attached_role_policies(RoleName=role.name)["AttachedPolicies"]
+    return [policy["PolicyArn"] for policy in attached]
+
+
+def _managed(iam: Any, arn: str) -> Document:
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document: Document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    return document
+
+
+def token(**claims: str | None) -> str:
+    """What GitHub's OIDC provider would sign for a job on main, with other claims, or without those that are None.
+
+    The emulator reads the claims and no signature.
+    """
+    job = {"sub": f"repo:{NUMBERED}:environment:{ENVIRONMENT}", "aud": "sts.amazonaws.com", "ref": "refs/heads/main"}
+    given = {name: value for name, value in {**job, **claims}.items() if value is not None}
+    signed = {"iss": ISSUER, **given, "exp": int(time.time()) + 300}
+    parts = ({"alg": "RS256", "typ": "JWT"}, signed)
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     return ".".join((*encoded, "c2lnbmF0dXJl"))
 
@@ -137,8 +161,10 @@ def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
     settings = Settings.of(docker, next(configuration.free_ports(docker.gateway, configuration.PORT + 1)))
     configuration.folder(layout).mkdir(parents=True)
     configuration.remember(layout, settings)
+    record = layout.logs / "calls.jsonl"
     environment = configuration.environment(layout, docker, settings) | {
         "AUTH": "true",
+        recording.FILE: str(record),
         "MINISTACK_ACCOUNT_ID": ACCOUNTS[ENVIRONMENT],
     }
     argv = configuration.command(layout, settings)
@@ -149,7 +175,7 @@ def guarding(shared: Checkout, mine: Checkout) -> Iterator[Guarded]:
         assert up, processes.last_lines(layout, cloud.NAME)
         _point(mine.root, settings.registry, {**variables, **dict.fromkeys(_ENDPOINTS, endpoint)})
         mine.commit("preprod and prod are accounts that are guarded")
-        made = Guarded(mine, endpoint)
+        made = Guarded(mine, endpoint, record)
         made.bootstrap(ENVIRONMENT)
         yield made
     finally:

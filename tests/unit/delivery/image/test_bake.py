@@ -93,6 +93,34 @@ def test_passwords_of_proxies_and_of_an_index_are_in_files_of_this_run_and_in_no
     assert not re.search(r"hush|hu\$h", repr(fake.ran) + repr(network))
 
 
+def test_an_image_that_stands_in_for_a_pinned_one_is_a_named_context_of_each_target(tmp_path):
+    contexts = "python:3.13-slim@sha256:ab=docker-image://python:3.13-slim x=docker-image://y"
+    bake.build(one_bake(tmp_path, BUILD_CONTEXTS=contexts), tmp_path, FakeShell(answers()), print)
+    output = json.loads((tmp_path / "network.compose.yaml").read_text())
+    assert output["services"]["sse-streaming"]["build"]["additional_contexts"] == {
+        "python:3.13-slim@sha256:ab": "docker-image://python:3.13-slim",
+        "x": "docker-image://y",
+    }
+
+
+@pytest.mark.parametrize("text", ["python", "=docker-image://x", "python="])
+def test_a_stand_in_without_a_name_or_an_image_is_refused(tmp_path, text):
+    with pytest.raises(ConfigurationError, match="BUILD_CONTEXTS"):
+        bake.build(one_bake(tmp_path, BUILD_CONTEXTS=text), tmp_path, FakeShell(answers()), print)
+
+
+def test_an_environment_names_stand_ins_and_an_exported_variable_does_not(tmp_path):
+    declared = settings(tmp_path, variables={"BUILD_CONTEXTS": "a=b"})
+    assert bake.variables(declared, SOURCE, {"BUILD_CONTEXTS": "exported=x"})["BUILD_CONTEXTS"] == "a=b"
+    assert bake.variables(settings(tmp_path), SOURCE, {"BUILD_CONTEXTS": "exported=x"})["BUILD_CONTEXTS"] == ""
+
+
+@pytest.mark.parametrize("output", ["push", "archive"])
+def test_a_push_and_an_archive_name_the_media_types_on_which_the_digest_depends(output):
+    text = (Path(__file__).parents[4] / "docker-bake.hcl").read_text()
+    assert re.search(rf'OUTPUT == "{output}" \? "type=[^"]*oci-mediatypes=true', text)
+
+
 @pytest.mark.parametrize(("help_text", "asked"), [("  --allow strings\n  --file\n", True), ("  --file\n", False)])
 def test_whether_buildx_wants_to_be_asked_is_read_from_its_help(tmp_path, help_text, asked):
     fake = FakeShell(answers(**{"docker buildx bake --help": help_text}))

@@ -40,6 +40,7 @@ def test_the_bake_file_gets_all_its_variables(tmp_path):
         "CACHE": "local",
         "CACHE_DIR": str(tmp_path / ".deploy" / "cache"),
         "SOURCE_DATE_EPOCH": "1700000000",
+        "BUILD_CONTEXTS": "",
     }
 
 

@@ -1,7 +1,7 @@
 """What is deployed, read from the state that Terraform keeps in its bucket."""
 
 import pytest
-from support.aws import refusal
+from support.aws import ACCOUNT, refusal
 from support.world import FUNCTION, state_document, world
 
 from delivery.errors import CloudError, TerraformError, UnhealthyError
@@ -12,7 +12,8 @@ def test_what_is_deployed_is_read_from_terraform_s_record_and_terraform_does_not
     made = world(tmp_path)
     assert state.require_functions(made.run) == (FUNCTION,)
     assert made.shell.ran == []
-    assert made.aws.s3.calls == [("get_object", {"Bucket": "state", "Key": "service.tfstate"})]
+    wanted = {"Bucket": "state", "Key": "service.tfstate", "ExpectedBucketOwner": ACCOUNT}
+    assert made.aws.s3.calls == [("get_object", wanted)]
 
 
 @pytest.mark.parametrize("gone", ["objects", "buckets"])
@@ -41,5 +42,5 @@ def test_a_format_that_is_not_known_is_not_guessed_at(tmp_path):
 def test_a_state_that_may_not_be_read_is_reported(tmp_path):
     made = world(tmp_path)
     made.aws.s3.refuses["get_object"] = refusal("AccessDenied", "not authorized to perform: s3:GetObject")
-    with pytest.raises(CloudError, match="read the state of service"):
+    with pytest.raises(CloudError, match=r"read service\.tfstate in the state bucket"):
         state.functions(made.run)

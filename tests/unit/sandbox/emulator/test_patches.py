@@ -16,6 +16,7 @@ from sandbox.emulator import patches
 cloudwatch: Any = importlib.import_module("ministack.services.cloudwatch")
 ecr: Any = importlib.import_module("ministack.services.ecr")
 functions: Any = importlib.import_module("ministack.services.lambda_svc")
+s3: Any = importlib.import_module("ministack.services.s3")
 
 IMAGE = "127.0.0.1:4999/app@sha256:" + "a" * 64
 OTHER_IMAGE = "127.0.0.1:4999/app@sha256:" + "b" * 64
@@ -141,6 +142,42 @@ def function(**settings: Any) -> str:
     return name
 
 
+def test_a_configuration_has_only_members_and_values_that_aws_has() -> None:
+    def wrong() -> set[str]:
+        name = function(PackageType="Image", Publish=True)
+        code = document(functions._update_code(name, {"ImageUri": OTHER_IMAGE}))
+        config = document(functions._update_config(name, {"Timeout": 9}))
+        published = document(functions._publish_version(name, {}))
+        read = document(functions._get_function(name))
+        configurations = [
+            code,
+            config,
+            published,
+            read["Configuration"],
+            document(functions._get_function_config(name)),
+            *document(functions._list_versions(name, {}))["Versions"],
+        ]
+        assert read["Code"]["ImageUri"] == OTHER_IMAGE
+        assert {made["PackageType"] for made in configurations} == {"Image"}
+        enums = ("Runtime", "StateReasonCode", "LastUpdateStatusReasonCode")
+        wrong_values = ("", OTHER_IMAGE, "Updating")
+        return {name for made in configurations for name in ("ImageUri", *enums) if made.get(name) in wrong_values}
+
+    require_difference({"ImageUri", "Runtime"} <= wrong())
+    apply(patches.configurations_of_images)
+    assert wrong() == set()
+
+
+def test_a_url_that_was_only_created_has_no_time_of_a_change() -> None:
+    def created() -> Any:
+        return document(functions._create_function_url_config(function(), {}, None))
+
+    require_difference("LastModifiedTime" in created())
+    apply(patches.urls_created_once)
+    assert "LastModifiedTime" not in created()
+    assert "CreationTime" in created()
+
+
 def test_the_code_sha_of_an_image_function_is_its_digest() -> None:
     def shas() -> list[str]:
         name = function()
@@ -151,6 +188,18 @@ def test_the_code_sha_of_an_image_function_is_its_digest() -> None:
     apply(patches.image_code_sha_at_create)
     apply(patches.image_code_sha_at_update)
     assert shas() == ["a" * 64, "b" * 64]
+
+
+def test_an_image_function_has_no_empty_runtime_or_reason() -> None:
+    def empty() -> set[str]:
+        settings = document(functions._update_code(function(), {"ImageUri": OTHER_IMAGE}))
+        assert settings["PackageType"] == "Image"
+        return {name for name, value in settings.items() if value in ("", {"RuntimeVersionArn": ""})}
+
+    never = {"Runtime", "RuntimeVersionConfig", "LastUpdateStatusReasonCode"}
+    require_difference(never <= empty())
+    apply(patches.configurations_of_images)
+    assert not never & empty()
 
 
 def test_a_refused_update_leaves_the_code_sha_as_it_was() -> None:
@@ -286,3 +335,16 @@ def test_answers_to_changes_are_delayed_and_answers_to_reads_are_not() -> None:
     patched = patches.changes_answered_late(upstream)
     assert seconds_to_answer(patched, "POST", "/") >= patches.ANSWER_DELAY
     assert seconds_to_answer(patched, "GET", "/_ministack/health") < patches.ANSWER_DELAY
+
+
+def test_a_bucket_of_another_account_than_the_expected_one_is_refused() -> None:
+    def status(expected: str) -> int:
+        headers = {"x-amz-expected-bucket-owner": expected} if expected else {}
+        return int(asyncio.run(s3.handle_request("HEAD", f"/{name}", headers, b"", {}))[0])
+
+    name = next(names)
+    assert asyncio.run(s3.handle_request("PUT", f"/{name}", {}, b"", {}))[0] == 200
+    owner = s3._bucket_owner_account(name)
+    require_difference(status("9" * 12) == 200)
+    apply(patches.buckets_of_the_expected_owner)
+    assert [status(expected) for expected in ("", owner, "9" * 12)] == [200, 200, 403]

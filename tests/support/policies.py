@@ -1,0 +1,39 @@
+"""The policies of the CI roles, as tests/terraform rendered them from infrastructure/modules/ci_role."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
+
+GOLDEN = Path(__file__).parents[1] / "terraform" / "policies"
+
+
+def delivery() -> Document:
+    """Everything that the role of preprod's jobs may do: its inline policy and its managed policies."""
+    return merged([_read(name) for name in sorted(path.stem for path in GOLDEN.glob("*.json")) if name != "reading"])
+
+
+def reading() -> Document:
+    """Everything that the reader role may do."""
+    return _read("reading")
+
+
+def merged(documents: list[Document]) -> Document:
+    """One policy that allows what all of them allow."""
+    return {"Version": "2012-10-17", "Statement": [item for one in documents for item in one["Statement"]]}
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """The values of a policy's element, which may be one value without a list."""
+    return [value] if isinstance(value, str) else value
+
+
+def actions(document: Document) -> set[str]:
+    """Every action that a policy allows."""
+    return {action for statement in document["Statement"] for action in listed(statement["Action"])}
+
+
+def _read(name: str) -> Document:
+    document: Document = json.loads((GOLDEN / f"{name}.json").read_text())
+    return document
