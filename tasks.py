@@ -152,8 +152,8 @@ def promote(
 def doctor(c: Context, env: str | None = None) -> None:
     """Check the tools, the credentials and what a deploy needs, and say how to mend what is missing."""
     with session(c) as s:
-        checks = commands.doctor.environment_checks(s.open(env)) if env else commands.doctor.tool_checks(s.shell)
-        findings = commands.doctor.run_checks(checks)
+        check = commands.doctor.check_environment if env else commands.doctor.check_tools
+        findings = check(s.request(env), s.shell, s.progress)
     print_lines(report.finding_lines(findings))
     commands.doctor.require_success(findings)
 

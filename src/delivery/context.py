@@ -49,13 +49,11 @@ def open_context(request: Request, shell: Shell, progress: Progress) -> RunConte
     loaded = settings.load(request.root, request.environment, request.config, request.sources)
     for tool in (tools.GIT, tools.TERRAFORM):
         tools.check(tool, shell)
-    if loaded.started_by:
-        loaded = _start(loaded, request, progress)
+    loaded = start(loaded, request, progress)
     ready = shell.with_variables(loaded.variables)
-    commit = git.read_commit(request.root, ready, lambda: inputs.find(request.root, ready))
-    loaded = _with_registry(loaded)
+    commit = read_commit(request, ready)
     aws = Aws(loaded.environment, ready.variables)
-    _sign_in(aws, loaded, progress)
+    sign_in(aws, loaded, progress)
     if not commit.dirty:
         exported = git.export(request.root, commit.sha, request.scratch / f"commit-{commit.sha}", ready)
         loaded = replace(loaded, exported=exported)
@@ -66,6 +64,16 @@ def require_docker(run: RunContext) -> str:
     """The engine's and buildx's versions, for people. Raises MissingToolError."""
     engine, buildx = (tools.check(tool, run.shell) for tool in (tools.DOCKER, tools.BUILDX))
     return f"Docker {engine}, buildx {buildx}"
+
+
+def start(loaded: Settings, request: Request, progress: Progress) -> Settings:
+    """The settings of the environment, which is started if it has `started_by`. Raises the errors of `started_by`."""
+    return _with_registry(_start(loaded, request, progress) if loaded.started_by else loaded)
+
+
+def read_commit(request: Request, shell: Shell) -> Commit:
+    """The commit that is checked out. Raises ConfigurationError or MissingToolError."""
+    return git.read_commit(request.root, shell, lambda: inputs.find(request.root, shell))
 
 
 def _with_registry(loaded: Settings) -> Settings:
@@ -91,8 +99,11 @@ def _start(loaded: Settings, request: Request, progress: Progress) -> Settings:
     return settings.load(request.root, name, settings.started(request.config, name, more), request.sources)
 
 
-def _sign_in(aws: Aws, loaded: Settings, progress: Progress) -> None:
-    """Resolve the credentials, which may ask a person for an MFA code, and compare their account."""
+def sign_in(aws: Aws, loaded: Settings, progress: Progress) -> None:
+    """Resolve the credentials, which may ask a person for an MFA code, and compare their account.
+
+    Raises RefusedError when it is another account than that of the environment, CloudError, or ConfigurationError.
+    """
     with progress.asking():
         actual, expected = aws.account(), loaded.environment.account
     if actual != expected:

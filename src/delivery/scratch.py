@@ -12,21 +12,25 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from delivery.errors import ConfigurationError
 from delivery.process.shell import Shell
 
-_LOCK = "lock"
+_RUN, _LOCK = "run-", "lock"
 # Terraform writes it beside its configuration when it cannot write the state: the only record of its changes.
 ERRORED_STATE = "errored.tfstate"
 
 
 @contextlib.contextmanager
 def folder(parent: Path, shell: Shell) -> Iterator[Path]:
-    """A folder for this run, removed afterwards. The folders of runs that were killed are removed first."""
-    parent.mkdir(parents=True, exist_ok=True)
+    """A folder for this run, removed afterwards. The folders of runs that were killed are removed first.
+
+    Raises ConfigurationError when `parent`, or a folder in it, cannot be written.
+    """
+    _require_writable(parent)
     with _locked(parent / "scratch.lock", fcntl.LOCK_EX):  # no run sees the folder of another before that is locked
-        for old in parent.glob("run-*"):
+        for old in parent.glob(f"{_RUN}*"):
             _remove_abandoned(old)
-        mine = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
+        mine = Path(tempfile.mkdtemp(prefix=_RUN, dir=parent))
         lock = contextlib.ExitStack()
         shell.hold(lock.enter_context(_locked(mine / _LOCK, fcntl.LOCK_EX)))
     with lock:
@@ -63,3 +67,25 @@ def _locked(file: Path, how: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _require_writable(parent: Path) -> None:
+    """Terraform and buildx write in the folders of `parent`; another user, such as root by sudo, may have made them."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folders = [parent, *(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith(_RUN))]
+        refused = [path for path in folders if not os.access(path, os.W_OK | os.X_OK)]
+    except OSError as error:
+        raise _unwritable(parent, str(error)) from error
+    if refused:
+        owner, user = refused[0].stat().st_uid, os.geteuid()
+        why = (
+            f"Its owner is user {owner}; you are user {user}." if owner != user else "You own it, but it is read-only."
+        )
+        raise _unwritable(refused[0], why)
+
+
+def _unwritable(folder: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The folder {folder} cannot be written.", why, f"sudo chown -R {os.geteuid()} {folder}, or mount it writable"
+    )

@@ -171,6 +171,12 @@ def chosen(config: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names) or tuple(n for n, raw in every if not (isinstance(raw, Mapping) and raw.get("started_by")))
 
 
+def starting(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The environments that are started first. Raises ConfigurationError when there is no environment."""
+    every = _environments(config).items()
+    return tuple(name for name, raw in every if isinstance(raw, Mapping) and raw.get("started_by"))
+
+
 def started(config: Mapping[str, Any], name: str, more: Mapping[str, object]) -> dict[str, Any]:
     """The configuration, with `more` laid over the environment `name`: the settings that `started_by` returned."""
     environments = dict(config["environments"])

@@ -12,6 +12,8 @@ from delivery import git, inputs, settings
 from delivery.image import bake, network
 from delivery.image.build_log import BuildLog
 
+LEFTOVERS = (".DS_Store", "._app.py", "image/._precompile.py", "app.py~", "#app.py#", ".app.py.swp", "Icon\r")
+
 
 def clone(folder):
     """Clone the commit that is checked out here."""
@@ -20,11 +22,15 @@ def clone(folder):
 
 
 def clone_with_other_metadata(folder):
-    """Clone the commit, and give its files other times and stricter permissions."""
+    """Clone the commit; its files get other times, the permissions of `umask 077`, and leftovers beside them."""
     clone(folder)
     for path in (folder / "src").rglob("*"):
         os.utime(path, (978_307_200, 978_307_200))  # 2001-01-01
         path.chmod(0o700 if path.is_dir() else 0o600)
+    function = folder / "src/lambdas/sse_streaming"
+    for name in LEFTOVERS:
+        (function / name).write_text("left by an editor or by macOS")
+    (function / ".#app.py").symlink_to("me@host.42:1")
     return folder
 
 
@@ -33,9 +39,17 @@ def build(root, shell):
     environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test", state_bucket="state")
     contexts = {"BUILD_CONTEXTS": shell.variables["BUILD_CONTEXTS"]}
     loaded = settings.Settings(root, environment, cache="none", variables=contexts)
-    variables = bake.variables(loaded, git.read_commit(root, shell, lambda: inputs.find(root, shell)), shell.variables)
-    variables |= {"BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
-    archive = bake.Bake((NAME,), environment, variables, root, "archive", network.inherited(shell.variables))
+    # The leftovers of an editor are no change of the function.
+    commit = replace(git.read_commit(root, shell, lambda: inputs.find(root, shell)), dirty=False)
+    variables = bake.variables(loaded, commit, shell.variables)
+    archive = bake.Bake(
+        (NAME,),
+        environment,
+        {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"},
+        root,
+        "archive",
+        network.inherited(shell.variables),
+    )
     for file, content in archive.files().items():
         file.write_text(content)
     command = archive.command(root, entitlements=False)

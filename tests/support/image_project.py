@@ -32,15 +32,15 @@ class ImageProject:
 
     def build(self, output="archive"):
         """Build the image; return its digest. `output` is a value of OUTPUT in docker-bake.hcl."""
-        inherited = self.shell.variables
         variables = {
             "ENVIRONMENT": "local",
             "COMMIT": self.commit,
             "CACHE": "none",
-            "BUILD_CONTEXTS": inherited.get("BUILD_CONTEXTS", ""),
+            "BUILD_CONTEXTS": self.shell.variables.get("BUILD_CONTEXTS", ""),
             "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         }
-        one_bake = bake.Bake((NAME,), ENVIRONMENT, variables, self.root, output, network.inherited(inherited))
+        around = network.inherited(self.shell.variables)
+        one_bake = bake.Bake((NAME,), ENVIRONMENT, variables, self.root, output, around)
         return bake.build(one_bake, self.root, self.shell, print).digests[NAME]
 
     def check(self):

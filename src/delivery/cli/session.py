@@ -56,12 +56,15 @@ class Session:
 
         Raises ConfigurationError, MissingToolError, RefusedError or CloudError.
         """
+        return open_context(self.request(environment, lock_wait), self.shell, self.progress)
+
+    def request(self, environment: str | None, lock_wait: str = "") -> Request:
+        """The environment to open, with the configuration of this command and its sources."""
         config, sources = self.config, tuple(self.sources)
         if lock_wait:
             config = {**config, "terraform": {**(config.get("terraform") or {}), "lock_wait": lock_wait}}
             sources = (("--lock-wait", {"terraform": {"lock_wait": lock_wait}}), *sources)
-        request = Request(self.root, environment, config, self.scratch, sources)
-        return open_context(request, self.shell, self.progress)
+        return Request(self.root, environment, config, self.scratch, sources)
 
     def environments(self, names: Sequence[str]) -> tuple[str, ...]:
         """The environments with these names; without names, all that a read need not start.

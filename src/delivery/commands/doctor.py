@@ -1,16 +1,21 @@
 """`invoke doctor`: run every check that a deploy depends on, and say how to mend each failure."""
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from delivery import github, tools
+from delivery import github, settings, tools
 from delivery.aws import bucket, function_url
 from delivery.aws.function import Function
+from delivery.aws.session import Aws
 from delivery.commands import bootstrap
-from delivery.context import RunContext
+from delivery.context import Request, RunContext, read_commit, sign_in, start
 from delivery.errors import CloudError, DeliveryError
+from delivery.git import Commit
 from delivery.image import bake
 from delivery.process.shell import Shell
+from delivery.progress import Progress
+from delivery.settings import Settings
 from delivery.terraform import state
 
 Check = Callable[[], str]
@@ -31,11 +36,6 @@ class _NotCheckedError(Exception):
     """A check needs what only a person has; its message says what to do instead."""
 
 
-def run_checks(checks: Iterator[tuple[str, Check]]) -> tuple[Finding, ...]:
-    """Run every check; a failure does not stop the next one."""
-    return tuple(_finding(name, check) for name, check in checks)
-
-
 def require_success(findings: tuple[Finding, ...]) -> None:
     """Raises the first failure's class, so that the task exits with its code."""
     failures = [finding.failure for finding in findings if finding.failure]
@@ -43,21 +43,76 @@ def require_success(findings: tuple[Finding, ...]) -> None:
         raise type(failures[0])(f"{len(failures)} of {len(findings)} checks failed.", "", failures[0].hint)
 
 
-def tool_checks(shell: Shell) -> Iterator[tuple[str, Check]]:
-    """The tools, without any environment."""
+def check_tools(request: Request, shell: Shell, progress: Progress) -> tuple[Finding, ...]:
+    """Check the tools without any environment. Docker may be absent where an environment starts its own engine."""
+    del progress
+    starting = settings.starting(request.config)
+    findings = tuple(_tool_findings(shell))
+    return tuple(_brought(finding, starting) if starting else finding for finding in findings)
+
+
+def check_environment(request: Request, shell: Shell, progress: Progress) -> tuple[Finding, ...]:
+    """Start the environment if it has `started_by`, and run every check; a failure does not stop the next one.
+
+    The content of an account is read only if it is the right account. Raises ConfigurationError for wrong settings, and
+    the errors of `started_by`.
+    """
+    loaded = settings.load(request.root, request.environment, request.config, request.sources)
+    loaded = start(loaded, request, progress)
+    ready = shell.with_variables(loaded.variables)
+    aws = Aws(loaded.environment, ready.variables)
+    tool_findings = tuple(_tool_findings(ready))
+    account = finding("account", lambda: _account(aws, loaded, progress))
+    commits: list[Commit] = []
+    commit = finding("commit", lambda: _commit(request, ready, commits))
+    if account.failure or not commits:
+        reason = f"not checked: it needs the {'account' if account.failure else 'commit'}"
+        content = tuple(Finding(name, reason, checked=False) for name in _CONTENT)
+    else:
+        signed_in = ready.with_credentials(aws.credentials)
+        run = RunContext(loaded, commits[0], signed_in, aws, progress, request.scratch)
+        content = tuple(finding(name, functools.partial(check, run)) for name, check in _CONTENT.items())
+    return (*tool_findings, account, commit, *content, *_github(loaded, ready))
+
+
+def finding(name: str, check: Check) -> Finding:
+    """Run one check."""
+    try:
+        return Finding(name, check())
+    except _NotCheckedError as error:
+        return Finding(name, str(error), checked=False)
+    except DeliveryError as error:
+        return Finding(name, "", error)
+
+
+def _tool_findings(shell: Shell) -> Iterator[Finding]:
     for tool in tools.ALL:
-        yield tool.name, lambda tool=tool: tools.check(tool, shell)  # type: ignore[misc]
+        yield finding(tool.name, lambda tool=tool: tools.check(tool, shell))  # type: ignore[misc]
 
 
-def environment_checks(run: RunContext) -> Iterator[tuple[str, Check]]:
-    """The tools as this environment finds them, then everything that must exist in its account."""
-    yield from tool_checks(run.shell)
-    yield "account", lambda: run.settings.environment.account  # compared when the environment was opened
-    yield "state", lambda: _state(run)
-    yield "registry", lambda: _repositories(run)
-    yield "url", lambda: _urls(run)
-    if repository := github.repository(run.settings.root / "infrastructure/foundation" / f"{_name(run)}.tfvars"):
-        yield "github", lambda: _deployment_branches(run, repository)
+def _github(loaded: Settings, shell: Shell) -> Iterator[Finding]:
+    """Who may deploy from the repository at GitHub, if jobs of one may."""
+    name = loaded.environment.name
+    if repository := github.repository(loaded.root / "infrastructure/foundation" / f"{name}.tfvars"):
+        yield finding("github", lambda: _deployment_branches(loaded, shell, repository))
+
+
+def _brought(finding: Finding, starting: tuple[str, ...]) -> Finding:
+    """An absent Docker is no failure for the environments that start their own engine."""
+    if not finding.failure or finding.name not in (tools.DOCKER.name, tools.BUILDX.name):
+        return finding
+    names = ", ".join(f"`invoke doctor --env {name}`" for name in starting)
+    return Finding(finding.name, f"{finding.failure.what} {names} starts its own; others need it.", checked=False)
+
+
+def _account(aws: Aws, loaded: Settings, progress: Progress) -> str:
+    sign_in(aws, loaded, progress)
+    return loaded.environment.account
+
+
+def _commit(request: Request, shell: Shell, commits: list[Commit]) -> str:
+    commits.append(read_commit(request, shell))
+    return commits[0].short
 
 
 def _state(run: RunContext) -> str:
@@ -82,22 +137,14 @@ def _access(run: RunContext, deployed: Function) -> str:
     return function_url.check_access(run.aws, deployed) if deployed.url else "no URL before a version was verified"
 
 
-def _deployment_branches(run: RunContext, repository: str) -> str:
+def _deployment_branches(loaded: Settings, shell: Shell, repository: str) -> str:
+    name = loaded.environment.name
     try:
-        return github.deployment_branches(repository, _name(run), run.settings.default_branch, run.shell)
+        return github.deployment_branches(repository, name, loaded.default_branch, shell)
     except github.NotReadableError as error:
-        command = github.api(repository, _name(run))
+        command = github.api(repository, name)
         raise _NotCheckedError(f"not checked: {error}; see `deployment_branch_policy` of `{command}`") from error
 
 
-def _name(run: RunContext) -> str:
-    return run.settings.environment.name
-
-
-def _finding(name: str, check: Check) -> Finding:
-    try:
-        return Finding(name, check())
-    except _NotCheckedError as error:
-        return Finding(name, str(error), checked=False)
-    except DeliveryError as error:
-        return Finding(name, "", error)
+_CONTENT: Mapping[str, Callable[[RunContext], str]] = {"state": _state, "registry": _repositories, "url": _urls}
+"""The checks of what an account holds."""

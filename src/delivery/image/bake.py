@@ -166,15 +166,15 @@ def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -
     """Build all targets. `update` gets each new step.
 
     A build cache that does not work is a warning: a cache that is refused before the build (an expired token, a folder
-    that cannot be written) is left out. Raises BuildError with the failing step and its last 20 lines, CloudError when
-    a registry refused, ConfigurationError.
+    that cannot be written), or that loses a layer during it, is left out. Raises BuildError with the failing step and
+    its last 20 lines, CloudError when a registry refused, ConfigurationError.
     """
     for file, content in bake.files().items():
         file.touch(mode=0o600)
         file.write_text(content)
     result, log = _run(bake, root, shell, update)
     warnings = log.warnings
-    if result.code and not log.failed and bake.variables.get("CACHE", "none") != "none":
+    if result.code and log.may_be_the_cache and bake.variables.get("CACHE", "none") != "none":
         why = log.failure()[1] or _last(result)
         result, log = _run(replace(bake, variables={**bake.variables, "CACHE": "none"}), root, shell, update)
         warnings = (*warnings, f"The build cache could not be used: {why}")

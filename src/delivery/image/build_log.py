@@ -72,6 +72,15 @@ class BuildLog:
         text = self.steps.get(self.failed, "")
         return "base" if _BASE.match(text) else "step" if _STEP.match(text) else ""
 
+    @property
+    def may_be_the_cache(self) -> bool:
+        """Whether the build failed outside the Dockerfile, or in a step whose own command did not fail.
+
+        BuildKit fetches the layers of a cache late, in the step that needs them
+        (https://github.com/moby/buildkit/issues/2836).
+        """
+        return not self.failed or (self.failed_in == "step" and "did not complete successfully" not in self.error)
+
     def failure(self, lines: int = 20) -> tuple[str, str]:
         """The failed step, and its last `lines` lines of output with the reason of BuildKit below."""
         step = self.steps.get(self.failed, "")

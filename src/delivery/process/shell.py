@@ -22,7 +22,8 @@ from delivery.process.output import collect
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL = 0.1  # seconds between two checks of an interrupted child
 _GRACE = 5.0  # seconds until an interrupted child is killed
-# Variables for Terraform only: git, docker and the programs that they run never get them. See `with_credentials`.
+# Variables for Terraform, and for a build when docker has a credential helper; no other program gets them. See
+# `with_credentials`.
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
 

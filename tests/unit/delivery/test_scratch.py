@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
+
 from delivery import scratch
+from delivery.errors import ConfigurationError
 from delivery.process.shell import Shell
 
 
@@ -37,3 +40,32 @@ def test_a_state_that_a_killed_run_could_not_write_is_kept(tmp_path):
 def test_only_its_owner_may_read_a_folder(tmp_path):
     with scratch.folder(tmp_path / "new", Shell({})) as mine:
         assert mine.stat().st_mode & 0o777 == 0o700
+
+
+def refused(parent):
+    with pytest.raises(ConfigurationError) as caught, scratch.folder(parent, Shell({})):
+        pytest.fail("nothing may start")
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["", "prod"])
+def test_a_folder_that_another_user_made_is_named_with_the_command_that_gives_it_back(tmp_path, monkeypatch, name):
+    theirs = tmp_path / name
+    theirs.mkdir(exist_ok=True)
+    monkeypatch.setattr(os, "access", lambda path, _: path != theirs)
+    error = refused(tmp_path)
+    assert error.what == f"The folder {theirs} cannot be written."
+    assert error.hint.startswith(f"sudo chown -R {os.geteuid()} {theirs}")
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / ".deploy").write_text("")
+    assert refused(tmp_path / ".deploy").exit_code == 2
+
+
+def test_the_private_folder_of_another_user_s_run_is_no_obstacle(tmp_path, monkeypatch):
+    (tmp_path / f"run-{os.getpid()}").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, _: not path.name.startswith("run-"))
+    with scratch.folder(tmp_path, Shell({})) as mine:
+        assert mine.is_dir()
+    assert not mine.exists()

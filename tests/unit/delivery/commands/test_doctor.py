@@ -4,13 +4,14 @@ import json
 
 import pytest
 from support.shell import FakeShell
-from support.world import FUNCTION, REPOSITORY, answers, state_document, world
+from support.world import COMMIT, FUNCTION, REPOSITORY, answers, state_document, world
 
 from delivery.aws import function_url
 from delivery.cli import report
 from delivery.commands import doctor
 from delivery.commands.doctor import Finding
-from delivery.errors import CloudError, DeliveryError, MissingToolError
+from delivery.context import Request
+from delivery.errors import CloudError, DeliveryError, MissingToolError, RefusedError
 from delivery.process.shell import Result
 
 
@@ -20,6 +21,23 @@ def opened(root):
     function_url.apply_access(made.aws, FUNCTION)
     made.aws.functions.calls.clear()
     return made
+
+
+PROD = {"account": "222222222222", "region": "us-east-1"}
+SANDBOX = {"account": "000000000000", "region": "us-east-1", "registry": "registry.test:5000", "state_bucket": "state"}
+
+
+def tools(shell, **environments):
+    """The findings without an environment."""
+    config = {"environments": environments or {"prod": PROD}}
+    return doctor.check_tools(Request(None, None, config, None), shell, None)
+
+
+def checked(made, root, monkeypatch, shell=None, account="000000000000"):
+    """The findings of the environment `sandbox`; `account`: the one that is expected."""
+    monkeypatch.setattr(doctor, "Aws", lambda *_: made.aws)
+    request = Request(root, "sandbox", {"environments": {"sandbox": {**SANDBOX, "account": account}}}, root)
+    return doctor.check_environment(request, shell or made.shell, made.run.progress)
 
 
 def reported(findings):
@@ -33,7 +51,7 @@ def reported(findings):
 
 
 def test_the_checks_of_tools_report_their_versions():
-    lines, error = reported(doctor.run_checks(doctor.tool_checks(FakeShell(answers()))))
+    lines, error = reported(tools(FakeShell(answers())))
     assert error is None
     assert [line.split() for line in lines] == [
         ["✓", "git", "2.39.5"],
@@ -45,7 +63,7 @@ def test_the_checks_of_tools_report_their_versions():
 
 def test_a_tool_that_is_too_old_does_not_hide_the_next():
     shell = FakeShell(answers(**{"git --version": "git version 2.20.0", "docker version": Result(1, "", "no engine")}))
-    lines, error = reported(doctor.run_checks(doctor.tool_checks(shell)))
+    lines, error = reported(tools(shell))
     assert [line[0] for line in lines if not line.startswith(" ")] == ["✗", "✓", "✗", "✓"]
     assert "git 2.20.0 is too old" in lines[0]
     assert "  try: apt-get install git" in lines
@@ -53,11 +71,12 @@ def test_a_tool_that_is_too_old_does_not_hide_the_next():
     assert error.what == "2 of 4 checks failed."
 
 
-def test_the_checks_of_an_environment_include_account_bucket_repositories_and_url(tmp_path):
+def test_the_checks_of_an_environment_include_account_bucket_repositories_and_url(tmp_path, monkeypatch):
     made = opened(tmp_path)
-    findings = doctor.run_checks(doctor.environment_checks(made.run))
+    findings = checked(made, tmp_path, monkeypatch)
     assert [(finding.name, finding.result) for finding in findings[4:]] == [
         ("account", "000000000000"),
+        ("commit", COMMIT[:12]),
         ("state", "state"),
         ("registry", REPOSITORY),
         ("url", "fn: everyone (both statements)"),
@@ -72,10 +91,10 @@ def test_the_checks_of_an_environment_include_account_bucket_repositories_and_ur
         ("ecr", "registry", "The repository does not exist: sandbox-sse-streaming-lambda"),
     ],
 )
-def test_a_missing_bucket_or_repository_leads_to_bootstrap(tmp_path, missing, name, what):
+def test_a_missing_bucket_or_repository_leads_to_bootstrap(tmp_path, monkeypatch, missing, name, what):
     made = opened(tmp_path)
     (made.aws.s3.buckets if missing == "s3" else made.aws.ecr.repositories).clear()
-    findings = doctor.run_checks(doctor.environment_checks(made.run))
+    findings = checked(made, tmp_path, monkeypatch)
     failures = {finding.name: finding.failure for finding in findings if finding.failure}
     assert next(iter(failures)) == name
     assert {failure.hint for failure in failures.values()} == {"invoke bootstrap --env sandbox"}
@@ -83,19 +102,19 @@ def test_a_missing_bucket_or_repository_leads_to_bootstrap(tmp_path, missing, na
     assert isinstance(reported(findings)[1], CloudError)
 
 
-def test_doctor_changes_nothing(tmp_path):
+def test_doctor_changes_nothing(tmp_path, monkeypatch):
     made = opened(tmp_path)
-    doctor.run_checks(doctor.environment_checks(made.run))
+    checked(made, tmp_path, monkeypatch)
     calls = made.aws.s3.calls + made.aws.ecr.calls + made.aws.functions.calls
     assert {name.split("_")[0] for name, _ in calls} == {"head", "describe", "get"}
     changing = [made.shell.typed(f"terraform {word}") for word in ("plan", "apply", "import", "force-unlock")]
     assert changing == [[], [], [], []]
 
 
-def test_before_the_first_deploy_the_check_of_the_url_passes(tmp_path):
+def test_before_the_first_deploy_the_check_of_the_url_passes(tmp_path, monkeypatch):
     made = world(tmp_path)
     made.aws.s3.objects.clear()
-    assert doctor.run_checks(doctor.environment_checks(made.run))[-1] == Finding("url", "nothing is deployed yet")
+    assert checked(made, tmp_path, monkeypatch)[-1] == Finding("url", "nothing is deployed yet")
 
 
 def test_a_defect_of_the_program_is_not_hidden():
@@ -103,16 +122,49 @@ def test_a_defect_of_the_program_is_not_hidden():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        doctor.run_checks(iter([("x", broken)]))
+        doctor.finding("x", broken)
 
 
-def test_a_function_without_a_verified_version_has_no_url_yet(tmp_path):
+def test_a_wrong_account_hides_no_other_finding_and_is_not_read(tmp_path, monkeypatch):
+    made = opened(tmp_path)
+    shell = FakeShell(answers(**{"docker version": Result(1, "", "no engine")}))
+    findings = checked(made, tmp_path, monkeypatch, shell, account="222222222222")
+    lines, error = reported(findings)
+    assert [line[0] for line in lines if not line.startswith(" ")] == ["✓", "✓", "✗", "✓", "✗", "✓", "-", "-", "-"]
+    assert lines[-1] == "- url            not checked: it needs the account"
+    failures = [finding.failure for finding in findings if finding.failure]
+    assert [type(failure) for failure in failures] == [MissingToolError, RefusedError]
+    assert all(failure.hint for failure in failures)
+    assert error.exit_code == 3, "the first failure decides"
+    assert made.aws.s3.calls + made.aws.ecr.calls + made.aws.functions.calls == []
+
+
+def test_without_a_commit_the_account_is_checked_all_the_same(tmp_path, monkeypatch):
+    shell = FakeShell(answers(**{"git log": Result(128, "", "not a git repository")}))
+    findings = checked(opened(tmp_path), tmp_path, monkeypatch, shell)
+    assert {finding.name: bool(finding.failure) for finding in findings[4:6]} == {"account": False, "commit": True}
+    assert findings[-1].result == "not checked: it needs the commit"
+
+
+def test_an_absent_engine_is_no_failure_where_an_environment_starts_its_own():
+    shell = FakeShell(answers(**{"docker version": Result(1, "", "no engine")}))
+    findings = tools(shell, sandbox={**SANDBOX, "started_by": "module:start"}, prod=PROD)
+    lines, error = reported(findings)
+    assert error is None
+    assert lines[2].startswith("- docker         docker does not answer. `invoke doctor --env sandbox` starts its own")
+
+
+def test_an_absent_terraform_is_a_failure_everywhere():
+    shell = FakeShell(answers(**{"terraform version": Result(127, "", "")}))
+    assert reported(tools(shell, sandbox={**SANDBOX, "started_by": "module:start"}))[1].exit_code == 3
+
+
+def test_a_function_without_a_verified_version_has_no_url_yet(tmp_path, monkeypatch):
     made = world(tmp_path)
     document = json.loads(state_document())
     document["outputs"]["functions"]["value"]["sse-streaming"]["url"] = ""
     made.aws.s3.objects["service.tfstate"] = json.dumps(document)
-    (url,) = (check for name, check in doctor.environment_checks(made.run) if name == "url")
-    assert url() == "fn: no URL before a version was verified"
+    assert checked(made, tmp_path, monkeypatch)[-1] == Finding("url", "fn: no URL before a version was verified")
 
 
 def with_repository(root):
@@ -124,31 +176,31 @@ def with_repository(root):
     return made
 
 
-def found(made):
+def found(made, monkeypatch):
     """The finding about GitHub, its line, and whether doctor fails."""
-    findings = doctor.run_checks(doctor.environment_checks(made.run))
+    findings = checked(made, made.run.settings.root, monkeypatch)
     lines, error = reported(findings)
     return findings[-1], next(line for line in lines if " github " in line), error
 
 
-def test_without_gh_the_deployment_branches_are_not_checked_and_doctor_does_not_fail(tmp_path):
+def test_without_gh_the_deployment_branches_are_not_checked_and_doctor_does_not_fail(tmp_path, monkeypatch):
     made = with_repository(tmp_path)
     made.shell.answers["gh api"] = MissingToolError("gh was not found.")
-    finding, line, error = found(made)
+    finding, line, error = found(made, monkeypatch)
     assert (finding.name, finding.checked, error) == ("github", False, None)
     assert line.startswith("- github")
     assert "not checked: gh is not installed" in line
     assert "`gh api repos/acme/app/environments/sandbox`" in line
 
 
-def test_an_environment_that_every_branch_may_use_fails_doctor(tmp_path):
+def test_an_environment_that_every_branch_may_use_fails_doctor(tmp_path, monkeypatch):
     made = with_repository(tmp_path)
     made.shell.answers["gh api"] = '{"deployment_branch_policy": null}'
-    _, line, error = found(made)
+    _, line, error = found(made, monkeypatch)
     assert line.startswith("✗ github")
     assert error.exit_code == 4
 
 
-def test_an_environment_without_a_repository_asks_nobody(tmp_path):
-    findings = doctor.run_checks(doctor.environment_checks(opened(tmp_path).run))
+def test_an_environment_without_a_repository_asks_nobody(tmp_path, monkeypatch):
+    findings = checked(opened(tmp_path), tmp_path, monkeypatch)
     assert "github" not in [finding.name for finding in findings]

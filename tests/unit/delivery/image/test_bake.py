@@ -320,6 +320,18 @@ def test_a_build_that_a_cache_prevents_is_repeated_without_the_cache(tmp_path, w
     assert [command.variables["CACHE"] for command in shell.typed("docker buildx bake --file")] == ["gha", "none"]
 
 
+def test_a_layer_that_the_cache_lost_does_not_stop_the_build(tmp_path):
+    lost = "#9 [2/2] RUN pip install\n#9 ERROR: failed to copy: httpReadSeeker: failed open: 503 Service Unavailable"
+    baked, shell = cached(tmp_path, Result(1, "", lost), build.bake)
+    assert len(shell.typed("docker buildx bake --file")) == 2
+    assert "503 Service Unavailable" in baked.warnings[0]
+
+
+def test_a_failed_command_of_the_dockerfile_is_not_repeated_without_the_cache(tmp_path):
+    with pytest.raises(BuildError, match="The image does not build"):
+        cached(tmp_path, Result(1, "", RUN_FAILED))
+
+
 def test_a_failed_push_is_not_repeated_without_the_cache(tmp_path):
     with pytest.raises(CloudError, match="refused the push"):
         cached(tmp_path, Result(1, "", push_failed("403 Forbidden")))
