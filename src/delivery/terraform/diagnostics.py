@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from delivery.aws import permissions, session
-from delivery.errors import NO_SPACE, DeliveryError, LockedError, TerraformError, disk_full
+from delivery.errors import NO_SPACE, DeliveryError, LockedError, RefusedError, TerraformError, disk_full
 from delivery.terraform.plan import Stack
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
 # The fields of the lock in Terraform's text; statemgr.LockInfo in hashicorp/terraform.
 _LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _UNRELEASED = "Error releasing the state lock"
+# A warning for people who develop a provider: the lock file is not checked for it then.
+_OVERRIDES = "Provider development overrides are in effect"
 _NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
 
 
@@ -44,7 +46,7 @@ class Diagnostics:
         if not isinstance(message, dict):
             self.other.append(line)
             return
-        if message.get("type") == "diagnostic" and message["diagnostic"]["severity"] == "error":
+        if message.get("type") == "diagnostic" and _is_failure(message["diagnostic"]):
             self.errors.append(message["diagnostic"])
         elif message.get("type") in _PROGRESS:
             self.update(message["@message"])
@@ -57,6 +59,9 @@ class Diagnostics:
     def error(self, doing: str, stack: Stack) -> DeliveryError:
         """The error of this run. `doing`: a verb, such as plan; `stack`: the root module."""
         text = "\n".join(_text(error, stack) for error in self.errors) or "\n".join(self.other[-5:])
+        if any(error["summary"] == _OVERRIDES for error in self.errors):
+            hint = "remove dev_overrides from ~/.terraformrc, or from the file that TF_CLI_CONFIG_FILE names"
+            return RefusedError("A provider of this machine would replace the locked one.", text, hint)
         if session.CLOCK.search(text):
             return session.wrong_clock(f"{doing} {stack.name}", text)
         if re.search(r"ExpiredToken|InvalidClientTokenId", text):  # S3 answers with 403, as for a missing permission
@@ -85,6 +90,10 @@ class Diagnostics:
             text,
             "correct the cause above, then run the same command again",
         )
+
+
+def _is_failure(diagnostic: dict[str, Any]) -> bool:
+    return bool(diagnostic["severity"] == "error" or diagnostic["summary"] == _OVERRIDES)
 
 
 def _is_provider(error: dict[str, Any]) -> bool:

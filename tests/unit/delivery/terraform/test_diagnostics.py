@@ -150,3 +150,9 @@ def test_a_wrong_clock_is_named():
     error = read(diagnostic("reading", "api error RequestTimeTooSkewed: The difference is too large."))[0]
     assert "the clock of this machine is wrong" in error.error("apply", STACK).what
     assert error.error("apply", STACK).exit_code == 8
+
+
+def test_a_provider_of_this_machine_that_replaces_the_locked_one_is_refused():
+    warning = diagnostic("Provider development overrides are in effect", "hashicorp/aws in /x", severity="warning")
+    error = read(warning)[0].error("plan", STACK)
+    assert (error.exit_code, "dev_overrides" in error.hint) == (4, True)
