@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery import git, inputs, settings, tools
+from delivery.aws import regions
 from delivery.aws.session import Aws
 from delivery.errors import ConfigurationError, RefusedError
 from delivery.git import Commit
@@ -52,6 +53,7 @@ def open_context(request: Request, shell: Shell, progress: Progress) -> RunConte
         loaded = _start(loaded, request, progress)
     ready = shell.with_variables(loaded.variables)
     commit = git.read_commit(request.root, ready, lambda: inputs.find(request.root, ready))
+    loaded = _with_registry(loaded)
     aws = Aws(loaded.environment, ready.variables)
     _sign_in(aws, loaded, progress)
     if not commit.dirty:
@@ -64,6 +66,12 @@ def require_docker(run: RunContext) -> str:
     """The engine's and buildx's versions, for people. Raises MissingToolError."""
     engine, buildx = (tools.check(tool, run.shell) for tool in (tools.DOCKER, tools.BUILDX))
     return f"Docker {engine}, buildx {buildx}"
+
+
+def _with_registry(loaded: Settings) -> Settings:
+    environment = loaded.environment
+    registry = environment.registry or regions.registry(environment.account, environment.region)
+    return replace(loaded, environment=replace(environment, registry=registry))
 
 
 def _start(loaded: Settings, request: Request, progress: Progress) -> Settings:

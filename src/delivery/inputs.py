@@ -7,6 +7,11 @@ from delivery.errors import MissingToolError
 from delivery.process.shell import Command, Shell
 
 BAKE_FILE = "docker-bake.hcl"
+# The variables of that file. A variable of the same name in a person's shell, such as PLATFORM, must not reach it.
+BAKE_VARIABLES = (
+    *("REGISTRY", "ENVIRONMENT", "COMMIT", "PLATFORM", "OUTPUT", "ARCHIVES", "CACHE", "CACHE_DIR"),
+    *("CA_BUNDLE", "PIP_CONFIG", "SOURCE_DATE_EPOCH"),
+)
 _FIXED = (BAKE_FILE, "infrastructure", "invoke.yaml")
 
 
@@ -14,7 +19,7 @@ def find(root: Path, shell: Shell) -> tuple[str, ...]:
     """The paths that are built or planned, relative to `root`; all of `root` if docker cannot tell the contexts."""
     argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
     try:
-        result = shell.run(Command(argv, cwd=root))
+        result = shell.run(Command(argv, cwd=root, without=BAKE_VARIABLES))
     except MissingToolError:
         return (".",)
     if result.code:

@@ -57,7 +57,7 @@ def _texts(variables: object) -> object:
 
 class _EnvironmentSection(_Section):
     account: str = Field(pattern=r"^[0-9]{12}$", description='12 digits in quotes, such as "123456789012"')
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="an AWS region, such as eu-west-1")
+    region: str = Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]+$", description="an AWS region, such as eu-west-1")
     registry: str | None = Field(None, pattern=r"^[\w.-]+(:[0-9]+)?$", description="a registry host")
     state_bucket: str | None = Field(
         None,
@@ -87,7 +87,10 @@ class _TerraformSection(_Section):
 
 @dataclass(frozen=True)
 class Environment:
-    """An AWS account (12 digits) and region, the host of its registry, and the bucket of its Terraform state."""
+    """An AWS account (12 digits) and region, the host of its registry, and the bucket of its Terraform state.
+
+    `registry`: empty in settings that name none; `context.open_context` fills in the registry of the account.
+    """
 
     name: str
     account: str
@@ -134,12 +137,11 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
     """
     raw = _checked(_EnvironmentSection, _environment(name, config), f"environments.{name}", sources)
     build = _checked(_BuildSection, config.get("build"), "build", sources)
-    domain = "amazonaws.com.cn" if raw.region.startswith("cn-") else "amazonaws.com"
     environment = Environment(
         str(name),
         raw.account,
         raw.region,
-        raw.registry or f"{raw.account}.dkr.ecr.{raw.region}.{domain}",
+        raw.registry or "",
         raw.protected,
         # The name of a bucket is unique in the world, and two environments of one account must not share a state.
         state_bucket=raw.state_bucket or f"{name}-{raw.account}-{raw.region}-terraform-state",

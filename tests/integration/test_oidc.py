@@ -6,7 +6,7 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 from support.deploys.guarded import DELIVERY, ENVIRONMENT, GITHUB, NUMBERED, token
-from support.deploys.policies import enforced
+from support.deploys.policies import without
 
 from sandbox import processes
 
@@ -90,7 +90,7 @@ def test_credentials_that_expired_are_reported(guarded):
 def test_a_role_that_may_not_log_in_to_the_registry_gets_the_name_of_the_permission(guarded):
     policy = guarded.policy()
     credentials = guarded.assume(token())
-    guarded.allow(enforced(policy, frozenset({"ecr:GetAuthorizationToken"})))
+    guarded.allow(without(policy, frozenset({"ecr:GetAuthorizationToken"})))
     outcome = guarded.checkout.invoke("push-image", "--env", ENVIRONMENT, **credentials)
     guarded.allow(policy)
     refused(outcome, "log in to the registry", "ask for ecr:GetAuthorizationToken")
@@ -99,7 +99,6 @@ def test_a_role_that_may_not_log_in_to_the_registry_gets_the_name_of_the_permiss
 def test_a_role_that_may_not_push_gets_the_name_of_the_permission(guarded, refusing_registry):
     policy = guarded.policy()
     credentials = guarded.assume(token())
-    guarded.allow(enforced(policy, frozenset()))
     before = (guarded.checkout.root / "invoke.yaml").read_text()
     mine = guarded.endpoint.removeprefix("http://")
     (guarded.checkout.root / "invoke.yaml").write_text(

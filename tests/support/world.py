@@ -79,7 +79,6 @@ def answers(*changes, **more):
         "docker buildx version": "github.com/docker/buildx 0.13.1",
         "docker buildx bake --file docker-bake.hcl --print": json.dumps({"target": {"sse-streaming": {}}}),
         "docker buildx bake --help": "  --file\n  --print\n",
-        "docker context inspect": "unix:///run/docker.sock\n",
         "docker login": "Login Succeeded\n",
         "docker load": "",
         "docker run": "",

@@ -15,18 +15,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies_environment
 
 import boto3
 import botocore.session
 import urllib3
 from botocore import exceptions
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 
 from delivery import clock
 from delivery.aws import permissions
+from delivery.aws.connections import Connections
 from delivery.errors import CloudError, ConfigurationError
-from delivery.settings import Environment
+from delivery.settings import FILE, Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -136,6 +140,29 @@ class Aws:
         client: LambdaClient = self._make("lambda", config)
         return client
 
+    def get(self, url: str, *, signed: bool, silence: float) -> tuple[int, Iterator[bytes]]:
+        """The status of an answer, and its bytes as they arrive; read them inside `explained`.
+
+        `signed`: with these credentials, for Lambda (SigV4); otherwise as anybody. `silence`: seconds without a byte
+        until the connection counts as dead. Proxies and the bundle of certificates are those of every other call.
+        """
+        request = AWSRequest("GET", url, headers={"Accept": "text/event-stream"})
+        if signed:
+            if (credentials := self._fresh()) is None:
+                raise exceptions.NoCredentialsError
+            SigV4Auth(credentials, "lambda", self.environment.region).add_auth(request)
+        pool = self.connections().pool(url, timeout=urllib3.Timeout(connect=5, read=silence), retries=False)
+        answer = pool.request("GET", url, headers=dict(request.headers), preload_content=False, redirect=False)
+        return answer.status, answer.stream()
+
+    def connections(self) -> Connections:
+        """The proxies and certificates of boto3, for the requests that it does not make. Raises CloudError."""
+        with self.explained("read the settings of AWS"), _environment(self._variables):
+            # botocore reads the first one, or `ca_bundle` of the profile, and then the second one; OpenSSL the third.
+            bundle = botocore.session.Session().get_config_variable("ca_bundle")
+            others = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
+            return Connections(getproxies_environment(), bundle or next(filter(None, others), ""))
+
     def explained(self, doing: str) -> AbstractContextManager[None]:
         """While open, an error of botocore becomes a CloudError that names `doing`; every call is made inside."""
         shadowed = self._variables.get("AWS_PROFILE") and self.shadowed_profile
@@ -173,6 +200,20 @@ class Aws:
             client: Any = session.client(service, config=config)
             client.meta.events.register("needs-retry.lambda", retry_while_updating)
             return client
+
+
+def dns_suffix(region: str) -> str:
+    """The domain of the partition of a region, such as amazonaws.com. Raises ConfigurationError for an unknown region.
+
+    From botocore's data, which knows a new region by the pattern of its partition.
+    """
+    data = botocore.session.Session()
+    try:
+        partition = data.get_partition_for_region(region)
+    except exceptions.UnknownRegionError as error:
+        raise ConfigurationError(f"Unknown region: {region}", str(error), f"correct `region:` in {FILE}") from error
+    outputs = {each["id"]: each["outputs"] for each in data.get_data("partitions")["partitions"]}
+    return str(outputs[partition]["dnsSuffix"])
 
 
 def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None:

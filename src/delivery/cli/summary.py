@@ -64,6 +64,8 @@ def page(content: Page) -> str:
     if content.stages:
         lines = [(stage.mark, stage.name, _plain(stage.result), f"{stage.seconds:.1f} s") for stage in content.stages]
         parts.append(_table(("", "stage", "result", "time"), lines))
+    if warnings := [f"{stage.name}: {warning}" for stage in content.stages for warning in stage.warnings]:
+        parts += ["Warnings:", _block("text", warnings)]
     for block in content.blocks:
         parts += [f"{block.title}:", _block("diff", block.lines)]
     if content.stages:

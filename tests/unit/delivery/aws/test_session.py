@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+import urllib3
 from botocore import exceptions
-from botocore.credentials import RefreshableCredentials
+from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 from botocore.hooks import HierarchicalEmitter
 from support.aws import refusal
 from support.world import ENVIRONMENT
@@ -314,3 +315,40 @@ def test_only_a_change_that_lambda_refused_during_another_change_is_sent_again(c
     answer = {"Error": {"Code": code, "Message": message}}
     assert session.retry_while_updating(response=(None, answer), attempts=attempts, operation=None) == seconds
     assert session.retry_while_updating(response=None, attempts=attempts, caught_exception=OSError()) is None
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_url_is_opened_signed_or_as_anybody(monkeypatch, signed):
+    sent = []
+
+    class Pool:
+        def request(self, method, url, headers, preload_content, redirect):
+            assert url == f"{URL}/api?events=1"
+            assert (method, preload_content, redirect) == ("GET", False, False)
+            sent.append(headers)
+            return urllib3.HTTPResponse(io.BytesIO(b"event: hello"), status=200, preload_content=False)
+
+    monkeypatch.setattr(session.Connections, "pool", lambda *_, **__: Pool())
+    monkeypatch.setattr(session.Aws, "_fresh", lambda _: ReadOnlyCredentials("AKIA", "hush", "token"))
+    status, chunks = session.Aws(ENVIRONMENT, {}).get(f"{URL}/api?events=1", signed=signed, silence=5)
+    assert (status, b"".join(chunks)) == (200, b"event: hello")
+    authorization = sent[0].get("Authorization", "")
+    assert ("/us-east-1/lambda/aws4_request" in authorization) == signed
+    assert ("X-Amz-Security-Token" in sent[0]) == signed
+    assert "hush" not in authorization
+
+
+def test_a_url_cannot_be_opened_with_a_signature_without_credentials(monkeypatch):
+    monkeypatch.setattr(session.Aws, "_fresh", lambda _: None)
+    aws = session.Aws(ENVIRONMENT, {})
+    with pytest.raises(CloudError), aws.explained("open the URL of fn"):
+        aws.get("https://x.lambda-url.us-east-1.on.aws/", signed=True, silence=5)
+
+
+def test_a_registry_is_asked_with_the_proxies_and_certificates_that_boto3_would_use():
+    exported = {"HTTPS_PROXY": "http://exported.test:1", "SSL_CERT_FILE": "/system.pem", "NO_PROXY": "127.0.0.1"}
+    variables = {"AWS_CONFIG_FILE": os.devnull, **exported}
+    found = session.Aws(ENVIRONMENT, variables).connections()
+    assert (found.proxies["https"], found.proxies["no"]) == ("http://exported.test:1", "127.0.0.1")
+    assert found.certificates == "/system.pem"
+    assert session.Aws(ENVIRONMENT, {**variables, "AWS_CA_BUNDLE": "/a.pem"}).connections().certificates == "/a.pem"

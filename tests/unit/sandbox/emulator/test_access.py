@@ -95,11 +95,57 @@ def role(name: str, **parameters: str) -> None:
 def test_the_arn_of_a_role_has_its_path_before_and_after_the_role_is_created() -> None:
     name = next(names)
     require_difference(role_arn("CreateRole", name, Path="/a/b/").endswith(f"role/{name}"))
-    apply(access.role_arns_with_path)
+    apply(access.resources_in_full)
     assert role_arn("CreateRole", name, Path="/a/b/") == f"arn:aws:iam::{ACCOUNT}:role/a/b/{name}"
     assert role_arn("CreateRole", name) == f"arn:aws:iam::{ACCOUNT}:role/{name}"
     role(name, Path="/a/b/")
     assert role_arn("GetRole", name) == f"arn:aws:iam::{ACCOUNT}:role/a/b/{name}"
+
+
+def resource(service: str, body: bytes = b"", path: str = "/", **query: str) -> str:
+    parameters = {name: [value] for name, value in query.items()}
+    found = iam_actions.extract_resource_arn(service, "POST", path, {}, body, parameters, "us-east-1", ACCOUNT)
+    return str(found).removeprefix("arn:aws:").replace(f":us-east-1:{ACCOUNT}", "")
+
+
+@pytest.mark.parametrize(
+    ("request_of", "arn"),
+    [
+        (lambda: resource("lambda", b'{"FunctionName": "f"}', "/2015-03-31/functions"), "lambda:function:f"),
+        (lambda: resource("lambda", path="/2015-03-31/functions/f", Qualifier="live"), "lambda:function:f:live"),
+        (lambda: resource("ecr", b'{"repositoryNames": ["a/b"]}'), "ecr:repository/a/b"),
+        (lambda: resource("monitoring", Action="DescribeAlarms"), "cloudwatch:alarm:*"),
+        (
+            lambda: resource("monitoring", ResourceARN=f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:a"),
+            "cloudwatch:alarm:a",
+        ),
+    ],
+)
+def test_a_policy_sees_the_resource_that_the_request_names(request_of: Any, arn: str) -> None:
+    require_difference(request_of() != arn)
+    apply(access.resources_in_full)
+    assert request_of() == arn
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "action"),
+    [
+        ("GET", "aliases/live", "GetAlias"),
+        ("PUT", "aliases/live", "UpdateAlias"),
+        ("DELETE", "aliases/live", "DeleteAlias"),
+        ("PUT", "url", "UpdateFunctionUrlConfig"),
+        ("DELETE", "url", "DeleteFunctionUrlConfig"),
+        ("POST", "response-streaming-invocations", "InvokeFunction"),
+    ],
+)
+def test_each_operation_of_lambda_is_evaluated_as_its_own_action(method: str, path: str, action: str) -> None:
+    def evaluated() -> str:
+        request = (method, f"/2021-11-15/functions/f/{path}", {}, b"", {})
+        return str(iam_actions.extract_iam_action("lambda", *request)).removeprefix("lambda:")
+
+    require_difference(evaluated() != action)
+    apply(access.actions_of_lambda)
+    assert evaluated() == action
 
 
 def test_a_policy_sees_the_boundary_that_a_role_gets_and_has() -> None:
@@ -149,6 +195,22 @@ def test_get_function_gives_the_tags_only_to_those_who_may_list_them(caller: Any
     assert "lambda:ListTags" in hidden["TagsError"]["Message"]
     caller("lambda:GetFunction", "lambda:ListTags")
     assert document(functions._get_function(name))["Tags"] == {"a": "b"}
+
+
+def test_a_function_gets_only_a_role_that_the_caller_may_pass_to_lambda(caller: Any) -> None:
+    settings = {"Role": f"arn:aws:iam::{ACCOUNT}:role/r", "PackageType": "Image", "Code": {"ImageUri": IMAGE}}
+
+    def created() -> Any:
+        return functions._create_function({"FunctionName": next(names), **settings})
+
+    caller("lambda:CreateFunction")
+    require_difference(created()[0] < 300)
+    apply(patches.roles_passed_by_permission)
+    status, headers, body = created()
+    assert (status, headers["x-amzn-ErrorType"]) == (403, "AccessDeniedException")
+    assert "iam:PassRole" in body.decode()
+    caller("lambda:CreateFunction", "iam:PassRole")
+    assert created()[0] < 300
 
 
 def test_the_root_of_an_account_may_list_tags() -> None:

@@ -142,6 +142,42 @@ def function(**settings: Any) -> str:
     return name
 
 
+def test_a_configuration_has_only_members_and_values_that_aws_has() -> None:
+    def wrong() -> set[str]:
+        name = function(PackageType="Image", Publish=True)
+        code = document(functions._update_code(name, {"ImageUri": OTHER_IMAGE}))
+        config = document(functions._update_config(name, {"Timeout": 9}))
+        published = document(functions._publish_version(name, {}))
+        read = document(functions._get_function(name))
+        configurations = [
+            code,
+            config,
+            published,
+            read["Configuration"],
+            document(functions._get_function_config(name)),
+            *document(functions._list_versions(name, {}))["Versions"],
+        ]
+        assert read["Code"]["ImageUri"] == OTHER_IMAGE
+        assert {made["PackageType"] for made in configurations} == {"Image"}
+        enums = ("Runtime", "StateReasonCode", "LastUpdateStatusReasonCode")
+        wrong_values = ("", OTHER_IMAGE, "Updating")
+        return {name for made in configurations for name in ("ImageUri", *enums) if made.get(name) in wrong_values}
+
+    require_difference({"ImageUri", "Runtime"} <= wrong())
+    apply(patches.configurations_of_images)
+    assert wrong() == set()
+
+
+def test_a_url_that_was_only_created_has_no_time_of_a_change() -> None:
+    def created() -> Any:
+        return document(functions._create_function_url_config(function(), {}, None))
+
+    require_difference("LastModifiedTime" in created())
+    apply(patches.urls_created_once)
+    assert "LastModifiedTime" not in created()
+    assert "CreationTime" in created()
+
+
 def test_the_code_sha_of_an_image_function_is_its_digest() -> None:
     def shas() -> list[str]:
         name = function()
@@ -162,7 +198,7 @@ def test_an_image_function_has_no_empty_runtime_or_reason() -> None:
 
     never = {"Runtime", "RuntimeVersionConfig", "LastUpdateStatusReasonCode"}
     require_difference(never <= empty())
-    apply(patches.no_empty_values)
+    apply(patches.configurations_of_images)
     assert not never & empty()
 
 
