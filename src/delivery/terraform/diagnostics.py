@@ -27,6 +27,8 @@ class Diagnostics:
     """Collects the lines of one run; `update` gets the progress."""
 
     update: Callable[[str], None]
+    providers: tuple[str, ...] = ()
+    """The locked providers, such as hashicorp/aws; one of this machine in the place of a locked one is an error."""
     errors: list[dict[str, Any]] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
     code: int = 0
@@ -46,10 +48,14 @@ class Diagnostics:
         if not isinstance(message, dict):
             self.other.append(line)
             return
-        if message.get("type") == "diagnostic" and _is_failure(message["diagnostic"]):
+        if message.get("type") == "diagnostic" and self._is_failure(message["diagnostic"]):
             self.errors.append(message["diagnostic"])
         elif message.get("type") in _PROGRESS:
             self.update(message["@message"])
+
+    def _is_failure(self, diagnostic: dict[str, Any]) -> bool:
+        replaced = any(f" - {provider} in " in diagnostic.get("detail", "") for provider in self.providers)
+        return diagnostic["severity"] == "error" or (replaced and diagnostic["summary"] == _OVERRIDES)
 
     @property
     def providers_unreachable(self) -> bool:
@@ -90,10 +96,6 @@ class Diagnostics:
             text,
             "correct the cause above, then run the same command again",
         )
-
-
-def _is_failure(diagnostic: dict[str, Any]) -> bool:
-    return bool(diagnostic["severity"] == "error" or diagnostic["summary"] == _OVERRIDES)
 
 
 def _is_provider(error: dict[str, Any]) -> bool:
