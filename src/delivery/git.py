@@ -23,7 +23,7 @@ _STATUS = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "sta
 # History as it was committed: `git replace` and .git/info/grafts change it for one clone. No prompt, no write.
 _PINNED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",  # git gives advice on a graft file that it can open
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",

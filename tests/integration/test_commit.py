@@ -156,6 +156,17 @@ def test_a_submodule_is_exported_at_the_commit_that_the_project_names(repository
     assert exported(repository, tmp_path / "out")["src/library/notes"][0] == b"x\n"
 
 
+def test_a_graft_does_not_merge_a_commit(repository):
+    merged = read(repository).sha
+    run(repository, "checkout", "--quiet", "-b", "feature")
+    edit(repository)
+    commit(repository)
+    (repository / ".git" / "info" / "grafts").write_text(f"{merged} {read(repository).sha}\n")
+    assert run(repository, "rev-list", "main").split() == [merged, read(repository).sha], "git believes it"
+    with pytest.raises(RefusedError, match="is not on the default branch"):
+        git.require_merged(repository, read(repository).sha, "main", Shell(inherited(os.environ)))
+
+
 def test_a_shallow_clone_of_a_merged_commit_says_that_it_is_shallow(repository, tmp_path):
     old = read(repository).sha
     for _ in range(2):

@@ -7,8 +7,8 @@ memory. It has a network, as on Lambda; its only open port is on loopback.
 import contextlib
 import hashlib
 import json
-import os
 import re
+import secrets
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -64,7 +64,7 @@ def emulator(folder: Path, platform: str, shell: Shell) -> Path:
     program = folder / f"aws-lambda-rie-{machine}-{lock}"
     if program.exists():
         return program
-    download = folder / f"rie-{os.getpid()}"
+    download = folder / f"rie-{secrets.token_hex(4)}"
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes")
     result = shell.run(Command((*pip, "--requirement", str(LOCK), "--dest", str(download))))
     if result.code:
@@ -99,7 +99,7 @@ def run_check(start: StartCheck, program: Path, shell: Shell, deadline: float = 
     `deadline` seconds, with the last lines of the log, and ConfigurationError when this engine cannot run the platform
     or its ports cannot be reached from here.
     """
-    name = f"start-check-{os.getpid()}-{hashlib.sha256(start.image.encode()).hexdigest()[:8]}"
+    name = f"start-check-{secrets.token_hex(8)}"  # no process number: two containers of one engine may have the same
     began = clock.monotonic()
     try:
         _run(start, name, program, shell)

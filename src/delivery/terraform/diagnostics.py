@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from delivery.aws import permissions, session
-from delivery.errors import NO_SPACE, ConfigurationError, DeliveryError, LockedError, TerraformError, disk_full
+from delivery.errors import (
+    NO_SPACE,
+    ConfigurationError,
+    DeliveryError,
+    LockedError,
+    RefusedError,
+    TerraformError,
+    disk_full,
+)
 from delivery.terraform.plan import Stack
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
@@ -18,6 +26,8 @@ _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start",
 _LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _WRONG_VALUE = "Invalid value for variable"  # a `validation` block, before anything is read or changed
 _UNRELEASED = "Error releasing the state lock"
+# A warning for people who develop a provider: the lock file is not checked for it then.
+_OVERRIDES = "Provider development overrides are in effect"
 _NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
 
 
@@ -26,6 +36,8 @@ class Diagnostics:
     """Collects the lines of one run; `update` gets the progress."""
 
     update: Callable[[str], None]
+    providers: tuple[str, ...] = ()
+    """The locked providers, such as hashicorp/aws; one of this machine in the place of a locked one is an error."""
     errors: list[dict[str, Any]] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
     code: int = 0
@@ -45,10 +57,14 @@ class Diagnostics:
         if not isinstance(message, dict):
             self.other.append(line)
             return
-        if message.get("type") == "diagnostic" and message["diagnostic"]["severity"] == "error":
+        if message.get("type") == "diagnostic" and self._is_failure(message["diagnostic"]):
             self.errors.append(message["diagnostic"])
         elif message.get("type") in _PROGRESS:
             self.update(message["@message"])
+
+    def _is_failure(self, diagnostic: dict[str, Any]) -> bool:
+        replaced = any(f" - {provider} in " in diagnostic.get("detail", "") for provider in self.providers)
+        return diagnostic["severity"] == "error" or (replaced and diagnostic["summary"] == _OVERRIDES)
 
     @property
     def providers_unreachable(self) -> bool:
@@ -58,6 +74,9 @@ class Diagnostics:
     def error(self, doing: str, stack: Stack) -> DeliveryError:
         """The error of this run. `doing`: a verb, such as plan; `stack`: the root module."""
         text = "\n".join(_text(error, stack) for error in self.errors) or "\n".join(self.other[-5:])
+        if any(error["summary"] == _OVERRIDES for error in self.errors):
+            hint = "remove dev_overrides from ~/.terraformrc, or from the file that TF_CLI_CONFIG_FILE names"
+            return RefusedError("A provider of this machine would replace the locked one.", text, hint)
         if session.CLOCK.search(text):
             return session.wrong_clock(f"{doing} {stack.name}", text)
         if re.search(r"ExpiredToken|InvalidClientTokenId", text):  # S3 answers with 403, as for a missing permission

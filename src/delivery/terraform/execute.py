@@ -137,7 +137,7 @@ def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update
 
 def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update) -> Diagnostics:
     stack.data.mkdir(parents=True, exist_ok=True)
-    log = Diagnostics(update)
+    log = Diagnostics(update, mirror.names(stack.folder))
     result = shell.run(stack.command(*arguments), log.feed)
     log.code = result.code
     success = (0, _CHANGES) if _DETAILED in arguments else (0,)

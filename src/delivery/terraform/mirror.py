@@ -23,6 +23,11 @@ def locked(lock: Path) -> tuple[tuple[str, str], ...]:
     return tuple(_LOCKED.findall(lock.read_text())) if lock.exists() else ()
 
 
+def names(folder: Path) -> tuple[str, ...]:
+    """The locked providers of a root module as Terraform shows them, such as hashicorp/aws."""
+    return tuple(provider.removeprefix(f"{HOST}/") for provider, _ in locked(folder / LOCK))
+
+
 def find(variables: Mapping[str, str], providers: tuple[tuple[str, str], ...], top: Path = Path("/")) -> Path | None:
     """The first folder that has all `providers`, for `terraform init -plugin-dir`; None without one.
 

@@ -157,3 +157,14 @@ def test_a_wrong_clock_is_named():
     error = read(diagnostic("reading", "api error RequestTimeTooSkewed: The difference is too large."))[0]
     assert "the clock of this machine is wrong" in error.error("apply", STACK).what
     assert error.error("apply", STACK).exit_code == 8
+
+
+def test_a_provider_of_this_machine_that_replaces_the_locked_one_is_refused():
+    detail = "The following overrides are set in the CLI configuration:\n - {} in /x\n\nThe behavior may differ."
+    log = Diagnostics(print, providers=("hashicorp/aws",))
+    for provider in ("hashicorp/other", "hashicorp/aws"):
+        assert log.errors == [], "an override of a provider that is not used is no error"
+        summary = "Provider development overrides are in effect"
+        log.feed(diagnostic(summary, detail.format(provider), severity="warning"))
+    error = log.error("plan", STACK)
+    assert (error.exit_code, "dev_overrides" in error.hint) == (4, True)

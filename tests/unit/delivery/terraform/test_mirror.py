@@ -107,3 +107,5 @@ def test_the_providers_come_from_the_lock_file(tmp_path):
     (tmp_path / "lock").write_text(f"# maintained by terraform init\n\n{terraform.PROVIDER}")
     assert mirror.locked(tmp_path / "lock") == LOCKED
     assert mirror.locked(tmp_path / "no lock") == ()
+    (tmp_path / "lock").rename(tmp_path / mirror.LOCK)
+    assert mirror.names(tmp_path) == ("hashicorp/aws",)
