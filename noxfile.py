@@ -1,4 +1,4 @@
-"""Checks and tests. `./dev nox` runs all of them once; `lock` and the parts of `deploys` run only by name.
+"""Checks and tests. `./dev nox` runs all of them once; `lock`, `real` and the parts of `deploys` run only by name.
 
 *nox asks, invoke changes*: everything that changes something is in tasks.py.
 """
@@ -88,7 +88,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def workflow(session: nox.Session) -> None:
-    """Run GitHub's workflow files unmodified on this machine; preprod and prod are two accounts of the emulator."""
+    """Run GitHub's workflow files on this machine; preprod and prod are two accounts of the emulator."""
     _pytest(session, "tests/workflow")
 
 
@@ -132,6 +132,19 @@ def deploys(session: nox.Session) -> None:
 def reproducible(session: nox.Session) -> None:
     """Build one commit in two clones without a cache, and compare the digests. A part of `image`."""
     _pytest(session, "tests/image/test_reproducible.py")
+
+
+@nox.session
+def real(session: nox.Session) -> None:
+    """One run in two throwaway AWS accounts, which variables name; never part of another session. See CONTRIBUTING.md.
+
+    Bootstrap, deploy as the CI role, empty plan, canary, rollback, prune, promote, and the removal of everything.
+    Without the variables it says what it needs, makes and costs. `REAL=sandbox` runs the same story on two accounts of
+    the emulator. The answers of AWS go to tests/real/answers, without secrets, accounts and names.
+    """
+    # The removal takes minutes after Ctrl-C: without it, the accounts keep what was made.
+    pytest = ("pytest", "tests/real", "-x", "-v", "-s", "--durations=0")
+    session.run(*pytest, *session.posargs, interrupt_timeout=900.0, terminate_timeout=900.0)
 
 
 @nox.session

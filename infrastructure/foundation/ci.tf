@@ -36,5 +36,6 @@ module "ci_role" {
     create_oidc_provider = var.create_oidc_provider
   }
   state_bucket_arn = aws_s3_bucket.state.arn
+  state_kms_key    = var.state_kms_key
   boundary_arn     = aws_iam_policy.function_boundary.arn
 }

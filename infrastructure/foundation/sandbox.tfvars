@@ -1,1 +1,2 @@
-# The sandbox uses the defaults of variables.tf.
+# The provider waits 50 seconds until it believes a lifecycle rule, and a sandbox does not live for 90 days.
+state_history_days = 0

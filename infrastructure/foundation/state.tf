@@ -27,8 +27,12 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "state" {
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = var.state_kms_key == "" ? "AES256" : "aws:kms"
+      kms_master_key_id = var.state_kms_key == "" ? null : var.state_kms_key
     }
+
+    # One data key serves many objects, so that a plan does not call KMS for each.
+    bucket_key_enabled = var.state_kms_key == "" ? null : true
   }
 }
 

@@ -26,7 +26,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    condition     = can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]+$", var.region))
     error_message = "region must be an AWS region code such as us-east-1."
   }
 }
@@ -39,6 +39,37 @@ variable "state_bucket" {
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.state_bucket))
     error_message = "state_bucket must be 3 to 63 lower-case letters, digits or hyphens (a dot breaks TLS host names)."
+  }
+}
+
+variable "state_kms_key" {
+  description = "ARN of a KMS key in the same region that encrypts the state. Empty: a key that S3 manages (AES256)."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  # An alias or a short ID would be looked up in the account of the caller.
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$", var.state_kms_key))
+    error_message = "state_kms_key must be the ARN of a key (arn:…:kms:REGION:ACCOUNT:key/ID), not of an alias, or empty."
+  }
+
+  # S3 user guide, "Using server-side encryption with AWS KMS keys": the key is in the region of the bucket.
+  validation {
+    condition     = var.state_kms_key == "" || try(split(":", var.state_kms_key)[3], "") == var.region
+    error_message = "state_kms_key must be a key in ${var.region}, the region of the bucket."
+  }
+}
+
+variable "state_history_days" {
+  description = "Days until S3 deletes an old version of the state, except for the newest 20. 0: none is deleted."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.state_history_days >= 0 && floor(var.state_history_days) == var.state_history_days
+    error_message = "state_history_days must be a whole number, 0 or more."
   }
 }
 

@@ -9,8 +9,8 @@ terraform {
   }
 
   # The tasks pass bucket, region and key with -backend-config, because a backend block cannot read variables.
+  # Without `encrypt`, which asks for AES256, the bucket decides: infrastructure/foundation sets its key.
   backend "s3" {
-    encrypt      = true
     use_lockfile = true
   }
 }

@@ -90,6 +90,20 @@ def require_answer(model: OperationModel, answer: Any) -> Any:
     return {**plain, **{name: _Events(model, stream, answer[name]) for name in events & set(answer)}}
 
 
+def require_stored(service: str, name: str, answer: dict[str, Any]) -> None:
+    """Raise Wrong unless that is an answer, or a refusal, of the operation. Its streams were not stored."""
+    model = operation(service, xform_name(name))
+    if "Error" in answer:
+        require_code(model, answer["Error"]["Code"])
+        return
+    stored = {key: value for key, value in answer.items() if key != "ResponseMetadata" and not _is_stream(value)}
+    require_answer(model, stored)
+
+
+def _is_stream(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"stream"}
+
+
 def require_code(model: OperationModel, code: str) -> None:
     """Raise Wrong unless this operation can answer with this error code."""
     if code not in codes(model):
@@ -144,6 +158,8 @@ class _Answers(ParamValidator):
     """As botocore checks parameters, but as its parsers return answers: bytes, times, and the known values only."""
 
     def _validate(self, params: Any, shape: Any, errors: ValidationErrors, name: str) -> None:
+        if shape.name == "policyDocumentType" and isinstance(params, dict):
+            return  # botocore decodes the policies of IAM: botocore.handlers.json_decode_policies
         if shape.type_name == "timestamp" and not isinstance(params, datetime):
             errors.report(name, "invalid type", param=params, valid_types=[str(datetime)])
         elif shape.type_name == "blob" and not (isinstance(params, bytes) or hasattr(params, "read")):

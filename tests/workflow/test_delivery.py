@@ -70,9 +70,22 @@ def test_the_validation_gate_accepts_only_the_digest_that_this_run_built(pipelin
 
 def test_each_step_that_runs_the_project_replaces_its_shell_so_that_github_can_interrupt_it(pipeline):
     files = [*(pipeline.clone.root / ".github").rglob("*.yml")]
-    lines = re.findall(r"run: (.*\./dev .*)", "\n".join(file.read_text() for file in files))
+    lines = re.findall(r"run: (.*(?:\./dev|-m delivery).*)", "\n".join(file.read_text() for file in files))
     assert len(lines) >= 4
-    assert [line for line in lines if not line.startswith("exec ./dev ")] == []
+    assert [line for line in lines if not re.match(r"exec (\./dev|python3 -m) ", line)] == []
+
+
+def test_the_first_job_saves_the_environment_and_each_later_job_restores_it(main_run):
+    (key,) = re.findall(r"saved (environment-\S+)", main_run.text)
+    assert f"saved {key}" in main_run.logs["checks"]
+    for job in ("build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod"):
+        assert f"restored {key}" in main_run.logs[job]
+
+
+def test_the_runner_takes_no_command_from_the_tasks(main_run):
+    """act prints each line of a step; a task begins with the line that stops commands."""
+    for job in ("build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod", "summary"):
+        assert re.search(r"^::stop-commands::[0-9a-f]{32}$", main_run.logs[job], re.MULTILINE), main_run.logs[job]
 
 
 def summary(run, job):

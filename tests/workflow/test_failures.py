@@ -16,6 +16,17 @@ resource "terraform_data" "failing" {
   provisioner "local-exec" { command = "echo the provisioner broke; exit 9" }
 }
 """
+# Like a Terraform that could not write the state: it leaves a file. Its lineage is another, so no push can take it.
+LEFT_STATE = """
+resource "terraform_data" "leaving" {
+  provisioner "local-exec" {
+    command = <<-END
+      echo '{"version": 4, "serial": 1, "lineage": "other", "outputs": {}, "resources": []}' > errored.tfstate
+      echo the provisioner broke; exit 9
+    END
+  }
+}
+"""
 # The application answers its second stream with an error. The build adds this code, so that no linter checks it.
 ANSWER_ONCE = b"""
 _create, _streams = create, []
@@ -93,6 +104,14 @@ def test_an_apply_that_fails_does_not_move_the_alias_and_promotes_nothing(releas
     assert released.alias("preprod") == version
 
 
+def test_a_state_that_cannot_be_pushed_is_kept_as_an_artifact(released):
+    run = push_addition(released, MAIN, LEFT_STATE)
+    facts = ("terraform state push", "infrastructure/service/errored.tfstate")
+    assert_stopped(run, "deploy-preprod", TerraformError, "deploy --env preprod", *facts)
+    kept = "artifact errored-tfstate-preprod-1: infrastructure/service/errored.tfstate"
+    assert kept in run.logs["deploy-preprod"], run.logs["deploy-preprod"]
+
+
 def test_a_version_that_does_not_stream_does_not_get_the_alias_and_is_not_promoted(released):
     version = released.alias("preprod")
     run = push_change(released, DOCKERFILE, 'CMD ["python", "-P", "-m", "sse_streaming"]', 'CMD ["false"]')
@@ -118,3 +137,17 @@ def test_a_dispatch_deploys_an_earlier_commit_to_preprod_only(released):
     assert set(run.started) == {*JOBS} - {"promote-prod"}
     assert run.outputs["verify-preprod"]["tag"] == earlier
     assert released.live("preprod")["Configuration"]["Description"] == f"commit {earlier}"
+
+
+def test_a_dispatch_refuses_a_commit_of_another_branch_before_any_of_its_code_runs(released):
+    root = released.clone
+    root.git("checkout", "--quiet", "-b", "other")
+    root.edit(DOCKERFILE, "USER 65532:65532", "USER 65534:65534")
+    root.commit("not merged")
+    other = root.head()
+    root.git("checkout", "--quiet", "-")
+    run = released.run("workflow_dispatch", "--input", "environment=prod", "--input", f"commit={other}")
+    root.git("branch", "--quiet", "-D", "other")
+    assert run.started == {"checks": "failure", "summary": "success"}, run.text
+    assert run.exit_codes("checks") == {4}
+    assert "nox" not in run.logs["checks"]

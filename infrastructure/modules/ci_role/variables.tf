@@ -30,6 +30,13 @@ variable "state_bucket_arn" {
   nullable    = false
 }
 
+variable "state_kms_key" {
+  description = "ARN of the KMS key that encrypts the state; empty: no such key."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
 variable "boundary_arn" {
   description = "ARN of the permissions boundary that every role created by the CI role must have."
   type        = string

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from delivery import clock
-from delivery.errors import DeliveryError, TerraformError
+from delivery.errors import TerraformError
 from delivery.process.shell import Shell
 from delivery.progress import Update
 from delivery.settings import Environment, Settings
@@ -89,7 +89,19 @@ def apply(saved: Plan, shell: Shell, update: Update) -> None:
     """Apply exactly a saved plan. Raises TerraformError."""
     log = _lock_and_run(saved.stack, ("apply", "-json", "-input=false", str(saved.file)), shell, update)
     if log.errors:
-        raise _with_state(log.error("apply", saved.stack), saved.stack.folder / "errored.tfstate")
+        raise log.error("apply", saved.stack)
+
+
+def push_state(stack: Stack, shell: Shell, update: Update) -> None:
+    """Write the state that an apply left in a file, and remove the file. Raises TerraformError.
+
+    Terraform takes the lock, and refuses a state of another lineage or with an older serial:
+    https://developer.hashicorp.com/terraform/cli/commands/state/push
+    """
+    log = _lock_and_run(stack, ("state", "push", "-no-color", stack.errored.name), shell, update)
+    if log.errors:
+        raise log.error("push the state of", stack)
+    stack.errored.unlink()
 
 
 def refresh(saved: Plan, shell: Shell, update: Update) -> None:
@@ -107,13 +119,6 @@ def _values(folder: Path, stack: Stack) -> Path:
 
 def _variable_files(folder: Path, stack: Stack) -> tuple[str, str]:
     return f"-var-file={stack.environment.name}.tfvars", f"-var-file={_values(folder, stack)}"
-
-
-def _with_state(error: DeliveryError, errored: Path) -> DeliveryError:
-    """Name the file in which Terraform leaves a state that it could not write to the bucket."""
-    if errored.exists():
-        error.hint = f"keep {errored}, the only record of the changes: `terraform state push` it, then {error.hint}"
-    return error
 
 
 def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update) -> Diagnostics:

@@ -44,12 +44,23 @@ class Stack:
         """A file with the digest of the inputs of the last `init`; removed after any failure."""
         return self.data / "initialised"
 
+    @property
+    def errored(self) -> Path:
+        """The file in which Terraform leaves a state that it could not write."""
+        return self.folder / "errored.tfstate"
+
+    @property
+    def push_state(self) -> str:
+        """The command that a person types to write that state."""
+        return f"TF_DATA_DIR={self.data} terraform -chdir={self.folder} state push {self.errored.name}"
+
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module."""
         argv = ("terraform", f"-chdir={self.folder}", *arguments)
         variables = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
         # Exported arguments of a person must not reach our runs: -destroy, another workspace.
-        without = ("TF_WORKSPACE", "TF_CLI_ARGS", f"TF_CLI_ARGS_{arguments[0].replace('-', '_')}")
+        words = ("_".join(arguments[:number]).replace("-", "_") for number in (1, 2))  # `state push` has two
+        without = ("TF_WORKSPACE", "TF_CLI_ARGS", *(f"TF_CLI_ARGS_{word}" for word in words))
         return Command(argv, variables=variables, without=without, grace=_GRACE, credentials=True, outlives=True)
 
 

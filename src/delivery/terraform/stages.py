@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 
 from delivery.context import RunContext
+from delivery.errors import DeliveryError
 from delivery.progress import UNCHANGED, Update
 from delivery.terraform import execute, lock
 from delivery.terraform.plan import Plan, Stack
@@ -24,9 +25,36 @@ def plan(run: RunContext, stack: Stack, variables: Mapping[str, object], update:
 
 
 def apply(run: RunContext, saved: Plan, update: Update) -> None:
-    """Apply a saved plan once the state lock is free. Raises LockedError, TerraformError or CloudError."""
+    """Apply a saved plan once the state lock is free. Raises LockedError, TerraformError or CloudError.
+
+    A state that Terraform could not write is pushed once. If that fails too, its file stays, and the error names it.
+    """
     work = functools.partial(execute.apply, saved, run.shell, update)
-    lock.wait_and_run(run.aws, saved.stack, run.shell, update, work)
+    before = _written(saved.stack)
+    try:
+        lock.wait_and_run(run.aws, saved.stack, run.shell, update, work)
+    except DeliveryError as error:
+        if _written(saved.stack) not in (None, before):
+            _push_state(run, saved.stack, error, update)
+        raise
+
+
+def _written(stack: Stack) -> int | None:
+    """When Terraform left a state in a file (nanoseconds); None without one."""
+    return stack.errored.stat().st_mtime_ns if stack.errored.exists() else None
+
+
+def _push_state(run: RunContext, stack: Stack, failed: DeliveryError, update: Update) -> None:
+    """Push the state that the failed apply left, and add to its error what became of it."""
+    update("pushing the state that Terraform could not write")
+    work = functools.partial(execute.push_state, stack, run.shell, update)
+    try:
+        lock.wait_and_run(run.aws, stack, run.shell, update, work)
+        result = "The state that Terraform could not write was pushed afterwards. It has all changes."
+    except DeliveryError as error:
+        result = f"The state with the changes is only in {stack.errored}. It could not be pushed: {error.what}"
+        failed.hint = f"keep that file; `{stack.push_state}`; then {failed.hint}"
+    failed.why = "\n".join(filter(None, (failed.why, result)))
 
 
 def refresh(run: RunContext, saved: Plan, update: Update) -> None:

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 from support.waiting import until
@@ -109,9 +111,9 @@ class Checkout:
         self.git("reset", "--hard", "--quiet", commit)
 
     @property
-    def settings(self) -> dict[str, object]:
+    def settings(self) -> dict[str, Any]:
         """What the sandbox tells the tasks: its registry and variables."""
-        return lifecycle.start(self.root, str)
+        return lifecycle.start(self.root, lambda _: None)
 
     def terraform(self, *words: str) -> Outcome:
         """Type terraform in the service's folder, as somebody who goes around the tasks."""
@@ -123,10 +125,11 @@ class Checkout:
         )
         return Outcome(result.returncode, " ".join(f"{result.stdout}{result.stderr}".split()))
 
-    def client(self, service: str, account: str = "000000000000"):
+    def client(self, service: str, account: str = "000000000000") -> Any:
         """A boto3 client of the sandbox: the outside view the assertions take."""
         variables = self.settings["variables"]
-        return boto3.client(
+        make: Any = boto3.client  # its stubs take only literal names of services
+        return make(
             service,
             region_name="us-east-1",
             endpoint_url=variables["AWS_ENDPOINT_URL"],
@@ -136,7 +139,7 @@ class Checkout:
 
     def live(self) -> str:
         """The version that the alias names."""
-        return self.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"]
+        return str(self.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"])
 
     def served(self) -> str:
         """The version that the public address is served by."""
@@ -160,10 +163,11 @@ class Checkout:
         return any(item["Key"].endswith(".tflock") for item in listed.get("Contents", []))
 
 
-def hello(lines) -> dict[str, str]:
+def hello(lines: Iterable[str]) -> dict[str, str]:
     """The data of the first event of a stream given as text lines."""
     data = next(line for line in lines if line.startswith("data:"))
-    return json.loads(data.removeprefix("data:"))
+    result: dict[str, str] = json.loads(data.removeprefix("data:"))
+    return result
 
 
 def _git(root: Path, *words: str) -> str:

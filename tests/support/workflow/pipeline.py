@@ -1,4 +1,4 @@
-"""Runs the workflow of the repository, unmodified, on this machine.
+"""Runs the workflow of the repository on this machine, unmodified but for `queue`, which act does not know.
 
 act (https://nektosact.com) plays GitHub, and the stubs in `actions/` play the third-party actions. The tests cannot
 check what act does not enforce: concurrency, approvals, id-token permissions, timeouts and trigger filters.
@@ -124,7 +124,7 @@ class Pipeline:
         config.touch()
         roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{account}:role/ci/x" for name, account in ACCOUNTS.items()}
         roles["PREPROD_READER_ROLE_ARN"] = roles["PREPROD_ROLE_ARN"]  # the stub reads only the account
-        argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", ".github/workflows/deploy.yml"]
+        argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", str(self._workflow())]
         argv += ["-P", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(self.home / "actions")]
         argv += ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(self.home / "artifacts")]
         argv += ["--artifact-server-path", str(self.home / "files"), "--artifact-server-addr", "127.0.0.1"]
@@ -135,8 +135,18 @@ class Pipeline:
             argv += ["--local-repository", stub]
         return argv
 
+    def _workflow(self) -> Path:
+        """A copy of the workflow without `queue`: act 0.2.89 refuses the key, and enforces no concurrency anyway."""
+        text = (self.clone.root / ".github/workflows/deploy.yml").read_text()
+        known, number = re.subn(r"^ +queue: max.*\n", "", text, flags=re.MULTILINE)
+        assert number == 3, "the lines that this function removes have changed"
+        copy = self.home / "deploy.yml"
+        copy.write_text(known)
+        return copy
+
     def _stubs(self) -> list[str]:
         """act's mapping from each third-party action in use to its stub. An action without a stub fails the run."""
         files = (self.clone.root / ".github").rglob("*.yml")
-        used = {match for file in files for match in re.findall(r"uses: ([\w-]+/[\w-]+@\w+)", file.read_text())}
-        return [f"https://github.com/{name}={STUBS / name.partition('@')[0].replace('/', '-')}" for name in used]
+        pattern = r"uses: ([\w-]+/[\w-]+)[\w/-]*@(\w+)"  # actions/cache/restore is a part of actions/cache
+        used = {match for file in files for match in re.findall(pattern, file.read_text())}
+        return [f"https://github.com/{name}@{ref}={STUBS / name.replace('/', '-')}" for name, ref in used]

@@ -164,7 +164,7 @@ def test_a_configuration_has_only_members_and_values_that_aws_has() -> None:
         return {name for made in configurations for name in ("ImageUri", *enums) if made.get(name) in wrong_values}
 
     require_difference({"ImageUri", "Runtime"} <= wrong())
-    apply(patches.configurations_of_images)
+    apply(patches.configurations_as_on_aws)
     assert wrong() == set()
 
 
@@ -188,6 +188,18 @@ def test_the_code_sha_of_an_image_function_is_its_digest() -> None:
     apply(patches.image_code_sha_at_create)
     apply(patches.image_code_sha_at_update)
     assert shas() == ["a" * 64, "b" * 64]
+
+
+def test_an_image_function_has_no_empty_runtime_or_reason() -> None:
+    def empty() -> set[str]:
+        settings = document(functions._update_code(function(), {"ImageUri": OTHER_IMAGE}))
+        assert settings["PackageType"] == "Image"
+        return {name for name, value in settings.items() if value in ("", {"RuntimeVersionArn": ""})}
+
+    never = {"Runtime", "RuntimeVersionConfig", "LastUpdateStatusReasonCode"}
+    require_difference(never <= empty())
+    apply(patches.configurations_as_on_aws)
+    assert not never & empty()
 
 
 def test_a_refused_update_leaves_the_code_sha_as_it_was() -> None:

@@ -1,0 +1,112 @@
+# The variables that infrastructure/foundation accepts and refuses. AWS is not called.
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+}
+
+override_resource {
+  target = aws_s3_bucket.state
+  values = { bucket = "state" }
+}
+
+variables {
+  environment  = "preprod"
+  account      = "111111111111"
+  region       = "eusc-de-east-1"
+  state_bucket = "state"
+  images       = ["sse-streaming"]
+
+  default_branch = "main"
+}
+
+run "without_a_key_s3_encrypts_the_state" {
+  command = plan
+
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.state.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+    error_message = "not AES256"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.state[0].rule[0].noncurrent_version_expiration[0].newer_noncurrent_versions == 20
+    error_message = "the newest versions must stay however old they are"
+  }
+}
+
+run "old_versions_stay_where_no_expiry_is_wanted" {
+  command = plan
+
+  variables {
+    state_history_days = 0
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.state) == 0
+    error_message = "0 days means none"
+  }
+}
+
+run "a_key_encrypts_the_state" {
+  command = plan
+
+  variables {
+    state_kms_key = "arn:aws-eusc:kms:eusc-de-east-1:111111111111:key/mrk-1234"
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.state.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == var.state_kms_key
+    error_message = "another key"
+  }
+}
+
+run "a_key_of_another_region_is_refused" {
+  command         = plan
+  expect_failures = [var.state_kms_key]
+
+  variables {
+    state_kms_key = "arn:aws:kms:us-east-1:111111111111:key/1234"
+  }
+}
+
+run "an_alias_is_refused" {
+  command         = plan
+  expect_failures = [var.state_kms_key]
+
+  variables {
+    state_kms_key = "arn:aws-eusc:kms:eusc-de-east-1:111111111111:alias/state"
+  }
+}
+
+run "the_ci_role_may_use_the_key_and_the_reader_may_decrypt" {
+  command = plan
+
+  module {
+    source = "../modules/ci_role"
+  }
+
+  variables {
+    environment      = { name = "preprod", account = "111111111111", region = "us-east-1" }
+    state_bucket_arn = "arn:aws:s3:::state"
+    boundary_arn     = "arn:aws:iam::111111111111:policy/boundary"
+    state_kms_key    = "arn:aws:kms:us-east-1:111111111111:key/1234"
+    github = {
+      repository           = "Owner/name"
+      owner_id             = ""
+      repository_id        = ""
+      default_branch       = "main"
+      promotes_to          = ["prod"]
+      create_oidc_provider = true
+    }
+  }
+
+  assert {
+    condition     = toset(data.aws_iam_policy_document.state_key["delivery"].statement[0].actions) == toset(["kms:Decrypt", "kms:GenerateDataKey"])
+    error_message = "the CI role writes the state"
+  }
+
+  assert {
+    condition     = toset(data.aws_iam_policy_document.state_key["reader"].statement[0].actions) == toset(["kms:Decrypt"])
+    error_message = "the reader writes nothing"
+  }
+}

@@ -1,0 +1,68 @@
+"""What GitHub does with the workflow files and act does not: queues, permissions, pins."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")}
+DEPLOY = WORKFLOWS["deploy.yml"]
+JOBS = DEPLOY["jobs"]
+CHANGES = ("deploy-preprod", "promote-prod")  # the jobs that change an environment
+
+
+def steps(job):
+    return job.get("steps", ())
+
+
+@pytest.mark.parametrize("concurrency", [DEPLOY["concurrency"], *(JOBS[name]["concurrency"] for name in CHANGES)])
+def test_a_run_that_waits_for_an_environment_is_neither_displaced_nor_cancelled(concurrency):
+    """GitHub refuses `queue: max` together with `cancel-in-progress: true`."""
+    assert (concurrency["queue"], concurrency["cancel-in-progress"]) == ("max", False)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_jobs_that_change_one_environment_wait_for_each_other(name):
+    assert JOBS[name]["concurrency"]["group"] == JOBS[name]["environment"]
+
+
+def test_runs_of_different_commits_wait_for_nothing_but_the_environments():
+    assert "inputs.commit || github.sha" in DEPLOY["concurrency"]["group"]
+
+
+def test_no_job_with_credentials_saves_the_environment_that_other_jobs_restore():
+    action = (ROOT / ".github/actions/run-task/action.yml").read_text()
+    assert "save" not in re.sub("#.*", "", action)
+    savers = [
+        (file, name)
+        for file, workflow in WORKFLOWS.items()
+        for name, job in workflow["jobs"].items()
+        if any(step.get("with", {}).get("save") for step in steps(job))
+    ]
+    assert savers == [("checks.yml", "checks")]
+    assert WORKFLOWS["checks.yml"]["jobs"]["checks"]["permissions"] == {"contents": "read"}
+
+
+def test_the_environment_is_restored_by_an_exact_key_only():
+    """A key without the digest of the lock would restore other packages."""
+    action = (ROOT / ".github/actions/environment/action.yml").read_text()
+    assert "restore-keys" not in action
+    assert "cat dev requirements.txt | sha256sum" in action
+
+
+def test_a_dispatched_commit_is_checked_against_the_branch_before_its_code_runs():
+    checks = steps(WORKFLOWS["checks.yml"]["jobs"]["checks"])
+    (guard,) = (number for number, step in enumerate(checks) if "--is-ancestor" in step.get("run", ""))
+    assert [step.get("uses", "").partition("@")[0] for step in checks[:guard]] == ["actions/checkout"]
+    assert {name for name, job in JOBS.items() if not job.get("needs")} == {"check"}
+
+
+def test_the_builder_runs_one_version_of_buildkit_by_digest():
+    (options,) = (
+        step["with"]["driver-opts"]
+        for step in steps(JOBS["build-sse-image-preprod"])
+        if step.get("uses", "").startswith("docker/setup-buildx-action@")
+    )
+    assert re.fullmatch(r"image=moby/buildkit:v\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", options)
