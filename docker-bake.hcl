@@ -14,6 +14,8 @@ variable "CACHE" { default = "none" }
 variable "CACHE_DIR" { default = ".deploy/cache" }
 # A file of CA certificates for the RUN steps, needed behind a private mirror or a proxy that inspects TLS
 variable "CA_BUNDLE" { default = "" }
+# A pip.conf for the RUN steps, with the private index of packages that PIP_INDEX_URL names; it may hold a password
+variable "PIP_CONFIG" { default = "" }
 variable "SOURCE_DATE_EPOCH" { default = "0" }
 
 group "default" {
@@ -33,18 +35,24 @@ target "_common" {
   platforms = [PLATFORM]
   # Attestations turn the pushed image into an index, which Lambda refuses. buildx adds provenance by default.
   attest  = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
-  secret  = CA_BUNDLE == "" ? [] : ["id=ca,src=${CA_BUNDLE}"]
+  secret = concat(
+    CA_BUNDLE == "" ? [] : ["id=ca,src=${CA_BUNDLE}"],
+    PIP_CONFIG == "" ? [] : ["id=pip,src=${PIP_CONFIG}"],
+  )
   args = {
     COMMIT            = COMMIT
     SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH
   }
 }
 
+# The media types are given because their default differs between versions of BuildKit (OCI since 0.31), and the digest
+# of an image depends on them.
 function "output" {
   params = [image]
   result = [
-    OUTPUT == "push" ? "type=image,push=true" :
-    OUTPUT == "archive" ? "type=docker,dest=${ARCHIVES}/${image}.tar" : "type=docker"
+    OUTPUT == "push" ? "type=image,push=true,oci-mediatypes=true" :
+    OUTPUT == "archive" ? "type=docker,oci-mediatypes=true,dest=${ARCHIVES}/${image}.tar" :
+    "type=docker,oci-mediatypes=true"
   ]
 }
 
@@ -59,7 +67,8 @@ function "tags" {
   result = concat(["${repository(image)}:latest"], OUTPUT == "push" ? [] : ["${repository(image)}:${COMMIT}"])
 }
 
-# Each image has its own cache, because images that share a cache overwrite each other's layers.
+# Each image has its own cache, because images that share a cache overwrite each other's layers. `ignore-error`: a cache
+# that cannot be written fails no build.
 function "cache_from" {
   params = [image]
   result = (
@@ -72,8 +81,8 @@ function "cache_from" {
 function "cache_to" {
   params = [image]
   result = OUTPUT != "push" ? [] : (
-    CACHE == "registry" ? ["type=registry,ref=${repository(image)}:buildcache,mode=max,image-manifest=true,oci-mediatypes=true"] :
-    CACHE == "gha" ? ["type=gha,scope=${image},mode=max"] :
-    CACHE == "local" ? ["type=local,dest=${CACHE_DIR}/${image},mode=max"] : []
+    CACHE == "registry" ? ["type=registry,ref=${repository(image)}:buildcache,mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"] :
+    CACHE == "gha" ? ["type=gha,scope=${image},mode=max,ignore-error=true"] :
+    CACHE == "local" ? ["type=local,dest=${CACHE_DIR}/${image},mode=max,ignore-error=true"] : []
   )
 }

@@ -5,6 +5,7 @@ module "sse_streaming" {
   environment          = var.environment
   name                 = "${var.environment}-sse-streaming"
   image_uri            = var.images["sse-streaming"]
+  live_version         = lookup(var.live_versions, "sse-streaming", "")
   settings             = local.settings
   permissions_boundary = local.permissions_boundary
 }
@@ -20,6 +21,7 @@ locals {
     commit                 = var.commit
     architecture           = var.architecture
     memory_mb              = var.memory_mb
+    concurrency            = var.reserved_concurrent_executions
     timeout_seconds        = var.timeout_seconds
     heartbeat_seconds      = var.heartbeat_seconds
     function_url_auth_type = var.function_url_auth_type

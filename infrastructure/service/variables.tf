@@ -42,6 +42,13 @@ variable "images" {
   }
 }
 
+variable "live_versions" {
+  description = "Image name => the verified version that is, or becomes, live. Others get no alias, URL or trigger yet."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "commit" {
   description = "Git commit of the images; the description of the published version."
   type        = string
@@ -111,6 +118,25 @@ variable "function_url_auth_type" {
   validation {
     condition     = contains(["AWS_IAM", "NONE"], var.function_url_auth_type)
     error_message = "function_url_auth_type must be AWS_IAM or NONE."
+  }
+}
+
+# Each connected client holds one concurrent execution for as long as its stream lasts; docs/aws.md has the costs.
+variable "reserved_concurrent_executions" {
+  description = "Largest number of streams at a time, a share of the account's limit. -1: only that limit holds."
+  type        = number
+  default     = -1
+  nullable    = false
+
+  validation {
+    condition     = contains(concat([-1], range(1, 1001)), var.reserved_concurrent_executions)
+    error_message = "reserved_concurrent_executions must be a whole number from 1 to 1000, or -1; 0 stops the function."
+  }
+
+  # Whoever knows an open URL can hold streams open, and the account pays for each.
+  validation {
+    condition     = var.function_url_auth_type != "NONE" || var.reserved_concurrent_executions > 0
+    error_message = "An open Function URL (NONE) needs a limit: set reserved_concurrent_executions."
   }
 }
 

@@ -18,7 +18,7 @@ Each room imports only rooms to its right; `errors settings progress clock durat
     terraform/   init, plan, apply; the state, its outputs and its lock
     release/     verify a version, shift requests to it, make it live, record it; the history
     aws/         sessions, ECR, the registry's API, Lambda, Function URLs, the stream of a version
-    process/     child processes, interrupts, lanes
+    process/     child processes and their environment, interrupts, lanes
     cli/         `@task`, sessions, questions, sentences and tables, GitHub's pages
 
 Sentences for people are made in cli/, commands for `try:` lines in settings.Environment.command. Effects have one

@@ -2,11 +2,12 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from delivery import git, settings, tools
+from delivery import git, inputs, settings, tools
+from delivery.aws import regions
 from delivery.aws.session import Aws
 from delivery.errors import ConfigurationError, RefusedError
 from delivery.git import Commit
@@ -30,12 +31,13 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Request:
-    """An environment by name, with the project's merged configuration and the scratch folder of the run."""
+    """An environment by name, with the project's merged configuration, its sources, and the run's scratch folder."""
 
     root: Path
     environment: str | None
     config: Mapping[str, Any]
     scratch: Path
+    sources: settings.Sources = ()
 
 
 def open_context(request: Request, shell: Shell, progress: Progress) -> RunContext:
@@ -44,22 +46,32 @@ def open_context(request: Request, shell: Shell, progress: Progress) -> RunConte
     The account number is compared before anything in the account is read or changed. Raises ConfigurationError,
     MissingToolError, RefusedError, CloudError, and the errors of `started_by`.
     """
-    loaded = settings.load(request.root, request.environment, request.config)
+    loaded = settings.load(request.root, request.environment, request.config, request.sources)
     for tool in (tools.GIT, tools.TERRAFORM):
         tools.check(tool, shell)
     if loaded.started_by:
         loaded = _start(loaded, request, progress)
     ready = shell.with_variables(loaded.variables)
-    commit = git.read_commit(request.root, ready)
-    aws = Aws(loaded.environment, loaded.variables)
-    _require_account(aws, loaded)
-    return RunContext(loaded, commit, ready, aws, progress, request.scratch)
+    commit = git.read_commit(request.root, ready, lambda: inputs.find(request.root, ready))
+    loaded = _with_registry(loaded)
+    aws = Aws(loaded.environment, ready.variables)
+    _sign_in(aws, loaded, progress)
+    if not commit.dirty:
+        exported = git.export(request.root, commit.sha, request.scratch / f"commit-{commit.sha}", ready)
+        loaded = replace(loaded, exported=exported)
+    return RunContext(loaded, commit, ready.with_credentials(aws.credentials), aws, progress, request.scratch)
 
 
 def require_docker(run: RunContext) -> str:
     """The engine's and buildx's versions, for people. Raises MissingToolError."""
     engine, buildx = (tools.check(tool, run.shell) for tool in (tools.DOCKER, tools.BUILDX))
     return f"Docker {engine}, buildx {buildx}"
+
+
+def _with_registry(loaded: Settings) -> Settings:
+    environment = loaded.environment
+    registry = environment.registry or regions.registry(environment.account, environment.region)
+    return replace(loaded, environment=replace(environment, registry=registry))
 
 
 def _start(loaded: Settings, request: Request, progress: Progress) -> Settings:
@@ -76,14 +88,17 @@ def _start(loaded: Settings, request: Request, progress: Progress) -> Settings:
     with progress.stage(name, interrupted=left) as stage:
         more = start(request.root, stage.update)
         stage.done("ready")
-    return settings.load(request.root, name, settings.started(request.config, name, more))
+    return settings.load(request.root, name, settings.started(request.config, name, more), request.sources)
 
 
-def _require_account(aws: Aws, loaded: Settings) -> None:
-    actual, expected = aws.account(), loaded.environment.account
+def _sign_in(aws: Aws, loaded: Settings, progress: Progress) -> None:
+    """Resolve the credentials, which may ask a person for an MFA code, and compare their account."""
+    with progress.asking():
+        actual, expected = aws.account(), loaded.environment.account
     if actual != expected:
+        hint = f"choose the profile of {expected}, e.g. AWS_PROFILE={loaded.environment.name}"
         raise RefusedError(
             f"These credentials belong to account {actual}; {loaded.environment.name} is {expected}.",
             "Nothing was read or changed.",
-            f"choose the profile of {expected}, e.g. AWS_PROFILE={loaded.environment.name}",
+            aws.shadowed_profile or hint,
         )

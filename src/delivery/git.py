@@ -1,33 +1,50 @@
-"""git: the commit that is checked out, and whether it is merged."""
+"""git: the commit that is checked out, its files, and whether it is merged.
 
+The tag of a commit names the bytes of that commit. The work tree may have other bytes, and a person's settings may
+hide that: ignored files, `git update-index --assume-unchanged`, core.autocrlf, smudge filters, core.fsmonitor. So a
+clean commit is not compared with the work tree byte by byte; its files are *exported*, and built and planned from
+there. The work tree is used only for a dirty commit, whose tag says so.
+"""
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from delivery.errors import ConfigurationError, RefusedError
+from delivery.errors import NO_SPACE, ConfigurationError, RefusedError, disk_full
 from delivery.process.shell import Command, Shell
 
-# With these, git works on another repository than the one in its folder: `git rev-parse --local-env-vars`.
-_LOCATION = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-)
 # With log.showSignature in a person's settings, git would print signatures between the lines that are read here.
 _LOG = ("log", "--no-show-signature")
+# Only programs that a person chose would answer faster than the files themselves, and may be wrong.
+_STATUS = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "status", "--porcelain")
+# History as it was committed: `git replace` and .git/info/grafts change it for one clone. No prompt, no write.
+_PINNED = {
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+# https://github.com/git-lfs/git-lfs/blob/main/docs/man/git-lfs-config.adoc: a pointer in a commit names one content.
+_PRIVATE_CONFIG = """\
+[core]
+	repositoryformatversion = 1
+[extensions]
+	objectformat = {hash}
+[filter "lfs"]
+	smudge = git-lfs smudge -- %f
+	required = true
+[lfs]
+	storage = {objects}/../lfs
+"""
+_EXPORT = threading.Lock()
 
 
 def _git(root: Path, *arguments: str) -> Command:
-    return Command(("git", *arguments), cwd=root, without=_LOCATION)
+    return Command(("git", *arguments), cwd=root, variables=_PINNED)
 
 
 @dataclass(frozen=True)
@@ -49,18 +66,95 @@ class Commit:
         return f"{self.sha[:12]}-dirty" if self.dirty else self.sha[:12]
 
 
-def read_commit(root: Path, shell: Shell) -> Commit:
-    """The commit checked out at `root`. Raises ConfigurationError outside a git checkout or before a commit."""
+def read_commit(root: Path, shell: Shell, inputs: Callable[[], tuple[str, ...]]) -> Commit:
+    """The commit checked out at `root`; dirty if a file of the project was changed, or a file is new in `inputs`.
+
+    `inputs`: the paths that are built or planned, relative to `root`; asked only if the repository has any change.
+    Raises ConfigurationError outside a git checkout or before a commit.
+    """
     log = shell.run(_git(root, *_LOG, "-1", "--format=%H %ct"))
     if log.code:
         raise ConfigurationError(
             "The commit could not be read.", log.stderr.strip(), "git clone the project, or `git init` and commit"
         )
     commit, seconds = log.stdout.split()
-    status = shell.run(_git(root, "status", "--porcelain", "--untracked-files=all"))
+    dirty = bool(_status(root, shell, "all")) and _is_dirty(root, shell, inputs())
+    return Commit(commit, dirty, committed_at=int(seconds))
+
+
+def _is_dirty(root: Path, shell: Shell, inputs: tuple[str, ...]) -> bool:
+    changed = _status(root, shell, "no", "--", ".", *inputs)
+    return bool(changed or _status(root, shell, "all", "--", *inputs))
+
+
+def _status(root: Path, shell: Shell, untracked: str, *paths: str) -> str:
+    status = shell.run(_git(root, *_STATUS, f"--untracked-files={untracked}", *paths))
     if status.code:
         raise ConfigurationError("The work tree could not be compared.", status.stderr.strip(), "git status")
-    return Commit(commit, dirty=bool(status.stdout.strip()), committed_at=int(seconds))
+    return status.stdout.strip()
+
+
+def export(root: Path, commit: str, folder: Path, shell: Shell) -> Path:
+    """Write the files of `commit` to `folder`, once, and return the folder of the project in it.
+
+    The files have the bytes and the modes of the commit, whatever the umask, the settings of a person, the index and
+    the attributes of this clone are. Raises ConfigurationError when this clone lacks a file or a submodule.
+    """
+    prefix = shell.run(_git(root, "rev-parse", "--show-prefix")).stdout.strip()
+    with _EXPORT:  # `status` opens several environments at once
+        if not folder.exists():
+            partial = folder.with_name(f"{folder.name}.partial")
+            _export(root / Path(*[".."] * len(Path(prefix).parts)), commit, partial, shell)
+            partial.rename(folder)
+    return folder / prefix
+
+
+def _export(root: Path, commit: str, folder: Path, shell: Shell) -> None:
+    objects = root / shell.run(_git(root, "rev-parse", "--git-path", "objects")).stdout.strip()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".git-", dir=folder.parent) as private:
+        variables = _private(Path(private), objects.resolve(), folder, commit)
+
+        def git(*arguments: str) -> str:
+            result = shell.run(Command(("git", *arguments), cwd=folder, variables=variables))
+            if NO_SPACE in result.stderr.lower():
+                raise disk_full(result.stderr.strip())
+            if result.code:
+                hint = "`git sparse-checkout disable` or `git lfs pull`, which fetch missing files"
+                raise ConfigurationError(f"Commit {commit[:12]} cannot be read.", result.stderr.strip(), hint)
+            return result.stdout
+
+        git("read-tree", commit)
+        git("checkout-index", "--all", "--force")
+        links = git("ls-files", "--stage", "-z") if (folder / ".gitmodules").is_file() else ""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    for line in links.split("\0"):
+        if line.startswith("160000 "):
+            (_, submodule, _), name = line.partition("\t")[0].split(), line.partition("\t")[2]
+            if not (root / name / ".git").exists():
+                what, why = f"The submodule {name} is not checked out.", f"It belongs to commit {commit[:12]}."
+                raise ConfigurationError(what, why, "git submodule update --init --recursive")
+            _export(root / name, submodule, folder / name, shell)
+
+
+def _private(folder: Path, objects: Path, work_tree: Path, commit: str) -> dict[str, str]:
+    """The variables of a git that has the objects of a clone, and neither its settings nor those of a person."""
+    (folder / "refs").mkdir()
+    (folder / "HEAD").write_text("ref: refs/heads/none\n")
+    name = "sha256" if len(commit) == 64 else "sha1"
+    (folder / "config").write_text(_PRIVATE_CONFIG.format(hash=name, objects=objects))
+    return {
+        **_PINNED,
+        "GIT_DIR": str(folder),
+        "GIT_OBJECT_DIRECTORY": str(objects),
+        "GIT_WORK_TREE": str(work_tree),
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+    }
 
 
 def commits_between(root: Path, old: str, new: str, shell: Shell) -> tuple[str, ...] | None:
@@ -70,16 +164,29 @@ def commits_between(root: Path, old: str, new: str, shell: Shell) -> tuple[str, 
 
 
 def require_merged(root: Path, commit: str, branch: str, shell: Shell) -> None:
-    """Raises RefusedError unless `commit` is on the default branch of origin, or of the clone if it has no origin."""
+    """Raises RefusedError unless `commit` is on the default branch of origin, or of the clone if it has no origin.
+
+    A shallow clone may lack the commits between both, so its refusal says how to fetch them.
+    """
     known = [
         name
-        for name in (f"origin/{branch}", branch)
+        for name in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}")
         if shell.run(_git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")).code == 0
     ]
-    if not known or shell.run(_git(root, "merge-base", "--is-ancestor", commit, known[0])).code:
-        where = f"It is not on {known[0]}." if known else f"There is no branch {branch} here."
+    if known and shell.run(_git(root, "merge-base", "--is-ancestor", commit, known[0])).code == 0:
+        return
+    name = known[0].removeprefix("refs/remotes/").removeprefix("refs/heads/") if known else ""
+    where = f"It is not on {name}." if name else f"There is no branch {branch} here."
+    why = f"{where} A protected environment runs merged commits only."
+    fetch = f"origin +{branch}:refs/remotes/origin/{branch}"  # a clone of one branch fetches no other by its name alone
+    if shell.run(_git(root, "rev-parse", "--is-shallow-repository")).stdout.strip() == "true":
         raise RefusedError(
-            f"Commit {commit[:12]} is not on the default branch.",
-            f"{where} A protected environment runs merged commits only.",
-            f"merge and push it to {branch}, then `git fetch origin {branch}`; git.default_branch names the branch",
+            f"It cannot be shown that commit {commit[:12]} is on the default branch: this clone is shallow.",
+            why,
+            f"`git fetch --unshallow {fetch}`; in a workflow, `fetch-depth: 0` of actions/checkout",
         )
+    raise RefusedError(
+        f"Commit {commit[:12]} is not on the default branch.",
+        why,
+        f"merge and push it to {branch}, then `git fetch {fetch}`; git.default_branch names the branch",
+    )

@@ -22,6 +22,7 @@ UNCHANGED = "nothing was changed"
 _QUIET = 2.0  # seconds between two lines of one stage, where lines cannot be redrawn (CI logs)
 _WIDTH = 10  # of a stage's name
 _LONGEST = 100  # characters of an activity
+_LONGEST_WARNING = 400  # characters; the reason of BuildKit may quote a whole answer
 _BAR = 20  # characters for the longest stage in the summary
 
 
@@ -41,6 +42,7 @@ class Stage:
     activity: str = ""
     result: str = ""
     seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
     mark: str = ""
     """How it ended: `✓` or `✗`; empty while it runs."""
     _shown: float = field(default_factory=lambda: clock.monotonic())
@@ -51,6 +53,13 @@ class Stage:
         if not self.progress.redraws and clock.monotonic() - self._shown > _QUIET:
             self._shown = clock.monotonic()
             self.progress.line(f"  {self.name:<{_WIDTH}} {self.activity}", "dim")
+
+    def warn(self, *texts: str) -> None:
+        """Print warnings, each one line; they are on GitHub's page, too."""
+        for text in texts:
+            warning = " ".join(text.split())[:_LONGEST_WARNING]
+            self.warnings.append(warning)
+            self.progress.line(f"! {self.name:<{_WIDTH}} {warning}", "yellow")
 
     def done(self, text: str) -> None:
         """Set the result, which stays on the screen."""

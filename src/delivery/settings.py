@@ -1,7 +1,8 @@
 """The settings of one environment, checked before anything else reads them.
 
-Invoke merges `invoke.yaml` with INVOKE_* variables (docs.pyinvoke.org, "Configuration"). Each section of the result
-has a model here. A refusal names the key, the file and the value; the field's description says what is expected.
+Invoke merges `invoke.yaml` with other files and INVOKE_* variables (docs.pyinvoke.org, "Configuration"). Each section
+of the result has a model here. A refusal names the key, its source and the value; the field's description says what
+is expected.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,11 @@ from delivery import durations
 from delivery.errors import ConfigurationError
 
 FILE = "invoke.yaml"
+VARIABLES = "INVOKE_"
+"""The source of the values that come from variables, such as INVOKE_BUILD_CACHE."""
+
+Sources = Sequence[tuple[str, Mapping[str, Any]]]
+"""The files and options that Invoke merged, each with its values; the one that wins comes first."""
 CACHES = ("registry", "gha", "local", "none")
 PLATFORMS = ("linux/amd64", "linux/arm64")  # Lambda: "Architectures", one for a function
 
@@ -51,7 +57,7 @@ def _texts(variables: object) -> object:
 
 class _EnvironmentSection(_Section):
     account: str = Field(pattern=r"^[0-9]{12}$", description='12 digits in quotes, such as "123456789012"')
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="an AWS region, such as eu-west-1")
+    region: str = Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]+$", description="an AWS region, such as eu-west-1")
     registry: str | None = Field(None, pattern=r"^[\w.-]+(:[0-9]+)?$", description="a registry host")
     state_bucket: str | None = Field(
         None,
@@ -81,7 +87,10 @@ class _TerraformSection(_Section):
 
 @dataclass(frozen=True)
 class Environment:
-    """An AWS account (12 digits) and region, the host of its registry, and the bucket of its Terraform state."""
+    """An AWS account (12 digits) and region, the host of its registry, and the bucket of its Terraform state.
+
+    `registry`: empty in settings that name none; `context.open_context` fills in the registry of the account.
+    """
 
     name: str
     account: str
@@ -111,21 +120,28 @@ class Settings:
     deadlines: Deadlines = field(default_factory=Deadlines)
     lock_wait: float = 0.0
     """Seconds to wait for a state lock that another run holds."""
+    exported: Path | None = None
+    """The files of a clean commit, in a folder of this run; None for a dirty commit."""
+
+    @property
+    def source(self) -> Path:
+        """The project folder that is built and planned: of the commit itself, or the work tree of a dirty commit."""
+        return self.exported or self.root
 
 
-def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
+def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sources = ()) -> Settings:
     """The settings of the environment `name`, from Invoke's merged configuration as plain dicts.
 
-    Raises ConfigurationError for an unknown environment, and for a key that is missing, unknown or malformed.
+    `sources`: where its values come from, for the message about a wrong one. Raises ConfigurationError for an unknown
+    environment, and for a key that is missing, unknown or malformed.
     """
-    raw = _checked(_EnvironmentSection, _environment(name, config), f"environments.{name}")
-    build = _checked(_BuildSection, config.get("build"), "build")
-    domain = "amazonaws.com.cn" if raw.region.startswith("cn-") else "amazonaws.com"
+    raw = _checked(_EnvironmentSection, _environment(name, config), f"environments.{name}", sources)
+    build = _checked(_BuildSection, config.get("build"), "build", sources)
     environment = Environment(
         str(name),
         raw.account,
         raw.region,
-        raw.registry or f"{raw.account}.dkr.ecr.{raw.region}.{domain}",
+        raw.registry or "",
         raw.protected,
         # The name of a bucket is unique in the world, and two environments of one account must not share a state.
         state_bucket=raw.state_bucket or f"{name}-{raw.account}-{raw.region}-terraform-state",
@@ -135,12 +151,12 @@ def load(root: Path, name: str | None, config: Mapping[str, Any]) -> Settings:
         environment=environment,
         platform=build.platform,
         cache=build.cache,
-        default_branch=_checked(_GitSection, config.get("git"), "git").default_branch,
+        default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,
-        deadlines=_checked(Deadlines, config.get("verify"), "verify"),
-        lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform").lock_wait,
+        deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
+        lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform", sources).lock_wait,
     )
 
 
@@ -181,24 +197,46 @@ def _environment(name: str | None, config: Mapping[str, Any]) -> object:
     return environments[name]
 
 
-def _checked(section: type[Section], raw: object, key: str) -> Section:
+def _checked(section: type[Section], raw: object, key: str, sources: Sources) -> Section:
     """A section of the configuration, which may be left out. Raises ConfigurationError for its first wrong key."""
     try:
         return section.model_validate(raw or {})
     except ValidationError as error:
         # A misspelt key is unknown, and missing where it belongs: the unknown key is the better message.
         details = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
-        raise _refusal(section, key, details) from None
+        raise _refusal(section, key, details, sources) from None
 
 
-def _refusal(section: type[_Section], prefix: str, details: ErrorDetails) -> ConfigurationError:
+def _refusal(section: type[_Section], prefix: str, details: ErrorDetails, sources: Sources) -> ConfigurationError:
     key, value, fields = ".".join(map(str, (prefix, *details["loc"]))), details["input"], section.model_fields
+    where = _source(key.split("."), sources)
     name = str(details["loc"][0]) if details["loc"] else ""
     if name and name not in fields:
-        what, why, hint = f"Unknown setting {key} in {FILE}.", f"Known are: {', '.join(fields)}", "correct or remove it"
+        what, why, hint = (
+            f"Unknown setting {key} in {where}.",
+            f"Known are: {', '.join(fields)}",
+            "correct or remove it",
+        )
     elif name and fields[name].is_required() and (details["type"] == "missing" or value is None):
-        what, why, hint = f"Missing setting {key} in {FILE}.", f"It is {fields[name].description}.", f"add `{name}:`"
+        what, why, hint = f"Missing setting {key} in {where}.", f"It is {fields[name].description}.", f"add `{name}:`"
     else:
         expected = fields[name].description if name else f"a map of {', '.join(fields)}"
-        what, why, hint = f"Malformed setting {key} in {FILE}: {value!r}", f"It must be {expected}.", "correct it"
-    return ConfigurationError(what, why, f"{hint} in {FILE}")
+        what, why, hint = f"Malformed setting {key} in {where}: {value!r}", f"It must be {expected}.", "correct it"
+    return ConfigurationError(what, why, f"{hint} in {where}")
+
+
+def _source(path: Sequence[str], sources: Sources) -> str:
+    """The name of the source that gave the value at `path`; of a missing value, the file that should have it."""
+    having = [name for name, values in sources if _has(values, path)]
+    if not having and len(path) > 1:
+        section = [name for name, values in sources if name != VARIABLES and _has(values, path[:-1])]
+        return FILE if FILE in section or not section else section[0]
+    if having[:1] == [VARIABLES]:
+        return f"{VARIABLES}{'_'.join(path).upper()}"
+    return having[0] if having else FILE
+
+
+def _has(values: Any, path: Sequence[str]) -> bool:
+    for key in path:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values is not None

@@ -43,8 +43,7 @@ ALL = (GIT, TERRAFORM, DOCKER, BUILDX)
 def check(tool: Tool, shell: Shell) -> str:
     """The version of a tool. Raises MissingToolError when the tool is absent, too old, or does not answer."""
     try:
-        # Exported arguments of a person, such as TF_CLI_ARGS, would change or break the output.
-        result = shell.run(Command(tool.version, without=("TF_CLI_ARGS", "TF_CLI_ARGS_version")))
+        result = shell.run(Command(tool.version))
     except MissingToolError as error:
         raise MissingToolError(error.what, error.why, tool.install) from error
     match = re.search(r"\d+\.\d+(\.\d+)?", _version_text(result.stdout)) if result.code == 0 else None

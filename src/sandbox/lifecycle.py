@@ -47,15 +47,21 @@ def start(root: Path, update: Update) -> dict[str, object]:
     with ThreadPoolExecutor(max_workers=1) as beside:
         # The long part stays in this thread, where an interrupt ends it at once.
         starting = beside.submit(cloud.start, layout, engine, update)
-        images.ensure_all(layout, engine, update)
+        stand_ins = images.ensure_all(layout, engine, update)
         local = starting.result()
     update(f"sandbox  ready in {time.monotonic() - began:.1f} s")
     return {
         "account": ACCOUNT,
         "region": REGION,
         "registry": local.registry,
-        "variables": {**engine.variables, **_aws(local.endpoint, os.environ)},
+        "variables": {**engine.variables, **_aws(local.endpoint, os.environ), **contexts(stand_ins)},
     }
+
+
+def contexts(stand_ins: Mapping[str, str]) -> dict[str, str]:
+    """The variable with the named contexts of a build: for each pinned image, the image that stands in for it."""
+    pairs = (f"{pinned}=docker-image://{name}" for pinned, name in stand_ins.items())
+    return {"BUILD_CONTEXTS": " ".join(pairs)}
 
 
 def stop(root: Path, update: Update) -> None:

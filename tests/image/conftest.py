@@ -6,6 +6,7 @@ import pytest
 from support.image_project import ROOT, ImageProject
 
 from delivery.process.shell import Shell
+from sandbox import lifecycle
 from sandbox.base_image import images
 from sandbox.engine import choice
 from sandbox.layout import Layout
@@ -17,9 +18,9 @@ def shell():
     layout = Layout.of(ROOT)
     was_up = choice.status(layout)[0] == "up"
     running = choice.start(layout, print)
-    images.ensure_all(layout, running, print)
+    stand_ins = images.ensure_all(layout, running, print)
     try:
-        yield Shell({**os.environ, **running.variables})
+        yield Shell({**os.environ, **running.variables, **lifecycle.contexts(stand_ins)})
     finally:
         if not was_up:
             choice.stop(layout, print)

@@ -65,8 +65,8 @@ def test_an_image_without_a_program_to_start_is_refused(project):
 
 def test_an_image_with_too_large_a_manifest_is_refused_with_the_limit(project):
     project.dockerfile.write_text(FROM_SCRATCH + START)
-    exporter = "type=docker,dest=${ARCHIVES}/${image}.tar"
-    edit(project.bake_file, exporter, f"{exporter},oci-mediatypes=true,annotation.note={'x' * 25_400}")
+    exporter = "type=docker,oci-mediatypes=true,dest=${ARCHIVES}/${image}.tar"
+    edit(project.bake_file, exporter, f"{exporter},annotation.note={'x' * 25_400}")
     error = require_refusal(project.check)
     assert "manifest of 25," in error.what
     assert "25,400" in error.why

@@ -7,10 +7,11 @@ import urllib.request
 import pytest
 from python_on_whales import DockerClient
 from support import function_url
-from support.image_project import ImageProject
+from support.image_project import ROOT, SOURCES, ImageProject
 from support.waiting import until
 
 from delivery.process.shell import Command
+from sandbox.base_image.dockerfile import references
 
 COMMIT = "the-commit"
 
@@ -42,8 +43,10 @@ def test_the_image_has_one_platform_a_numeric_user_and_the_name_of_its_commit(im
     assert image.config.labels["org.opencontainers.image.revision"] == COMMIT
 
 
-def test_the_image_adds_three_layers_to_its_base_standard_library_dependencies_and_app(client, image):
-    base = client.image.inspect("python:3.13-slim")
+def test_the_image_adds_three_layers_to_its_base_standard_library_dependencies_and_app(shell, client, image):
+    (pinned,) = references((ROOT / SOURCES / "Dockerfile").read_text())
+    stand_in = shell.variables["BUILD_CONTEXTS"].removeprefix(f"{pinned}=docker-image://")
+    base = client.image.inspect(stand_in or pinned)
     assert image.root_fs.layers[: len(base.root_fs.layers)] == base.root_fs.layers
     assert len(image.root_fs.layers) - len(base.root_fs.layers) == 3
 

@@ -31,7 +31,8 @@ def clone_with_other_metadata(folder):
 def build(root, shell):
     """Build the image that a deploy of the clone's commit would push, without a cache; return its digest."""
     environment = settings.Environment("prod", "222222222222", "us-east-1", "registry.test", state_bucket="state")
-    loaded = settings.Settings(root, environment, cache="none")
+    contexts = {"BUILD_CONTEXTS": shell.variables["BUILD_CONTEXTS"]}
+    loaded = settings.Settings(root, environment, cache="none", variables=contexts)
     variables = bake.variables(loaded, git.read_commit(root, shell), shell.variables)
     archive = bake.Bake((NAME,), environment, {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}, root, "archive")
     archive.network.write_text(archive.networks())

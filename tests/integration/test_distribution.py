@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from delivery.aws.connections import Connections
 from delivery.aws.distribution import Login, Repository, TemporaryError
 
 BLOB = b"layer " * 400_000
@@ -47,8 +48,8 @@ class Handler(BaseHTTPRequestHandler):
         """Not on the test's output."""
 
 
-def repository(server):
-    return Repository(Login(server.address, "hush"), "images")
+def repository(server, **proxies):
+    return Repository(Login(server.address, "hush", connections=Connections(proxies)), "images")
 
 
 def test_a_blob_behind_a_redirect_is_fetched_without_the_password():
@@ -90,3 +91,13 @@ def test_a_blob_that_is_cut_off_is_not_taken_for_a_whole_one():
         repository(registry).blob(DIGEST) as pieces,
     ):
         list(pieces)
+
+
+def test_a_read_goes_through_the_proxy_and_its_login_too_while_no_proxy_hosts_are_asked_directly():
+    with Server((200, {}, b'{"through": "proxy"}')) as proxy, Server((200, {}, b'{"through": "nothing"}')) as registry:
+        address = proxy.address.replace("://", "://me:secret@")
+        assert repository(registry, http=address).json(DIGEST) == {"through": "proxy"}
+        assert repository(registry, http=address, no="127.0.0.1").json(DIGEST) == {"through": "nothing"}
+    ((_, asked, _),) = proxy.asked
+    assert asked["proxy-authorization"].startswith("Basic ")
+    assert "proxy-authorization" not in registry.asked[0][1]

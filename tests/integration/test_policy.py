@@ -153,10 +153,14 @@ def test_nothing_is_released_without(trial):
 
 def test_nothing_is_updated_without(trial):
     checkout = trial.guarded.checkout
-    checkout.edit(TFVARS, "log_retention_days = 14", "log_retention_days = 7\nheartbeat_seconds = 3")
+    checkout.edit(
+        TFVARS,
+        "log_retention_days = 14",
+        "log_retention_days = 7\nheartbeat_seconds = 3\nreserved_concurrent_executions = 5",
+    )
     other = trial.guarded.client("ecr").describe_images(repositoryName=trial.image.repository_name)["imageDetails"]
     digest = next(result["imageDigest"] for result in other if result["imageDigest"] != trial.image.digest)
-    for action in ("lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode"):
+    for action in ("lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:PutFunctionConcurrency"):
         trial.without({action}, "apply", lambda: trial.apply(digest))
     trial.without({"logs:PutRetentionPolicy"}, "call", lambda: retain(trial))
     trial.without({"lambda:UpdateFunctionUrlConfig"}, "call", lambda: close(trial))

@@ -23,6 +23,7 @@ module "ticker" {
   environment          = var.environment
   name                 = "${var.environment}-ticker"
   image_uri            = var.images["ticker"]
+  live_version         = lookup(var.live_versions, "ticker", "")
   settings             = merge(local.settings, { memory_mb = 128, timeout_seconds = 60, heartbeat_seconds = 1 })
   permissions_boundary = local.permissions_boundary
 }

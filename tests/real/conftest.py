@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def throwaway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Throwaway]:
             variables, settings = emulated.start(checkout, folder)
             for name, value in variables.items():
                 patch.setenv(name, value)
-        patch.setenv(answers.FOLDER, str(ANSWERS / target))
+        patch.setenv(answers.FOLDER, str(ANSWERS / target / time.strftime("%Y%m%dT%H%M%S")))
         with _refusals(), _alone():
             yield from _environments(checkout, folder, settings)
     finally:
@@ -52,13 +53,13 @@ def _refusals() -> Iterator[None]:
 
 
 def _environments(checkout: Checkout, folder: Path, settings: dict[str, Any]) -> Iterator[Throwaway]:
+    answers.install(os.environ)  # before the first session
     both = accounts.read(os.environ)
     remains = {account: accounts.inspect(account, os.environ) for account in both}
     for account, environments in remains.items():
         for environment in environments:
             print(f"\nremoving what a killed run left: {environment} in account {account.number}")
             _remove(account, environment)
-    answers.install(os.environ)
     print("", *(f"{account.environment}: account {account.number}, {account.region}" for account in both), sep="\n")
     made = Throwaway(checkout, *both, folder, settings)
     made.declare(os.environ)
@@ -94,6 +95,6 @@ class _alone:
 
 @pytest.fixture
 def stored(throwaway: Throwaway) -> list[Path]:
-    """The files of the answers that this run and earlier runs of this target were given."""
+    """The files of the answers that this run was given."""
     del throwaway
     return sorted(Path(os.environ[answers.FOLDER]).glob("*.json"))

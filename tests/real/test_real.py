@@ -115,7 +115,8 @@ def test_a_job_of_the_second_account_promotes_the_same_bytes(throwaway: Throwawa
 
 def test_status_shows_that_both_serve_the_same_bytes(throwaway: Throwaway) -> None:
     first, second = (account.environment for account in throwaway.both)
-    status = json.loads(ended(throwaway.person("status", "--env", first, "--env", second, "--json")))
+    text = ended(throwaway.person("status", "--env", first, "--env", second, "--json"))
+    status = json.loads(text[text.index("{\n") :])  # the document follows the progress, which goes to stderr
     assert [(each["environment"], each["error"]) for each in status["environments"]] == [(first, ""), (second, "")]
     assert status["same_bytes"] == {"sse-streaming": True}
     ended(throwaway.person("releases", "--env", first))

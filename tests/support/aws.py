@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import ClientError
 
 from delivery.aws import session
+from delivery.aws.connections import Connections
 from delivery.settings import Environment
 from support import aws_model
 from support.build import DIGEST
@@ -288,6 +289,8 @@ class FakeLambda(_Fake):
     @operation
     def get_alias(self, FunctionName, Name):
         assert (FunctionName, Name) == ("fn", "live")
+        if not self.live:
+            raise refusal("ResourceNotFoundException", "Cannot find alias arn", "GetAlias")
         return self._alias()
 
     @operation
@@ -380,7 +383,7 @@ class FakeLambda(_Fake):
     def list_aliases(self, FunctionName):
         assert FunctionName == "fn"
         routing = {"RoutingConfig": {"AdditionalVersionWeights": self.weights}} if self.weights else {}
-        return {"Aliases": [{"Name": "live", "FunctionVersion": self.live, **routing}]}
+        return {"Aliases": [{"Name": "live", "FunctionVersion": self.live, **routing}] if self.live else []}
 
     @operation
     def delete_function(self, FunctionName, Qualifier):
@@ -420,6 +423,8 @@ class FakeAws:
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()
         self.silences: list[float] = []
+        self.opened: list[tuple[str, bool]] = []
+        self.answers: list[object] = []
         self._account = account
         self.environment = environment or Environment(
             "sandbox", account, "us-east-1", "registry.test:5000", state_bucket="state"
@@ -428,11 +433,32 @@ class FakeAws:
     def account(self):
         return self._account
 
+    def get(self, url, *, signed, silence):
+        """The Function URL: what it was told to answer, or else the live version's stream."""
+        assert silence > 0
+        self.opened.append((url, signed))
+        answer = self.answers.pop(0) if self.answers else (200, hello(self.functions.live, digest=self.live_digest()))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer[0], iter([answer[1]])
+
+    def live_digest(self):
+        """The digest that the live version runs, as far as the fake function knows it."""
+        return self.functions.images.get(self.functions.live, DIGEST).rpartition("@")[2]
+
+    def connections(self):
+        return Connections()
+
     def explained(self, doing):
         return session.explained(doing, self.environment)
 
     def caller(self):
         return "alice"
+
+    def credentials(self):
+        return {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": ""}
+
+    shadowed_profile = ""
 
     def streaming(self, silence):
         self.silences.append(silence)

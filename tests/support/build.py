@@ -72,20 +72,26 @@ _NO_BASE = (
     'failed to do request: Head "https://mirror.invalid/v2/python/manifests/3.13-slim": '
     "dial tcp: lookup mirror.invalid: no such host"
 )
-BASE_MISSING = f"""\
+
+
+def base_failed(image, why):
+    """The base image could not be read."""
+    return f"""\
 {_OPENING}
-#3 [internal] load metadata for mirror.invalid/python:3.13-slim
-#3 ERROR: {_NO_BASE}
+#3 [internal] load metadata for {image}
+#3 ERROR: {why}
 ------
- > [internal] load metadata for mirror.invalid/python:3.13-slim:
+ > [internal] load metadata for {image}:
 ------
 Dockerfile:1
 --------------------
-   1 | >>> FROM mirror.invalid/python:3.13-slim
+   1 | >>> FROM {image}
 --------------------
-ERROR: failed to solve: mirror.invalid/python:3.13-slim: failed to resolve source metadata for \
-mirror.invalid/python:3.13-slim: {_NO_BASE}
+ERROR: failed to solve: {image}: failed to resolve source metadata for {image}: {why}
 """
+
+
+BASE_MISSING = base_failed("mirror.invalid/python:3.13-slim", _NO_BASE)
 
 SYNTAX = f"""\
 {_OPENING}Dockerfile:2

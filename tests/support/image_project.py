@@ -39,6 +39,7 @@ class ImageProject:
             "CACHE": "none",
             "BUILD_NETWORK": inherited.get("BUILD_NETWORK") or "default",
             "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
+            "BUILD_CONTEXTS": inherited.get("BUILD_CONTEXTS", ""),
             "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         }
         one_bake = bake.Bake((NAME,), ENVIRONMENT, variables, self.root, output)

@@ -40,7 +40,7 @@ class FakeRegistry:
 
         def request(pool, method, url, **options):
             del pool
-            assert set(options) <= {"body", "headers", "retries", "preload_content"}, options
+            assert set(options) <= {"body", "headers", "retries", "redirect", "preload_content"}, options
             return self._answer(method, url, options.get("body"), dict(options["headers"]))
 
         monkeypatch.setattr(urllib3.PoolManager, "request", request)

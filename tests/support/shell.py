@@ -20,6 +20,10 @@ class FakeShell:
         other.ran, other.stops = self.ran, self.stops
         return other
 
+    def with_credentials(self, credentials):
+        assert credentials()["AWS_ACCESS_KEY_ID"]
+        return self
+
     def unstopped(self):
         return self
 

@@ -4,6 +4,13 @@ import json
 
 from delivery.process.shell import Result
 
+PROVIDER = """\
+provider "registry.terraform.io/hashicorp/aws" {
+  version     = "5.100.0"
+  constraints = "~> 5.100"
+}
+"""  # as Terraform writes it to .terraform.lock.hcl
+
 
 def diagnostic(summary, detail="", severity="error", **more):
     """A line of Terraform's machine-readable UI that tells of a failure."""

@@ -67,8 +67,11 @@ def answers(*changes, **more):
     """A shell where every tool is there and works; the plan has `changes`."""
     return {
         "git log": f"{COMMIT} 1700000000\n",
-        "git status": "",
+        "git -c core.fsmonitor=false -c core.untrackedCache=false status": "",
+        "git read-tree": "",
+        "git checkout-index": "",
         "git rev-parse": COMMIT,
+        "git rev-parse --show-prefix": "",
         "git merge-base": "",
         "terraform version": json.dumps({"terraform_version": "1.11.4"}),
         "git --version": "git version 2.39.5",
@@ -76,7 +79,6 @@ def answers(*changes, **more):
         "docker buildx version": "github.com/docker/buildx 0.13.1",
         "docker buildx bake --file docker-bake.hcl --print": json.dumps({"target": {"sse-streaming": {}}}),
         "docker buildx bake --help": "  --file\n  --print\n",
-        "docker context inspect": "unix:///run/docker.sock\n",
         "docker login": "Login Succeeded\n",
         "docker load": "",
         "docker run": "",

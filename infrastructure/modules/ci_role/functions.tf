@@ -38,7 +38,9 @@ data "aws_iam_policy_document" "functions" {
 
   # Terraform manages the function, its published version, its alias and its URL. GetFunction returns the tags only to
   # those who may list them; without lambda:ListTags, every plan would add the tags again.
-  # A release opens a version's stream, moves the alias (at once, in steps, or back) and sets who may call the URL.
+  # A job may set the limit of streams; only a person may remove it (lambda:DeleteFunctionConcurrency).
+  # A release opens a version's stream, moves the alias (at once, in steps, or back), sets who may call the URL, and
+  # opens the URL once; a signed request needs lambda:InvokeFunctionUrl and lambda:InvokeFunction.
   statement {
     sid = "ApplyVerifyAndRelease"
     actions = [
@@ -52,9 +54,11 @@ data "aws_iam_policy_document" "functions" {
       "lambda:GetFunctionUrlConfig",
       "lambda:GetPolicy",
       "lambda:InvokeFunction",
+      "lambda:InvokeFunctionUrl",
       "lambda:ListTags",
       "lambda:ListVersionsByFunction",
       "lambda:PublishVersion",
+      "lambda:PutFunctionConcurrency",
       "lambda:RemovePermission",
       "lambda:TagResource",
       "lambda:UpdateAlias",

@@ -16,7 +16,7 @@ resource "aws_cloudwatch_metric_alarm" "live" {
   # Only the alias: a version that fails its verification serves nobody, so it must not raise an alarm.
   dimensions = {
     FunctionName = aws_lambda_function.this.function_name
-    Resource     = "${aws_lambda_function.this.function_name}:${aws_lambda_alias.live.name}"
+    Resource     = "${aws_lambda_function.this.function_name}:${local.alias}"
   }
 
   statistic           = "Sum"

@@ -1,3 +1,8 @@
+locals {
+  alias     = "live"
+  connected = var.live_version != ""
+}
+
 resource "aws_lambda_function" "this" {
   function_name = var.name
   description   = "commit ${var.settings.commit}"
@@ -9,7 +14,9 @@ resource "aws_lambda_function" "this" {
   memory_size   = var.settings.memory_mb
   timeout       = var.settings.timeout_seconds
 
-  # Every change publishes a new version. Except for the first, no version serves requests before the alias moves.
+  reserved_concurrent_executions = var.settings.concurrency
+
+  # Every change publishes a new version, which serves nobody before the alias names it.
   publish = true
 
   environment {
@@ -23,13 +30,16 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.write_log]
 }
 
-# The first apply must set a version; a public URL stays closed until that version is verified. Afterwards only the
-# release moves the alias, and only to a version whose stream it has verified.
+# A function is connected once one of its versions was verified: before, it has no alias, no URL and no trigger, so that
+# nobody can call a version that nobody has checked. The alias is made with that version; afterwards only the release
+# moves it. A trigger, such as an event source mapping, belongs here too: with the same count, and to the alias.
 resource "aws_lambda_alias" "live" {
-  name             = "live"
+  count = local.connected ? 1 : 0
+
+  name             = local.alias
   description      = "The verified version that serves requests."
   function_name    = aws_lambda_function.this.function_name
-  function_version = aws_lambda_function.this.version
+  function_version = var.live_version
 
   lifecycle {
     ignore_changes = [function_version, routing_config]
@@ -40,8 +50,10 @@ resource "aws_lambda_alias" "live" {
 # that AWS requires (lambda:InvokeFunction with the condition lambda:InvokedViaFunctionUrl).
 # Source: AWS Lambda guide, "Control access to Lambda function URLs".
 resource "aws_lambda_function_url" "live" {
+  count = local.connected ? 1 : 0
+
   function_name      = aws_lambda_function.this.function_name
-  qualifier          = aws_lambda_alias.live.name
+  qualifier          = aws_lambda_alias.live[0].name
   authorization_type = var.settings.function_url_auth_type
   invoke_mode        = "RESPONSE_STREAM"
 }

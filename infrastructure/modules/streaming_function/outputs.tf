@@ -9,13 +9,13 @@ output "version" {
 }
 
 output "alias" {
-  description = "Name of the alias that serves requests."
-  value       = aws_lambda_alias.live.name
+  description = "Name of the alias that serves requests, also before it exists."
+  value       = local.alias
 }
 
 output "url" {
-  description = "Function URL of the alias."
-  value       = aws_lambda_function_url.live.function_url
+  description = "Function URL of the alias; empty before the function is connected."
+  value       = local.connected ? aws_lambda_function_url.live[0].function_url : ""
 }
 
 output "image_uri" {

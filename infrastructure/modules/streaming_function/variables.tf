@@ -26,12 +26,24 @@ variable "image_uri" {
   }
 }
 
+variable "live_version" {
+  description = "The verified version that the alias names when it is made. Empty: no alias, no URL, no trigger."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]*$", var.live_version))
+    error_message = "live_version must be the number of a version, or empty."
+  }
+}
+
 variable "settings" {
   description = "Settings of the function. infrastructure/service/variables.tf describes and validates each."
   type = object({
     commit                 = string
     architecture           = string
     memory_mb              = number
+    concurrency            = number
     timeout_seconds        = number
     heartbeat_seconds      = number
     function_url_auth_type = string

@@ -6,12 +6,13 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
+from delivery.aws.connections import Connections
 from delivery.errors import CloudError
 
 # The manifests of one image; Lambda takes these two, and no index.
@@ -22,6 +23,7 @@ MANIFEST_TYPES = (
 )
 _PIECE = 1 << 20  # bytes read and sent at a time, so that a copy needs little memory
 _NONE: Mapping[str, str] = {}
+_REDIRECTS = 5
 _BUSY = (429, 500, 502, 503, 504)
 # GET and HEAD change nothing, and a second PUT of a manifest has the same result; an upload is not retried.
 _AGAIN = urllib3.Retry(total=4, backoff_factor=0.5, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False)
@@ -42,6 +44,7 @@ class Login:
     endpoint: str
     password: str
     check: str = "invoke doctor"
+    connections: Connections = field(default_factory=Connections)
 
     def __repr__(self) -> str:
         return f"Login({self.endpoint})"
@@ -67,7 +70,7 @@ class Repository:
         self.access = access
         self.name = name
         self._headers = urllib3.make_headers(basic_auth=f"AWS:{access.password}")
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, blocksize=_PIECE)
+        self._pools: dict[str, urllib3.PoolManager] = {}  # by host: each has its own proxy, or none
 
     def __repr__(self) -> str:
         return f"Repository({self.access.endpoint}/{self.name})"
@@ -125,17 +128,34 @@ class Repository:
         self, method: str, path: str, headers: Mapping[str, str] = _NONE, body: Any = None, missing: bool = False
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         url = urljoin(f"{self.access.endpoint}/v2/{self.name}/", path)
-        ours = self._headers if url.startswith(f"{self.access.endpoint}/") else {}
-        retries = False if "/blobs/uploads/" in url else _AGAIN
-        sent = {**ours, **headers}
         try:
-            answer = self._pool.request(method, url, body=body, headers=sent, retries=retries, preload_content=False)
+            answer = self._answer(method, url, headers, body)
             with contextlib.closing(answer):
                 if answer.status >= 300 and not (missing and answer.status == 404):
                     raise _refused(answer, f"{method} {self.name}")
                 yield answer
         except urllib3.exceptions.HTTPError as error:
             raise TemporaryError("The registry cannot be reached.", str(error), self.access.check) from error
+
+    def _answer(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> urllib3.BaseHTTPResponse:
+        """The answer, after redirects of a read: to another host, which may need another proxy, and no password."""
+        retries = False if "/blobs/uploads/" in url else _AGAIN
+        options = {"body": body, "retries": retries, "redirect": False, "preload_content": False}
+        for _ in range(_REDIRECTS):
+            ours = self._headers if url.startswith(f"{self.access.endpoint}/") else {}
+            answer = self._pool(url).request(method, url, headers={**ours, **headers}, **options)
+            where = answer.get_redirect_location() if method in ("GET", "HEAD") else None
+            if not where:
+                break
+            answer.drain_conn()
+            url = urljoin(url, where)
+        return answer
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        host = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        if host not in self._pools:
+            self._pools[host] = self.access.connections.pool(url, timeout=_TIMEOUT, blocksize=_PIECE)
+        return self._pools[host]
 
 
 def _refused(answer: urllib3.BaseHTTPResponse, request: str) -> CloudError:

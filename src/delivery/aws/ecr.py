@@ -31,7 +31,8 @@ def authorize(aws: Aws) -> Login:
     """Get an authorization for the registry. Raises CloudError."""
     with aws.explained("log in to the registry"):
         data = aws.ecr.get_authorization_token()["authorizationData"][0]
-    return Login(data["proxyEndpoint"], password(data["authorizationToken"]), aws.environment.command("doctor"))
+    secret, check = password(data["authorizationToken"]), aws.environment.command("doctor")
+    return Login(data["proxyEndpoint"], secret, check, aws.connections())
 
 
 def password(token: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from delivery.aws.session import Aws, WaiterError
+from delivery.aws.session import Aws, ClientError, WaiterError, error_code
 from delivery.errors import DeliveryError, RefusedError, UnhealthyError
 from delivery.reference import PushedImage
 
@@ -22,7 +22,10 @@ _STREAM = "/api/v2/stream"
 
 @dataclass(frozen=True)
 class Function:
-    """A deployed function as Terraform's outputs describe it; `version` is the newest published version."""
+    """A deployed function as Terraform's outputs describe it.
+
+    `version`: the newest published version. `url`: empty as long as no version was verified.
+    """
 
     image: str
     name: str
@@ -81,10 +84,26 @@ def from_outputs(outputs: dict[str, Any]) -> tuple[Function, ...]:
     )
 
 
-def read_alias(aws: Aws, function: Function) -> Alias:
-    """Read the alias of a function. Raises CloudError."""
+def find_alias(aws: Aws, function: Function) -> Alias | None:
+    """The alias of a function; None as long as no version of it was verified. Raises CloudError."""
     with aws.explained(f"read the alias {function.alias} of {function.name}"):
-        return Alias.of(aws.functions.get_alias(FunctionName=function.name, Name=function.alias))
+        try:
+            return Alias.of(aws.functions.get_alias(FunctionName=function.name, Name=function.alias))
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                return None
+            raise
+
+
+def read_alias(aws: Aws, function: Function) -> Alias:
+    """The alias of a function. Raises UnhealthyError when nothing is live yet, or CloudError."""
+    if alias := find_alias(aws, function):
+        return alias
+    raise UnhealthyError(
+        f"No version of {function.name} is live.",
+        f"The alias {function.alias} is made once a version was verified.",
+        aws.environment.command("deploy"),
+    )
 
 
 def read_commit(aws: Aws, function: Function) -> str:

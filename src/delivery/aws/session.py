@@ -1,25 +1,36 @@
 """AWS sessions: the only module that imports boto3. Clients use the normal credential chain.
 
-Every call is made inside `Aws.explained(...)`, which turns the errors of botocore into ours.
+An environment has one session, so its credentials are resolved once: a profile with `mfa_serial` asks for one code.
+boto3 reads the environment of the process whenever it makes a client or renews credentials, so both happen inside
+`_environment(...)`. Every call is made inside `Aws.explained(...)`, which turns the errors of botocore into ours.
 """
 
 import contextlib
 import functools
 import os
 import re
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies_environment
 
 import boto3
+import botocore.session
 import urllib3
 from botocore import exceptions
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 
+from delivery import clock
 from delivery.aws import permissions
+from delivery.aws.connections import Connections
 from delivery.errors import CloudError, ConfigurationError
-from delivery.settings import Environment
+from delivery.settings import FILE, Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -40,12 +51,19 @@ _NO_CREDENTIALS = (
     exceptions.SSOError,
     exceptions.TokenRetrievalError,
 )
+# "Requests must be sent within five minutes of the time stamp": IAM, "Signature Version 4 request elements"
+_CLOCK_TOLERANCE = 300.0  # seconds
+CLOCK = re.compile("RequestTimeTooSkewed|RequestExpired|Signature expired|Signature not yet current")
+# Refusals of the credentials themselves
+_INVALID = ("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidSignature", "SignatureDoesNotMatch")
+_LOGIN = "`aws sso login` (or renew the credentials), then run the same command again"
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # GitHub docs, "Configuring OpenID Connect in Amazon Web Services"
 _TRUST = "in the workflow `id-token: write`, and the environment that the role's trust names; then run the job again"
 
 
 class Aws:
-    """Clients for one environment. `variables` override the environment of the process, as for every tool.
+    """Clients for one environment. `variables`: the environment of every tool, which replaces that of the process.
 
     An empty variable counts as unset; botocore by itself would look for a profile with an empty name.
     """
@@ -58,6 +76,26 @@ class Aws:
     def account(self) -> str:
         """The account of the credentials, 12 digits. Raises CloudError."""
         return self._identity["Account"]
+
+    def credentials(self) -> dict[str, str]:
+        """The credentials as variables for Terraform, so that it asks for no second MFA code; empty without any.
+
+        Credentials that can be renewed are valid for ten minutes at least; an apply that takes longer may lose them.
+        Raises CloudError.
+        """
+        with self.explained("find AWS credentials"):
+            frozen = self._fresh()
+        values = (frozen.access_key, frozen.secret_key, frozen.token) if frozen else ()
+        return {name: value or "" for name, value in zip(_KEYS, values, strict=False)}
+
+    @property
+    def shadowed_profile(self) -> str:
+        """Why the profile is not used, and what to do: keys in the environment beat it; empty if it is used."""
+        if not self._variables.get("AWS_ACCESS_KEY_ID"):
+            return ""
+        profile = self._variables.get("AWS_PROFILE") or self._variables.get("AWS_DEFAULT_PROFILE")
+        loser = f"AWS_PROFILE={profile}" if profile else "every profile"
+        return f"`unset {' '.join(_KEYS)}`: AWS_ACCESS_KEY_ID is exported and beats {loser}"
 
     def caller(self) -> str:
         """The owner of the credentials: the end of the ARN, a user or the session of a role. Raises CloudError.
@@ -102,22 +140,80 @@ class Aws:
         client: LambdaClient = self._make("lambda", config)
         return client
 
+    def get(self, url: str, *, signed: bool, silence: float) -> tuple[int, Iterator[bytes]]:
+        """The status of an answer, and its bytes as they arrive; read them inside `explained`.
+
+        `signed`: with these credentials, for Lambda (SigV4); otherwise as anybody. `silence`: seconds without a byte
+        until the connection counts as dead. Proxies and the bundle of certificates are those of every other call.
+        """
+        request = AWSRequest("GET", url, headers={"Accept": "text/event-stream"})
+        if signed:
+            if (credentials := self._fresh()) is None:
+                raise exceptions.NoCredentialsError
+            SigV4Auth(credentials, "lambda", self.environment.region).add_auth(request)
+        pool = self.connections().pool(url, timeout=urllib3.Timeout(connect=5, read=silence), retries=False)
+        answer = pool.request("GET", url, headers=dict(request.headers), preload_content=False, redirect=False)
+        return answer.status, answer.stream()
+
+    def connections(self) -> Connections:
+        """The proxies and certificates of boto3, for the requests that it does not make. Raises CloudError."""
+        with self.explained("read the settings of AWS"), _environment(self._variables):
+            # botocore reads the first one, or `ca_bundle` of the profile, and then the second one; OpenSSL the third.
+            bundle = botocore.session.Session().get_config_variable("ca_bundle")
+            others = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
+            return Connections(getproxies_environment(), bundle or next(filter(None, others), ""))
+
     def explained(self, doing: str) -> AbstractContextManager[None]:
         """While open, an error of botocore becomes a CloudError that names `doing`; every call is made inside."""
-        return explained(doing, self.environment)
+        shadowed = self._variables.get("AWS_PROFILE") and self.shadowed_profile
+        return explained(doing, self.environment, login=shadowed or _LOGIN)
+
+    @functools.cached_property
+    def _session(self) -> boto3.Session:
+        with self.explained("find AWS credentials"), _environment(self._variables):
+            core = botocore.session.get_session()
+            session = boto3.Session(botocore_session=core, region_name=self.environment.region)
+            credentials: Any = session.get_credentials()
+            if getattr(credentials, "method", "") == "assume-role":
+                _require_terminal(core)
+            if credentials:
+                credentials.get_frozen_credentials()
+            return session
+
+    def _fresh(self) -> ReadOnlyCredentials | None:
+        credentials: Any = self._session.get_credentials()
+        if not isinstance(credentials, RefreshableCredentials) or not credentials.refresh_needed():
+            return credentials.get_frozen_credentials() if credentials else None
+        with _environment(self._variables):
+            return credentials.get_frozen_credentials()
 
     def _client(self, service: str) -> Any:
+        self.credentials()  # renews them if they expire soon
         if service not in self._clients:
             self._clients[service] = self._make(service, _CONFIG)
         return self._clients[service]
 
     def _make(self, service: str, config: Config) -> Any:
+        # `Any`: the stubs accept only literal names of services, and only handlers that return nothing.
+        session: Any = self._session
         with self.explained("find AWS credentials"), _environment(self._variables):
-            # `Any`: the stubs accept only literal names of services, and only handlers that return nothing.
-            session: Any = boto3.Session(region_name=self.environment.region)
-            session.events.register("needs-retry.lambda", retry_while_updating)
             client: Any = session.client(service, config=config)
+            client.meta.events.register("needs-retry.lambda", retry_while_updating)
             return client
+
+
+def dns_suffix(region: str) -> str:
+    """The domain of the partition of a region, such as amazonaws.com. Raises ConfigurationError for an unknown region.
+
+    From botocore's data, which knows a new region by the pattern of its partition.
+    """
+    data = botocore.session.Session()
+    try:
+        partition = data.get_partition_for_region(region)
+    except exceptions.UnknownRegionError as error:
+        raise ConfigurationError(f"Unknown region: {region}", str(error), f"correct `region:` in {FILE}") from error
+    outputs = {each["id"]: each["outputs"] for each in data.get_data("partitions")["partitions"]}
+    return str(outputs[partition]["dnsSuffix"])
 
 
 def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None:
@@ -132,12 +228,11 @@ def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None
 
 @contextlib.contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables while a client is made: botocore reads profile, keys and endpoint from the process environment."""
+    """Set exactly these variables: botocore reads profile, keys and endpoint from the process environment."""
     with _LOCK:
         before = dict(os.environ)
-        os.environ.update(variables)
-        for name in [name for name, value in variables.items() if not value]:
-            del os.environ[name]
+        os.environ.clear()
+        os.environ.update({name: value for name, value in variables.items() if value})
         try:
             yield
         finally:
@@ -145,13 +240,36 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
             os.environ.update(before)
 
 
+def _require_terminal(core: botocore.session.Session) -> None:
+    """Raises CloudError when a role of the profile needs an MFA code, and no person can type it."""
+    profiles = core.full_config.get("profiles", {})
+    chosen = name = core.get_config_variable("profile") or "default"
+    visited: set[str] = set()
+    while name in profiles and name not in visited:
+        visited.add(name)
+        if "mfa_serial" in profiles[name] and not (sys.stdin and sys.stdin.isatty()):
+            raise CloudError(
+                f"The profile {name} asks for an MFA code, and there is no terminal to type it.",
+                f"mfa_serial = {profiles[name]['mfa_serial']}",
+                f'in a terminal: eval "$(aws configure export-credentials --profile {chosen} --format env)", '
+                "then the same command there",
+            )
+        name = profiles[name].get("source_profile")
+
+
 @contextlib.contextmanager
-def explained(doing: str, environment: Environment) -> Iterator[None]:
-    """Turn an error of botocore into a CloudError: what could not be done, why, and what to type."""
+def explained(doing: str, environment: Environment, login: str = _LOGIN) -> Iterator[None]:
+    """Turn an error of botocore into a CloudError: what could not be done, why, and what to type.
+
+    `login`: what to type when the credentials themselves are refused.
+    """
     try:
         yield
     except exceptions.ClientError as error:
-        raise _refused(doing, error, environment) from error
+        raise _refused(doing, error, environment, login) from error
+    except exceptions.RefreshWithMFAUnsupportedError as error:
+        hint = "the same command again, which asks for a new code"
+        raise CloudError(f"Could not {doing}: the session of the MFA code has ended.", str(error), hint) from error
     except exceptions.ProfileNotFound as error:
         raise ConfigurationError(str(error), hint="aws configure list-profiles") from error
     except _NO_CREDENTIALS as error:
@@ -160,7 +278,9 @@ def explained(doing: str, environment: Environment) -> Iterator[None]:
     except FileNotFoundError as error:  # boto3 reads AWS_WEB_IDENTITY_TOKEN_FILE at the first call
         raise CloudError(f"Could not {doing}: there is no OIDC token.", str(error), _TRUST) from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError, urllib3.exceptions.HTTPError) as error:
-        hint = f"check the network and AWS_ENDPOINT_URL, then `{environment.command('doctor')}`"
+        hint = f"check the network and the endpoints in `variables`, then `{environment.command('doctor')}`"
+        if "not yet valid" in str(error) or "has expired" in str(error):  # a certificate
+            hint = "check the clock of this machine, then run the same command again"
         raise CloudError(f"Could not {doing}: AWS cannot be reached.", str(error), hint) from error
     except exceptions.BotoCoreError as error:
         raise CloudError(f"Could not {doing}.", str(error), environment.command("doctor")) from error
@@ -171,12 +291,31 @@ def error_code(error: exceptions.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _refused(doing: str, error: exceptions.ClientError, environment: Environment) -> CloudError:
+def wrong_clock(doing: str, why: str, seconds: float | None = None) -> CloudError:
+    """The error for a request that AWS refused for its time. `seconds`: from this machine's clock to that of AWS."""
+    behind = "wrong" if seconds is None else f"{abs(seconds):.0f} s {'behind' if seconds > 0 else 'ahead of'} AWS"
+    hint = "set the clock (`timedatectl set-ntp true`, or restart the virtual machine), then run the same command again"
+    return CloudError(f"Could not {doing}: the clock of this machine is {behind}.", why, hint)
+
+
+def _clock_error(doing: str, error: exceptions.ClientError) -> CloudError | None:
+    date = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        seconds = (parsedate_to_datetime(date) - clock.now()).total_seconds()
+    except (TypeError, ValueError):  # no date, or one without a time zone
+        seconds = None
+    late = seconds is not None and abs(seconds) > _CLOCK_TOLERANCE and error_code(error).startswith(_INVALID)
+    return wrong_clock(doing, str(error), seconds) if late or CLOCK.search(str(error)) else None
+
+
+def _refused(doing: str, error: exceptions.ClientError, environment: Environment, login: str) -> CloudError:
     name = error_code(error)
+    if clock_error := _clock_error(doing, error):
+        return clock_error
     if error.operation_name == "AssumeRoleWithWebIdentity":
         return CloudError(f"Could not {doing}: the role cannot be taken ({name}).", str(error), _TRUST)
-    if name.startswith(("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidSignature")):
-        hint = "`aws sso login` (or renew the credentials), then run the same command again"
+    if name.startswith(_INVALID):
+        hint = login
     elif "AccessDenied" in name or "Unauthorized" in name:
         actions = permissions.missing(str(error))
         hint = permissions.hint(actions) if actions else "ask for the permission that the line above names"

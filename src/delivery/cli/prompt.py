@@ -20,7 +20,7 @@ def ask(run: RunContext, question: str, *, yes: bool, reason: str) -> None:
     """
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not (sys.stdin and sys.stdin.isatty()):  # None: it was closed
         raise RefusedError(reason, "", "the same command with --yes")
     answer = ""
     with run.progress.asking(), contextlib.suppress(EOFError):

@@ -55,8 +55,14 @@ def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
 
 
 def finding_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """One line for each check, with its result or its failure."""
-    return tuple(f"{'✗' if each.failure else '✓'} {each.name:<14} {each.failure or each.result}" for each in findings)
+    """One line for each check, with its result, its failure, or why it was not checked."""
+    return tuple(f"{_mark(each)} {each.name:<14} {each.failure or each.result}" for each in findings)
+
+
+def _mark(finding: Finding) -> str:
+    if finding.failure:
+        return "✗"
+    return "✓" if finding.checked else "-"
 
 
 def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:
@@ -145,7 +151,7 @@ def status_table(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
     """Aligned lines, a heading first; then the drift of each environment; then whether the bytes are the same."""
     rows = _table(_STATUS, (row for environment in environments for row in _status_rows(environment)))
     unread = tuple(
-        f"{each.name}: {each.failure or 'nothing is deployed yet'}" for each in environments if not each.functions
+        f"{each.name}: {each.failure or 'nothing is live yet'}" for each in environments if not each.functions
     )
     drift = tuple(f"{each.name}: {line}" for each in environments if each.drift for line in plan_lines(each.drift))
     return (*rows, *unread, *drift, *same_bytes_lines(environments))

@@ -17,9 +17,11 @@ from delivery.cli import interrupts, summary
 from delivery.cli.summary import Block, Page
 from delivery.context import Request, RunContext, open_context
 from delivery.errors import Interrupted
+from delivery.process.environment import inherited
 from delivery.process.shell import Shell
 from delivery.progress import Progress, Screen
 
+_FILES = ("runtime", "project", "user", "system")  # levels of Invoke's configuration
 ROOT = Path(__file__).parents[3]
 
 
@@ -32,6 +34,8 @@ class Session:
     scratch: Path
     shell: Shell
     progress: Progress
+    sources: settings.Sources = ()
+    """Where the values of `config` come from."""
     outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Output name to values, for later jobs of a workflow."""
     blocks: list[Block] = field(default_factory=list)
@@ -52,10 +56,12 @@ class Session:
 
         Raises ConfigurationError, MissingToolError, RefusedError or CloudError.
         """
-        config = self.config
+        config, sources = self.config, tuple(self.sources)
         if lock_wait:
             config = {**config, "terraform": {**(config.get("terraform") or {}), "lock_wait": lock_wait}}
-        return open_context(Request(self.root, environment, config, self.scratch), self.shell, self.progress)
+            sources = (("--lock-wait", {"terraform": {"lock_wait": lock_wait}}), *sources)
+        request = Request(self.root, environment, config, self.scratch, sources)
+        return open_context(request, self.shell, self.progress)
 
     def environments(self, names: Sequence[str]) -> tuple[str, ...]:
         """The environments with these names; without names, all that a read need not start.
@@ -72,14 +78,14 @@ def session(context: Context, *, quiet: bool = False, root: Path = ROOT) -> Iter
     `quiet`: progress goes to stderr, so that stdout holds the answer alone. The scratch folder is removed at the end:
     a plan or a login in it may hold secrets.
     """
-    shell = Shell(os.environ)
+    shell = Shell(inherited(os.environ))
     progress = Progress(Screen(stderr=quiet))
     with (
         shell.forwarding(lambda: _write_to_terminal(interrupts.STILL_STOPPING)),
         scratch.folder(root / ".deploy", shell) as folder,
         progress.showing(),
     ):
-        made = Session(root, _plain(context.config), folder, shell, progress)
+        made = Session(root, _plain(context.config), folder, shell, progress, _sources(context.config))
         with _summary_page(made), _interrupt_message(made):
             yield made
 
@@ -112,6 +118,13 @@ def _interrupt_message(made: Session) -> Iterator[None]:
     except KeyboardInterrupt as error:
         command = f"invoke {shlex.join(sys.argv[1:])}"
         raise Interrupted(interrupts.message(made.progress.begun(), made.shell.killed, command)) from error
+
+
+def _sources(config: Any) -> settings.Sources:
+    """What Invoke merged, the winner first (docs.pyinvoke.org, "Configuration"); it has no public way to ask."""
+    files = {level: (getattr(config, f"_{level}_path"), getattr(config, f"_{level}")) for level in _FILES}
+    named = [(settings.FILE if level == "project" else str(path), values) for level, (path, values) in files.items()]
+    return ((settings.VARIABLES, config._env), *((name, values) for name, values in named if values))
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,8 @@ def page(content: Page) -> str:
     if content.stages:
         lines = [(stage.mark, stage.name, _plain(stage.result), f"{stage.seconds:.1f} s") for stage in content.stages]
         parts.append(_table(("", "stage", "result", "time"), lines))
+    if warnings := [f"{stage.name}: {warning}" for stage in content.stages for warning in stage.warnings]:
+        parts += ["Warnings:", _block("text", warnings)]
     for block in content.blocks:
         parts += [f"{block.title}:", _block("diff", block.lines)]
     if content.stages:
@@ -93,13 +96,19 @@ def jobs(needs: str) -> str:
 
 
 def write(environ: Mapping[str, str], page: str, outputs: Mapping[str, Sequence[str]]) -> None:
-    """Append the page and the outputs to the files that GitHub named, if it did."""
+    """Append the page and the outputs to the files that GitHub named, if it did.
+
+    A file that cannot be written is a warning: what the task changed is done.
+    """
     # A line break in a value would begin another output.
     assignments = "".join(f"{name}={' '.join(' '.join(values).split())}\n" for name, values in outputs.items())
     for variable, text in (("GITHUB_STEP_SUMMARY", page), ("GITHUB_OUTPUT", assignments)):
         if text and environ.get(variable):
-            with Path(environ[variable]).open("a", encoding="utf-8") as file:
-                file.write(text)
+            try:
+                with Path(environ[variable]).open("a", encoding="utf-8") as file:
+                    file.write(text)
+            except OSError as error:
+                print(f"{variable} cannot be written: {error}", file=sys.stderr)
 
 
 def _gantt(stages: Sequence[Stage]) -> list[str]:

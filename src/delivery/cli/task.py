@@ -52,9 +52,21 @@ def _prepare_process() -> None:
     """Treat SIGTERM and SIGHUP like Ctrl-C unless they are ignored; replace characters that cannot be printed."""
     for number in handled_signals():
         signal.signal(number, signal.default_int_handler)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _open_closed_streams() -> None:
+    """Give a stream that a shell closed, as `<&-` does, an empty file: else the next opened file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            file = os.open(os.devnull, os.O_RDWR)
+            if file != number:
+                os.dup2(file, number)
+                os.close(file)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def _exit(message: str, code: int) -> NoReturn:

@@ -4,7 +4,7 @@ Terraform keeps its state in the bucket, so the bucket must exist first: an API 
 with an `import` block. A repository must exist before its first image. A second bootstrap changes nothing.
 """
 
-from delivery.aws import bucket, ecr
+from delivery.aws import bucket, ecr, regions
 from delivery.context import RunContext
 from delivery.image import bake
 from delivery.terraform import execute, stages, state, variables
@@ -32,6 +32,7 @@ def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ())
     CloudError or TerraformError.
     """
     environment = run.settings.environment
+    regions.require_function_urls(environment)
     left = "the state bucket may have been made; nothing else was changed"
     with run.progress.stage(
         "bootstrap", interrupted=left, after="the state bucket exists; nothing else was made"

@@ -4,20 +4,22 @@
              +-- terraform: init ----------------> Stack --------+--> plan --> apply --> new version
                                                                                              |
     Release <-- URL opened <-- alias `live` moves <-- the stream of the version is verified -+
-                                                      | fails: the alias stays, the old version serves, exit 7
+                     | fails: the alias returns       | fails: the alias stays, the old version serves, exit 7
 
 Terraform gets the digest that was pushed; tags are for people. Terraform owns the function and publishes its versions.
-The alias belongs to this command, so that no version serves before it was verified. The first version of a function is
-an exception: a Function URL needs an alias, so the alias exists from the start, and a public URL stays closed until the
-version was verified. Each step reads first what exists, so the next deploy continues an interrupted one.
+The alias belongs to this command, so that no version serves before it was verified. That holds for the first version
+too: the first apply makes a function that nobody can call, and a second, short one connects the verified version to an
+alias and a URL. Each step reads first what exists, so the next deploy continues an interrupted one.
 """
 
+from collections.abc import Mapping
+
 from delivery import git
-from delivery.aws import bucket, ecr, function
-from delivery.aws.function import Function
+from delivery.aws import bucket, ecr, function, regions
+from delivery.aws.function import Alias, Function
 from delivery.commands import bootstrap
 from delivery.context import RunContext, require_docker
-from delivery.errors import RefusedError
+from delivery.errors import RefusedError, TerraformError
 from delivery.image import bake, push
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
@@ -26,7 +28,7 @@ from delivery.release import live
 from delivery.release.canary import AliasMove, Step
 from delivery.release.live import Release
 from delivery.terraform import stages, state, variables
-from delivery.terraform.plan import Plan
+from delivery.terraform.plan import Plan, Stack
 
 
 def guard(run: RunContext) -> tuple[Image, ...]:
@@ -37,6 +39,7 @@ def guard(run: RunContext) -> tuple[Image, ...]:
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         versions = require_docker(run)
+        regions.require_function_urls(run.settings.environment)
         if run.settings.environment.protected:
             _require_merged_commit(run)
         names = bake.targets(run.settings, run.shell)
@@ -56,7 +59,8 @@ def plan(run: RunContext, images: tuple[Image, ...], destroy: tuple[str, ...] = 
     """
     pushed, stack = parallel.both(run.shell, lambda: push.push(run, images), lambda: stages.init(run, state.STACK))
     with run.progress.stage("plan", interrupted=UNCHANGED) as stage:
-        values = variables.service(run.settings, {image.name: image.uri for image in pushed}, run.commit.tag)
+        uris, live_versions = {image.name: image.uri for image in pushed}, state.live_versions(run)
+        values = variables.service(run.settings, uris, run.commit.tag, live_versions)
         saved = stages.plan(run, stack, values, stage.update)
         stage.done(saved.counts)
     saved.require_harmless(run.settings.environment, destroy)
@@ -93,10 +97,41 @@ def deliver(run: RunContext, saved: Plan, steps: tuple[Step, ...] = ()) -> tuple
     RefusedError or CloudError.
     """
     functions = apply(run, saved)
-    moves = [AliasMove(each, live.end_canary(run, each, function.read_alias(run.aws, each))) for each in functions]
+    found = [(each, function.find_alias(run.aws, each)) for each in functions]
+    before = {each.image: live.end_canary(run, each, alias) for each, alias in found if alias}
     for deployed in functions:
         live.verify_version(run, deployed)
+    if len(before) < len(functions):
+        functions = _connect(run, saved.stack, functions, before)
+    moves = [AliasMove(each, before.get(each.image) or function.read_alias(run.aws, each)) for each in functions]
     return live.make_live(run, tuple(moves), steps)
+
+
+def _connect(
+    run: RunContext, stack: Stack, functions: tuple[Function, ...], live_aliases: Mapping[str, Alias]
+) -> tuple[Function, ...]:
+    """Make the alias and the URL of the functions that had no verified version; return all functions as they are now.
+
+    `live_aliases`: image name to the alias of each other function. Raises TerraformError or CloudError.
+    """
+    left = "the first version was verified; Terraform recorded in its state what it had connected"
+    with run.progress.stage("connect", interrupted=left, after="the first version has its alias and its URL") as stage:
+        for deployed in functions:
+            if deployed.image not in live_aliases:
+                ecr.tag_release(run.aws, deployed.pushed_image, deployed.version)  # before the version serves
+        versions = {each.image: each.version for each in functions}
+        versions |= {image: alias.version for image, alias in live_aliases.items()}
+        uris = {each.image: each.image_uri for each in functions}
+        saved = stages.plan(run, stack, variables.service(run.settings, uris, run.commit.tag, versions), stage.update)
+        if saved.updates or saved.deletes:
+            raise TerraformError(
+                "The infrastructure was changed while the first version was verified.",
+                "\n".join(saved.changes),
+                run.settings.environment.command("deploy"),
+            )
+        stages.apply(run, saved, stage.update)
+        stage.done(", ".join(f"{image} version {versions[image]}" for image in versions if image not in live_aliases))
+    return state.require_functions(run)
 
 
 def _require_merged_commit(run: RunContext) -> None:

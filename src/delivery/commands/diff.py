@@ -74,7 +74,8 @@ def compare(run: RunContext) -> Difference:
     with run.progress.stage("compare", interrupted=UNCHANGED) as stage:
         live = _live(run)
         changes = tuple(_change(run, image, inspected, live.get(image.name)) for image, inspected in built)
-        values = variables.service(run.settings, {image.name: image.uri for image, _ in built}, run.commit.tag)
+        uris, live_versions = {image.name: image.uri for image, _ in built}, state.live_versions(run)
+        values = variables.service(run.settings, uris, run.commit.tag, live_versions)
         plan = execute.plan(replace(stack, locks=False), values, run.scratch, run.shell, stage.update)
         stage.done(f"commit {run.commit.short} with the live versions")
     return Difference(changes, plan)
@@ -83,10 +84,10 @@ def compare(run: RunContext) -> Difference:
 def _live(run: RunContext) -> dict[str, Live]:
     live = {}
     for deployed in state.functions(run):
-        version = function.read_alias(run.aws, deployed).version
-        image = function.read_image(run.aws, deployed, version)
-        commit = function.read_commit(run.aws, replace(deployed, version=version))
-        live[deployed.image] = Live(version, commit, image)
+        if alias := function.find_alias(run.aws, deployed):
+            image = function.read_image(run.aws, deployed, alias.version)
+            commit = function.read_commit(run.aws, replace(deployed, version=alias.version))
+            live[deployed.image] = Live(alias.version, commit, image)
     return live
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from delivery import tools
+from delivery import github, tools
 from delivery.aws import bucket, ecr, function_url
+from delivery.aws.function import Function
 from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError
 from delivery.image import bake
@@ -17,11 +18,16 @@ Check = Callable[[], str]
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: its result, or its failure."""
+    """One check: its result, or its failure. `checked`: false if it could not be checked from here."""
 
     name: str
     result: str
     failure: DeliveryError | None = None
+    checked: bool = True
+
+
+class _NotCheckedError(Exception):
+    """A check needs what only a person has; its message says what to do instead."""
 
 
 def run_checks(checks: Iterator[tuple[str, Check]]) -> tuple[Finding, ...]:
@@ -49,6 +55,8 @@ def environment_checks(run: RunContext) -> Iterator[tuple[str, Check]]:
     yield "state", lambda: _state(run)
     yield "registry", lambda: _repositories(run)
     yield "url", lambda: _urls(run)
+    if repository := github.repository(run.settings.root / "infrastructure/foundation" / f"{_name(run)}.tfvars"):
+        yield "github", lambda: _deployment_branches(run, repository)
 
 
 def _state(run: RunContext) -> str:
@@ -65,12 +73,30 @@ def _repositories(run: RunContext) -> str:
 
 
 def _urls(run: RunContext) -> str:
-    access = [f"{each.name}: {function_url.check_access(run.aws, each)}" for each in state.functions(run)]
+    access = [f"{each.name}: {_access(run, each)}" for each in state.functions(run)]
     return ", ".join(access) or "nothing is deployed yet"
+
+
+def _access(run: RunContext, deployed: Function) -> str:
+    return function_url.check_access(run.aws, deployed) if deployed.url else "no URL before a version was verified"
+
+
+def _deployment_branches(run: RunContext, repository: str) -> str:
+    try:
+        return github.deployment_branches(repository, _name(run), run.settings.default_branch, run.shell)
+    except github.NotReadableError as error:
+        command = github.api(repository, _name(run))
+        raise _NotCheckedError(f"not checked: {error}; see `deployment_branch_policy` of `{command}`") from error
+
+
+def _name(run: RunContext) -> str:
+    return run.settings.environment.name
 
 
 def _finding(name: str, check: Check) -> Finding:
     try:
         return Finding(name, check())
+    except _NotCheckedError as error:
+        return Finding(name, str(error), checked=False)
     except DeliveryError as error:
         return Finding(name, "", error)

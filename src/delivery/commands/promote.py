@@ -80,7 +80,8 @@ def promote(source: RunContext, destination: RunContext, promotions: tuple[Promo
 
 def _live_digests(run: RunContext) -> dict[str, str]:
     """Image name to the digest that is live; empty before the first deploy."""
-    live = {deployed: function.read_alias(run.aws, deployed).version for deployed in state.functions(run)}
+    aliases = {deployed: function.find_alias(run.aws, deployed) for deployed in state.functions(run)}
+    live = {deployed: alias.version for deployed, alias in aliases.items() if alias}
     return {each.image: function.read_image(run.aws, each, version).digest for each, version in live.items()}
 
 

@@ -29,7 +29,7 @@ class Inventory:
     """Everything that exists of one function.
 
     `versions`: version to the digest that it runs. `unpublished`: the digest of $LATEST. `live`: the version of the
-    alias. `aliased`: the versions that any alias names. `images`: the content of the repository.
+    alias, empty without an alias. `aliased`: the versions that any alias names. `images`: the repository's content.
     """
 
     versions: Mapping[str, str]
@@ -53,14 +53,15 @@ def choose(inventory: Inventory) -> tuple[tuple[str, ...], tuple[StoredImage, ..
     """The versions and images that can be removed.
 
     A version stays if an alias names it, if it was released (a rollback may return to it), or if it is newer than the
-    live one (another run may be verifying it now). The image of a version that stays, stays.
+    live one (another run may be verifying it now). The image of a version that stays, stays. If nothing is live yet,
+    every version stays.
     """
     tags = [tag for image in inventory.images for tag in image.tags]
     released = {tag.removeprefix(ecr.RELEASE) for tag in tags if tag.startswith(ecr.RELEASE)}
     staying = {
         version
         for version in inventory.versions
-        if version in inventory.aliased or version in released or int(version) > int(inventory.live)
+        if version in inventory.aliased or version in released or int(version) > int(inventory.live or 0)
     }
     used = {inventory.unpublished, *(inventory.versions[version] for version in staying)}
     removable = sorted(set(inventory.versions) - staying, key=int)
@@ -125,8 +126,8 @@ def _read(aws: Aws, deployed: Function, repository_name: str) -> Inventory:
                 live = alias["FunctionVersion"] if alias["Name"] == deployed.alias else live
         for page in aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=deployed.name):
             versions += [version["Version"] for version in page["Versions"] if version["Version"].isdigit()]
-    if not live.isdigit():
-        why = f"It names {live or 'nothing'}."
+    if live and not live.isdigit():
+        why = f"It names {live}."
         raise RefusedError(
             f"The alias {deployed.alias} of {deployed.name} names no version.", why, aws.environment.command("deploy")
         )

@@ -57,7 +57,7 @@ def _environment(name: str, open_environment: Callable[[str], RunContext]) -> En
         run = open_environment(name)
         with run.progress.stage(name, interrupted=UNCHANGED) as stage:
             functions = state.functions(run)
-            live = tuple(_live(run, deployed) for deployed in functions)
+            live = tuple(filter(None, (_live(run, deployed) for deployed in functions)))
             drift = _drift(run, functions, stage.update) if functions else None
             stage.done("read")
     except Exception as error:
@@ -67,8 +67,11 @@ def _environment(name: str, open_environment: Callable[[str], RunContext]) -> En
     return EnvironmentStatus(name, live, drift)
 
 
-def _live(run: RunContext, deployed: Function) -> FunctionStatus:
-    entry = next(entry for entry in history.read(run.aws, deployed) if entry.live)
+def _live(run: RunContext, deployed: Function) -> FunctionStatus | None:
+    """The live version of a function; None as long as no version was verified."""
+    entry = next((entry for entry in history.read(run.aws, deployed) if entry.live), None)
+    if entry is None:
+        return None
     image = function.read_image(run.aws, deployed, entry.version)
     age = ecr.age(run.aws, image)
     return FunctionStatus(deployed.image, replace(entry, digest=image.digest), age)
@@ -79,7 +82,8 @@ def _drift(run: RunContext, functions: tuple[Function, ...], update: Update) -> 
     scratch.mkdir(exist_ok=True)
     stack = execute.init(run.settings, state.STACK, run.shell, update)
     images = {deployed.image: deployed.image_uri for deployed in functions}
-    values = variables.service(run.settings, images, function.read_commit(run.aws, functions[0]))
+    commit, live_versions = function.read_commit(run.aws, functions[0]), state.live_versions(run)
+    values = variables.service(run.settings, images, commit, live_versions)
     # Without the state lock, so that a deploy at the same time is not held up.
     saved = execute.plan(replace(stack, locks=False), values, scratch, run.shell, update)
     return None if saved.empty else saved

@@ -1,25 +1,20 @@
 """docker buildx bake: which images exist, how they are built, and the digests that buildx reports."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from delivery.aws import permissions
-from delivery.errors import NO_SPACE, BuildError, CloudError, ConfigurationError, disk_full
+from delivery.errors import BuildError, ConfigurationError
 from delivery.git import Commit
+from delivery.image import failure, login
 from delivery.image.build_log import BuildLog
-from delivery.process.shell import Command, Shell
+from delivery.image.network import Network
+from delivery.inputs import BAKE_FILE, BAKE_VARIABLES
+from delivery.process.shell import Command, Result, Shell
 from delivery.reference import Image, PushedImage
 from delivery.settings import Environment, Settings
 
-FILE = "docker-bake.hcl"
-# The variables of the file. A variable of the same name in a person's shell, such as PLATFORM, must not reach it.
-_VARIABLES = (
-    *("REGISTRY", "ENVIRONMENT", "COMMIT", "PLATFORM", "OUTPUT", "ARCHIVES", "CACHE", "CACHE_DIR"),
-    *("CA_BUNDLE", "SOURCE_DATE_EPOCH"),
-)
 # The gha cache of buildx reads these. A `run:` step does not have them, and buildx then drops the cache silently.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
 _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
@@ -37,6 +32,7 @@ class Bake:
     variables: Mapping[str, str]
     folder: Path
     output: str
+    network: Network = field(default_factory=Network)
 
     @property
     def metadata(self) -> Path:
@@ -47,34 +43,74 @@ class Bake:
         """The file that `archive` writes for a target."""
         return self.folder / f"{target}.tar"
 
-    @property
-    def network(self) -> Path:
-        """A Compose file with the network of RUN steps: buildx 0.13 ignores that attribute in HCL."""
-        return self.folder / "network.compose.yaml"
-
-    def networks(self) -> str:
-        """The content of that file."""
-        build = {"context": ".", "network": self.variables["BUILD_NETWORK"]}
-        return json.dumps({"services": {name: {"build": build} for name in self.targets}})
+    def files(self) -> dict[Path, str]:
+        """The content of the files that bake reads in `folder`; they may hold passwords of proxies and of an index."""
+        pip = {self._pip: self.network.pip} if self.network.pip else {}
+        return {self._compose: self._services(), **pip}
 
     def command(self, root: Path, *, entitlements: bool) -> Command:
         """The command. Since 0.20, buildx needs `--allow` for a host network and for files outside the project."""
-        argv = ["docker", "buildx", "bake", "--file", str(self.network), "--file", FILE, "--progress", "plain"]
-        if entitlements and self.variables["BUILD_NETWORK"] == "host":
-            argv += ["--allow", "network.host"]
-        if entitlements and self.variables["CA_BUNDLE"]:
-            argv += ["--allow", f"fs.read={self.variables['CA_BUNDLE']}"]
+        argv = [
+            "docker",
+            "buildx",
+            "bake",
+            "--file",
+            str(self._compose),
+            "--file",
+            BAKE_FILE,
+            "--progress",
+            "plain",
+        ]
+        ours = {
+            "OUTPUT": self.output,
+            "ARCHIVES": str(self.folder),
+            "CA_BUNDLE": self.network.certificates,
+            "PIP_CONFIG": str(self._pip) if self.network.pip else "",
+        }
+        if entitlements:
+            argv += ["--allow", "network.host"] if self.network.mode == "host" else []
+            for file in filter(None, (ours["CA_BUNDLE"], ours["PIP_CONFIG"])):
+                argv += ["--allow", f"fs.read={file}"]
+            if not self.folder.is_relative_to(root):  # an exported commit
+                argv += ["--allow", f"fs={self.folder}", "--allow", f"fs={self.variables['CACHE_DIR']}"]
         argv += ["--metadata-file", str(self.metadata), *self.targets]
-        variables = {**self.variables, "OUTPUT": self.output, "ARCHIVES": str(self.folder)}
-        return Command(tuple(argv), cwd=root, variables=variables)
+        return Command(tuple(argv), cwd=root, variables={**self.variables, **ours})
+
+    @property
+    def _compose(self) -> Path:
+        """A Compose file with the network of RUN steps, which buildx 0.13 ignores in HCL, and stand-ins for images."""
+        return self.folder / "network.compose.yaml"
+
+    @property
+    def _pip(self) -> Path:
+        return self.folder / "pip.conf"
+
+    def _services(self) -> str:
+        build: dict[str, object] = {"context": ".", "network": self.network.mode}
+        if self.network.proxies:
+            # Compose reads `$` as the start of a variable.
+            build["args"] = {name: value.replace("$", "$$") for name, value in self.network.proxies.items()}
+        # https://docs.docker.com/reference/compose-file/build/#additional_contexts
+        if contexts := _contexts(self.variables.get("BUILD_CONTEXTS", "")):
+            build["additional_contexts"] = contexts
+        return json.dumps({"services": {name: {"build": build} for name in self.targets}})
+
+
+@dataclass(frozen=True)
+class Baked:
+    """The digest of each target, the counts of steps for people, and what went wrong with the build cache."""
+
+    digests: Mapping[str, str]
+    counts: str
+    warnings: tuple[str, ...]
 
 
 def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
     """The targets that docker-bake.hcl builds by default; each is an image. Raises ConfigurationError."""
-    argv = ("docker", "buildx", "bake", "--file", FILE, "--print")
-    result = shell.run(Command(argv, cwd=settings.root, without=_VARIABLES))
+    argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
+    result = shell.run(Command(argv, cwd=settings.source, without=BAKE_VARIABLES))
     if result.code:
-        raise ConfigurationError(f"{FILE} cannot be read.", result.stderr.strip(), f"correct {FILE}")
+        raise ConfigurationError(f"{BAKE_FILE} cannot be read.", result.stderr.strip(), f"correct {BAKE_FILE}")
     names: dict[str, object] = json.loads(result.stdout)["target"]
     return tuple(sorted(names))
 
@@ -91,7 +127,7 @@ def repository(settings: Settings, name: str) -> str:
 
 
 def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The variables of docker-bake.hcl. `inherited`: the environment of the tools, with BUILD_NETWORK and CA_BUNDLE.
+    """The variables of docker-bake.hcl. `inherited`: the environment of the tools.
 
     Raises ConfigurationError when the selected cache cannot work.
     """
@@ -109,29 +145,57 @@ def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) 
         "CACHE": settings.cache,
         "CACHE_DIR": str(settings.root / ".deploy" / "cache"),
         "SOURCE_DATE_EPOCH": str(commit.committed_at),
-        "BUILD_NETWORK": inherited.get("BUILD_NETWORK") or "default",
-        "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
+        # Of the environment only: an exported variable must not change the base of an image.
+        "BUILD_CONTEXTS": settings.variables.get("BUILD_CONTEXTS", ""),
     }
 
 
-def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -> tuple[dict[str, str], str]:
-    """Build all targets; return the digest of each, and the counts of steps for people. `update` gets each new step.
+def _contexts(text: str) -> dict[str, str]:
+    """The stand-ins of `NAME=TARGET NAME=TARGET`, such as `python:3.13-slim=docker-image://mirror.test/python:3.13`."""
+    contexts = {}
+    for item in text.split():
+        name, _, target = item.partition("=")
+        if not (name and target):
+            what = f"Malformed variable BUILD_CONTEXTS: {item!r}"
+            raise ConfigurationError(what, "It is NAME=TARGET, with a space between two.", "correct it in invoke.yaml")
+        contexts[name] = target
+    return contexts
 
-    Raises BuildError with the failing step and its last 20 lines, CloudError when the registry refused.
+
+def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -> Baked:
+    """Build all targets. `update` gets each new step.
+
+    A build cache that does not work is a warning: a cache that is refused before the build (an expired token, a folder
+    that cannot be written) is left out. Raises BuildError with the failing step and its last 20 lines, CloudError when
+    a registry refused, ConfigurationError.
     """
+    for file, content in bake.files().items():
+        file.touch(mode=0o600)
+        file.write_text(content)
+    result, log = _run(bake, root, shell, update)
+    warnings = log.warnings
+    if result.code and not log.failed and bake.variables.get("CACHE", "none") != "none":
+        why = log.failure()[1] or _last(result)
+        result, log = _run(replace(bake, variables={**bake.variables, "CACHE": "none"}), root, shell, update)
+        warnings = (*warnings, f"The build cache could not be used: {why}")
+    if result.code:
+        raise failure.of_build(log, _last(result), bake.environment, bake.output)
+    metadata = json.loads(bake.metadata.read_text())
+    digests = {name: metadata[name].get("containerimage.digest", "") for name in bake.targets}
+    return Baked(digests, log.counts(), warnings)
+
+
+def _run(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -> tuple[Result, BuildLog]:
     log = BuildLog()
 
     def on_line(line: str) -> None:
         if step := log.feed(line):
             update(step)
 
-    bake.network.write_text(bake.networks())
     entitlements = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
-    result = shell.run(bake.command(root, entitlements=entitlements), on_line)
-    if result.code:
-        raise _failure(log, _last(result.stderr) or f"docker ended with {result.code}", bake)
-    metadata = json.loads(bake.metadata.read_text())
-    return {name: metadata[name].get("containerimage.digest", "") for name in bake.targets}, log.counts()
+    command = bake.command(root, entitlements=entitlements)
+    # Only the program gets the credentials: a step of a build gets no variable that the bake file does not name.
+    return shell.run(replace(command, credentials=login.helper_used(shell)), on_line), log
 
 
 def pushed_images(images: tuple[Image, ...], digests: Mapping[str, str]) -> tuple[PushedImage, ...]:
@@ -142,41 +206,6 @@ def pushed_images(images: tuple[Image, ...], digests: Mapping[str, str]) -> tupl
         raise BuildError("buildx reports no digest of the built image.", str(error), "update buildx") from error
 
 
-def _failure(log: BuildLog, last: str, bake: Bake) -> Exception:
-    step, why = log.failure()
-    doctor = bake.environment.command("doctor")
-    why = why or last
-    correct = "correct the Dockerfile, then run the same command again"
-    if log.failed_in == "base":
-        return BuildError("The base image is missing.", why, "check the FROM line, and that its registry answers")
-    if log.failed_in == "step":
-        return BuildError(f"The image does not build: {step}", why, correct)
-    if NO_SPACE in why:
-        return disk_full(why)
-    if "exporting manifest lists" in why:
-        why = f"{why}\nLambda accepts a single manifest: no index, no attestations."
-        return BuildError("The build makes an index.", why, "keep provenance and sbom disabled in docker-bake.hcl")
-    if re.search(r"exporter .*not (currently )?supported", why):
-        hint = "`docker buildx create --use`, or the containerd image store"
-        return ConfigurationError("This engine and builder cannot write an image to a file.", why, hint)
-    if "Cache export is not supported" in why:
-        hint = "`docker buildx create --use`, the containerd image store, or INVOKE_BUILD_CACHE=none"
-        return ConfigurationError("build.cache cannot work with this engine and builder.", why, hint)
-    if "failed to push" in why or "failed to authorize" in why:
-        return _refused(why, bake.environment)
-    what = "The image could not be pushed." if bake.output == "push" else "The image does not build."
-    return BuildError(what, why, correct if "dockerfile" in why.lower() else doctor)
-
-
-def _refused(why: str, environment: Environment) -> CloudError:
-    if re.search(r"does not exist|name unknown|404 Not Found", why, re.IGNORECASE):
-        return CloudError("The repository does not exist.", why, environment.command("bootstrap"))
-    if "failed to do request" in why:  # the text of containerd for a request without an answer
-        return CloudError("The registry cannot be reached.", why, "check the network, then run the same command again")
-    actions = permissions.missing(why)
-    doctor = environment.command("doctor")
-    return CloudError("The registry refused the push.", why, permissions.hint(actions) if actions else doctor)
-
-
-def _last(text: str, lines: int = 5) -> str:
-    return "\n".join(text.strip().splitlines()[-lines:])
+def _last(result: Result, lines: int = 5) -> str:
+    text = "\n".join(result.stderr.strip().splitlines()[-lines:])
+    return text or f"docker ended with {result.code}"

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 _LINE = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[([\w.-]+ )*\d+/\d+\] ")
-_BASE = re.compile(r"\[([\w.-]+ )?internal\] load metadata for ")
-_CACHE = re.compile(r"(\[[\w.-]+\] )?importing cache")
+_BASE = re.compile(r"\[([\w.-]+ )?internal\] load metadata for |\[([\w.-]+ )*\d+/\d+\] FROM ")
+# A failed export is in the log only with `ignore-error` (docker-bake.hcl); without it the build fails.
+_READ = re.compile(r"(\[[\w.-]+\] )?importing cache")
+_WRITE = re.compile(r"(\[[\w.-]+\] )?exporting (cache|to GitHub Actions Cache)")
 _LOG = re.compile(r"\d+\.\d+ (.*)")
 
 
@@ -20,7 +22,10 @@ class BuildLog:
 
     steps: dict[str, str] = field(default_factory=dict)
     cached: set[str] = field(default_factory=set)
-    optional: set[str] = field(default_factory=set)
+    cache: dict[str, str] = field(default_factory=dict)
+    """Steps that read or write the build cache, which are optional, each with what a failure of it means."""
+    builder: str = ""
+    warnings: tuple[str, ...] = ()
     output: dict[str, list[str]] = field(default_factory=dict)
     failed: str = ""
     error: str = ""
@@ -33,8 +38,8 @@ class BuildLog:
                 self.error = line.removeprefix("ERROR: ")
             return ""
         number, text = match.groups()
-        if _CACHE.match(text):
-            self.optional.add(number)
+        if use := _cache_use(text):
+            self.cache[number] = use
         elif text.startswith("["):
             # With several targets, each step has the name of its target, and exports are in brackets too.
             opened = number not in self.steps
@@ -42,12 +47,19 @@ class BuildLog:
             return text if opened else ""
         if text == "CACHED":
             self.cached.add(number)
-        elif text.startswith("ERROR: ") and number not in self.optional:
-            self.failed = number
-            self.error = text.removeprefix("ERROR: ")
+        elif text.startswith("building with "):
+            self.builder = text
+        elif text.startswith("ERROR: "):
+            self._error(number, text.removeprefix("ERROR: "))
         elif log := _LOG.fullmatch(text):
             self.output.setdefault(number, []).append(log[1])
         return ""
+
+    def _error(self, number: str, reason: str) -> None:
+        if number not in self.cache:
+            self.failed, self.error = number, reason
+        elif not reason.endswith(": not found"):  # the cache of a first build
+            self.warnings = (*self.warnings, f"{self.cache[number]}: {reason}")
 
     def counts(self) -> str:
         """The number of Dockerfile steps, and of those from the cache, for people."""
@@ -56,12 +68,18 @@ class BuildLog:
 
     @property
     def failed_in(self) -> str:
-        """`step` after a failed Dockerfile step, `base` after a missing base image, otherwise empty."""
+        """`step` after a failed Dockerfile step, `base` without the base image, otherwise empty."""
         text = self.steps.get(self.failed, "")
-        return "step" if _STEP.match(text) else "base" if _BASE.match(text) else ""
+        return "base" if _BASE.match(text) else "step" if _STEP.match(text) else ""
 
     def failure(self, lines: int = 20) -> tuple[str, str]:
         """The failed step, and its last `lines` lines of output with the reason of BuildKit below."""
         step = self.steps.get(self.failed, "")
         printed = self.output.get(self.failed, [])[-lines:]
         return step, "\n".join([*printed, self.error]).strip()
+
+
+def _cache_use(text: str) -> str:
+    if _READ.match(text):
+        return "The build cache could not be read"
+    return "The build cache could not be written" if _WRITE.match(text) else ""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,22 @@ from delivery.errors import CloudError, ConfigurationError
 from delivery.process.shell import Command, Shell
 from delivery.settings import Environment
 
+_FILE = "config.json"
+_LOGINS = ("auths", "credHelpers")
+
 
 @contextlib.contextmanager
 def logged_in(folder: Path, environment: Environment, password: str, shell: Shell) -> Iterator[Shell]:
     """A shell whose docker is logged in through a private DOCKER_CONFIG in `folder`, which is removed afterwards.
 
-    Otherwise `docker login` would write the password to ~/.docker/config.json. docker reads the password from stdin.
-    Raises CloudError when the registry refuses the login.
+    Otherwise `docker login` would write the password to ~/.docker/config.json, or to the credential store that this
+    file names. docker reads the password from stdin. Raises CloudError when the registry refuses the login.
     """
     config = folder / "docker"
-    config.mkdir(mode=0o700, parents=True, exist_ok=True)
-    private = {**client_variables(config, environment.registry, shell), "DOCKER_CONFIG": str(config)}
-    argv = ("docker", "login", "--username", "AWS", "--password-stdin", environment.registry)
+    config.mkdir(mode=0o700, parents=True)
     try:
+        private = client_variables(config, environment.registry, shell)
+        argv = ("docker", "login", "--username", "AWS", "--password-stdin", environment.registry)
         result = shell.run(Command(argv, stdin=password, variables=private))
         if result.code:
             raise CloudError(
@@ -33,29 +37,61 @@ def logged_in(folder: Path, environment: Environment, password: str, shell: Shel
             )
         yield shell.with_variables(private)
     finally:
-        (config / "config.json").unlink(missing_ok=True)
+        (config / _FILE).unlink(missing_ok=True)
+        shutil.rmtree(config, ignore_errors=True)  # removes the links to the person's files, and not the files
 
 
 def client_variables(config: Path, registry: str, shell: Shell) -> dict[str, str]:
-    """The variables that give a private DOCKER_CONFIG the engine, plugins and builders of the user's own docker.
+    """Fill a private DOCKER_CONFIG for a login to `registry`; return the variables that select it.
 
-    A private DOCKER_CONFIG hides the current context, the cli-plugins and the builders of buildx. The logins for
-    `registry` are left out: a credential helper such as ecr-login refuses to store the password of `docker login`.
+    Everything else is the person's own: contexts, TLS files, plugins and builders are links to their files, and the
+    settings are copied, except the logins for `registry`. DOCKER_HOST stays as it is: with a host instead of a context,
+    buildx uses the default builder, and forgets which one was selected (https://github.com/docker/buildx/issues/1834).
     """
-    home = Path(shell.variables.get("DOCKER_CONFIG") or Path(shell.variables.get("HOME", os.devnull)) / ".docker")
-    user = _user_config(home / "config.json")
-    # The logins of the user are for the registry of the base image. The credential store would get our password.
-    copied = {key: user[key] for key in ("auths", "credHelpers", "proxies") if key in user}
-    for logins in ("auths", "credHelpers"):
-        if logins in copied:
-            copied[logins] = {name: login for name, login in copied[logins].items() if _host(name) != registry}
-    plugins = [*user.get("cliPluginsExtraDirs", []), str(home / "cli-plugins")]
-    (config / "config.json").write_text(json.dumps({**copied, "cliPluginsExtraDirs": plugins}))
-    variables = {"BUILDX_CONFIG": shell.variables.get("BUILDX_CONFIG") or str(home / "buildx")}
-    if not shell.variables.get("DOCKER_HOST"):
-        argv = ("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-        variables["DOCKER_HOST"] = shell.run(Command(argv)).stdout.strip()
-    return {key: value for key, value in variables.items() if value}
+    home = _folder(shell)
+    with contextlib.suppress(OSError):  # no folder, or one that this user may not read: docker uses its defaults, too
+        for path in home.iterdir():
+            if path.name != _FILE:
+                (config / path.name).symlink_to(path.absolute())
+    file = config / _FILE
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(_private(_read(home / _FILE), registry)))
+    # Set even when the folder does not exist yet: a builder's state must outlive the private folder.
+    builders = shell.variables.get("BUILDX_CONFIG") or str((home / "buildx").absolute())
+    variables = {"DOCKER_CONFIG": str(config), "BUILDX_CONFIG": builders}
+    if exported := shell.variables.get("DOCKER_AUTH_CONFIG"):
+        variables["DOCKER_AUTH_CONFIG"] = json.dumps(_without(_parsed(exported, "DOCKER_AUTH_CONFIG"), registry))
+    return variables
+
+
+def helper_used(shell: Shell) -> bool:
+    """Whether docker runs a credential helper. The helper of a cloud needs the credentials of that cloud."""
+    config = _read(_folder(shell) / _FILE)
+    return bool(config.get("credsStore")) or any((config.get("credHelpers") or {}).values())
+
+
+def proxied(shell: Shell) -> bool:
+    """Whether docker itself gives proxies to the steps of a build: https://docs.docker.com/engine/cli/proxy/."""
+    return bool(_read(_folder(shell) / _FILE).get("proxies"))
+
+
+def _private(user: dict[str, Any], registry: str) -> dict[str, Any]:
+    """The settings of the person, in which no store and no helper knows `registry`.
+
+    docker asks `credHelpers` of a registry first; an empty name there means this file, also beside a `credsStore`
+    (docker/cli, cli/config/configfile/file.go, getConfiguredCredentialStore).
+    """
+    kept = _without(user, registry)
+    return {**kept, "credHelpers": {**(kept.get("credHelpers") or {}), registry: ""}}
+
+
+def _without(config: dict[str, Any], registry: str) -> dict[str, Any]:
+    """The settings without the logins for `registry`: a helper such as ecr-login refuses to store a password."""
+    logins = {key: config[key] or {} for key in _LOGINS if key in config}
+    kept = {
+        key: {name: value for name, value in each.items() if _host(name) != registry} for key, each in logins.items()
+    }
+    return {**config, **kept}
 
 
 def _host(name: str) -> str:
@@ -63,11 +99,23 @@ def _host(name: str) -> str:
     return name.partition("://")[2].partition("/")[0] if "://" in name else name.partition("/")[0]
 
 
-def _user_config(file: Path) -> dict[str, Any]:
+def _folder(shell: Shell) -> Path:
+    home = Path(shell.variables.get("HOME") or os.devnull)
+    return Path(shell.variables.get("DOCKER_CONFIG") or home / ".docker")
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads(file.read_text())
+        return _parsed(file.read_text(), str(file))
     except OSError:  # no file, or a folder that this user may not read: docker uses its defaults then, too
         return {}
+
+
+def _parsed(text: str, place: str) -> dict[str, Any]:
+    try:
+        config = json.loads(text)
     except ValueError as error:
-        raise ConfigurationError(f"{file} is not JSON.", str(error), f"correct {file}") from error
+        raise ConfigurationError(f"{place} is not JSON.", str(error), f"correct {place}") from error
+    if not isinstance(config, dict):
+        raise ConfigurationError(f"{place} is no JSON object.", "", f"correct {place}")
     return config

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from delivery.aws import ecr
 from delivery.context import RunContext
 from delivery.errors import BuildError
-from delivery.image import bake, check, inspect, login, start_check
+from delivery.image import bake, check, inspect, login, network, start_check
 from delivery.image.bake import Bake
 from delivery.image.inspect import InspectedImage
 from delivery.process.shell import Shell
@@ -32,9 +32,10 @@ def build(run: RunContext, images: tuple[Image, ...]) -> str:
     Raises BuildError or CloudError.
     """
     with _docker(run) as shell, run.progress.stage("build", interrupted=_NOT_PUSHED) as stage:
-        _, counts = bake.build(_bake(run, images, "load"), run.settings.root, shell, stage.update)
-        stage.done(counts)
-    return counts
+        baked = bake.build(_bake(run, images, "load"), run.settings.source, shell, stage.update)
+        stage.warn(*baked.warnings)
+        stage.done(baked.counts)
+    return baked.counts
 
 
 def push(run: RunContext, images: tuple[Image, ...]) -> tuple[PushedImage, ...]:
@@ -51,7 +52,7 @@ def push(run: RunContext, images: tuple[Image, ...]) -> tuple[PushedImage, ...]:
         with run.progress.stage("push", interrupted=left, after=after) as stage:
             results = [_reuse(run, tuple(present.values()))] if present else []
             if built:
-                _push(run, missing, tuple(image for image, _ in built), shell, stage.update)
+                stage.warn(*_push(run, missing, tuple(image for image, _ in built), shell, stage.update))
                 sizes = ", ".join(inspected.size for _, inspected in built)
                 results.append(f"{_names(*(image for image, _ in built))} ({sizes})")
             stage.done("; ".join(results))
@@ -93,9 +94,10 @@ def _build_and_check(run: RunContext, images: tuple[Image, ...], shell: Shell) -
     archive = _bake(run, images, "archive")
     after = "the image was built; nothing was pushed"
     with run.progress.stage("build", interrupted=_NOT_PUSHED, after=after) as stage:
-        digests, counts = bake.build(archive, run.settings.root, shell, stage.update)
-        stage.done(counts)
-    pushed_later = bake.pushed_images(images, digests)
+        baked = bake.build(archive, run.settings.source, shell, stage.update)
+        stage.warn(*baked.warnings)
+        stage.done(baked.counts)
+    pushed_later = bake.pushed_images(images, baked.digests)
     with run.progress.stage("check", interrupted=_NOT_PUSHED) as stage:
         built = []
         for image in pushed_later:
@@ -124,15 +126,17 @@ def _start_check(run: RunContext, archive: Bake, built: Built, shell: Shell, upd
 
 def _push(
     run: RunContext, images: tuple[Image, ...], checked: tuple[PushedImage, ...], shell: Shell, update: Update
-) -> None:
-    digests, _ = bake.build(_bake(run, images, "push"), run.settings.root, shell, update)
-    pushed = bake.pushed_images(images, digests)
+) -> tuple[str, ...]:
+    """Push the images, and tag them with the commit; return what went wrong with the build cache."""
+    baked = bake.build(_bake(run, images, "push"), run.settings.source, shell, update)
+    pushed = bake.pushed_images(images, baked.digests)
     if pushed != checked:
         why = f"The checked image is {_names(*checked)}. The pushed one got no tag of its commit, and is not deployed."
         raise BuildError(f"{_names(*pushed)} was pushed, which is not the checked image.", why, "deploy again")
     tag = ecr.tag if run.commit.dirty else ecr.claim
     for image in pushed:
         tag(run.aws, image, run.commit.tag)
+    return baked.warnings
 
 
 def _names(*images: PushedImage) -> str:
@@ -140,8 +144,11 @@ def _names(*images: PushedImage) -> str:
 
 
 def _bake(run: RunContext, images: tuple[Image, ...], output: str) -> Bake:
-    variables = bake.variables(run.settings, run.commit, run.shell.variables)
-    return Bake(tuple(image.name for image in images), run.settings.environment, variables, run.scratch, output)
+    inherited = run.shell.variables
+    variables = bake.variables(run.settings, run.commit, inherited)
+    around = network.inherited(inherited, proxied=login.proxied(run.shell))
+    names = tuple(image.name for image in images)
+    return Bake(names, run.settings.environment, variables, run.scratch, output, around)
 
 
 @contextlib.contextmanager

@@ -13,13 +13,20 @@ class Child:
     """A running program. Read both of its outputs, which are text, to their ends."""
 
     def __init__(
-        self, argv: Sequence[str], cwd: Path | None, variables: Mapping[str, str], *, stdin: bool, outlives: bool
+        self,
+        argv: Sequence[str],
+        cwd: Path | None,
+        variables: Mapping[str, str],
+        *,
+        stdin: bool,
+        outlives: tuple[int, ...] | None,
     ) -> None:
         """Start the program; raises FileNotFoundError. `stdin`: whether `write` sends it an input.
 
-        `outlives`: if we are killed, the program continues to its end. It also holds the reading ends of its outputs,
-        so that no write fails then. A broken pipe ends a Go program at once (os/signal, "SIGPIPE"), and a Terraform
-        that ends so leaves its lock, and resources that are in no state. Any other tool should end.
+        `outlives`: if we are killed, the program continues to its end, with these open files; None if it should end
+        too. It also holds the reading ends of its outputs, so that no write fails then. A broken pipe ends a Go
+        program at once (os/signal, "SIGPIPE"), and a Terraform that ends so leaves its lock, and resources that are in
+        no state.
         """
         self._interrupted = False
         with contextlib.ExitStack() as ours:
@@ -37,7 +44,7 @@ class Child:
                 stderr=wrote_err,
                 text=True,
                 start_new_session=True,
-                pass_fds=(out, err) if outlives else (),
+                pass_fds=() if outlives is None else (out, err, *outlives),
             )
 
     @property

@@ -22,7 +22,7 @@ from delivery.process.output import collect
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL = 0.1  # seconds between two checks of an interrupted child
 _GRACE = 5.0  # seconds until an interrupted child is killed
-# Variables for Terraform only: git, docker and the programs that they run never get them.
+# Variables for Terraform only: git, docker and the programs that they run never get them. See `with_credentials`.
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
 
@@ -58,6 +58,10 @@ class Result:
     stderr: str
 
 
+Credentials = Callable[[], Mapping[str, str]]
+"""Returns the credentials of AWS as variables, as fresh as they can be."""
+
+
 @dataclass
 class _Children:
     """The running children, shared by all shells that were made from one."""
@@ -66,6 +70,7 @@ class _Children:
     starting: int = 0
     stopped_at: float | None = None
     killed: list[str] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -80,14 +85,30 @@ class Shell:
     def __init__(self, variables: Mapping[str, str], children: _Children | None = None) -> None:
         self.variables = dict(variables)
         self._children = children or _Children()
+        self._credentials: Credentials = dict
 
     def with_variables(self, variables: Mapping[str, str]) -> "Shell":
         """A shell with more variables; `stop` of either shell reaches the children of both."""
-        return Shell({**self.variables, **variables}, self._children)
+        return self._copy({**self.variables, **variables}, self._children)
+
+    def with_credentials(self, credentials: Credentials) -> "Shell":
+        """A shell that asks for the variables with credentials at the start of each command that gets them."""
+        shell = self._copy(self.variables, self._children)
+        shell._credentials = credentials
+        return shell
 
     def unstopped(self) -> "Shell":
         """A shell that `stop` does not reach, to clean up after an interrupted command."""
-        return Shell(self.variables)
+        return self._copy(self.variables, None)
+
+    def hold(self, file: int) -> None:
+        """Keep an open file open in the children that outlive us, and so its lock held."""
+        self._children.held.append(file)
+
+    def _copy(self, variables: Mapping[str, str], children: _Children | None) -> "Shell":
+        shell = Shell(variables, children)
+        shell._credentials = self._credentials
+        return shell
 
     def run(self, command: Command, on_line: Callable[[str], None] | None = None) -> Result:
         """Run a command to its end; `on_line` gets each line of both outputs as it arrives.
@@ -160,11 +181,8 @@ class Shell:
         try:
             if self.stopped:
                 raise KeyboardInterrupt
-            removed = () if command.credentials else _CREDENTIALS
-            inherited = {name: value for name, value in self.variables.items() if name not in command.without}
-            variables = {**inherited, **command.variables}
-            variables = {name: value for name, value in variables.items() if name not in removed}
-            child = Child(command.argv, command.cwd, variables, stdin=bool(command.stdin), outlives=command.outlives)
+            held = tuple(children.held) if command.outlives else None
+            child = Child(command.argv, command.cwd, self._variables(command), stdin=bool(command.stdin), outlives=held)
             with children.lock:
                 children.running.add(child)
                 if self.stopped:  # a signal came during the start
@@ -177,6 +195,13 @@ class Shell:
         finally:
             with children.lock:
                 children.starting -= 1
+
+    def _variables(self, command: Command) -> dict[str, str]:
+        variables = {name: value for name, value in self.variables.items() if name not in command.without}
+        variables.update(command.variables)
+        if command.credentials:
+            return {**variables, **self._credentials()}
+        return {name: value for name, value in variables.items() if name not in _CREDENTIALS}
 
     def _ended(self, child: Child, grace: float) -> bool:
         """Wait for the end of a child; False if it was interrupted and did not end within `grace` seconds."""

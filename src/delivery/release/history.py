@@ -51,7 +51,7 @@ class HistoryEntry:
 def read(aws: Aws, deployed: Function) -> tuple[HistoryEntry, ...]:
     """Every version of a function, newest first. Raises CloudError."""
     tags = ecr.tags(aws, deployed.pushed_image.repository_name)
-    alias = function.read_alias(aws, deployed)
+    alias = function.find_alias(aws, deployed)
     versions: list[Mapping[str, Any]] = []
     with aws.explained(f"list the versions of {deployed.name}"):
         pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=deployed.name)
@@ -69,9 +69,10 @@ def recorded_live_version(aws: Aws, deployed: Function) -> str:
 def verified_live(aws: Aws, deployed: Function) -> tuple[HistoryEntry, PushedImage]:
     """The live version and its image. Raises RefusedError when that version was never verified.
 
-    Raises BuildError when the registry no longer has the image.
+    Raises UnhealthyError when nothing is live yet, BuildError when the registry no longer has the image.
     """
-    entry = next(entry for entry in read(aws, deployed) if entry.live)
+    live = function.read_alias(aws, deployed).version
+    entry = next(entry for entry in read(aws, deployed) if entry.version == live)
     return entry, require_verified(aws, deployed, entry)
 
 
@@ -114,7 +115,9 @@ class _Facts:
     given_up: Mapping[str, str]
 
     @classmethod
-    def of(cls, tags: Mapping[str, str], alias: Alias) -> "_Facts":
+    def of(cls, tags: Mapping[str, str], alias: Alias | None) -> "_Facts":
+        if alias is None:  # no version was verified yet
+            return cls(ecr.release_tags(tags), {}, "", (), {})
         shares = {alias.version: 1 - sum(alias.weights.values()), **alias.weights}
         timeline = records.timeline(tags, alias.version)
         return cls(ecr.release_tags(tags), shares, alias.version, timeline, records.returned(tags))

@@ -1,12 +1,15 @@
 """How a version becomes live, for a deploy and for a rollback.
 
     stream verified --> tag `release-<version>` --> (canary) --> alias `live` moves --> URL opened --> release record
+                                                                          ^               | fails
+                                                                          +-- returns ----+
 
 The release tag comes first: retention protects the image that it names, so the tag must exist before the version
 serves. The release record comes last, because it says what has happened.
 """
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,9 +17,9 @@ from delivery import clock
 from delivery.aws import ecr, function, function_url
 from delivery.aws.function import Alias, Function
 from delivery.context import RunContext
-from delivery.errors import UnhealthyError
+from delivery.errors import CloudError, DeliveryError, UnhealthyError
 from delivery.progress import UNCHANGED
-from delivery.release import alias, canary, history, records, verify
+from delivery.release import alias, canary, history, records, url, verify
 from delivery.release.canary import AliasMove, Step
 
 
@@ -98,16 +101,39 @@ def _make_live(run: RunContext, move: AliasMove) -> Release:
     left = f"the alias may or may not have moved: `{run.settings.environment.command('releases')}` shows it"
     with run.progress.stage("release", interrupted=left, after="the release is complete") as stage:
         _record_earlier_move(run, move, who=records.UNKNOWN if move.changes else run.aws.caller())
+        after = alias.move(run.aws, deployed, before) if move.changes else before
+        with _returning_on_failure(run, move, after):
+            stage.update("opening the URL")
+            public = function_url.apply_access(run.aws, deployed)
+            url.require_open(run, deployed, public)
         if move.changes:
-            alias.move(run.aws, deployed, before)
             kind = records.ROLLBACK if move.back else records.LIVE
             _record(run, move, records.tag_name(kind, deployed.version, before.version, run.aws.caller()))
-        public = function_url.apply_access(run.aws, deployed)
         version = f"{before.version} -> {deployed.version}" if move.changes else deployed.version
         stage.done(f"alias {deployed.alias}: version {version}, open to {'everyone' if public else 'signed requests'}")
     name = run.settings.environment.name
-    image, url = deployed.pushed_image, deployed.stream_url
-    return Release(name, image.name, deployed.version, image.digest, url, public, clock.now())
+    image = deployed.pushed_image
+    return Release(name, image.name, deployed.version, image.digest, deployed.stream_url, public, clock.now())
+
+
+@contextlib.contextmanager
+def _returning_on_failure(run: RunContext, move: AliasMove, after: Alias) -> Iterator[None]:
+    """If the URL does not serve the version, the version before gets the requests again. `after`: the moved alias."""
+    deployed, before = move.function, move.before
+    try:
+        yield
+    except DeliveryError as error:
+        text = f"The alias {deployed.alias} names version {deployed.version}, which was verified; it was not moved."
+        if move.changes:
+            try:
+                canary.return_requests(run, deployed, replace(after, version=before.version))
+            except DeliveryError as failure:
+                what = f"The alias {deployed.alias} still names version {deployed.version}, whose URL does not answer."
+                hint = run.settings.environment.command("rollback", "--to", before.version)
+                raise CloudError(what, f"{error}\n{failure}", hint) from error
+            text = f"The alias {deployed.alias} names version {before.version} again."
+        error.why = f"{error.why}\n{text}".strip()
+        raise
 
 
 def _record_earlier_move(run: RunContext, move: AliasMove, who: str) -> None:

@@ -8,7 +8,7 @@ deadline.
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from delivery import clock
@@ -66,7 +66,7 @@ def examine(take: Callable[[float], bytes | None], expected: Expected, deadlines
             _check_prelude(item)
             continue
         if not arrived:
-            _check_hello(item, expected)
+            check_hello(item, vars(expected))
         arrived.append(clock.monotonic() - started)
     if parser.prelude is None:
         raise UnhealthyError("the response had no prelude.", parser.unfinished.decode(errors="replace")[:200])
@@ -119,14 +119,15 @@ def _check_prelude(prelude: Prelude) -> None:
         raise UnhealthyError(f"its content type is {media_type}, not text/event-stream.")
 
 
-def _check_hello(event: Event, expected: Expected) -> None:
+def check_hello(event: Event, expected: Mapping[str, str]) -> None:
+    """Raises UnhealthyError when an event is not `hello`, or does not name these facts."""
     if event.name != "hello":
         raise UnhealthyError(f"its first event is `{event.name}`, not `hello`.")
     try:
         data = dict(json.loads(event.data))
     except (ValueError, TypeError) as error:
         raise UnhealthyError("the data of `hello` is no JSON object.", event.data[:200]) from error
-    for name, value in vars(expected).items():
+    for name, value in expected.items():
         if data.get(name) != value:
             raise UnhealthyError(f"`hello` names the {name} {data.get(name)}, not {value}.")
 

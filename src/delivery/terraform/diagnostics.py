@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from delivery.aws import permissions
+from delivery.aws import permissions, session
 from delivery.errors import NO_SPACE, DeliveryError, LockedError, TerraformError, disk_full
 from delivery.terraform.plan import Stack
 
@@ -57,6 +57,8 @@ class Diagnostics:
     def error(self, doing: str, stack: Stack) -> DeliveryError:
         """The error of this run. `doing`: a verb, such as plan; `stack`: the root module."""
         text = "\n".join(_text(error, stack) for error in self.errors) or "\n".join(self.other[-5:])
+        if session.CLOCK.search(text):
+            return session.wrong_clock(f"{doing} {stack.name}", text)
         if re.search(r"ExpiredToken|InvalidClientTokenId", text):  # S3 answers with 403, as for a missing permission
             hint = "`aws sso login` (or renew the credentials), then run the same command again"
             return TerraformError(f"The credentials expired before Terraform could {doing} {stack.name}.", text, hint)
@@ -66,6 +68,10 @@ class Diagnostics:
             return TerraformError(f"Terraform may not {doing} {stack.name}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
             return _locked(text, stack)
+        if any(_is_provider(error) for error in self.errors):
+            what = "The account has GitHub's OIDC provider already; an account can have it only once."
+            file = f"infrastructure/{stack.name}/{stack.environment.name}.tfvars"
+            return TerraformError(what, text, f"create_oidc_provider = false in {file}, which uses the existing one")
         if "Saved plan is stale" in text:
             what = f"The plan of {stack.name} is stale: another run changed the state meanwhile."
             return TerraformError(what, "Nothing was applied.", "the same command again, which makes a new plan")
@@ -79,6 +85,11 @@ class Diagnostics:
             text,
             "correct the cause above, then run the same command again",
         )
+
+
+def _is_provider(error: dict[str, Any]) -> bool:
+    existing = "EntityAlreadyExists" in f"{error['summary']} {error.get('detail', '')}"
+    return existing and "aws_iam_openid_connect_provider" in error.get("address", "")
 
 
 def _text(error: dict[str, Any], stack: Stack) -> str:

@@ -6,6 +6,7 @@ without changes is not read back, and outputs come from the state (`terraform/st
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from delivery import clock
 from delivery.errors import TerraformError
 from delivery.process.shell import Shell
 from delivery.progress import Update
+from delivery.scratch import ERRORED_STATE
 from delivery.settings import Environment, Settings
 from delivery.terraform import mirror
 from delivery.terraform.diagnostics import Diagnostics
@@ -29,12 +31,12 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
     checksums for both. Raises TerraformError.
     """
     environment = settings.environment
-    folder = settings.root / "infrastructure" / name
+    folder = settings.source / "infrastructure" / name
     data = settings.root / ".deploy" / environment.name / name
-    stack = Stack(name, folder, data, environment, settings.lock_wait)
+    stack = Stack(name, folder, data, environment, settings.lock_wait, kept=settings.root / "infrastructure" / name)
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
     arguments = ("init", *flags, *_backend(environment, name))
-    folder_mirror = mirror.find(shell.variables)
+    folder_mirror = mirror.find(shell.variables, mirror.locked(folder / mirror.LOCK))
     inputs = _inputs(stack, (*arguments, str(folder_mirror)), shell)
     if stack.initialised.exists() and stack.initialised.read_text() == inputs:
         return stack
@@ -64,7 +66,7 @@ def _inputs(stack: Stack, arguments: tuple[str, ...], shell: Shell) -> str:
     digest = hashlib.sha256(f"{version.code} {version.stdout} {arguments}".encode())
     for file in sorted(stack.folder.parent.rglob("*")):
         if file.suffix in (".tf", ".hcl"):
-            digest.update(f"\n{file}\n".encode() + file.read_bytes())
+            digest.update(f"\n{file.relative_to(stack.folder.parent)}\n".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
@@ -98,7 +100,7 @@ def push_state(stack: Stack, shell: Shell, update: Update) -> None:
     Terraform takes the lock, and refuses a state of another lineage or with an older serial:
     https://developer.hashicorp.com/terraform/cli/commands/state/push
     """
-    log = _lock_and_run(stack, ("state", "push", "-no-color", stack.errored.name), shell, update)
+    log = _lock_and_run(stack, ("state", "push", "-no-color", str(stack.errored)), shell, update)
     if log.errors:
         raise log.error("push the state of", stack)
     stack.errored.unlink()
@@ -124,6 +126,9 @@ def _variable_files(folder: Path, stack: Stack) -> tuple[str, str]:
 def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update) -> Diagnostics:
     stack.unfinished.write_text(clock.now().isoformat())
     log = _run(stack, arguments, shell, update)
+    written = stack.folder / ERRORED_STATE
+    if written != stack.errored and written.exists():
+        shutil.move(written, stack.errored)
     if not log.left_lock:
         stack.unfinished.unlink(missing_ok=True)
     return log

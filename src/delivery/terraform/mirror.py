@@ -4,24 +4,43 @@ A mirror is a folder that holds `registry.terraform.io/NAMESPACE/TYPE/...`, pack
 https://developer.hashicorp.com/terraform/cli/config/config-file#filesystem_mirror
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from delivery.terraform.plan import CACHE
+
 HOST = "registry.terraform.io"
+LOCK = ".terraform.lock.hcl"
+# https://developer.hashicorp.com/terraform/language/files/dependency-lock: written by Terraform in this form
+_LOCKED = re.compile(r'^provider "([^"]+)" \{\n  version += +"([^"]+)"', re.MULTILINE)
 # Folders in which packages and administrators put shared data (FHS 3.0); each is searched two levels deep.
 _ROOTS = ("opt", "usr/local", "usr/local/share", "usr/share", "usr/lib", "var/lib", "srv")
 
 
-def find(variables: Mapping[str, str], top: Path = Path("/")) -> Path | None:
-    """The first folder that can be `terraform init -plugin-dir`, the most specific first; None without one."""
+def locked(lock: Path) -> tuple[tuple[str, str], ...]:
+    """The providers of a lock file with their versions, such as (registry.terraform.io/hashicorp/aws, 5.100.0)."""
+    return tuple(_LOCKED.findall(lock.read_text())) if lock.exists() else ()
+
+
+def find(variables: Mapping[str, str], providers: tuple[tuple[str, str], ...], top: Path = Path("/")) -> Path | None:
+    """The first folder that has all `providers`, for `terraform init -plugin-dir`; None without one.
+
+    The most specific folder comes first. With `-plugin-dir`, Terraform takes providers from nowhere else.
+    """
     for folder in _candidates(variables, top):
-        if _matches(folder / HOST, "*/*/*"):
+        if providers and all(_has(folder, *provider) for provider in providers):
             return folder
     return None
 
 
+def _has(folder: Path, provider: str, version: str) -> bool:
+    unpacked, packed = f"{version}/*", f"terraform-provider-{Path(provider).name}_{version}_*.zip"
+    return any(_matches(folder / provider, pattern) for pattern in (unpacked, packed))
+
+
 def _candidates(variables: Mapping[str, str], top: Path) -> Iterator[Path]:
-    if cache := variables.get("TF_PLUGIN_CACHE_DIR"):
+    if cache := variables.get(CACHE):
         yield Path(cache)
     # Terraform's own implied local mirror directories
     if home := variables.get("HOME"):

@@ -6,8 +6,10 @@ from typing import Any
 
 from delivery.errors import RefusedError
 from delivery.process.shell import Command
+from delivery.scratch import ERRORED_STATE
 from delivery.settings import Environment
 
+CACHE = "TF_PLUGIN_CACHE_DIR"
 _GRACE = 120.0  # seconds; an interrupted apply finishes the calls that it has begun, then writes the state
 
 
@@ -28,6 +30,8 @@ class Stack:
     """Seconds to wait for the state lock; see `lock.wait_and_run`."""
     locks: bool = True
     """Whether a plan takes the state lock; a read does without."""
+    kept: Path | None = None
+    """The folder in the work tree, if `folder` belongs to an exported commit, which is removed with the run."""
 
     @property
     def unlock(self) -> str:
@@ -46,21 +50,20 @@ class Stack:
 
     @property
     def errored(self) -> Path:
-        """The file in which Terraform leaves a state that it could not write."""
-        return self.folder / "errored.tfstate"
+        """The file in the work tree with a state that Terraform could not write; Terraform leaves it in `folder`."""
+        return (self.kept or self.folder) / ERRORED_STATE
 
     @property
     def push_state(self) -> str:
         """The command that a person types to write that state."""
-        return f"TF_DATA_DIR={self.data} terraform -chdir={self.folder} state push {self.errored.name}"
+        return f"TF_DATA_DIR={self.data} terraform -chdir={self.errored.parent} state push {self.errored.name}"
 
     def command(self, *arguments: str) -> Command:
         """A terraform command in this root module."""
         argv = ("terraform", f"-chdir={self.folder}", *arguments)
+        # process/environment.py: no exported TF_WORKSPACE, TF_CLI_ARGS or TF_VAR_* reaches Terraform.
         variables = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        # Exported arguments of a person must not reach our runs: -destroy, another workspace.
-        words = ("_".join(arguments[:number]).replace("-", "_") for number in (1, 2))  # `state push` has two
-        without = ("TF_WORKSPACE", "TF_CLI_ARGS", *(f"TF_CLI_ARGS_{word}" for word in words))
+        without = (CACHE,)  # Terraform stops at a cache folder that is missing or read-only
         return Command(argv, variables=variables, without=without, grace=_GRACE, credentials=True, outlives=True)
 
 

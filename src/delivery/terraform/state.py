@@ -30,6 +30,15 @@ def functions(run: RunContext) -> tuple[Function, ...]:
     return function.from_outputs(values) if "functions" in values else ()
 
 
+def live_versions(run: RunContext) -> dict[str, str]:
+    """Image name to the version that the alias names; functions that nobody can call yet are left out.
+
+    Raises RefusedError, TerraformError or CloudError.
+    """
+    aliases = {deployed.image: function.find_alias(run.aws, deployed) for deployed in functions(run)}
+    return {image: alias.version for image, alias in aliases.items() if alias}
+
+
 def outputs(run: RunContext, stack: str) -> dict[str, Any]:
     """The outputs of a root module by name; none before its first apply.
 

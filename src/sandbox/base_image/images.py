@@ -1,4 +1,8 @@
-"""The images that our Dockerfiles start from: pulled when a registry answers, else made here under that name."""
+"""The images that our Dockerfiles start from: pulled when a registry answers, else made here under that name.
+
+No image made here has a digest that a Dockerfile names. It is made under the name before the digest, and stands in for
+the pinned image: the build gets it as a named context.
+"""
 
 import contextlib
 import os
@@ -22,22 +26,33 @@ _MADE_HERE = re.compile(r"(.*/)?python:3\.13(\.\d+)?-slim(-trixie)?")
 Update = Callable[[str], None]
 
 
-def ensure_all(layout: Layout, engine: Engine, update: Update) -> None:
+def ensure_all(layout: Layout, engine: Engine, update: Update) -> dict[str, str]:
     """Load every image that a function's Dockerfile starts from into the engine.
+
+    Returns:
+        For each pinned image that another one stands in for: the name of that other image.
 
     Raises:
         BaseImageError: an image can be neither pulled nor made; names it and its Dockerfile.
     """
+    stand_ins = {}
     for file in sorted((layout.root / "src/lambdas").glob("*/Dockerfile")):
         for reference in dockerfile.references(file.read_text()):
             try:
-                ensure(layout, engine, reference, update)
+                ready = ensure(layout, engine, reference, update)
             except SandboxError as error:
                 raise type(error)(f"{file.relative_to(layout.root)}: {error.what}", error.why, error.hint) from error
+            if ready != reference:
+                update(f"base     {ready}, made here, stands in for {reference}")
+                stand_ins[reference] = ready
+    return stand_ins
 
 
-def ensure(layout: Layout, engine: Engine, reference: str, update: Update) -> None:
+def ensure(layout: Layout, engine: Engine, reference: str, update: Update) -> str:
     """Load the image into the engine, if it is not there: pull it, or make it from Debian packages.
+
+    Returns:
+        The image to build on: `reference`, or without its digest the name of the image made here.
 
     Raises:
         SandboxError: it can be neither pulled nor made.
@@ -45,24 +60,30 @@ def ensure(layout: Layout, engine: Engine, reference: str, update: Update) -> No
     if "$" in reference:
         raise BaseImageError(f"base image {reference} is not known before the build", hint="give its ARG a default")
     if _present(engine, reference):
-        return
+        return reference
+    name = reference.partition("@")[0]
+    if name != reference and _made_here(engine, name):
+        return name
     began = time.monotonic()
     try:
         _from_registry(engine, "manifest", "inspect", reference, timeout=REGISTRY_SECONDS)
         update(f"base     pulling {reference}")
         _from_registry(engine, "pull", "--quiet", reference, timeout=_PULL_SECONDS)
+        ready = reference
     except SandboxError as error:
-        if not _MADE_HERE.fullmatch(reference):
+        if not _MADE_HERE.fullmatch(name):
             raise BaseImageError(
                 f"base image {reference} cannot be pulled, and the sandbox can make only {python.REFERENCE}",
                 f"{error.what}\n{error.why}",
                 f"use {python.REFERENCE}, or log in to the registry, or `docker load` the image",
             ) from error
-        update(f"base     no registry answers; making {reference} from Debian packages")
+        update(f"base     no registry answers; making {name} from Debian packages")
         if not engine.private:
-            _lend(layout, engine, reference)
-        engine.docker("load", "--input", str(python.archive(layout, reference)), timeout=_PULL_SECONDS)
-    update(f"base     {reference} ready in {time.monotonic() - began:.1f} s")
+            _lend(layout, engine, name)
+        engine.docker("load", "--input", str(python.archive(layout, name)), timeout=_PULL_SECONDS)
+        ready = name
+    update(f"base     {ready} ready in {time.monotonic() - began:.1f} s")
+    return ready
 
 
 def withdraw(layout: Layout) -> None:
@@ -89,6 +110,15 @@ def _from_registry(engine: Engine, *arguments: str, timeout: float) -> None:
     """Run a docker command with the user's own logins, which our client configuration does not have."""
     chosen = {name: value for name, value in engine.variables.items() if name != "DOCKER_CONFIG"}
     processes.run(["docker", *arguments], {**os.environ, **chosen}, timeout)
+
+
+def _made_here(engine: Engine, name: str) -> bool:
+    """Whether the engine's image of that name was made here: a pulled one must not stand in for another digest."""
+    try:
+        made = engine.docker("image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", name)
+    except SandboxError:
+        return False
+    return python.COMMENT in made
 
 
 def _present(engine: Engine, reference: str) -> bool:

@@ -16,6 +16,8 @@ from sandbox.layout import Layout
 
 REFERENCE = "python:3.13-slim"
 VERSION = "3.13"
+COMMENT = f"{REFERENCE} made from Debian packages by the sandbox"
+"""Stands in the history of the image."""
 
 PACKAGES = packages.PackageSet(
     name="python",
@@ -85,7 +87,7 @@ def _configuration() -> oci.Configuration:
             "LANG": "C.UTF-8",
         },
         command=("python3",),
-        comment=f"{REFERENCE} made from Debian packages by the sandbox",
+        comment=COMMENT,
     )
 
 

@@ -209,38 +209,31 @@ def code_sha_of(image_uri: str) -> str:
     return image_uri.rpartition("@sha256:")[2] if "@sha256:" in image_uri else ""
 
 
-_ABSENT: dict[str, tuple[Any, ...]] = {
-    "LastUpdateStatusReason": ("",),
-    "LastUpdateStatusReasonCode": ("",),
-    "Runtime": ("",),
-    "RuntimeVersionConfig": ({"RuntimeVersionArn": ""},),
-    "StateReason": ("",),
-    "StateReasonCode": ("", "Updating"),
+_ABSENT: dict[str, list[object]] = {
+    "LastUpdateStatusReason": [""],
+    "LastUpdateStatusReasonCode": [""],
+    "Runtime": [""],
+    "RuntimeVersionConfig": [{"RuntimeVersionArn": ""}],
+    "StateReason": [""],
+    "StateReasonCode": ["", "Updating"],
 }
-"""Members of a configuration => the values that upstream gives where AWS leaves the member out."""
+"""Members of a configuration => what they are where AWS leaves them out; it is none of their values."""
 
 
-def configurations_as_on_aws(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
-    """An image has no runtime, and an active function has no reason; ImageUri is a member of Code only.
+def configurations_of_images(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """A configuration has the member ImageUri, which AWS gives in Code only, and values that AWS does not have.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
     """
 
-    def answer(data: Any, *status: int, **options: Any) -> Answer:
-        return upstream(_as_on_aws(data), *status, **options)
+    def clean(document: Any) -> None:
+        for config in (document, document.get("Configuration", {}), *document.get("Versions", ())):
+            config.pop("ImageUri", None)
+            for name, values in _ABSENT.items():
+                if config.get(name) in values:
+                    del config[name]
 
-    return answer
-
-
-def _as_on_aws(data: Any) -> Any:
-    if isinstance(data, list):
-        return [_as_on_aws(item) for item in data]
-    if not isinstance(data, dict):
-        return data
-    left_out = {name for name, values in _ABSENT.items() if data.get(name) in values}
-    if "FunctionName" in data:
-        left_out.add("ImageUri")
-    return {name: _as_on_aws(value) for name, value in data.items() if name not in left_out}
+    return lambda *args: rewritten(upstream(*args), clean)
 
 
 def urls_created_once(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -462,6 +455,7 @@ def changes_answered_late(app: App) -> App:
 
 def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
+    configured = ("create_function", "get_function", "get_function_config", "list_versions", "publish_version")
     url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
         Patch("core.iam_actions", "extract_iam_action", access.actions_of_lambda),
@@ -473,7 +467,6 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
-        Patch("lambda_svc", "json_response", configurations_as_on_aws),
         Patch("lambda_svc", "_build_config", image_code_sha_at_create),
         Patch("lambda_svc", "_update_code", image_code_sha_at_update),
         Patch("lambda_svc", "_create_function", version_arns),
@@ -487,6 +480,10 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         *(Patch("lambda_svc", f"_{name}", function_urls(endpoint)) for name in url_calls),
         Patch("lambda_svc", "_list_function_url_configs", function_urls(endpoint)),
         Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
+        *(
+            Patch("lambda_svc", f"_{name}", configurations_of_images)
+            for name in (*configured, "update_code", "update_config")
+        ),
         Patch("lambda_svc", "_create_function_url_config", urls_created_once),
         # MiniStack collects a function's answer before it sends the first byte; see the two modules.
         Patch("lambda_svc", "handle_function_url_request", function_url.streaming),

@@ -11,7 +11,7 @@ from pathlib import Path
 from support.build import BUILT, CONFIG, digest_of, manifest
 from support.chaos.observed import Cut, Ecr, Functions
 from support.chaos.oracle import Oracle
-from support.terraform import diagnostic, planned
+from support.terraform import change, diagnostic, planned
 from support.world import UPDATE, answers, outputs, world
 
 from delivery.git import Commit
@@ -20,6 +20,7 @@ from delivery.settings import Environment
 
 HOST = "registry.test:5000"
 IMAGE = "sse-streaming"
+CONNECT = change("module.sse.aws_lambda_alias.live[0]", "create", after={})
 
 
 class Account:
@@ -31,7 +32,7 @@ class Account:
         self.functions, self.ecr = Functions(self.oracle), Ecr(self.repository, self.oracle)
         self.blobs: dict[str, bytes] = {}
         self.meanwhile = lambda: None
-        self._wanted, self._applied = {}, {}
+        self._wanted, self._applied, self._live_versions = {}, {}, {}
         environment = Environment(name, "000000000000", "us-east-1", HOST, state_bucket="state")
         self._world = world(root, answers(**self._tools()), environment=environment)
         self._aws = self._world.aws
@@ -70,17 +71,27 @@ class Account:
     def _plan(self, command):
         (file,) = (word for word in command.argv if word.startswith("-var-file=") and word.endswith(".json"))
         self._wanted = json.loads(Path(file.partition("=")[2]).read_text())
-        return planned(*([] if self._wanted == self._applied else [UPDATE]))["terraform plan"]
+        self._live_versions = self._wanted.pop("live_versions")
+        return planned(*self._changes())["terraform plan"]
+
+    def _changes(self):
+        """The function changes with its variables; its alias is made once a version is named, and then ignored."""
+        connects = IMAGE in self._live_versions and not self.functions.live
+        return [UPDATE] * (self._wanted != self._applied) + [CONNECT] * connects
 
     def _show(self, _):
-        return planned(UPDATE)["terraform show"]
+        return planned(*self._changes())["terraform show"]
 
     def _apply(self, _):
         self.meanwhile()
         uri = self._wanted["images"][IMAGE]
         if uri.partition("@")[2] not in self.held:
             return Result(1, diagnostic(f"Source image {uri} does not exist"), "")
-        version = self.functions.publish(uri, self._wanted["commit"])
+        changes, version = self._changes(), self.oracle.newest
+        if UPDATE in changes:
+            version = self.functions.publish(uri, self._wanted["commit"])
+        if CONNECT in changes:
+            self.functions.connect(self._live_versions[IMAGE])
         self._applied, result = self._wanted, json.loads(outputs(version, uri))
         self._aws.s3.objects["service.tfstate"] = json.dumps({"version": 4, "outputs": result})
         return ""

@@ -40,7 +40,7 @@ class Functions(FakeLambda):
         self.versions = [{"Version": "$LATEST"}]
 
     def publish(self, uri, commit):
-        """A new version; the alias is made with the first one."""
+        """A new version, which nobody can call."""
         version, digest = str(int(self.oracle.newest or 0) + 1), uri.partition("@")[2]
         variables = {"Variables": {"IMAGE_DIGEST": digest}}
         described = {"Description": f"commit {commit}", "LastModified": "", "Environment": variables}
@@ -48,9 +48,14 @@ class Functions(FakeLambda):
         self.commits[version] = commit
         self.images |= {version: uri, "$LATEST": uri}
         self.responses[version] = _Stream(self, version, commit, digest)
-        self.live = self.live or version
         self.oracle.published(version, digest)
         return version
+
+    def connect(self, version):
+        """The alias is made."""
+        assert version in self.images, "Lambda's aliases name versions that exist"
+        self.live = version
+        self.oracle.connected(version)
 
     @operation
     def publish_version(self, FunctionName):

@@ -22,10 +22,14 @@ class Oracle:
         self.streamed = set()
 
     def published(self, version, digest):
-        """Lambda has a new version; the first one is what the alias is made with, because a URL needs one."""
+        """Lambda has a new version, which nobody can call."""
         self.runs[version], self.newest = digest, version
-        if not self.moves:
-            self.moves.append(version)
+
+    def connected(self, version):
+        """The alias is made: from now on somebody can call a version."""
+        self.wrong += [f"version {version} can be called and was not verified"] * (version not in self.streamed)
+        self.moves.append(version)
+        self.released.add(version)
 
     def shifted(self, version, weights):
         """The alias names a version, and gives others a share."""
@@ -63,5 +67,5 @@ class Oracle:
         return {
             version: digest
             for version, digest in self.runs.items()
-            if version in {self.live, *self.weighted, *self.released} or int(version) > int(self.live)
+            if version in {self.live, *self.weighted, *self.released} or int(version) > int(self.live or 0)
         }

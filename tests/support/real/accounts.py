@@ -1,5 +1,6 @@
 """The two throwaway AWS accounts of `nox -s real`, named by variables, and what is refused before anything is made."""
 
+import functools
 import hashlib
 import platform
 import secrets
@@ -48,8 +49,9 @@ class Account:
 
     def client(self, service: str) -> Any:
         """A boto3 client of that person."""
-        return self.session().client(service)
+        return self.session.client(service)
 
+    @functools.cached_property
     def session(self) -> Any:
         """A boto3 session of that person."""
         return boto3.Session(profile_name=self.profile, region_name=self.region)

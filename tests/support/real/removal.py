@@ -120,8 +120,8 @@ def _providers(account: Account, environment: str) -> Iterator[str]:
     # The URL is its name, so only its tag says that this environment made it.
     iam = account.client("iam")
     for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-        tags = iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=provider["Arn"])["Tags"]
-        if {"Key": "Environment", "Value": environment} in tags:
+        described = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
+        if {"Key": "Environment", "Value": environment} in described.get("Tags", ()):
             yield provider["Arn"]
 
 
@@ -138,11 +138,12 @@ def _buckets(account: Account, environment: str) -> Iterator[str]:
 
 def _delete_bucket(account: Account, name: str) -> None:
     s3 = account.client("s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+    while True:  # the first page again and again: what was on it is gone
+        page = s3.list_object_versions(Bucket=name)
         held = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in held]
-        if objects:
-            s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+        if not objects or "Errors" in s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True}):
+            break
     s3.delete_bucket(Bucket=name)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from support.waiting import until
 RECORDER = Path(answers.__file__).parent
 _NO_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
 _LONGEST = 1800.0  # seconds of one task on AWS, with an upload of the image from a slow line
+_LAST_WORDS = 300.0  # seconds of a task that was interrupted: Terraform waits for what it has begun
 
 
 @dataclass(frozen=True)
@@ -91,16 +93,23 @@ class Throwaway:
         (self.folder / f"{name}.json").write_text(json.dumps({"environments": environments}))
 
     def _type(self, who: str, words: tuple[str, ...], variables: Mapping[str, str]) -> Outcome:
-        began = time.monotonic()
+        began, text = time.monotonic(), ""
         more = {
             "INVOKE_RUNTIME_CONFIG": str(self.folder / f"{who}.json"),
             "PYTHONPATH": f"{RECORDER}{os.pathsep}{self.checkout.root / 'src'}",
             **variables,
         }
-        outcome = self.checkout.invoke(*words, timeout=_LONGEST, **more)
-        took = time.monotonic() - began
-        print(f"\n[{who}] invoke {' '.join(words)}: exit {outcome.code} in {took:.1f} s\n{_indented(outcome.text)}")
-        return outcome
+        child = self.checkout.start(*words, **more)
+        try:
+            text, _ = child.communicate(timeout=_LONGEST)
+        except BaseException:  # Ctrl-C, or too late: the removal begins when Terraform has ended, not beside it
+            child.send_signal(signal.SIGINT)
+            text, _ = child.communicate(timeout=_LAST_WORDS)
+            raise
+        finally:
+            took = time.monotonic() - began
+            print(f"\n[{who}] invoke {' '.join(words)}: exit {child.returncode} in {took:.1f} s\n{_indented(text)}")
+        return Outcome(child.returncode, text)
 
 
 def assume(account: Account, role: str) -> dict[str, str]:
@@ -146,9 +155,13 @@ def get(account: Account, signed: bool) -> tuple[int, str]:
     address = functions.get_function_url_config(FunctionName=account.function, Qualifier="live")["FunctionUrl"]
     request = AWSRequest("GET", f"{address}api/v2/stream", params={"events": "2", "interval": "1"})
     if signed:
-        SigV4Auth(account.session().get_credentials(), "lambda", account.region).add_auth(request)
+        SigV4Auth(account.session.get_credentials(), "lambda", account.region).add_auth(request)
     prepared = request.prepare()
-    answer = urllib3.request("GET", prepared.url, headers=dict(prepared.headers.items()), timeout=90)
+    headers = dict(prepared.headers.items())
+    # The name of a new URL may not be known everywhere yet.
+    answer = urllib3.request(
+        "GET", prepared.url, headers=headers, timeout=90, retries=urllib3.Retry(6, backoff_factor=1)
+    )
     text = answer.data.decode()
     return answer.status, hello(text.splitlines())["version"] if answer.status == 200 else ""
 

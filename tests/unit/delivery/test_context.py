@@ -31,6 +31,14 @@ def made(monkeypatch):
     return recorded
 
 
+def test_a_clean_commit_is_built_and_planned_from_its_own_files(tmp_path, made):
+    del made
+    run = opened(tmp_path)
+    assert run.settings.source == tmp_path / f"commit-{COMMIT}"
+    dirty = answers(**{"git -c core.fsmonitor=false -c core.untrackedCache=false status": " M app.py\n"})
+    assert opened(tmp_path, FakeShell(dirty)).settings.source == tmp_path
+
+
 def opened(tmp_path, shell=None, **changes):
     config = {
         "environments": {"sandbox": {**SANDBOX, **changes}, "prod": {"account": "222222222222", "region": "us-east-1"}}
@@ -89,7 +97,7 @@ def test_an_environment_that_is_started_brings_its_own_settings_for_every_tool(t
     run = opened(tmp_path, shell, started_by=starter)
     assert run.settings.environment.registry == "127.0.0.1:5000"
     assert run.shell.variables == {"PATH": "/bin", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
-    assert made == [("us-east-1", {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})]
+    assert made == [("us-east-1", run.shell.variables)]
     assert [(stage.name, stage.activity, stage.result) for stage in run.progress.stages] == [
         ("sandbox", f"starting in {tmp_path}", "ready")
     ]

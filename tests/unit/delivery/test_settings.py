@@ -17,9 +17,8 @@ def config(**changes):
 
 def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
     loaded = load(tmp_path, "preprod", config())
-    registry = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
     bucket = "preprod-111111111111-eu-west-1-terraform-state"
-    environment = Environment("preprod", "111111111111", "eu-west-1", registry, False, state_bucket=bucket)
+    environment = Environment("preprod", "111111111111", "eu-west-1", "", False, state_bucket=bucket)
     assert loaded == Settings(tmp_path, environment)
     assert (loaded.platform, loaded.cache, loaded.bootstraps, loaded.started_by) == (
         "linux/amd64",
@@ -186,3 +185,40 @@ def test_without_names_every_environment_that_needs_no_start_is_chosen():
 
 def test_the_repr_of_settings_shows_no_secret(tmp_path):
     assert "hush" not in repr(load(tmp_path, "preprod", config(variables={"AWS_SECRET_ACCESS_KEY": "hush"})))
+
+
+PROJECT = ("invoke.yaml", config())
+
+
+@pytest.mark.parametrize(
+    ("sources", "changes", "what"),
+    [
+        ([("/etc/invoke.yaml", {"build": {"cash": 1}})], {"build": {"cash": 1}}, "Unknown setting build.cash in /etc/"),
+        ([("~/.invoke.yaml", {"build": "x"}), PROJECT], {"build": "x"}, "Malformed setting build in ~/.invoke.yaml"),
+        (
+            [("INVOKE_", {"build": {"cache": "s3"}}), ("my.yaml", {"build": {"cache": "s2"}})],
+            {"build": {"cache": "s3"}},
+            "Malformed setting build.cache in INVOKE_BUILD_CACHE",
+        ),
+        (
+            [("--lock-wait", {"terraform": {"lock_wait": "x"}}), ("my.yaml", {"terraform": {"lock_wait": "5m"}})],
+            {"terraform": {"lock_wait": "x"}},
+            "Malformed setting terraform.lock_wait in --lock-wait",
+        ),
+        (
+            [("my.yaml", {"environments": {"preprod": {}}}), PROJECT],
+            {"region": ...},
+            "Missing setting environments.preprod.region in invoke.yaml",
+        ),
+        (
+            [("my.yaml", {"environments": {"preprod": {}}})],
+            {"region": ...},
+            "Missing setting environments.preprod.region in my.yaml",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_the_file_variable_or_option_that_gave_it(tmp_path, sources, changes, what):
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, "preprod", config(**changes), sources)
+    assert caught.value.what.startswith(what)
+    assert "invoke.yaml" in f"{what} {sources}" or "invoke.yaml" not in str(caught.value)

@@ -58,9 +58,3 @@ def test_an_absent_tool_says_how_to_get_it(tool):
     with pytest.raises(MissingToolError) as caught:
         tools.check(tool, FakeShell({" ".join(tool.version): absent}))
     assert caught.value.hint == tool.install
-
-
-def test_exported_arguments_for_terraform_do_not_reach_the_version_check():
-    shell = FakeShell({"terraform version": '{"terraform_version": "1.11.4"}'})
-    tools.check(tools.TERRAFORM, shell)
-    assert "TF_CLI_ARGS" in shell.ran[0].without

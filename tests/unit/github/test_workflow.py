@@ -66,3 +66,18 @@ def test_the_builder_runs_one_version_of_buildkit_by_digest():
         if step.get("uses", "").startswith("docker/setup-buildx-action@")
     )
     assert re.fullmatch(r"image=moby/buildkit:v\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", options)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "src/lambdas").glob("*/Dockerfile")), ids=lambda file: file.parent.name)
+def test_the_base_of_a_function_s_image_is_pinned_by_a_digest_that_dependabot_can_change(file):
+    """Dependabot changes a literal digest in FROM, not one in ARG."""
+    bases = [base for base in re.findall(r"^FROM (\S+)", file.read_text(), re.MULTILINE) if ":" in base]
+    assert bases
+    assert [base for base in bases if not re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", base)] == []
+
+
+def test_dependabot_reads_every_folder_with_an_action_of_another_repository():
+    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
+    (folders,) = (each["directories"] for each in updates if each["package-ecosystem"] == "github-actions")
+    actions = (ROOT / ".github/actions").glob("*/action.yml")
+    assert {f"/.github/actions/{file.parent.name}" for file in actions} | {"/"} == set(folders)

@@ -1,14 +1,20 @@
 """An error of boto3 becomes a message: the call that failed, the reason, and the command to type."""
 
+import io
 import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
+import urllib3
 from botocore import exceptions
+from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 from botocore.hooks import HierarchicalEmitter
 from support.aws import refusal
 from support.world import ENVIRONMENT
 
+from delivery import clock
 from delivery.aws import session
 from delivery.errors import CloudError, ConfigurationError
 
@@ -106,19 +112,40 @@ def test_an_expired_sso_session_names_the_login_command(error):
     assert "aws sso login" in explained(error).hint
 
 
-def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
+class Profile:
+    """The configuration of a profile, as botocore has it."""
+
+    def __init__(self, **profiles):
+        self.full_config = {"profiles": profiles}
+
+    def get_config_variable(self, name):
+        assert name == "profile"
+        return os.environ.get("AWS_PROFILE")
+
+
+class Client:
+    """A client of boto3; only its events are used here."""
+
+    class meta:
+        events = HierarchicalEmitter()
+
+
+def test_one_session_makes_all_clients_from_the_variables_of_the_environment(monkeypatch):
     sessions, clients = [], []
 
     class Session:
-        events = HierarchicalEmitter()
-
-        def __init__(self, region_name):
+        def __init__(self, botocore_session, region_name):
+            del botocore_session
             recorded = {name: os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")}
             sessions.append({"region_name": region_name, **recorded})
 
+        def get_credentials(self):
+            return None
+
         def client(self, service, config):
             clients.append((service, config.read_timeout, config.retries["total_max_attempts"]))
-            return object()
+            assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+            return Client()
 
     monkeypatch.setattr("delivery.aws.session.boto3.Session", Session)
     monkeypatch.setenv("AWS_PROFILE", "of somebody else")
@@ -133,9 +160,136 @@ def test_clients_come_from_the_variables_of_the_environment(monkeypatch):
         "AWS_ACCESS_KEY_ID": "id",
         "AWS_PROFILE": None,
     }
-    assert sessions == [text, text]
+    assert sessions == [text]
     assert clients == [("ecr", 30, 5), ("lambda", 7.0, 1)]
     assert dict(os.environ) == before, "the environment of the process is unchanged"
+
+
+class Role(RefreshableCredentials):
+    """Credentials of an assumed role: resolved at the first use, by a call that reads the process environment."""
+
+    def __init__(self):
+        self.resolved = []
+        super().__init__("", "", "", clock.now(), self._resolve, method="assume-role")
+
+    def _resolve(self):
+        self.resolved.append(os.environ.get("AWS_ENDPOINT_URL_STS"))
+        values = {"access_key": f"key {len(self.resolved)}", "secret_key": "s", "token": "t"}
+        return {**values, "expiry_time": (clock.now() + timedelta(hours=1)).isoformat()}
+
+
+@pytest.fixture
+def role(monkeypatch):
+    """Credentials of a role that is assumed, and the profile that names it."""
+    credentials = Role()
+
+    class Session:
+        def __init__(self, botocore_session, region_name):
+            del botocore_session, region_name
+
+        def get_credentials(self):
+            return credentials
+
+        def client(self, service, config):
+            del service, config
+            return Client()
+
+    chain = Profile(dev={"role_arn": "r", "source_profile": "base"}, base={})
+    monkeypatch.setattr("delivery.aws.session.boto3.Session", Session)
+    monkeypatch.setattr("delivery.aws.session.botocore.session.get_session", lambda: chain)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    return credentials, chain.full_config["profiles"]
+
+
+STS = {"AWS_PROFILE": "dev", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:4566"}
+
+
+def test_a_role_is_assumed_once_for_all_clients_and_terraform_with_the_endpoints_of_the_environment(role):
+    credentials, _ = role
+    made = session.Aws(ENVIRONMENT, STS)
+    assert made.ecr is not made.s3
+    keys = {"AWS_ACCESS_KEY_ID": "key 1", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}
+    assert made.credentials() == made.credentials() == keys
+    assert credentials.resolved == ["http://127.0.0.1:4566"]
+
+
+def test_credentials_that_expire_soon_are_renewed_with_the_endpoints_of_the_environment(role, monkeypatch):
+    credentials, _ = role
+    made = session.Aws(ENVIRONMENT, STS)
+    made.credentials()
+    now = clock.now()
+    monkeypatch.setattr(credentials, "_time_fetcher", lambda: now + timedelta(minutes=50))
+    assert made.credentials()["AWS_ACCESS_KEY_ID"] == "key 2"
+    assert credentials.resolved == ["http://127.0.0.1:4566"] * 2
+
+
+@pytest.mark.parametrize("profile", ["dev", "base"])
+def test_a_profile_with_mfa_is_refused_where_nobody_can_type_the_code(role, profile):
+    credentials, profiles = role
+    profiles[profile]["mfa_serial"] = "arn:aws:iam::1:mfa/ada"
+    with pytest.raises(CloudError, match=f"^The profile {profile} asks for an MFA code") as caught:
+        session.Aws(ENVIRONMENT, STS).credentials()
+    assert "aws configure export-credentials --profile dev" in caught.value.hint
+    assert credentials.resolved == []
+
+
+def test_the_code_is_asked_where_there_is_a_terminal(role, monkeypatch):
+    credentials, profiles = role
+    profiles["dev"]["mfa_serial"] = "arn:aws:iam::1:mfa/ada"
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", terminal)
+    session.Aws(ENVIRONMENT, STS).credentials()
+    assert len(credentials.resolved) == 1
+
+
+def test_an_ended_session_of_a_code_says_to_type_a_new_one():
+    assert "asks for a new code" in explained(exceptions.RefreshWithMFAUnsupportedError()).hint
+
+
+def test_exported_keys_that_beat_the_profile_are_named():
+    keys = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "s"}
+    made = session.Aws(ENVIRONMENT, {**keys, "AWS_PROFILE": "dev"})
+    assert "AWS_ACCESS_KEY_ID is exported and beats AWS_PROFILE=dev" in made.shadowed_profile
+    with pytest.raises(CloudError) as caught, made.explained("list functions"):
+        raise refusal("InvalidClientTokenId")
+    assert caught.value.hint == made.shadowed_profile
+    assert "beats every profile" in session.Aws(ENVIRONMENT, keys).shadowed_profile
+    assert session.Aws(ENVIRONMENT, {"AWS_PROFILE": "dev"}).shadowed_profile == ""
+
+
+def refused_at(code, seconds, message="because"):
+    """A refusal of AWS, whose clock shows `seconds` more than ours."""
+    date = format_datetime(clock.now() + timedelta(seconds=seconds), usegmt=True)
+    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+    return exceptions.ClientError(response, "GetCallerIdentity")
+
+
+@pytest.mark.parametrize("code", ["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed"])
+def test_a_wrong_clock_is_named_with_its_difference_from_the_clock_of_aws(code, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 27, tzinfo=UTC))
+    assert explained(refused_at(code, 3600)).what.endswith("the clock of this machine is 3600 s behind AWS.")
+    assert "s ahead of AWS." in explained(refused_at(code, -3600)).what
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("RequestTimeTooSkewed", "The difference is too large."),
+        ("InvalidSignatureException", "Signature expired: 2015"),
+    ],
+)
+def test_a_refusal_for_the_time_without_a_date_names_the_clock(code, message):
+    assert "the clock of this machine is wrong" in explained(refusal(code, message)).what
+
+
+def test_a_wrong_secret_with_a_right_clock_is_no_wrong_clock():
+    assert explained(refused_at("InvalidSignatureException", 2)).hint == LOGIN
+
+
+def test_a_certificate_of_another_time_hints_at_the_clock():
+    error = exceptions.SSLError(endpoint_url=URL, error="certificate is not yet valid")
+    assert "the clock of this machine" in explained(error).hint
 
 
 @pytest.mark.parametrize(
@@ -161,3 +315,40 @@ def test_only_a_change_that_lambda_refused_during_another_change_is_sent_again(c
     answer = {"Error": {"Code": code, "Message": message}}
     assert session.retry_while_updating(response=(None, answer), attempts=attempts, operation=None) == seconds
     assert session.retry_while_updating(response=None, attempts=attempts, caught_exception=OSError()) is None
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_url_is_opened_signed_or_as_anybody(monkeypatch, signed):
+    sent = []
+
+    class Pool:
+        def request(self, method, url, headers, preload_content, redirect):
+            assert url == f"{URL}/api?events=1"
+            assert (method, preload_content, redirect) == ("GET", False, False)
+            sent.append(headers)
+            return urllib3.HTTPResponse(io.BytesIO(b"event: hello"), status=200, preload_content=False)
+
+    monkeypatch.setattr(session.Connections, "pool", lambda *_, **__: Pool())
+    monkeypatch.setattr(session.Aws, "_fresh", lambda _: ReadOnlyCredentials("AKIA", "hush", "token"))
+    status, chunks = session.Aws(ENVIRONMENT, {}).get(f"{URL}/api?events=1", signed=signed, silence=5)
+    assert (status, b"".join(chunks)) == (200, b"event: hello")
+    authorization = sent[0].get("Authorization", "")
+    assert ("/us-east-1/lambda/aws4_request" in authorization) == signed
+    assert ("X-Amz-Security-Token" in sent[0]) == signed
+    assert "hush" not in authorization
+
+
+def test_a_url_cannot_be_opened_with_a_signature_without_credentials(monkeypatch):
+    monkeypatch.setattr(session.Aws, "_fresh", lambda _: None)
+    aws = session.Aws(ENVIRONMENT, {})
+    with pytest.raises(CloudError), aws.explained("open the URL of fn"):
+        aws.get("https://x.lambda-url.us-east-1.on.aws/", signed=True, silence=5)
+
+
+def test_a_registry_is_asked_with_the_proxies_and_certificates_that_boto3_would_use():
+    exported = {"HTTPS_PROXY": "http://exported.test:1", "SSL_CERT_FILE": "/system.pem", "NO_PROXY": "127.0.0.1"}
+    variables = {"AWS_CONFIG_FILE": os.devnull, **exported}
+    found = session.Aws(ENVIRONMENT, variables).connections()
+    assert (found.proxies["https"], found.proxies["no"]) == ("http://exported.test:1", "127.0.0.1")
+    assert found.certificates == "/system.pem"
+    assert session.Aws(ENVIRONMENT, {**variables, "AWS_CA_BUNDLE": "/a.pem"}).connections().certificates == "/a.pem"

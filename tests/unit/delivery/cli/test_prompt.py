@@ -66,3 +66,9 @@ def test_a_question_with_a_reason_is_asked_in_every_environment(tmp_path, monkey
     assert caught.value.what == "A removal is final."
     assert "--yes" in caught.value.hint
     assert prompt.ask(run, "Remove these?", yes=True, reason="A removal is final.") is None
+
+
+def test_a_closed_stdin_is_no_terminal(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(errors.RefusedError, match="protected"):
+        prompt.confirm(world(tmp_path, protected=True).run, "Apply?", yes=False)

@@ -212,7 +212,7 @@ def test_a_status_lists_drift_failures_and_empty_environments_below_the_table():
     _, row, *below = report.status_table([status("preprod", drift=drift), empty, broken])
     assert row.endswith(drift.counts)
     assert below == [
-        "dev: nothing is deployed yet",
+        "dev: nothing is live yet",
         "prod: AWS cannot be reached.",
         *(f"preprod: {line}" for line in report.plan_lines(drift)),
     ]

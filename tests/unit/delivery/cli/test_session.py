@@ -8,7 +8,7 @@ from invoke.context import Context
 from support.build import DIGEST
 from support.shell import FakeShell
 
-from delivery import errors
+from delivery import errors, settings
 from delivery.cli import session
 from delivery.cli.summary import Block
 from delivery.progress import Progress, Screen
@@ -50,6 +50,19 @@ def test_lock_wait_overrides_the_setting_of_one_command_only(made, requests):
     made.open("preprod", "5m")
     assert requests[0].config["terraform"] == {"lock_wait": "5m", "other": "x"}
     assert made.config["terraform"]["lock_wait"] == "1m"
+
+
+def test_a_wrong_setting_names_the_file_or_the_option_that_gave_it(made, requests, tmp_path):
+    made.open("preprod", "soon")
+    assert requests[0].sources[0] == ("--lock-wait", {"terraform": {"lock_wait": "soon"}})
+    file = tmp_path / "own.yaml"
+    file.write_text("environments: {preprod: {regoin: x}}")
+    config = Config(runtime_path=str(file))
+    config.load_runtime()
+    with session.session(Context(config), root=tmp_path) as opened:
+        given = opened.config, opened.sources
+    with pytest.raises(errors.ConfigurationError, match=f"regoin in {file}"):
+        settings.load(tmp_path, "preprod", *given)
 
 
 def test_lock_wait_needs_no_terraform_settings(made, requests):

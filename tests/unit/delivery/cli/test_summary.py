@@ -153,3 +153,8 @@ def test_a_task_that_fails_before_its_first_stage_still_has_a_page(tmp_path, mon
     page = (tmp_path / "page").read_text()
     assert "Unknown environment: qa" in page
     assert "try: --env preprod" in page
+
+
+def test_a_page_that_cannot_be_written_is_a_warning(tmp_path, capsys):
+    summary.write({"GITHUB_STEP_SUMMARY": str(tmp_path / "gone" / "page.md")}, "page", {})
+    assert "GITHUB_STEP_SUMMARY cannot be written" in capsys.readouterr().err

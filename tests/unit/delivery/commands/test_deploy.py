@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import WaiterError
-from support.aws import FakeEcr, FakeS3, chunk, healthy, prelude, refusal
+from botocore.exceptions import EndpointConnectionError, WaiterError
+from support.aws import FakeEcr, FakeS3, chunk, healthy, hello, prelude, refusal
 from support.build import DIGEST, RUN_FAILED, push_failed
 from support.clock import Clock
 from support.terraform import change, diagnostic, planned
@@ -90,7 +90,7 @@ def test_a_protected_environment_takes_only_a_commit_of_the_default_branch(tmp_p
         deploy.guard(made.run)
     assert nothing_changed(made)
     (asked,) = made.shell.typed("git merge-base")
-    assert asked.argv[-2:] == (COMMIT, "origin/main")
+    assert asked.argv[-2:] == (COMMIT, "refs/remotes/origin/main")
 
 
 def test_an_open_environment_takes_a_commit_of_any_branch(tmp_path):
@@ -193,7 +193,8 @@ def test_terraform_gets_the_digest_and_never_a_tag(tmp_path):
     made = world(tmp_path, answers(UPDATE, **{"terraform plan": plan}))
     deploy.plan(made.run, (IMAGE,))
     context = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1"}
-    assert values == [{**context, "images": {"sse-streaming": URI}, "commit": COMMIT, "architecture": "x86_64"}]
+    wanted = {"images": {"sse-streaming": URI}, "commit": COMMIT, "live_versions": {"sse-streaming": "1"}}
+    assert values == [{**context, **wanted, "architecture": "x86_64"}]
     assert not any(":latest" in word for command in made.shell.typed("terraform") for word in command.argv)
 
 
@@ -270,6 +271,7 @@ def test_a_version_is_ready_then_verified_then_tagged_and_only_then_live_and_ope
     made.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
     deployed(made)
     assert calls(made) == [
+        "get_alias",
         "publish_version",
         "get_alias",
         "get_function_configuration",
@@ -352,7 +354,7 @@ def test_an_apply_that_fails_is_not_verified(tmp_path):
     made = world(tmp_path, answers(UPDATE, **{"terraform apply": failed}))
     with pytest.raises(TerraformError, match="creating Lambda Function"):
         deployed(made)
-    assert calls(made) == []
+    assert calls(made) == ["get_alias"]
     assert made.stages()[-1] == "apply"
 
 
@@ -409,3 +411,114 @@ def test_a_version_that_lambda_cannot_make_ready_does_not_become_live(tmp_path):
     with pytest.raises(UnhealthyError, match="version 2"):
         deployed(made)
     assert alias_untouched(made)
+
+
+def unconnected(tmp_path, *changes, **more):
+    """A function that exists, and of which no version was verified yet."""
+    connects = change("module.sse.aws_lambda_alias.live[0]", "create", after={})
+    made = world(tmp_path, answers(*(changes or (UPDATE,)), **more))
+    made.aws.functions.live = ""
+    plans = iter([planned(UPDATE), planned(*(changes or (connects,)))])
+
+    def plan(_):
+        made.shell.answers["terraform show"] = (answer := next(plans))["terraform show"]
+        return answer["terraform plan"]
+
+    def apply(_):
+        values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
+        made.applied.append(values["live_versions"])
+        made.aws.functions.live = values["live_versions"].get("sse-streaming", "")
+        return ""
+
+    made.shell.answers |= {"terraform plan": plan, "terraform apply": apply}
+    object.__setattr__(made, "applied", [])
+    return made
+
+
+def test_a_first_version_is_connected_only_after_it_was_verified_and_tagged(tmp_path):
+    made = unconnected(tmp_path)
+    (release,) = deployed(made)
+    assert made.applied == [{}, {"sse-streaming": "2"}]
+    assert made.stages()[5:] == ["plan", "apply", "verify", "connect", "release"]
+    assert "update_alias" not in calls(made)
+    assert (release.version, release.public) == ("2", True)
+    assert made.aws.ecr.tags[NAME, "release-2"] == DIGEST
+
+
+def test_a_first_version_that_does_not_stream_gets_no_alias_and_no_url(tmp_path):
+    made = unconnected(tmp_path)
+    made.aws.functions.responses["2"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    with pytest.raises(UnhealthyError, match="it answered 500"):
+        deployed(made)
+    assert made.applied == [{}]
+    assert (NAME, "release-2") not in made.aws.ecr.tags
+
+
+def test_nothing_else_changes_when_the_first_version_is_connected(tmp_path):
+    made = unconnected(tmp_path, UPDATE)
+    with pytest.raises(TerraformError, match="was changed while the first version was verified") as caught:
+        deployed(made)
+    assert "aws_lambda_function.this" in caught.value.why
+    assert made.applied == [{}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "what"),
+    [
+        ((403, b"Forbidden"), CloudError, r"refuses requests of everyone \(403\)"),
+        ((502, b"Internal Server Error"), UnhealthyError, "answers 502"),
+        ((200, b""), UnhealthyError, "without an event"),
+        ((200, hello("1")), UnhealthyError, "does not serve version 2"),
+        (EndpointConnectionError(endpoint_url="https://x"), CloudError, "AWS cannot be reached"),
+    ],
+)
+def test_a_url_that_does_not_serve_the_version_gives_the_requests_back(tmp_path, answer, kind, what):
+    made = world(tmp_path)
+    made.aws.answers = [answer] * 500
+    with pytest.raises(kind, match=what) as caught:
+        deployed(made)
+    assert made.aws.functions.live == "1"
+    assert "The alias live names version 1 again." in caught.value.why
+    assert any(tag.startswith("return-") for _, tag in made.aws.ecr.tags)
+    assert not any(tag.startswith("live-") and "v2" in tag for _, tag in made.aws.ecr.tags)
+
+
+def test_a_url_is_opened_until_the_move_has_reached_it(tmp_path):
+    made = world(tmp_path)
+    made.aws.answers = [(403, b"Forbidden"), (200, hello("1"))]
+    deployed(made)
+    assert made.aws.opened == [(f"{FUNCTION.stream_url}?events=1", False)] * 3
+    assert made.aws.functions.live == "2"
+
+
+def test_a_url_for_signed_requests_is_opened_with_a_signature(tmp_path):
+    made = world(tmp_path)
+    made.aws.functions.auth = "AWS_IAM"
+    deployed(made)
+    assert [signed for _, signed in made.aws.opened] == [True]
+
+
+def test_a_refused_signature_names_the_permission(tmp_path):
+    made = world(tmp_path)
+    made.aws.functions.auth, made.aws.answers = "AWS_IAM", [(403, b"Forbidden")] * 500
+    with pytest.raises(CloudError, match="our signed request") as caught:
+        deployed(made)
+    assert "lambda:InvokeFunctionUrl" in caught.value.hint
+
+
+def test_a_version_that_was_live_before_stays_live_when_its_url_fails(tmp_path):
+    made = world(tmp_path, answers())
+    made.aws.functions.live, made.aws.answers = "2", [(403, b"Forbidden")] * 500
+    with pytest.raises(CloudError) as caught:
+        deployed(made)
+    assert "names version 2, which was verified; it was not moved" in caught.value.why
+    assert made.aws.functions.live == "2"
+
+
+def test_an_alias_that_cannot_return_is_reported_with_the_command_that_returns_it(tmp_path):
+    made = world(tmp_path)
+    refuses = made.aws.functions.refuses
+    made.aws.get = lambda *_, **__: refuses.update(update_alias=refusal("ServiceException")) or (403, iter([]))
+    with pytest.raises(CloudError, match="still names version 2") as caught:
+        deployed(made)
+    assert caught.value.hint == "invoke rollback --env sandbox --to 1"

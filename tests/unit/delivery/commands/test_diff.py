@@ -97,3 +97,8 @@ def test_missing_repositories_lead_to_bootstrap(made):
 def test_the_live_version_is_compared_even_if_a_newer_version_is_not_verified(made):
     made.aws.s3.objects["service.tfstate"] = state_document("9")
     assert lines(made)[0].startswith("sse-streaming: version 1 is live")
+
+
+def test_before_a_version_was_verified_everything_is_new(made):
+    made.aws.functions.live = ""
+    assert lines(made)[0].startswith("sse-streaming: nothing is live; ")

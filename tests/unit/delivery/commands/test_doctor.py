@@ -1,8 +1,10 @@
 """Doctor runs every check, also after a failure, and names the command that corrects each failure."""
 
+import json
+
 import pytest
 from support.shell import FakeShell
-from support.world import FUNCTION, REPOSITORY, answers, world
+from support.world import FUNCTION, REPOSITORY, answers, state_document, world
 
 from delivery.aws import function_url
 from delivery.cli import report
@@ -101,3 +103,51 @@ def test_a_defect_of_the_program_is_not_hidden():
 
     with pytest.raises(ZeroDivisionError):
         doctor.run_checks(iter([("x", broken)]))
+
+
+def test_a_function_without_a_verified_version_has_no_url_yet(tmp_path):
+    made = world(tmp_path)
+    document = json.loads(state_document())
+    document["outputs"]["functions"]["value"]["sse-streaming"]["url"] = ""
+    made.aws.s3.objects["service.tfstate"] = json.dumps(document)
+    (url,) = (check for name, check in doctor.environment_checks(made.run) if name == "url")
+    assert url() == "fn: no URL before a version was verified"
+
+
+def with_repository(root):
+    """An environment whose role the jobs of a repository may take."""
+    made = opened(root)
+    folder = root / "infrastructure" / "foundation"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sandbox.tfvars").write_text('github_repository = "acme/app"\n')
+    return made
+
+
+def found(made):
+    """The finding about GitHub, its line, and whether doctor fails."""
+    findings = doctor.run_checks(doctor.environment_checks(made.run))
+    lines, error = reported(findings)
+    return findings[-1], next(line for line in lines if " github " in line), error
+
+
+def test_without_gh_the_deployment_branches_are_not_checked_and_doctor_does_not_fail(tmp_path):
+    made = with_repository(tmp_path)
+    made.shell.answers["gh api"] = MissingToolError("gh was not found.")
+    finding, line, error = found(made)
+    assert (finding.name, finding.checked, error) == ("github", False, None)
+    assert line.startswith("- github")
+    assert "not checked: gh is not installed" in line
+    assert "`gh api repos/acme/app/environments/sandbox`" in line
+
+
+def test_an_environment_that_every_branch_may_use_fails_doctor(tmp_path):
+    made = with_repository(tmp_path)
+    made.shell.answers["gh api"] = '{"deployment_branch_policy": null}'
+    _, line, error = found(made)
+    assert line.startswith("✗ github")
+    assert error.exit_code == 4
+
+
+def test_an_environment_without_a_repository_asks_nobody(tmp_path):
+    findings = doctor.run_checks(doctor.environment_checks(opened(tmp_path).run))
+    assert "github" not in [finding.name for finding in findings]

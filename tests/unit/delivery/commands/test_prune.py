@@ -188,3 +188,9 @@ def test_an_alias_without_a_version_number_stops_the_prune(tmp_path):
         prune.plan(made.run)
     assert "$LATEST" in caught.value.why
     assert caught.value.hint == "invoke deploy --env sandbox"
+
+
+def test_before_anything_is_live_every_version_stays(tmp_path):
+    made = prunable(tmp_path)
+    made.aws.functions.live = ""
+    assert prune.plan(made.run) == ()

@@ -94,7 +94,7 @@ def test_a_defect_of_the_program_is_not_hidden():
 def test_before_the_first_deploy_the_status_makes_no_plan(made):
     made.aws.s3.objects.clear()
     (environment,) = read(prod=lambda: made.run)
-    assert table(environment)[1] == "prod: nothing is deployed yet"
+    assert table(environment)[1] == "prod: nothing is live yet"
     assert made.shell.ran == []
 
 
@@ -136,3 +136,9 @@ def test_without_names_an_environment_that_must_be_started_is_not_read():
 def test_an_unknown_environment_is_refused_before_any_read():
     with pytest.raises(ConfigurationError, match="Unknown environment: prdo"):
         chosen(CONFIG, ("prod", "prdo"))
+
+
+def test_an_environment_where_no_version_was_verified_serves_nothing(made):
+    made.aws.functions.live = ""
+    (environment,) = read(preprod=lambda: made.run)
+    assert table(environment)[1:] == ["preprod: nothing is live yet"]

@@ -5,32 +5,45 @@ import re
 from pathlib import Path
 
 import pytest
-from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, push_failed
+from support import build
+from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, push_failed
 from support.shell import FakeShell
 from support.world import COMMIT, ENVIRONMENT, IMAGE, PUSHED, REPOSITORY, answers, settings
 
 from delivery.errors import BuildError, CloudError, ConfigurationError, DeliveryError, MissingToolError
 from delivery.git import Commit
 from delivery.image import bake
-from delivery.image.bake import Bake
+from delivery.image.bake import Bake, Baked
+from delivery.image.network import Network
 from delivery.process.shell import Result
 from delivery.reference import Image, PushedImage
 
 SOURCE = Commit(COMMIT, dirty=False, committed_at=1_700_000_000)
-VARIABLES = {"ENVIRONMENT": "sandbox", "BUILD_NETWORK": "default", "CA_BUNDLE": "", "COMMIT": COMMIT}
+VARIABLES = {"ENVIRONMENT": "sandbox", "COMMIT": COMMIT}
 NO_INDEX = "docker exporter does not support exporting manifest lists, use the oci exporter instead"
 HEAD = ("docker", "buildx", "bake", "--file")
 FILES = ("--file", "docker-bake.hcl", "--progress", "plain")
 
 
-def one_bake(tmp_path, output="push", **variables):
-    return Bake(("sse-streaming",), ENVIRONMENT, {**VARIABLES, **variables}, tmp_path, output)
+def one_bake(tmp_path, output="push", network=None, **variables):
+    return Bake(("sse-streaming",), ENVIRONMENT, {**VARIABLES, **variables}, tmp_path, output, network or Network())
 
 
 def built(tmp_path, output="archive", **shell):
     printed = []
     result = bake.build(one_bake(tmp_path, output), tmp_path, FakeShell(answers(**shell)), printed.append)
     return result, printed
+
+
+def cached(tmp_path, *results):
+    """A push with the gha cache; buildx ends with one of `results` after the other."""
+    shell = FakeShell(answers(**{"docker buildx bake --file": list(results)}))
+    return bake.build(one_bake(tmp_path, CACHE="gha"), tmp_path, shell, print), shell
+
+
+def after_warnings(text):
+    """What buildx leaves when it succeeds and prints this first."""
+    return lambda command: Result(0, build.bake(command), text)
 
 
 def failure(tmp_path, text, output="archive"):
@@ -40,36 +53,78 @@ def failure(tmp_path, text, output="archive"):
 
 
 @pytest.mark.parametrize(
-    ("entitlements", "variables", "allowed"),
+    ("entitlements", "network", "allowed"),
     [
-        (True, {}, ()),
-        (False, {"BUILD_NETWORK": "host", "CA_BUNDLE": "/ca.pem"}, ()),
-        (True, {"BUILD_NETWORK": "host"}, ("--allow", "network.host")),
-        (True, {"CA_BUNDLE": "/ca.pem"}, ("--allow", "fs.read=/ca.pem")),
-        (
-            True,
-            {"BUILD_NETWORK": "host", "CA_BUNDLE": "/ca.pem"},
-            ("--allow", "network.host", "--allow", "fs.read=/ca.pem"),
-        ),
+        (True, Network(), ()),
+        (False, Network("host", "/ca.pem"), ()),
+        (True, Network("host"), ("--allow", "network.host")),
+        (True, Network(certificates="/ca.pem"), ("--allow", "fs.read=/ca.pem")),
+        (True, Network("host", "/ca.pem"), ("--allow", "network.host", "--allow", "fs.read=/ca.pem")),
+        (True, Network(pip="[global]"), ("--allow", "fs.read={folder}/pip.conf")),
     ],
 )
-def test_bake_asks_for_what_it_uses_where_buildx_wants_to_be_asked(tmp_path, entitlements, variables, allowed):
-    command = one_bake(tmp_path, **variables).command(tmp_path, entitlements=entitlements)
-    network, metadata = str(tmp_path / "network.compose.yaml"), str(tmp_path / "build.json")
-    assert command.argv == (*HEAD, network, *FILES, *allowed, "--metadata-file", metadata, "sse-streaming")
+def test_bake_asks_for_what_it_uses_where_buildx_wants_to_be_asked(tmp_path, entitlements, network, allowed):
+    command = one_bake(tmp_path, network=network).command(tmp_path, entitlements=entitlements)
+    compose, metadata = str(tmp_path / "network.compose.yaml"), str(tmp_path / "build.json")
+    allowed = [each.format(folder=tmp_path) for each in allowed]
+    assert command.argv == (*HEAD, compose, *FILES, *allowed, "--metadata-file", metadata, "sse-streaming")
     assert command.cwd == tmp_path
 
 
 def test_the_network_of_run_steps_is_in_a_file_that_every_buildx_reads(tmp_path):
-    bake.build(one_bake(tmp_path, BUILD_NETWORK="host"), tmp_path, FakeShell(answers()), print)
+    bake.build(one_bake(tmp_path, network=Network("host")), tmp_path, FakeShell(answers()), print)
     output = json.loads((tmp_path / "network.compose.yaml").read_text())
     assert output == {"services": {"sse-streaming": {"build": {"context": ".", "network": "host"}}}}
+    assert not (tmp_path / "pip.conf").exists()
+
+
+def test_passwords_of_proxies_and_of_an_index_are_in_files_of_this_run_and_in_no_command(tmp_path):
+    network = Network(
+        proxies={"HTTP_PROXY": "http://me:hu$h@proxy"}, pip="[global]\nindex-url = https://me:hush@index\n"
+    )
+    fake = FakeShell(answers())
+    bake.build(one_bake(tmp_path, network=network), tmp_path, fake, print)
+    compose, pip = tmp_path / "network.compose.yaml", tmp_path / "pip.conf"
+    args = json.loads(compose.read_text())["services"]["sse-streaming"]["build"]["args"]
+    assert args == {"HTTP_PROXY": "http://me:hu$$h@proxy"}, "Compose reads $ as the start of a variable"
+    assert pip.read_text() == network.pip
+    assert fake.ran[-1].variables["PIP_CONFIG"] == str(pip)
+    assert {compose.stat().st_mode & 0o777, pip.stat().st_mode & 0o777} == {0o600}
+    assert not re.search(r"hush|hu\$h", repr(fake.ran) + repr(network))
+
+
+def test_an_image_that_stands_in_for_a_pinned_one_is_a_named_context_of_each_target(tmp_path):
+    contexts = "python:3.13-slim@sha256:ab=docker-image://python:3.13-slim x=docker-image://y"
+    bake.build(one_bake(tmp_path, BUILD_CONTEXTS=contexts), tmp_path, FakeShell(answers()), print)
+    output = json.loads((tmp_path / "network.compose.yaml").read_text())
+    assert output["services"]["sse-streaming"]["build"]["additional_contexts"] == {
+        "python:3.13-slim@sha256:ab": "docker-image://python:3.13-slim",
+        "x": "docker-image://y",
+    }
+
+
+@pytest.mark.parametrize("text", ["python", "=docker-image://x", "python="])
+def test_a_stand_in_without_a_name_or_an_image_is_refused(tmp_path, text):
+    with pytest.raises(ConfigurationError, match="BUILD_CONTEXTS"):
+        bake.build(one_bake(tmp_path, BUILD_CONTEXTS=text), tmp_path, FakeShell(answers()), print)
+
+
+def test_an_environment_names_stand_ins_and_an_exported_variable_does_not(tmp_path):
+    declared = settings(tmp_path, variables={"BUILD_CONTEXTS": "a=b"})
+    assert bake.variables(declared, SOURCE, {"BUILD_CONTEXTS": "exported=x"})["BUILD_CONTEXTS"] == "a=b"
+    assert bake.variables(settings(tmp_path), SOURCE, {"BUILD_CONTEXTS": "exported=x"})["BUILD_CONTEXTS"] == ""
+
+
+@pytest.mark.parametrize("output", ["push", "archive"])
+def test_a_push_and_an_archive_name_the_media_types_on_which_the_digest_depends(output):
+    text = (Path(__file__).parents[4] / "docker-bake.hcl").read_text()
+    assert re.search(rf'OUTPUT == "{output}" \? "type=[^"]*oci-mediatypes=true', text)
 
 
 @pytest.mark.parametrize(("help_text", "asked"), [("  --allow strings\n  --file\n", True), ("  --file\n", False)])
 def test_whether_buildx_wants_to_be_asked_is_read_from_its_help(tmp_path, help_text, asked):
     fake = FakeShell(answers(**{"docker buildx bake --help": help_text}))
-    bake.build(one_bake(tmp_path, BUILD_NETWORK="host"), tmp_path, fake, print)
+    bake.build(one_bake(tmp_path, network=Network("host")), tmp_path, fake, print)
     assert ("--allow" in fake.ran[-1].argv) == asked
 
 
@@ -80,9 +135,8 @@ def test_where_an_image_goes_is_a_variable_of_the_bake_file(tmp_path, output):
 
 
 def test_a_build_says_its_steps_and_gives_each_target_s_digest(tmp_path):
-    (digests, counts), output = built(tmp_path)
-    assert digests == {"sse-streaming": DIGEST}
-    assert counts == "4 steps, 2 cached"
+    baked, output = built(tmp_path)
+    assert baked == Baked({"sse-streaming": DIGEST}, "4 steps, 2 cached", ())
     assert "[stdlib 2/2] RUN python -m compileall -q /usr/local/lib/python3.13" in output
 
 
@@ -97,7 +151,12 @@ def test_a_failed_step_is_reported_with_its_last_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "kind", "what", "hint"),
     [
-        (BASE_MISSING, BuildError, "The base image is missing.", "FROM"),
+        (
+            BASE_MISSING,
+            CloudError,
+            "The registry of the base image, mirror.invalid, cannot be reached.",
+            "proxy",
+        ),
         (SYNTAX, BuildError, "The image does not build.", ""),
         (f"ERROR: {NO_INDEX}", BuildError, "The build makes an index.", "provenance"),
         (
@@ -159,7 +218,10 @@ def test_a_failure_outside_the_dockerfile_is_not_to_be_corrected_there(tmp_path,
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [(BASE_MISSING, "The base image is missing."), (push_failed("403 Forbidden"), "The registry refused the push.")],
+    [
+        (base_failed("r.test/python:3.13", "r.test/python:3.13: not found"), "The base image is missing."),
+        (push_failed("403 Forbidden"), "The registry refused the push."),
+    ],
 )
 def test_failures_are_distinguished_when_several_targets_are_built(tmp_path, text, what):
     named = text.replace("[internal]", "[one internal]").replace("#7 exporting", "#7 [one] exporting")
@@ -201,11 +263,71 @@ def test_a_build_without_a_sha256_digest_is_refused(digest):
         PushedImage("sse-streaming", REPOSITORY, digest)
 
 
-def test_a_builder_without_cache_export_is_a_wrong_setting(tmp_path):
-    text = "ERROR: Cache export is not supported for the docker driver.\nSwitch to a different driver, or turn on ..."
-    error = failure(tmp_path, text, "push")
-    assert (error.exit_code, error.what) == (2, "build.cache cannot work with this engine and builder.")
-    assert "INVOKE_BUILD_CACHE=none" in error.hint
+@pytest.mark.parametrize(
+    ("image", "why", "what", "hint"),
+    [
+        ("r.test:5000/x", "unexpected status from HEAD request: 401 Unauthorized", "401", "`docker login r.test:5000`"),
+        ("r.test/x", "failed to fetch anonymous token: 403 Forbidden", "403", "`docker login r.test`"),
+        ("docker.io/library/x", "429 Too Many Requests - toomanyrequests: pull rate limit", "429", "`docker login`"),
+        (
+            "r.test/x",
+            "pull access denied: insufficient_scope: authorization failed",
+            "refused",
+            "`docker login r.test`",
+        ),
+        (
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x",
+            "401 Unauthorized",
+            "401",
+            "aws ecr get-login-password --region eu-west-1 | docker login --username AWS --password-stdin 1234",
+        ),
+    ],
+)
+def test_a_registry_that_refuses_the_base_image_is_named_with_the_login_to_type(tmp_path, image, why, what, hint):
+    error = failure(tmp_path, base_failed(image, why))
+    assert (type(error), error.exit_code) == (CloudError, 8)
+    assert error.what.startswith(f"The registry {image.partition('/')[0]} refused the base image")
+    assert what in error.what
+    assert hint in error.hint
+
+
+def test_a_credential_helper_that_fails_is_a_wrong_setting_of_docker(tmp_path):
+    why = 'error getting credentials - err: exec: "docker-credential-x": executable file not found in $PATH, out: ``'
+    error = failure(tmp_path, f"ERROR: {why}")
+    assert (error.exit_code, error.what, error.why) == (2, "Docker's credential helper failed.", why)
+    assert "credsStore" in error.hint
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path):
+    text = "#9 exporting to GitHub Actions Cache\n#9 ERROR: Get http://127.0.0.1:9/: connection refused\n"
+    baked, shell = cached(tmp_path, after_warnings(text))
+    assert baked.digests == {"sse-streaming": DIGEST}
+    assert baked.warnings == ("The build cache could not be written: Get http://127.0.0.1:9/: connection refused",)
+    assert len(shell.typed("docker buildx bake --file")) == 1
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "failed to solve: failed to configure gha cache exporter: token contains an invalid number of segments",
+        "mkdir /proc/cache: permission denied",
+        "Cache export is not supported for the docker driver.",
+    ],
+)
+def test_a_build_that_a_cache_prevents_is_repeated_without_the_cache(tmp_path, why):
+    baked, shell = cached(tmp_path, Result(1, "", f"ERROR: {why}"), build.bake)
+    assert baked.warnings == (f"The build cache could not be used: {why}",)
+    assert [command.variables["CACHE"] for command in shell.typed("docker buildx bake --file")] == ["gha", "none"]
+
+
+def test_a_failed_push_is_not_repeated_without_the_cache(tmp_path):
+    with pytest.raises(CloudError, match="refused the push"):
+        cached(tmp_path, Result(1, "", push_failed("403 Forbidden")))
+
+
+def test_a_failure_without_the_cache_is_reported_as_it_is(tmp_path):
+    with pytest.raises(MissingToolError, match="The disk is full"):
+        cached(tmp_path, *[Result(1, "", "ERROR: write /x: no space left on device")] * 2)
 
 
 def test_no_variable_of_a_person_s_shell_reaches_the_bake_file(tmp_path):

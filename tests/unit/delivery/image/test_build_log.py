@@ -61,9 +61,14 @@ def test_what_is_no_step_opens_none(line):
     assert (log.steps, log.output, log.failure()) == ({}, {}, ("", ""))
 
 
-def test_a_cache_that_is_not_there_yet_is_no_failure():
+def test_a_cache_that_is_not_there_yet_is_no_failure_and_no_warning():
     log, _ = read(BUILT)
-    assert log.failure() == ("", "")
+    assert (log.failure(), log.warnings) == (("", ""), ())
+
+
+def test_a_cache_that_cannot_be_read_is_a_warning():
+    log, _ = read("#4 [one] importing cache manifest from gha:1\n#4 ERROR: dial tcp: connection refused")
+    assert (log.failed, log.warnings) == ("", ("The build cache could not be read: dial tcp: connection refused",))
 
 
 def test_nor_is_it_when_several_targets_are_built():

@@ -28,13 +28,11 @@ def home(tmp_path):
 
 
 def shell(home, login="Login Succeeded\n", **variables):
-    known = {"docker context inspect": "unix:///vm.sock\n", "docker login": login}
-    return FakeShell(known, {"DOCKER_CONFIG": str(home), **variables})
+    return FakeShell({"docker login": login}, {"DOCKER_CONFIG": str(home), **variables})
 
 
 def test_the_bake_file_gets_all_its_variables(tmp_path):
-    inherited = {"BUILD_NETWORK": "host", "CA_BUNDLE": "/ca.pem"}
-    assert bake.variables(settings(tmp_path, cache="local"), SOURCE, inherited) == {
+    assert bake.variables(settings(tmp_path, cache="local"), SOURCE, {}) == {
         "REGISTRY": "registry.test:5000",
         "ENVIRONMENT": "sandbox",
         "COMMIT": f"{COMMIT}-dirty",
@@ -42,14 +40,8 @@ def test_the_bake_file_gets_all_its_variables(tmp_path):
         "CACHE": "local",
         "CACHE_DIR": str(tmp_path / ".deploy" / "cache"),
         "SOURCE_DATE_EPOCH": "1700000000",
-        "BUILD_NETWORK": "host",
-        "CA_BUNDLE": "/ca.pem",
+        "BUILD_CONTEXTS": "",
     }
-
-
-def test_a_build_uses_the_default_network_and_no_ca_by_default(tmp_path):
-    result = bake.variables(settings(tmp_path), SOURCE, {})
-    assert (result["BUILD_NETWORK"], result["CA_BUNDLE"]) == ("default", "")
 
 
 @pytest.mark.parametrize("missing", sorted(GHA))
@@ -81,17 +73,29 @@ def test_the_password_goes_over_stdin_only(tmp_path, home):
     assert not (tmp_path / "work" / "docker" / "config.json").exists()
 
 
-def test_the_private_config_keeps_the_user_s_plugins_builders_and_engine(tmp_path, home):
-    fake = shell(home)
-    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", fake) as inside:
+def test_the_private_config_keeps_the_user_s_contexts_plugins_builders_and_certificates(tmp_path, home):
+    (home / "contexts" / "meta").mkdir(parents=True)
+    (home / "ca.pem").write_text("certificate")
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)) as inside:
         private = tmp_path / "work" / "docker"
+        written = json.loads((private / "config.json").read_text())
         assert inside.variables["DOCKER_CONFIG"] == str(private)
         assert inside.variables["BUILDX_CONFIG"] == str(home / "buildx")
-        assert inside.variables["DOCKER_HOST"] == "unix:///vm.sock"
-        written = json.loads((private / "config.json").read_text())
-        assert written["cliPluginsExtraDirs"] == ["/usr/libexec/plugins", str(home / "cli-plugins")]
-        assert "credsStore" not in written, "the password would go into the user's own keychain"
-        assert private.stat().st_mode & 0o077 == 0
+        assert "DOCKER_HOST" not in inside.variables, "buildx would forget which builder was selected"
+        assert (written["currentContext"], written["cliPluginsExtraDirs"]) == ("vm", ["/usr/libexec/plugins"])
+        assert (private / "contexts" / "meta").is_dir()
+        assert (private / "ca.pem").read_text() == "certificate"
+        assert (private.stat().st_mode & 0o077, (private / "config.json").stat().st_mode & 0o077) == (0, 0)
+    assert (home / "contexts" / "meta").is_dir()
+    assert (home / "ca.pem").exists(), "only the link is removed"
+
+
+def test_the_password_goes_to_no_store_while_other_registries_keep_theirs(tmp_path, home):
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)) as inside:
+        written = json.loads((tmp_path / "work" / "docker" / "config.json").read_text())
+        assert written["credsStore"] == "keychain"
+        assert written["credHelpers"] == {"registry.test:5000": ""}, "docker takes the file for that registry"
+        assert login.helper_used(inside)
 
 
 def test_logins_for_other_registries_are_kept_and_none_for_the_registry_of_the_environment(tmp_path, home):
@@ -102,26 +106,33 @@ def test_logins_for_other_registries_are_kept_and_none_for_the_registry_of_the_e
         "https://index.docker.io/v1/": {"auth": "x"},
     }
     (home / "config.json").write_text(json.dumps({"credHelpers": helpers, "auths": auths}))
-    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)):
+    exported = json.dumps({"auths": auths})
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home, DOCKER_AUTH_CONFIG=exported)) as inside:
         written = json.loads((tmp_path / "work" / "docker" / "config.json").read_text())
-    assert written["credHelpers"] == {"gcr.io": "gcloud"}
+    assert written["credHelpers"] == {"registry.test:5000": "", "gcr.io": "gcloud"}
     assert written["auths"] == {"https://index.docker.io/v1/": {"auth": "x"}}
+    assert json.loads(inside.variables["DOCKER_AUTH_CONFIG"]) == {"auths": written["auths"]}
 
 
-def test_what_the_user_has_set_is_not_read(tmp_path, home):
-    fake = shell(home, DOCKER_HOST="unix:///mine.sock", BUILDX_CONFIG="/builders")
-    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", fake) as inside:
-        assert (inside.variables["DOCKER_HOST"], inside.variables["BUILDX_CONFIG"]) == (
-            "unix:///mine.sock",
-            "/builders",
-        )
-    assert fake.typed("docker context") == []
+def test_what_the_user_has_exported_stays(tmp_path, home):
+    exported = {"DOCKER_HOST": "ssh://me@host", "BUILDX_CONFIG": "/builders", "BUILDX_BUILDER": "mine"}
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home, **exported)) as inside:
+        assert {name: inside.variables[name] for name in exported} == exported
 
 
 def test_a_user_without_a_config_is_no_obstacle(tmp_path):
-    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(tmp_path / "nobody")):
+    with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(tmp_path / "nobody")) as inside:
         written = json.loads((tmp_path / "work" / "docker" / "config.json").read_text())
-    assert written == {"cliPluginsExtraDirs": [str(tmp_path / "nobody" / "cli-plugins")]}
+        assert written == {"credHelpers": {"registry.test:5000": ""}}
+        assert not login.helper_used(inside)
+
+
+@pytest.mark.parametrize(
+    ("config", "proxied"), [({"proxies": {"default": {"httpProxy": "http://p"}}}, True), ({}, False)]
+)
+def test_proxies_of_docker_s_own_settings_are_noticed(home, config, proxied):
+    (home / "config.json").write_text(json.dumps(config))
+    assert login.proxied(shell(home)) is proxied
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -168,4 +179,14 @@ def test_a_docker_configuration_that_may_not_be_read_counts_as_none(tmp_path, ho
 
     monkeypatch.setattr(Path, "read_text", refused)
     with login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)) as logged_in:
-        assert logged_in.variables["DOCKER_HOST"] == "unix:///vm.sock"
+        assert logged_in.variables["BUILDX_CONFIG"] == str(home / "buildx")
+
+
+@pytest.mark.parametrize("text", ["[]", '"text"'])
+def test_a_config_that_is_no_json_object_is_named(tmp_path, home, text):
+    (home / "config.json").write_text(text)
+    with (
+        pytest.raises(ConfigurationError, match="is no JSON object"),
+        login.logged_in(tmp_path / "work", ENVIRONMENT, "hush", shell(home)),
+    ):
+        pytest.fail("docker must not start")

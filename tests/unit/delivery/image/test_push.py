@@ -85,6 +85,16 @@ def test_an_image_that_lambda_would_refuse_is_refused_even_in_the_registry(tmp_p
         push.push(made.run, (IMAGE,))
 
 
+def test_a_build_cache_that_is_down_is_a_warning_and_the_push_counts(tmp_path):
+    def cacheless(command):
+        return Result(0, bake(command), "#9 exporting cache to registry\n#9 ERROR: 403 Forbidden\n")
+
+    made = world(tmp_path, answers(**{"docker buildx bake": cacheless}))
+    assert push.push(made.run, (IMAGE,)) == (PUSHED,)
+    assert "! push       The build cache could not be written: 403 Forbidden" in made.out.getvalue()
+    assert made.run.progress.stages[-1].warnings == ["The build cache could not be written: 403 Forbidden"]
+
+
 def test_a_build_pushes_nothing(tmp_path):
     made = world(tmp_path)
     assert push.build(made.run, (IMAGE,)) == "4 steps, 2 cached"

@@ -5,7 +5,7 @@ from support.build import DIGEST
 from support.history import OTHER, three_versions, version
 from support.world import COMMIT, FUNCTION, NAME
 
-from delivery.errors import BuildError, RefusedError
+from delivery.errors import BuildError, RefusedError, UnhealthyError
 from delivery.release import history
 
 
@@ -41,3 +41,13 @@ def test_only_a_verified_version_whose_image_exists_can_be_released_again(tmp_pa
     del world.aws.ecr.repositories[NAME][OTHER]
     with pytest.raises(BuildError, match="is gone from the registry"):
         history.require_verified(world.aws, FUNCTION, three)
+
+
+def test_before_a_version_was_verified_none_is_live(tmp_path):
+    made = three_versions(tmp_path)
+    made.aws.functions.live = ""
+    entries = history.read(made.aws, FUNCTION)
+    assert [entry.version for entry in entries] == ["3", "2", "1"]
+    assert not any(entry.live or entry.weight for entry in entries)
+    with pytest.raises(UnhealthyError, match="No version of fn is live"):
+        history.verified_live(made.aws, FUNCTION)

@@ -131,3 +131,22 @@ def test_json_that_is_no_object_is_only_a_line(line):
 
 def test_a_lock_without_an_owner_has_an_unknown_owner():
     assert "locked by an unknown owner since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan", STACK).what
+
+
+def test_a_provider_of_github_that_exists_already_says_how_to_use_it():
+    detail = "operation error IAM: CreateOpenIDConnectProvider, api error EntityAlreadyExists: Provider exists"
+    address = "module.ci_role[0].aws_iam_openid_connect_provider.github[0]"
+    error = read(diagnostic("creating IAM OIDC Provider", detail, address=address))[0].error("apply", STACK)
+    assert error.what.startswith("The account has GitHub's OIDC provider already")
+    assert "create_oidc_provider = false in infrastructure/service/sandbox.tfvars" in error.hint
+
+
+def test_another_thing_that_exists_already_is_no_provider():
+    line = diagnostic("creating IAM Role", "EntityAlreadyExists: Role exists", address="aws_iam_role.this")
+    assert read(line)[0].error("apply", STACK).what == "Terraform could not apply service."
+
+
+def test_a_wrong_clock_is_named():
+    error = read(diagnostic("reading", "api error RequestTimeTooSkewed: The difference is too large."))[0]
+    assert "the clock of this machine is wrong" in error.error("apply", STACK).what
+    assert error.error("apply", STACK).exit_code == 8

@@ -5,7 +5,17 @@ import json
 
 import pytest
 from support.shell import FakeShell
-from support.terraform import LOCKED, NO_BUCKET, NO_PROVIDER, NOT_IN_MIRROR, change, diagnostic, planned, progress
+from support.terraform import (
+    LOCKED,
+    NO_BUCKET,
+    NO_PROVIDER,
+    NOT_IN_MIRROR,
+    PROVIDER,
+    change,
+    diagnostic,
+    planned,
+    progress,
+)
 from support.world import ENVIRONMENT, settings
 
 from delivery.errors import TerraformError
@@ -30,9 +40,12 @@ def plan(stack, fake):
 
 
 def mirror_in(root):
-    """A folder with a provider."""
+    """A folder with the provider that the lock file names."""
     folder = root / "mirror"
-    (folder / "registry.terraform.io" / "hashicorp" / "aws" / "5.100.0").mkdir(parents=True)
+    (folder / "registry.terraform.io" / "hashicorp" / "aws" / "5.100.0" / "linux_amd64").mkdir(parents=True)
+    lock = root / "infrastructure" / "service" / mirror.LOCK
+    lock.parent.mkdir(parents=True)
+    lock.write_text(PROVIDER)
     return folder
 
 
@@ -47,7 +60,7 @@ def initialised(fake):
 
 
 def test_init_uses_the_environment_s_backend_and_keeps_its_data_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(mirror, "find", lambda _: None)
+    monkeypatch.setattr(mirror, "find", lambda *_: None)
     fake = initialising(tmp_path, progress("Initializing the backend...", "init_output"), mirrors=False)
     output = []
     stack = execute.init(settings(tmp_path), "service", fake, output.append)

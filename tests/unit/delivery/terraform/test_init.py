@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 from support.shell import FakeShell
+from support.terraform import PROVIDER
 from support.world import settings
 
 from delivery.errors import TerraformError
 from delivery.process.shell import Result
-from delivery.terraform import execute
+from delivery.terraform import execute, mirror
 
 
 @pytest.fixture
@@ -63,7 +64,10 @@ def test_another_terraform_needs_an_init(project):
 def test_another_mirror_needs_an_init(project):
     root, fake, init = project
     init()
-    (root / "mirror" / "registry.terraform.io" / "hashicorp" / "aws" / "5.100.0").mkdir(parents=True)
+    (root / "mirror" / "registry.terraform.io" / "hashicorp" / "aws" / "5.100.0" / "linux_amd64").mkdir(parents=True)
+    (root / "infrastructure" / "service").mkdir()
+    (root / "infrastructure" / "service" / mirror.LOCK).write_text(PROVIDER)
+    assert [init()[1], init()[1]] == [True, False]
     fake.variables["TF_PLUGIN_CACHE_DIR"] = str(root / "mirror")
     assert init()[1]
 

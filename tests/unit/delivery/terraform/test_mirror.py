@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from support import terraform
 
 from delivery.terraform import mirror
 
+LOCKED = (("registry.terraform.io/hashicorp/aws", "5.100.0"),)
 PROVIDER = "registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64"
 
 
@@ -15,7 +17,7 @@ def put(folder):
 
 
 def find(tmp_path, **variables):
-    return mirror.find({"HOME": str(tmp_path / "home"), **variables}, tmp_path)
+    return mirror.find({"HOME": str(tmp_path / "home"), **variables}, LOCKED, tmp_path)
 
 
 def test_a_machine_without_one_has_none(tmp_path):
@@ -90,4 +92,18 @@ def test_a_folder_that_may_not_be_read_is_a_folder_without_a_mirror(tmp_path, mo
 
 def test_without_a_home_no_home_is_searched(tmp_path):
     put(tmp_path / "root" / ".terraform.d" / "plugins")
-    assert mirror.find({}, tmp_path) is None
+    assert mirror.find({}, LOCKED, tmp_path) is None
+
+
+@pytest.mark.parametrize("other", ["hashicorp/google/5.100.0/linux_amd64", "hashicorp/aws/5.99.0/linux_amd64"])
+def test_a_folder_without_the_locked_provider_is_passed_over(tmp_path, other):
+    (tmp_path / "cache" / "registry.terraform.io" / other).mkdir(parents=True)
+    assert find(tmp_path, TF_PLUGIN_CACHE_DIR=str(tmp_path / "cache")) is None
+    full = put(tmp_path / "opt" / "full")
+    assert find(tmp_path, TF_PLUGIN_CACHE_DIR=str(tmp_path / "cache")) == full
+
+
+def test_the_providers_come_from_the_lock_file(tmp_path):
+    (tmp_path / "lock").write_text(f"# maintained by terraform init\n\n{terraform.PROVIDER}")
+    assert mirror.locked(tmp_path / "lock") == LOCKED
+    assert mirror.locked(tmp_path / "no lock") == ()

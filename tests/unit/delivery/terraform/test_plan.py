@@ -67,7 +67,5 @@ def test_the_replacement_of_a_working_resource_is_refused(stack, protected):
         plan.require_harmless(protected)
 
 
-def test_exported_arguments_for_terraform_do_not_reach_our_commands(stack):
-    command = stack.command("force-unlock", "-force", "x")
-    for name in ("TF_WORKSPACE", "TF_CLI_ARGS", "TF_CLI_ARGS_force_unlock"):
-        assert name in command.without
+def test_a_plugin_cache_of_a_person_is_a_mirror_and_does_not_reach_terraform(stack):
+    assert stack.command("init").without == ("TF_PLUGIN_CACHE_DIR",)

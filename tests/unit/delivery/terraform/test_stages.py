@@ -1,6 +1,7 @@
 """A failed apply whose state Terraform could not write: the state is pushed once, or its file stays."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from support.terraform import LOCKED, diagnostic
@@ -44,7 +45,7 @@ def leaving(stack, result=FAILED):
 def test_a_state_that_could_not_be_written_is_pushed_once_with_its_lineage_and_lock_checked(tmp_path, stack):
     error, shell = apply(tmp_path, stack, {"terraform apply": leaving(stack), "terraform state push": ""})
     (push,) = shell.typed("terraform state push")
-    assert push.argv[2:] == ("state", "push", "-no-color", "errored.tfstate")
+    assert push.argv[2:] == ("state", "push", "-no-color", str(stack.errored))
     assert not stack.errored.exists()
     assert "pushed afterwards" in str(error)
     assert error.hint == "correct the cause above, then run the same command again"
@@ -79,6 +80,11 @@ def test_an_apply_that_found_the_state_locked_stays_a_locked_state(tmp_path, sta
     assert isinstance(error, LockedError)
 
 
-def test_a_person_s_arguments_for_terraform_do_not_reach_the_push(stack):
-    without = stack.command("state", "push", "-no-color").without
-    assert {"TF_CLI_ARGS", "TF_CLI_ARGS_state", "TF_CLI_ARGS_state_push", "TF_WORKSPACE"} <= set(without)
+def test_a_state_that_the_plan_of_an_exported_commit_left_is_kept_in_the_work_tree(tmp_path, stack):
+    (tmp_path / "tree").mkdir()
+    kept = replace(stack, kept=tmp_path / "tree")
+    answers = {"terraform apply": leaving(stack), "terraform state push": Result(1, "", "no")}
+    error, _ = apply(tmp_path, kept, answers)
+    assert (tmp_path / "tree" / "errored.tfstate").exists()
+    assert not stack.errored.exists()
+    assert f"terraform -chdir={tmp_path / 'tree'} state push errored.tfstate" in error.hint

@@ -164,7 +164,7 @@ def test_a_configuration_has_only_members_and_values_that_aws_has() -> None:
         return {name for made in configurations for name in ("ImageUri", *enums) if made.get(name) in wrong_values}
 
     require_difference({"ImageUri", "Runtime"} <= wrong())
-    apply(patches.configurations_as_on_aws)
+    apply(patches.configurations_of_images)
     assert wrong() == set()
 
 
@@ -198,7 +198,7 @@ def test_an_image_function_has_no_empty_runtime_or_reason() -> None:
 
     never = {"Runtime", "RuntimeVersionConfig", "LastUpdateStatusReasonCode"}
     require_difference(never <= empty())
-    apply(patches.configurations_as_on_aws)
+    apply(patches.configurations_of_images)
     assert not never & empty()
 
 

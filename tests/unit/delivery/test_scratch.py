@@ -1,0 +1,39 @@
+"""The folder of a run is its own until the run has ended, whatever its process number is."""
+
+import os
+
+from delivery import scratch
+from delivery.process.shell import Shell
+
+
+def test_a_run_leaves_the_folder_of_another_run_alone(tmp_path):
+    with scratch.folder(tmp_path, Shell({})) as first:
+        (first / "service.tfplan").touch()
+        with scratch.folder(tmp_path, Shell({})) as second:
+            assert second != first
+        assert (first / "service.tfplan").exists()
+        assert not second.exists()
+    assert not first.exists()
+
+
+def test_the_folder_of_a_killed_run_is_removed_by_the_next_though_a_process_has_its_number(tmp_path):
+    for name in (f"run-{os.getpid()}", "run-abc"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").touch()
+    (tmp_path / "run-abc" / "lock").touch()
+    with scratch.folder(tmp_path, Shell({})) as mine:
+        assert [path for path in tmp_path.iterdir() if path.is_dir()] == [mine]
+
+
+def test_a_state_that_a_killed_run_could_not_write_is_kept(tmp_path):
+    left = tmp_path / ".deploy" / "run-abc" / "commit-1" / "infrastructure" / "service"
+    left.mkdir(parents=True)
+    (left / "errored.tfstate").write_text("the only record")
+    with scratch.folder(tmp_path / ".deploy", Shell({})):
+        assert not left.exists()
+    assert (tmp_path / "infrastructure" / "service" / "errored.tfstate").read_text() == "the only record"
+
+
+def test_only_its_owner_may_read_a_folder(tmp_path):
+    with scratch.folder(tmp_path / "new", Shell({})) as mine:
+        assert mine.stat().st_mode & 0o777 == 0o700
