@@ -10,16 +10,18 @@ from support.deploys.guarded import DELIVERY, PROD, READER, TEST
 from support.recorded import actions, answers, calls
 from support.recorded.calls import REGISTRY
 
+KEY = "only if a KMS key encrypts the state (state_kms_key); the accounts of these tests have none"
 REASONS = {
     ("delivery", "called, not allowed"): {
         "lambda:PassCapacityProvider": "AWS asks for it only when a function names a capacity provider",
         "s3:ListAllMyBuckets": "asked after HeadBucket was refused; without an answer, the message names both reasons",
     },
-    ("delivery", "allowed, not called"): {},
+    ("delivery", "allowed, not called"): {"kms:Decrypt": KEY, "kms:GenerateDataKey": KEY},
     ("reader", "called, not allowed"): {
         "lambda:ListTags": "without it, GetFunction answers without the tags, and a promotion reads none",
     },
     ("reader", "allowed, not called"): {
+        "kms:Decrypt": KEY,
         "s3:ListBucket": "without it, S3 answers 403 for a state that is not there (S3 API, GetObject, `Permissions`)",
     },
 }

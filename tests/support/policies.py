@@ -10,13 +10,14 @@ GOLDEN = Path(__file__).parents[1] / "terraform" / "policies"
 
 
 def delivery() -> Document:
-    """Everything that the role of preprod's jobs may do: its inline policy and its managed policies."""
-    return merged([_read(name) for name in sorted(path.stem for path in GOLDEN.glob("*.json")) if name != "reading"])
+    """Everything that the role of preprod's jobs may do, if a KMS key encrypts the state."""
+    functions = sorted(path.stem for path in GOLDEN.glob("functions-*.json"))
+    return merged([_read(name) for name in ("delivery", "state_key-delivery", *functions)])
 
 
 def reading() -> Document:
-    """Everything that the reader role may do."""
-    return _read("reading")
+    """Everything that the reader role may do, if a KMS key encrypts the state."""
+    return merged([_read("reading"), _read("state_key-reader")])
 
 
 def merged(documents: list[Document]) -> Document:
