@@ -5,7 +5,7 @@ import signal
 import pytest
 from support.chaos.cells import CANCELLED, FAULTS, NEXT
 from support.chaos.matrix import MATRIX
-from support.chaos.place import FUNCTION, SOURCE, TFVARS, stages
+from support.chaos.place import FUNCTION, SOURCE, stages
 from support.chaos.world import broken
 from support.waiting import until
 
@@ -18,11 +18,11 @@ SIGNALS = {CANCELLED: signal.SIGINT}
 
 @pytest.fixture(scope="module")
 def done(place):
-    """What came out of each cell, its exit code and its stages; the clone's files are restored after."""
-    files = {place.clone.root / name: (place.clone.root / name).read_text() for name in (SOURCE, TFVARS)}
+    """What came out of each cell, its exit code and its stages; the clone's file is restored after."""
+    path = place.clone.root / SOURCE
+    text = path.read_text()
     yield {}
-    for path, text in files.items():
-        path.write_text(text)
+    path.write_text(text)
 
 
 def prepare(place, row, number):

@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -18,7 +18,8 @@ ENV, ACCOUNT = "preprod", "111111111111"
 FUNCTION, REPOSITORY = f"{ENV}-sse-streaming", f"{ENV}-sse-streaming-lambda"
 BUCKET = f"{ENV}-{ACCOUNT}-us-east-1-terraform-state"
 SOURCE = "src/lambdas/sse_streaming/app.py"
-TFVARS = f"infrastructure/service/{ENV}.tfvars"
+# Invoke sets a setting of invoke.yaml from it. A change of the infrastructure needs no commit that way, so no build.
+MEMORY = "INVOKE_ENVIRONMENTS_PREPROD_VARIABLES_TF_VAR_MEMORY_MB"
 # What comes from the environment of the process that types, as on a laptop or in a job.
 KEYS = {
     "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -36,6 +37,8 @@ class Place:
     clone: Checkout
     endpoint: str
     path: str
+    settings: dict[str, str] = field(default_factory=lambda: {MEMORY: "512"})
+    """Variables that change a setting of this environment."""
 
     @classmethod
     def make(cls, clone: Checkout) -> "Place":
@@ -43,11 +46,10 @@ class Place:
         settings = clone.settings
         document = yaml.safe_load((clone.root / "invoke.yaml").read_text())
         before = {name: value for name, value in plain(settings["variables"]).items() if name not in KEYS}
-        document["environments"][ENV].update(registry=settings["registry"], variables=before, bootstraps=True)
+        variables = {**before, "TF_VAR_memory_mb": "512"}
+        document["environments"][ENV].update(registry=settings["registry"], variables=variables, bootstraps=True)
         (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
-        (clone.root / TFVARS).write_text(f"{(clone.root / TFVARS).read_text()}memory_mb = 512\n")
         clone.commit("preprod is an account of the emulator")
-        clone.git("update-index", "--skip-worktree", TFVARS)  # a change of it leaves the tree clean: no build
         return cls(clone, before["AWS_ENDPOINT_URL"], before.get("PATH", os.environ["PATH"]))
 
     def typed(self, task: str, **variables: str) -> subprocess.Popen[str]:
@@ -57,7 +59,7 @@ class Place:
         return subprocess.Popen(
             ["bash", "-e", "-c", words],
             cwd=self.clone.root,
-            env={**environ, **KEYS, **variables},
+            env={**environ, **KEYS, **self.settings, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -96,8 +98,7 @@ class Place:
 
     def memory(self, megabytes: int) -> None:
         """Give Terraform something to change: a new version, without a build."""
-        path = self.clone.root / TFVARS
-        path.write_text(re.sub(r"memory_mb = \d+", f"memory_mb = {megabytes}", path.read_text()))
+        self.settings[MEMORY] = str(megabytes)
 
     def tools(self) -> dict[int, str]:
         """The tools that run for this clone, by process: by their environment, their folder or their arguments."""
