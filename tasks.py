@@ -252,6 +252,7 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
         run = s.open(env)
         prunings = commands.prune.plan(run)
         s.show("Can be removed", report.pruning_lines(prunings))
+        s.show("Retired", report.retired_lines(commands.bootstrap.retired(run)))
         if prunings and not dry_run:
             ask(run, f"Remove this from {env}?", yes=yes, reason="What is removed does not come back.")
             commands.prune.remove(run, prunings)

@@ -84,6 +84,18 @@ variable "images" {
   }
 }
 
+variable "existing_images" {
+  description = "Those of `images` whose repository exists already. The tasks look; Terraform adopts what it has not."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(var.existing_images, var.images)) == 0
+    error_message = "existing_images must be among images."
+  }
+}
+
 variable "retained_images" {
   description = "Number of newest images that do not expire. Deployed and released images never expire, but count."
   type        = number

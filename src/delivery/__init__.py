@@ -10,8 +10,8 @@ Each room imports only rooms to its right; `errors settings progress clock durat
     deploy:  guards --+-- image: build -> check -> push --> digest --+
                       +-- terraform: init --------------------------+--> plan --> apply --> new version
                                                                                                  |
-             release record <-- alias `live` moves <-- canary <-- the stream of the version is verified
-                                                                   | fails: the alias stays, exit 7
+     release record <-- URL opened <-- alias `live` moves <-- canary <-- the stream of the version is verified
+                         | fails: the alias returns                       | fails: the alias stays, exit 7
 
     commands/    one file for each task that takes several steps: deploy promote rollback prune bootstrap diff status
     image/       build with bake, check what Lambda accepts, start it once, push

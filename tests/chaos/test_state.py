@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from support.chaos.cells import ALWAYS
 from support.chaos.faulty_relay import Rule, relaying, through
-from support.chaos.place import KEYS
+from support.chaos.place import KEYS, TFVARS
 
 STATE = r"^PUT /\S*/service\.tfstate(\?\S*)? "  # not its lock, service.tfstate.tflock
 NOTHING = "no changes: the infrastructure is as described"
@@ -24,6 +24,8 @@ def left(place):
 def deploy(place, memory, times):
     """Deploy a change while the bucket refuses the state so many times."""
     place.memory(memory)
+    place.clone.git("update-index", "--no-skip-worktree", TFVARS)  # what is planned is the commit
+    place.clone.commit(f"memory_mb = {memory}")
     with relaying(place.endpoint, Rule(STATE, "403 AccessDenied", times)) as relay:
         outcome = place.invoke("deploy", **through(relay))
         assert relay.met.is_set(), outcome.text

@@ -24,7 +24,7 @@ def test_a_first_deploy_from_nothing_tells_every_stage_in_order(first):
     stages = re.findall(r"^✓ (\w+)", outcome.text, re.MULTILINE)
     assert stages[:4] == ["sandbox", "guards", "bootstrap", "foundation"]
     assert sorted(stages[4:8]) == ["build", "check", "init", "push"]
-    assert stages[8:] == ["plan", "apply", "verify", "release"]
+    assert stages[8:] == ["plan", "apply", "verify", "connect", "release"]
 
 
 def test_a_deploy_pushes_one_image_under_the_commit_and_latest_and_runs_its_digest(first):

@@ -5,6 +5,7 @@ updates, until a second deploy succeeds.
 """
 
 import re
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,7 +17,8 @@ from support.policies import actions
 from delivery import clock
 from delivery.aws import ecr, function, function_url
 from delivery.aws.bucket import exists
-from delivery.release import alias, metrics, verify
+from delivery.release import alias, metrics, url, verify
+from delivery.settings import Deadlines
 from delivery.terraform import stages, state
 
 FUNCTION = f"{ENVIRONMENT}-sse-streaming"
@@ -47,7 +49,7 @@ def test_an_environment_whose_name_begins_with_preprod_is_out_of_reach(trial):
         lambda client: client("logs").create_log_group(logGroupName=f"/aws/lambda/{other}"),
         lambda client: client("ecr").describe_images(repositoryName=f"{other}-lambda"),
         lambda client: client("iam").get_role(RoleName=other),
-        lambda client: client("s3").get_object(Bucket=bucket(ENVIRONMENT), Key="foundation.tfstate"),
+        lambda client: client("s3").put_object(Bucket=bucket(ENVIRONMENT), Key="foundation.tfstate", Body=b""),
     )
     for call in calls:
         with pytest.raises(ClientError, match=r"not authorized|AccessDenied"):
@@ -78,13 +80,20 @@ def test_the_job_gives_a_function_no_role_but_those_of_functions(trial):
         {"iam:PutRolePolicy"},
         {"lambda:CreateFunction"},
         {"iam:PassRole"},
-        {"lambda:CreateAlias"},
-        {"lambda:CreateFunctionUrlConfig", "cloudwatch:PutMetricAlarm"},
+        {"cloudwatch:PutMetricAlarm"},
     ],
     ids=lambda dropped: min(dropped),
 )
 def test_nothing_is_created_without(trial, dropped):
     trial.without(dropped, "apply", trial.apply)
+
+
+@pytest.mark.parametrize("dropped", [{"lambda:CreateAlias"}, {"lambda:CreateFunctionUrlConfig"}], ids=min)
+def test_a_verified_version_is_not_connected_without(trial, dropped):
+    if not trial.live_versions:
+        trial.apply()
+        trial.live_versions = {"sse-streaming": trial.target.version}
+    trial.without(dropped, "connect", trial.apply)
 
 
 def test_the_policy_is_enough_for_a_first_deploy_and_the_tasks_around_it(trial):
@@ -132,7 +141,8 @@ def test_every_plan_would_change_the_tags_without_the_action_that_lists_them(tri
 
 def test_nothing_is_released_without(trial):
     aws, target, image = trial.run.aws, trial.target, trial.image
-    url = trial.guarded.client("lambda")
+    functions = trial.guarded.client("lambda")
+    soon = replace(trial.run, settings=replace(trial.run.settings, deadlines=Deadlines(first_event=0.1)))
     before = function.read_alias(aws, target)
     deadlines = trial.run.settings.deadlines
     trial.without({"lambda:GetAlias"}, "release", lambda: function.read_alias(aws, target))
@@ -145,9 +155,10 @@ def test_nothing_is_released_without(trial):
     trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.check_access(aws, target))
     trial.without({"cloudwatch:GetMetricData"}, "canary", lambda: metrics.failures(aws, target, clock.now()))
     trial.without({"s3:GetObject"}, "rollback", lambda: state.functions(trial.run))
-    url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
+    trial.without({"lambda:InvokeFunctionUrl"}, "release", lambda: url.require_open(soon, target, public=False))
+    functions.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
     trial.without({"lambda:AddPermission"}, "release", lambda: function_url.apply_access(aws, target))
-    url.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="AWS_IAM")
+    functions.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="AWS_IAM")
     trial.without({"lambda:RemovePermission"}, "release", lambda: function_url.apply_access(aws, target))
 
 

@@ -40,6 +40,15 @@ def elsewhere(clone, **settings):
     (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
 
 
+def set_up(clone, place):
+    """Leave in the account `elsewhere` the record of a bootstrap."""
+    storage = clone.client("s3", account="333333333333")
+    outputs = {"repositories": {"value": {"sse-streaming": {}}}}
+    storage.create_bucket(Bucket=f"elsewhere-{place}-terraform-state")
+    body = json.dumps({"version": 4, "outputs": outputs})
+    storage.put_object(Bucket=f"elsewhere-{place}-terraform-state", Key="foundation.tfstate", Body=body)
+
+
 def test_an_unknown_environment_names_the_known_ones(clone):
     refused(clone.invoke("deploy", "--env", "prdo"), 2, "Unknown environment: prdo", "sandbox, preprod, prod")
 
@@ -106,6 +115,7 @@ def test_a_registry_that_is_down_is_named(clone):
     elsewhere(clone, registry="127.0.0.1:9")
     other = clone.client("ecr", account="333333333333")
     other.create_repository(repositoryName="elsewhere-sse-streaming-lambda")
+    set_up(clone, "333333333333-us-east-1")
     try:
         refused(clone.invoke("push-image", "--env", "elsewhere"), 8, "The registry 127.0.0.1:9 refused the login")
     finally:
@@ -116,7 +126,7 @@ def test_a_missing_state_bucket_says_bootstrap(clone):
     clone.edit("invoke.yaml", "    bootstraps: true\n", "    state_bucket: nobody-made-this\n")
     outcome = clone.invoke("tf-plan", "--env", "sandbox")
     assert clone.client("s3").head_bucket(Bucket=BUCKET)
-    refused(outcome, 6, "The state bucket does not exist", "invoke bootstrap --env sandbox")
+    refused(outcome, 8, "not set up by a bootstrap: sse-streaming", "invoke bootstrap --env sandbox")
 
 
 def test_a_held_lock_names_its_holder_and_is_removed_only_by_its_id(clone):

@@ -43,7 +43,7 @@ def test_build_image_builds_and_pushes_nothing(changed):
     before = changed.tags()
     built = changed.invoke("build-image", "--env", "sandbox")
     assert built.code == 0, built.text
-    assert re.search(r"✓ build +9 steps, \d cached", built.text), built.text
+    assert re.search(r"✓ build +[89] steps, \d cached", built.text), built.text
     assert changed.tags() == before
 
 
@@ -85,7 +85,7 @@ def test_a_local_cache_is_filled_and_used(changed):
     shutil.rmtree(cache)
     digests = [re.search(r"@(sha256:\w+)$", outcome.text, re.MULTILINE)[1] for outcome in (first, again)]
     assert digests[0] == digests[1]
-    assert re.search(r"9 steps, [1-9] cached", again.text), again.text
+    assert re.search(r"[89] steps, [1-9] cached", again.text), again.text
 
 
 def test_a_cache_that_cannot_work_says_so(changed):

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from delivery.image import bake, check, inspect, start_check
+from delivery.image import bake, check, inspect, network, start_check
 from delivery.process.shell import Command
 from support.world import ENVIRONMENT
 
@@ -37,13 +37,11 @@ class ImageProject:
             "ENVIRONMENT": "local",
             "COMMIT": self.commit,
             "CACHE": "none",
-            "BUILD_NETWORK": inherited.get("BUILD_NETWORK") or "default",
-            "CA_BUNDLE": inherited.get("CA_BUNDLE", ""),
             "BUILD_CONTEXTS": inherited.get("BUILD_CONTEXTS", ""),
             "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         }
-        one_bake = bake.Bake((NAME,), ENVIRONMENT, variables, self.root, output)
-        return bake.build(one_bake, self.root, self.shell, print)[0][NAME]
+        one_bake = bake.Bake((NAME,), ENVIRONMENT, variables, self.root, output, network.inherited(inherited))
+        return bake.build(one_bake, self.root, self.shell, print).digests[NAME]
 
     def check(self):
         """Build the image and check it by Lambda's rules; return the inspected image."""

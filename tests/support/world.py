@@ -63,6 +63,12 @@ def state_document(newest="2", **changes):
     return json.dumps({"version": 4, "outputs": json.loads(outputs(newest)), **changes})
 
 
+def foundation_document(*images):
+    """The state that a bootstrap left, with the repositories of these images."""
+    repositories = {"repositories": {"value": {image: {} for image in images or ("sse-streaming",)}}}
+    return json.dumps({"version": 4, "outputs": repositories})
+
+
 def answers(*changes, **more):
     """A shell where every tool is there and works; the plan has `changes`."""
     return {
@@ -107,7 +113,7 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     ready = settings(root, protected, **changes)
     ecr = FakeEcr({NAME: {DIGEST: manifest()}})
     aws = FakeAws(ecr, functions, FakeS3("state"), environment=ready.environment)
-    aws.s3.objects["service.tfstate"] = state_document()
+    aws.s3.objects |= {"service.tfstate": state_document(), "foundation.tfstate": foundation_document()}
     progress = Progress(Console(file=out, width=200))
     source = Commit(COMMIT, dirty, 1_700_000_000)
     scratch = root / ".deploy" / "run-1"

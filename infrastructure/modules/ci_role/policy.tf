@@ -36,6 +36,19 @@ data "aws_iam_policy_document" "delivery" {
     }
   }
 
+  # The outputs of infrastructure/foundation: a deploy refuses an image whose repository no bootstrap has set up.
+  statement {
+    sid       = "ReadFoundation"
+    actions   = ["s3:GetObject"]
+    resources = ["${var.state_bucket_arn}/foundation.tfstate"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [var.environment.account]
+    }
+  }
+
   # Terraform deletes only the lock. The state is the only record of the created resources.
   statement {
     sid       = "ReleaseLock"

@@ -74,6 +74,11 @@ def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def retired_lines(images: Iterable[str]) -> tuple[str, ...]:
+    """One line for each image whose repository no function uses any more."""
+    return tuple(f"? the repository of {image} stays with its images: no function runs them" for image in images)
+
+
 def difference_lines(difference: Difference) -> tuple[str, ...]:
     """The commits, layers and infrastructure that a deploy would change."""
     lines = tuple(line for change in difference.changes for line in _change_lines(change))
@@ -119,7 +124,7 @@ def state(entry: HistoryEntry) -> str:
     if entry.weight:
         return f"canary ({_percent(entry.weight)})"
     if entry.given_up:
-        return "canary given up"
+        return "given up"
     if entry.undone:
         return f"rolled back to {entry.undone}"
     return "verified" if entry.verified else "not verified"

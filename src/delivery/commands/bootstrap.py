@@ -6,6 +6,7 @@ with an `import` block. A repository must exist before its first image. A second
 
 from delivery.aws import bucket, ecr, regions
 from delivery.context import RunContext
+from delivery.errors import CloudError
 from delivery.image import bake
 from delivery.terraform import execute, stages, state, variables
 from delivery.terraform.plan import Plan
@@ -15,9 +16,53 @@ _ROLES = {"ci_role": "ROLE_ARN", "reader_role": "READER_ROLE_ARN"}  # outputs to
 
 
 def needed(run: RunContext, names: tuple[str, ...]) -> bool:
-    """Whether the state bucket or a repository is missing. Raises CloudError."""
+    """Whether the state bucket or a repository is missing, or a bootstrap did not set a repository up.
+
+    Raises RefusedError, TerraformError or CloudError.
+    """
     images = bake.images(run.settings, names)
-    return not bucket.exists(run.aws) or bool(ecr.missing_repositories(run.aws, images))
+    return not bucket.exists(run.aws) or bool(_unknown(run, names)) or bool(ecr.missing_repositories(run.aws, images))
+
+
+def require(run: RunContext, names: tuple[str, ...]) -> None:
+    """Raises CloudError unless each of these images has a repository, and a bootstrap set it up.
+
+    The outputs of infrastructure/foundation say so: a repository that existed before, or that a bootstrap was cut off
+    from, may have no policies. Raises RefusedError or TerraformError when the outputs cannot be read.
+    """
+    ecr.require_repositories(run.aws, bake.images(run.settings, names))
+    if unknown := _unknown(run, names):
+        raise CloudError(
+            f"The repository was not set up by a bootstrap: {', '.join(unknown)}",
+            "It may lack the policies that let Lambda pull from it and that keep deployed images.",
+            run.settings.environment.command("bootstrap"),
+        )
+
+
+def retired(run: RunContext) -> tuple[str, ...]:
+    """The images whose repository is still there although no function runs them. Raises TerraformError or CloudError.
+
+    Their repositories keep their policies: see `plan`.
+    """
+    running = {deployed.image for deployed in state.functions(run)}
+    return _existing(run, tuple(name for name in _recorded(run) if name not in running))
+
+
+def _recorded(run: RunContext) -> tuple[str, ...]:
+    """The images whose repositories the last bootstrap set up."""
+    return tuple(sorted(state.outputs(run, STACK).get("repositories", {})))
+
+
+def _unknown(run: RunContext, names: tuple[str, ...]) -> tuple[str, ...]:
+    recorded = _recorded(run)
+    return tuple(name for name in names if name not in recorded)
+
+
+def _existing(run: RunContext, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the images that have a repository."""
+    images = bake.images(run.settings, names)
+    missing = ecr.missing_repositories(run.aws, images)
+    return tuple(sorted(image.name for image in images if image.repository_name not in missing))
 
 
 def targets(run: RunContext) -> tuple[str, ...]:
@@ -27,6 +72,9 @@ def targets(run: RunContext) -> tuple[str, ...]:
 
 def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ()) -> Plan:
     """Make the state bucket if it is missing, and plan the rest for the images with these names.
+
+    A repository that exists is adopted. A repository that no image uses any more stays managed as long as it exists, so
+    that its images keep their retention while a function may still run one.
 
     `destroy`: addresses of resources that a protected environment may lose. Raises RefusedError for any other,
     CloudError or TerraformError.
@@ -40,7 +88,9 @@ def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ())
         if not bucket.exists(run.aws):
             bucket.create(run.aws)
         stack = execute.init(run.settings, STACK, run.shell, stage.update)
-        saved = stages.plan(run, stack, variables.foundation(run.settings, names), stage.update)
+        every = {*names, *_existing(run, _recorded(run))}
+        values = variables.foundation(run.settings, tuple(sorted(every)), _existing(run, names))
+        saved = stages.plan(run, stack, values, stage.update)
         stage.done(saved.counts)
     saved.require_harmless(environment, destroy)
     return saved

@@ -13,6 +13,7 @@ alias and a URL. Each step reads first what exists, so the next deploy continues
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from delivery import git
 from delivery.aws import bucket, ecr, function, regions
@@ -43,13 +44,12 @@ def guard(run: RunContext) -> tuple[Image, ...]:
         if run.settings.environment.protected:
             _require_merged_commit(run)
         names = bake.targets(run.settings, run.shell)
-        bucket.exists(run.aws)  # a bucket of somebody else is refused; Terraform reports a missing one
+        bucket.exists(run.aws)  # refuses a bucket of somebody else
         stage.done(f"{versions}, commit {run.commit.short}")
     if run.settings.bootstraps and bootstrap.needed(run, names):
         bootstrap.apply(run, bootstrap.plan(run, names))
-    images = bake.images(run.settings, names)
-    ecr.require_repositories(run.aws, images)
-    return images
+    bootstrap.require(run, names)
+    return bake.images(run.settings, names)
 
 
 def plan(run: RunContext, images: tuple[Image, ...], destroy: tuple[str, ...] = ()) -> Plan:
@@ -122,7 +122,8 @@ def _connect(
         versions = {each.image: each.version for each in functions}
         versions |= {image: alias.version for image, alias in live_aliases.items()}
         uris = {each.image: each.image_uri for each in functions}
-        saved = stages.plan(run, stack, variables.service(run.settings, uris, run.commit.tag, versions), stage.update)
+        values = variables.service(run.settings, uris, run.commit.tag, versions)
+        saved = stages.plan(run, replace(stack, refreshes=False), values, stage.update)
         if saved.updates or saved.deletes:
             raise TerraformError(
                 "The infrastructure was changed while the first version was verified.",

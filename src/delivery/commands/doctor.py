@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from delivery import github, tools
-from delivery.aws import bucket, ecr, function_url
+from delivery.aws import bucket, function_url
 from delivery.aws.function import Function
+from delivery.commands import bootstrap
 from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError
 from delivery.image import bake
@@ -68,7 +69,7 @@ def _state(run: RunContext) -> str:
 def _repositories(run: RunContext) -> str:
     names = bake.targets(run.settings, run.shell)
     images = bake.images(run.settings, names)
-    ecr.require_repositories(run.aws, images)
+    bootstrap.require(run, names)
     return ", ".join(image.repository for image in images)
 
 

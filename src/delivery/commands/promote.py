@@ -14,12 +14,13 @@ from delivery import git
 from delivery.aws import distribution, ecr, function, transfer
 from delivery.aws.distribution import Repository
 from delivery.aws.function import Function
+from delivery.commands import bootstrap
 from delivery.context import RunContext
 from delivery.errors import BuildError, ConfigurationError, RefusedError
 from delivery.image import bake
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
-from delivery.reference import Image, PushedImage
+from delivery.reference import PushedImage
 from delivery.release import history
 from delivery.terraform import state
 
@@ -111,8 +112,7 @@ def _promotion(run: RunContext, entry: history.HistoryEntry, image: PushedImage,
 
 def _require_allowed(run: RunContext, promotions: tuple[Promotion, ...]) -> None:
     settings = run.settings
-    images = tuple(Image(each.copy.name, each.copy.repository) for each in promotions)
-    ecr.require_repositories(run.aws, images)
+    bootstrap.require(run, tuple(promotion.copy.name for promotion in promotions))
     for promotion in promotions:
         if settings.environment.protected:
             git.require_merged(settings.root, promotion.commit, settings.default_branch, run.shell)

@@ -22,7 +22,7 @@ class HistoryEntry:
     `published_at`: ISO 8601. `released`: the digest that its release tag names, empty without a tag. `weight`: its
     share of the requests, 0 to 1. `made_live`: the record of how it last became live. `undone`: the version that
     replaced it in a rollback. `not_rolled_back`: whether it served, and no rollback replaced it since.
-    `given_up`: whether its canary was given up since it last became live.
+    `given_up`: whether its canary failed, or its URL did not serve it, since it last became live.
     """
 
     version: str

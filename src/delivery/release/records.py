@@ -2,7 +2,7 @@
 
     live-20261123T093000.123456Z-v5-after-v4-by-alice       a deploy
     rollback-20261123T094500.654321Z-v4-after-v5-by-bob     a rollback
-    return-20261123T101500.000000Z-v4-after-v5-by-alice     a canary of version 5 ended, and 4 has all requests again
+    return-20261123T101500.000000Z-v4-after-v5-by-alice     version 5 was given up, and 4 has all requests again
 
 The record is written after the alias moved. If a run is cut off in between, the alias has moved without a record. The
 next run writes the missing record before it moves the alias again, so no move is lost.
@@ -79,7 +79,7 @@ def latest(tags: Iterable[str]) -> str:
 
 
 def returned(tags: Iterable[str]) -> dict[str, str]:
-    """Each version whose canary was given up, and the last time of that."""
+    """Each version that was given up, in a canary or because its URL did not serve it, and the last time of that."""
     return {record.after: record.at for record in _sorted(tags) if record.kind == RETURN}
 
 

@@ -10,12 +10,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from delivery.aws import permissions, session
-from delivery.errors import NO_SPACE, DeliveryError, LockedError, RefusedError, TerraformError, disk_full
+from delivery.errors import (
+    NO_SPACE,
+    ConfigurationError,
+    DeliveryError,
+    LockedError,
+    RefusedError,
+    TerraformError,
+    disk_full,
+)
 from delivery.terraform.plan import Stack
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
 # The fields of the lock in Terraform's text; statemgr.LockInfo in hashicorp/terraform.
 _LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_WRONG_VALUE = "Invalid value for variable"  # a `validation` block, before anything is read or changed
 _UNRELEASED = "Error releasing the state lock"
 # A warning for people who develop a provider: the lock file is not checked for it then.
 _OVERRIDES = "Provider development overrides are in effect"
@@ -75,6 +84,9 @@ class Diagnostics:
             return TerraformError(f"The credentials expired before Terraform could {doing} {stack.name}.", text, hint)
         if NO_SPACE in text:
             return disk_full(text)
+        if self.errors and all(error["summary"] == _WRONG_VALUE for error in self.errors):
+            file = f"infrastructure/{stack.name}/{stack.environment.name}.tfvars"
+            return ConfigurationError(f"Terraform refuses a value for {stack.name}.", text, f"correct it in {file}")
         if actions := permissions.missing(text):  # before the lock, whose object may be the one that cannot be written
             return TerraformError(f"Terraform may not {doing} {stack.name}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):

@@ -74,7 +74,8 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
     """Save a plan in `folder`, the scratch folder of this run, and read it back. Raises TerraformError."""
     _values(folder, stack).write_text(json.dumps(variables))
     file = folder / f"{stack.name}.tfplan"
-    arguments = ("plan", "-json", "-input=false", _DETAILED, f"-out={file}", *_variable_files(folder, stack))
+    reads = () if stack.refreshes else ("-refresh=false",)
+    arguments = ("plan", "-json", "-input=false", _DETAILED, f"-out={file}", *reads, *_variable_files(folder, stack))
     run, lock = (_lock_and_run, ()) if stack.locks else (_run, ("-lock=false",))
     log = run(stack, (*arguments, *lock), shell, update)
     if log.errors:

@@ -30,6 +30,8 @@ class Stack:
     """Seconds to wait for the state lock; see `lock.wait_and_run`."""
     locks: bool = True
     """Whether a plan takes the state lock; a read does without."""
+    refreshes: bool = True
+    """Whether a plan reads every resource again; a plan right after an apply does without."""
     kept: Path | None = None
     """The folder in the work tree, if `folder` belongs to an exported commit, which is removed with the run."""
 

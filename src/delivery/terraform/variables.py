@@ -12,12 +12,16 @@ def common(environment: Environment) -> dict[str, object]:
     return {"environment": environment.name, "account": environment.account, "region": environment.region}
 
 
-def foundation(settings: Settings, images: tuple[str, ...]) -> dict[str, object]:
-    """The variables of `infrastructure/foundation`. `images`: the names that get a repository."""
+def foundation(settings: Settings, images: tuple[str, ...], existing: tuple[str, ...]) -> dict[str, object]:
+    """The variables of `infrastructure/foundation`.
+
+    `images`: the names that have or get a repository. `existing`: those whose repository exists, to be adopted.
+    """
     return {
         **common(settings.environment),
         "state_bucket": settings.environment.state_bucket,
         "images": images,
+        "existing_images": existing,
         "default_branch": settings.default_branch,
     }
 

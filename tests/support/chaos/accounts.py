@@ -37,7 +37,7 @@ class Account:
         self._world = world(root, answers(**self._tools()), environment=environment)
         self._aws = self._world.aws
         self._aws.functions, self._aws.ecr = self.functions, self.ecr
-        self._aws.s3.objects.clear()
+        del self._aws.s3.objects["service.tfstate"]
 
     def run_context(self, commit="0" * 40):
         """Begin a run; return its run context, where that commit is checked out."""

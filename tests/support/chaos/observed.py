@@ -95,9 +95,10 @@ class Ecr(FakeEcr):
     @operation
     def put_image(self, repositoryName, imageManifest, imageManifestMediaType, imageTag, imageDigest):
         given = {"imageManifestMediaType": imageManifestMediaType, "imageTag": imageTag, "imageDigest": imageDigest}
-        FakeEcr.put_image.__wrapped__(self, repositoryName, imageManifest, **given)
+        answer = FakeEcr.put_image.__wrapped__(self, repositoryName, imageManifest, **given)
         if imageTag.startswith("release-"):
             self.oracle.released.add(imageTag.removeprefix("release-"))
+        return answer
 
     def expire(self, days):
         """So many days pass, and the policy is applied."""

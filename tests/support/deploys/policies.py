@@ -10,7 +10,6 @@ UNENFORCED = {
     "ecr:GetDownloadUrlForLayer": PUSHING,
     "ecr:InitiateLayerUpload": PUSHING,
     "ecr:UploadLayerPart": PUSHING,
-    "lambda:InvokeFunctionUrl": "a signed request to a Function URL needs it; the emulator reads no policy there",
     "cloudwatch:TagResource": TAGGING,
     "iam:TagRole": TAGGING,
     "lambda:TagResource": TAGGING,

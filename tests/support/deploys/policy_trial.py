@@ -22,6 +22,7 @@ class Trial:
         self.credentials = guarded.assume(token())
         self.run = guarded.run_context(self.credentials)
         self.table = []
+        self.live_versions = {}
         self.allow()
         self.images = bake.images(self.run.settings, ("sse-streaming",))
 
@@ -59,6 +60,7 @@ class Trial:
         image = PushedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
         environment = variables.common(self.run.settings.environment)
         values = {**environment, "images": {"sse-streaming": image.uri}, "commit": self.run.commit.tag}
+        values |= {"live_versions": self.live_versions}
         return execute.plan(self.stack, values, self.run.scratch, self.run.shell, str)
 
     def apply(self, digest=None):

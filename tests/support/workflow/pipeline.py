@@ -31,6 +31,8 @@ JOBS = (
 )
 # `main_run` executes the unit tests in the job `checks`. Other runs only collect them, to save time.
 COLLECT_ONLY = {"PYTEST_ADDOPTS": "--collect-only"}
+# Not exported: an exported endpoint reaches no task, and a stand-in for the base is a setting of an environment.
+_ADDRESSES = ("AWS_ENDPOINT_URL", "BUILD_CONTEXTS")
 _FOREIGN = ("AWS_", "GITHUB_", "ACTIONS_", "INVOKE_", "PYTEST_", "DOCKER_", "RUNNER_")
 
 
@@ -43,12 +45,13 @@ class Pipeline:
 
     @classmethod
     def make(cls, clone: Checkout, home: Path) -> "Pipeline":
-        """Write the sandbox's registry into invoke.yaml and bootstrap both accounts, as a person does once."""
+        """Write the sandbox's addresses into invoke.yaml and bootstrap both accounts, as a person does once."""
         document = yaml.safe_load((clone.root / "invoke.yaml").read_text())
+        cloud = {n: v for n, v in clone.settings["variables"].items() if n.startswith(_ADDRESSES)}
         for name in ACCOUNTS:
-            document["environments"][name]["registry"] = clone.settings["registry"]
+            document["environments"][name].update(registry=clone.settings["registry"], variables=cloud)
         (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
-        clone.commit("the sandbox's registry")
+        clone.commit("the sandbox's addresses")
         pipeline = cls(clone, home)
         with ThreadPoolExecutor() as pool:
             for outcome in pool.map(pipeline.bootstrap, ACCOUNTS):

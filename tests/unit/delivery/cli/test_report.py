@@ -90,7 +90,7 @@ def test_a_table_shows_brackets_as_they_are_and_no_colours():
         (replace(SECOND, weight=0.9), "live (90%)"),
         (replace(THIRD, weight=0.1), "canary (10%)"),
         (replace(THIRD, weight=0.005), "canary (0.5%)"),
-        (replace(THIRD, given_up=True), "canary given up"),
+        (replace(THIRD, given_up=True), "given up"),
         (replace(FIRST, undone="3"), "rolled back to 3"),
         (replace(SECOND, made_live=replace(BOB, kind=ROLLBACK, after="3")), "live, rolled back from 3"),
     ],
@@ -248,3 +248,7 @@ def test_the_json_of_a_status_has_functions_drift_and_error():
 )
 def test_a_short_commit_still_says_that_the_work_tree_had_changes(commit, short):
     assert report.short_commit(commit) == short
+
+
+def test_a_repository_that_no_function_uses_is_named():
+    assert report.retired_lines(["old"]) == ("? the repository of old stays with its images: no function runs them",)

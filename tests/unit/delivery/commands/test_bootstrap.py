@@ -5,7 +5,7 @@ import json
 import pytest
 from support.aws import ACCOUNT, FakeEcr, FakeS3
 from support.terraform import change
-from support.world import NAME, answers, initialised, state_document, world
+from support.world import NAME, answers, foundation_document, initialised, state_document, world
 
 from delivery.commands import bootstrap
 from delivery.errors import RefusedError, TerraformError
@@ -13,6 +13,7 @@ from delivery.process.shell import Result
 from delivery.settings import Environment
 
 NAMES = ("sse-streaming",)
+OLD = NAME.replace("sse-streaming", "old")
 CREATE = change("module.repository.aws_ecr_repository.this", "create", after={})
 ADOPT = change("aws_s3_bucket.state", "no-op", before={}, after={}, importing={"id": "state"})
 
@@ -26,13 +27,29 @@ def empty(root, *changes, **more):
 
 
 @pytest.mark.parametrize(
-    ("buckets", "repositories", "needed"),
-    [(["state"], {NAME: {}}, False), ([], {NAME: {}}, True), (["state"], {}, True), ([], {}, True)],
+    ("buckets", "repositories", "recorded", "needed"),
+    [
+        (["state"], {NAME: {}}, "sse-streaming", False),
+        (["state"], {NAME: {}}, "another", True),
+        ([], {NAME: {}}, "sse-streaming", True),
+        (["state"], {}, "sse-streaming", True),
+    ],
 )
-def test_a_missing_bucket_or_repository_needs_a_bootstrap(tmp_path, buckets, repositories, needed):
+def test_what_is_missing_or_was_not_set_up_needs_a_bootstrap(tmp_path, buckets, repositories, recorded, needed):
     made = world(tmp_path)
     made.aws.s3, made.aws.ecr = FakeS3(*buckets), FakeEcr(repositories)
+    made.aws.s3.objects["foundation.tfstate"] = foundation_document(recorded)
     assert bootstrap.needed(made.run, NAMES) == needed
+
+
+def test_the_repository_of_an_image_that_was_removed_from_the_configuration_stays_managed(tmp_path):
+    made = world(tmp_path, answers(CREATE))
+    made.aws.ecr.repositories[OLD] = {}
+    made.aws.s3.objects["foundation.tfstate"] = foundation_document("old", "deleted", "sse-streaming")
+    bootstrap.plan(made.run, NAMES)
+    values = json.loads((made.run.scratch / "foundation.tfvars.json").read_text())
+    assert (values["images"], values["existing_images"]) == (["old", "sse-streaming"], ["sse-streaming"])
+    assert bootstrap.retired(made.run) == ("old",)
 
 
 def bootstrapped(run):

@@ -19,6 +19,7 @@ from support.world import (
     URI,
     answers,
     blobs,
+    foundation_document,
     outputs,
     state_document,
     world,
@@ -139,6 +140,30 @@ def test_a_state_bucket_of_another_account_stops_the_deploy_in_its_guards(tmp_pa
     assert nothing_changed(made)
 
 
+def test_a_repository_that_no_bootstrap_set_up_stops_the_deploy_before_the_build(tmp_path):
+    """It existed before: it has no policies, so its images would expire while a version runs them."""
+    made = world(tmp_path)
+    made.aws.s3.objects["foundation.tfstate"] = foundation_document("another")
+    with pytest.raises(CloudError, match="not set up by a bootstrap: sse-streaming") as caught:
+        deploy.guard(made.run)
+    assert caught.value.hint == "invoke bootstrap --env sandbox"
+    assert nothing_changed(made)
+
+
+def test_an_environment_that_bootstraps_adopts_a_repository_that_existed_before(tmp_path):
+    made = world(tmp_path, bootstraps=True)
+    del made.aws.s3.objects["foundation.tfstate"]
+    made.shell.answers |= planned(
+        change("aws_ecr_repository.this", "no-op", before={}, after={}, importing={"id": NAME})
+    )
+    made.shell.answers["terraform apply"] = lambda _: (
+        made.aws.s3.objects.update({"foundation.tfstate": foundation_document()}) or ""
+    )
+    assert deploy.guard(made.run) == (IMAGE,)
+    values = json.loads((made.run.scratch / "foundation.tfvars.json").read_text())
+    assert (values["images"], values["existing_images"]) == (["sse-streaming"], ["sse-streaming"])
+
+
 def test_an_environment_that_bootstraps_creates_a_missing_repository(tmp_path):
     made = world(tmp_path, answers(**{"terraform apply": ""}), bootstraps=True)
     made.aws.ecr.repositories.clear()
@@ -158,6 +183,7 @@ def test_a_second_target_of_the_bake_file_is_a_second_image(tmp_path):
     two = json.dumps({"target": {"sse-streaming": {}, "other": {}}})
     made = world(tmp_path, answers(**{"docker buildx bake --file docker-bake.hcl --print": two}))
     made.aws.ecr = FakeEcr({NAME: {DIGEST: "x"}, NAME.replace("sse-streaming", "other"): {}})
+    made.aws.s3.objects["foundation.tfstate"] = foundation_document("other", "sse-streaming")
     assert [image.repository for image in deploy.guard(made.run)] == [
         REPOSITORY.replace("sse-streaming", "other"),
         REPOSITORY,
@@ -439,6 +465,8 @@ def test_a_first_version_is_connected_only_after_it_was_verified_and_tagged(tmp_
     made = unconnected(tmp_path)
     (release,) = deployed(made)
     assert made.applied == [{}, {"sse-streaming": "2"}]
+    first, second = (command.argv for command in made.shell.typed("terraform plan"))
+    assert ("-refresh=false" in first, "-refresh=false" in second) == (False, True)
     assert made.stages()[5:] == ["plan", "apply", "verify", "connect", "release"]
     assert "update_alias" not in calls(made)
     assert (release.version, release.public) == ("2", True)

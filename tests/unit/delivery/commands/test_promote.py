@@ -26,7 +26,7 @@ class Promotions:
         environment = Environment("prod", "222222222222", "eu-west-1", HOST, protected=True, state_bucket="state")
         self.origin = world(root, answers())
         self.destination = world(root, shell or answers(), environment=environment)
-        self.destination.aws.s3.objects.clear()
+        del self.destination.aws.s3.objects["service.tfstate"]
         fake = self.origin.aws
         fake.ecr = FakeEcr({NAME: {DIGEST: TEXT}}, {(NAME, "release-2"): DIGEST})
         fake.functions.live = "2"

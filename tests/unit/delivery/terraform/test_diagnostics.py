@@ -133,6 +133,13 @@ def test_a_lock_without_an_owner_has_an_unknown_owner():
     assert "locked by an unknown owner since" in read(LOCKED.replace("ada@laptop", ""))[0].error("plan", STACK).what
 
 
+def test_a_value_that_a_variable_refuses_is_a_wrong_setting():
+    limit = "An open Function URL (NONE) needs a limit: set reserved_concurrent_executions."
+    error = read(diagnostic("Invalid value for variable", limit))[0].error("plan", STACK)
+    assert (error.exit_code, error.hint) == (2, "correct it in infrastructure/service/sandbox.tfvars")
+    assert limit in error.why
+
+
 def test_a_provider_of_github_that_exists_already_says_how_to_use_it():
     detail = "operation error IAM: CreateOpenIDConnectProvider, api error EntityAlreadyExists: Provider exists"
     address = "module.ci_role[0].aws_iam_openid_connect_provider.github[0]"

@@ -11,11 +11,12 @@ CONFIG = {
 
 def test_the_foundation_gets_the_default_branch_whose_jobs_the_ci_role_trusts(tmp_path):
     loaded = settings.load(tmp_path, "preprod", CONFIG)
-    assert variables.foundation(loaded, ("a", "b")) == {
+    assert variables.foundation(loaded, ("a", "b"), ("b",)) == {
         "environment": "preprod",
         "account": "111111111111",
         "region": "eu-central-1",
         "state_bucket": "states",
         "images": ("a", "b"),
+        "existing_images": ("b",),
         "default_branch": "trunk",
     }
