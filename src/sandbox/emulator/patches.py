@@ -227,7 +227,8 @@ def configurations_of_images(_: ModuleType, upstream: Callable[..., Answer]) -> 
     """
 
     def clean(document: Any) -> None:
-        for config in (document, document.get("Configuration", {}), *document.get("Versions", ())):
+        listed = (*document.get("Versions", ()), *document.get("Functions", ()))
+        for config in (document, document.get("Configuration", {}), *listed):
             config.pop("ImageUri", None)
             for name, values in _ABSENT.items():
                 if config.get(name) in values:
@@ -455,7 +456,8 @@ def changes_answered_late(app: App) -> App:
 
 def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
-    configured = ("create_function", "get_function", "get_function_config", "list_versions", "publish_version")
+    reading = ("get_function", "get_function_config", "list_functions", "list_versions")
+    configured = ("create_function", "publish_version", *reading)
     url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
         Patch("core.iam_actions", "extract_iam_action", access.actions_of_lambda),

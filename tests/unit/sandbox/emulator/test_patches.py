@@ -192,9 +192,10 @@ def test_the_code_sha_of_an_image_function_is_its_digest() -> None:
 
 def test_an_image_function_has_no_empty_runtime_or_reason() -> None:
     def empty() -> set[str]:
-        settings = document(functions._update_code(function(), {"ImageUri": OTHER_IMAGE}))
-        assert settings["PackageType"] == "Image"
-        return {name for name, value in settings.items() if value in ("", {"RuntimeVersionArn": ""})}
+        updated = document(functions._update_code(function(), {"ImageUri": OTHER_IMAGE}))
+        assert updated["PackageType"] == "Image"
+        every = (updated, *document(functions._list_functions({}))["Functions"])
+        return {name for each in every for name, value in each.items() if value in ("", {"RuntimeVersionArn": ""})}
 
     never = {"Runtime", "RuntimeVersionConfig", "LastUpdateStatusReasonCode"}
     require_difference(never <= empty())
