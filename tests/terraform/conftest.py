@@ -1,6 +1,7 @@
 """Terraform in a folder, without a backend and without AWS."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +23,9 @@ def terraform(tmp_path):
             return shell.run(Command(("terraform", f"-chdir={folder}", *words, *more, "-no-color")))
 
         result = once()
-        if result.code and words[0] == "init" and (plugins := mirror.find(os.environ)):
-            result = once(f"-plugin-dir={plugins}")
+        if result.code and words[0] == "init":
+            plugins = mirror.find(os.environ, mirror.locked(Path(folder) / mirror.LOCK))
+            result = once(f"-plugin-dir={plugins}") if plugins else result
         assert result.code == 0, result.stdout + result.stderr
         return result
 
