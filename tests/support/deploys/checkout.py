@@ -51,7 +51,7 @@ class Checkout:
                 shutil.copytree(PROJECT / cache, root / cache)
         for tfvars in (root / "infrastructure" / "foundation").glob("*.tfvars"):
             if "state_history_days" not in tfvars.read_text():  # the provider waits 50 s until it believes the rule
-                tfvars.write_text(f"{tfvars.read_text()}state_history_days = 0\n")
+                tfvars.write_text(f"{tfvars.read_text()}\nstate_history_days = 0\n")
         _git(root, "init", "--quiet", "--initial-branch=main")
         made = cls(root)
         made.commit("the project as it is")
