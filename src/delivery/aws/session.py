@@ -202,12 +202,18 @@ class Aws:
             return client
 
 
+@functools.cache
+def _data() -> botocore.session.Session:
+    """A session for botocore's own data, which takes 0.1 s to read."""
+    return botocore.session.Session()
+
+
 def dns_suffix(region: str) -> str:
     """The domain of the partition of a region, such as amazonaws.com. Raises ConfigurationError for an unknown region.
 
     From botocore's data, which knows a new region by the pattern of its partition.
     """
-    data = botocore.session.Session()
+    data = _data()
     try:
         partition = data.get_partition_for_region(region)
     except exceptions.UnknownRegionError as error:

@@ -33,10 +33,10 @@ def find(variables: Mapping[str, str], providers: tuple[tuple[str, str], ...], t
 
     The most specific folder comes first. With `-plugin-dir`, Terraform takes providers from nowhere else.
     """
-    for folder in _candidates(variables, top):
-        if providers and all(_has(folder, *provider) for provider in providers):
-            return folder
-    return None
+    if not providers:
+        return None
+    having = (folder for folder in _candidates(variables, top) if all(_has(folder, *each) for each in providers))
+    return next(having, None)
 
 
 def _has(folder: Path, provider: str, version: str) -> bool:
