@@ -87,5 +87,5 @@ def _require_writable(parent: Path) -> None:
 
 def _unwritable(folder: Path, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The folder {folder} cannot be written.", why, f"sudo chown -R {os.geteuid()} {folder}, or mount it writable"
+        f"The folder {folder} cannot be written.", why, f'sudo chown -R "$(id -u)" {folder}, or mount it writable'
     )

@@ -55,7 +55,7 @@ def test_a_folder_that_another_user_made_is_named_with_the_command_that_gives_it
     monkeypatch.setattr(os, "access", lambda path, _: path != theirs)
     error = refused(tmp_path)
     assert error.what == f"The folder {theirs} cannot be written."
-    assert error.hint.startswith(f"sudo chown -R {os.geteuid()} {theirs}")
+    assert error.hint.startswith(f'sudo chown -R "$(id -u)" {theirs}')
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
