@@ -28,7 +28,8 @@ def test_doctor_finds_everything_and_sandbox_status_says_what_is_up(clone):
     result = clone.invoke("doctor", "--env", "sandbox")
     assert result.code == 0, result.text
     marks = re.findall(r"^✓ ([a-z ]+?)  ", result.text, re.MULTILINE)
-    assert marks[-8:] == ["git", "terraform", "docker", "docker buildx", "account", "state", "registry", "url"]
+    tools = ["git", "terraform", "docker", "docker buildx"]
+    assert marks[-9:] == [*tools, "account", "commit", "state", "registry", "url"]
     assert "sandbox-sse-streaming: everyone (both statements)" in result.text
     assert re.findall(r"^(\w+) +up", clone.invoke("sandbox-status").text, re.MULTILINE) == ["engine", "cloud"]
 
