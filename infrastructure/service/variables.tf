@@ -133,7 +133,7 @@ variable "reserved_concurrent_executions" {
     error_message = "reserved_concurrent_executions must be a whole number from 1 to 1000, or -1; 0 stops the function."
   }
 
-  # Whoever knows an open URL can hold streams open, and the account pays for each.
+  # Everyone can open streams at an open URL, and the account pays for each stream.
   validation {
     condition     = var.function_url_auth_type != "NONE" || var.reserved_concurrent_executions > 0
     error_message = "An open Function URL (NONE) needs a limit: set reserved_concurrent_executions."

@@ -434,7 +434,7 @@ class FakeAws:
         return self._account
 
     def get(self, url, *, signed, silence):
-        """The Function URL: what it was told to answer, or else the live version's stream."""
+        """A request to the Function URL: the next of `answers`, or the stream of the live version without one."""
         assert silence > 0
         self.opened.append((url, signed))
         answer = self.answers.pop(0) if self.answers else (200, hello(self.functions.live, digest=self.live_digest()))

@@ -108,7 +108,7 @@ def _answers_without_owner(aws: Aws) -> bool:
 def _owned_by_other(aws: Aws) -> RefusedError:
     return RefusedError(
         f"The state bucket {aws.environment.state_bucket} belongs to another account.",
-        f"It must belong to {aws.environment.account}: whoever owns it can read and change the state.",
+        f"It must belong to {aws.environment.account}, because its owner can read and change the state.",
         f"another {_setting(aws)}",
     )
 

@@ -1,4 +1,4 @@
-"""Keeps text from outside, such as build logs and commit subjects, from speaking to GitHub's runner.
+"""Prevents that GitHub's runner takes printed text, such as a build log or a commit subject, for a command.
 
 The runner takes a line such as `::error::` of either output of a step for a command. Between `::stop-commands::TOKEN`
 and `::TOKEN::` it takes none. Sources: GitHub docs, "Workflow commands", "Stopping and starting workflow commands";

@@ -325,7 +325,7 @@ def tags_for_those_who_may_list_them(svc: ModuleType, upstream: Callable[..., An
 
 
 def roles_passed_by_permission(_: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Everybody may give a function any role; on AWS, whoever may iam:PassRole that role to Lambda.
+    """Upstream lets every caller give a function any role. AWS requires iam:PassRole for that role.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """

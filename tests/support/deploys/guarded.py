@@ -111,7 +111,7 @@ class Guarded:
             iam.detach_role_policy(RoleName=role.name, PolicyArn=arn)
 
     def run_context(self, credentials: dict[str, str], environment: str = ENVIRONMENT) -> RunContext:
-        """What the tasks work with, for whoever the credentials belong to."""
+        """The context of a run with these credentials."""
         config = yaml.safe_load((self.checkout.root / "invoke.yaml").read_text())
         config["environments"][environment]["variables"] |= credentials
         scratch = self.checkout.root / ".deploy" / "scratch"

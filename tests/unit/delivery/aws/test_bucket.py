@@ -20,7 +20,7 @@ def test_every_call_names_the_account_that_must_own_the_bucket():
 @pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize("call", [bucket.exists, bucket.create, lambda aws: bucket.read(aws, "service.tfstate")])
 def test_a_bucket_of_another_account_is_refused(call, opened):
-    """Also one that its owner has opened to us: whoever owns the bucket can change the state."""
+    """A bucket that its owner lets us read is refused too, because the owner can change the state."""
     aws = FakeAws(s3=FakeS3(foreign=["state"], opened=opened))
     with pytest.raises(RefusedError, match="The state bucket state belongs to another account") as caught:
         call(aws)

@@ -42,10 +42,10 @@ def test_a_trust_policy_sees_the_claims_of_github_that_aws_evaluates() -> None:
     claims = {"sub": "s", "ref": "refs/heads/main", "run_id": "7"}
     require_difference(f"{access.GITHUB}:ref" not in keys(**claims)[1])
     apply(access.claims_of_github)
-    provider, seen = keys(**claims)
+    provider, condition_keys = keys(**claims)
     assert provider == PROVIDER
-    assert {f"{access.GITHUB}:{name}": claims[name] for name in ("sub", "ref")}.items() <= seen.items()
-    assert f"{access.GITHUB}:run_id" not in seen
+    assert {f"{access.GITHUB}:{name}": claims[name] for name in ("sub", "ref")}.items() <= condition_keys.items()
+    assert f"{access.GITHUB}:run_id" not in condition_keys
 
 
 def test_a_claim_is_compared_with_its_case_and_an_absent_claim_matches_nothing() -> None:
@@ -61,7 +61,7 @@ def test_a_claim_is_compared_with_its_case_and_an_absent_claim_matches_nothing()
     }
 
     def trusted(**claims: str) -> bool:
-        provider, seen = keys(**claims)
+        provider, condition_keys = keys(**claims)
         context = evaluator.EvalContext(
             provider,
             "WebIdentityUser",
@@ -69,7 +69,7 @@ def test_a_claim_is_compared_with_its_case_and_an_absent_claim_matches_nothing()
             "sts:AssumeRoleWithWebIdentity",
             "r",
             "us-east-1",
-            service_context=seen,
+            service_context=condition_keys,
         )
         return bool(evaluator.evaluate_trust_policy(trust, provider, context))
 
