@@ -5,10 +5,11 @@ variable "REGISTRY" { default = "" }
 variable "ENVIRONMENT" { default = "local" }
 variable "COMMIT" { default = "unknown" }
 variable "PLATFORM" { default = "linux/amd64" }
-# load: into the local Docker engine; push: to the registry; archive: one file per image in the folder ARCHIVES,
-# with the same manifest as a push
+# load: into the local Docker engine; push: to the registry; digest: build and keep nothing but the cache and the digest;
+# layout: one folder per image in the folder OUTPUTS; archive: one file per image there, which an engine can load.
+# All have the same manifest as a push.
 variable "OUTPUT" { default = "load" }
-variable "ARCHIVES" { default = "." }
+variable "OUTPUTS" { default = "." }
 # Where the build cache is: registry, gha (GitHub Actions), local (the folder CACHE_DIR) or none
 variable "CACHE" { default = "none" }
 variable "CACHE_DIR" { default = ".deploy/cache" }
@@ -16,7 +17,6 @@ variable "CACHE_DIR" { default = ".deploy/cache" }
 variable "CA_BUNDLE" { default = "" }
 # A pip.conf for the RUN steps, with the private index of packages that PIP_INDEX_URL names; it may hold a password
 variable "PIP_CONFIG" { default = "" }
-variable "SOURCE_DATE_EPOCH" { default = "0" }
 
 group "default" {
   targets = ["sse-streaming"]
@@ -39,10 +39,9 @@ target "_common" {
     CA_BUNDLE == "" ? [] : ["id=ca,src=${CA_BUNDLE}"],
     PIP_CONFIG == "" ? [] : ["id=pip,src=${PIP_CONFIG}"],
   )
-  args = {
-    COMMIT            = COMMIT
-    SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH
-  }
+  # A constant time, and no commit: an image depends on its context and its base only, so a commit that touches neither
+  # makes no new image. The commit is a tag in the registry.
+  args = { SOURCE_DATE_EPOCH = "0" }
 }
 
 # The media types are given because their default differs between versions of BuildKit (OCI since 0.31), and the digest
@@ -51,7 +50,9 @@ function "output" {
   params = [image]
   result = [
     OUTPUT == "push" ? "type=image,push=true,oci-mediatypes=true" :
-    OUTPUT == "archive" ? "type=docker,oci-mediatypes=true,dest=${ARCHIVES}/${image}.tar" :
+    OUTPUT == "digest" ? "type=image,push=false,store=false,oci-mediatypes=true" :
+    OUTPUT == "layout" ? "type=oci,tar=false,oci-mediatypes=true,dest=${OUTPUTS}/${image}" :
+    OUTPUT == "archive" ? "type=docker,oci-mediatypes=true,dest=${OUTPUTS}/${image}.tar" :
     "type=docker,oci-mediatypes=true"
   ]
 }

@@ -58,7 +58,7 @@ def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
     """Push the image, then show the infrastructure changes of a deploy."""
     with session(c) as s:
         run = s.open(env, lock_wait)
-        plan = commands.deploy.plan(run, commands.deploy.guard(run))
+        plan = commands.deploy.plan(run)
         s.show("Plan", plan.changes)
 
 
@@ -69,7 +69,7 @@ def tf_apply(
     """Plan and apply: publish a new version, and leave the alias `live` where it is."""
     with session(c) as s:
         run = s.open(env, lock_wait)
-        plan = commands.deploy.plan(run, commands.deploy.guard(run), tuple(destroy or ()))
+        plan = commands.deploy.plan(run, tuple(destroy or ()))
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         commands.deploy.apply(run, plan)
@@ -80,8 +80,10 @@ def verify(c: Context, env: str | None = None) -> None:
     """Open the stream of the newest version, and check that it streams."""
     with session(c) as s:
         run = s.open(env)
-        verified = [live.verify_version(run, deployed) for deployed in state.require_functions(run)]
-        s.output((version.digest for version in verified), (version.commit for version in verified))
+        versions = [function.newest_version(run.aws, deployed) for deployed in state.require_functions(run)]
+        for version in versions:
+            live.verify_version(run, version)
+        s.output((version.digest for version in versions), (version.commit for version in versions))
 
 
 @task(help={**YES, **DESTROY, **CANARY, **LOCK_WAIT}, iterable=["destroy"])
@@ -97,7 +99,7 @@ def deploy(
     steps = parse_steps(canary)
     with session(c) as s:
         run = s.open(env, lock_wait)
-        plan = commands.deploy.plan(run, commands.deploy.guard(run), tuple(destroy or ()))
+        plan = commands.deploy.plan(run, tuple(destroy or ()))
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
@@ -171,7 +173,7 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     """List the versions: time, commit, image, verified, live, who made them live, and rollbacks."""
     with session(c, quiet=json) as s:
         run = s.open(env)
-        result = {deployed.image: history.read(run.aws, deployed) for deployed in state.require_functions(run)}
+        result = {deployed.image: history.read_all(run, deployed) for deployed in state.require_functions(run)}
     if json:
         print_line(report.history_json(result))
         return

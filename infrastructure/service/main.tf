@@ -18,7 +18,6 @@ locals {
   permissions_boundary = "${local.policies}/${var.environment}-function-boundary"
 
   settings = {
-    commit                 = var.commit
     architecture           = var.architecture
     memory_mb              = var.memory_mb
     concurrency            = var.reserved_concurrent_executions

@@ -1,5 +1,5 @@
 output "functions" {
-  description = "Image name => {function_name, version, alias, url, image_uri} of the function that runs it."
+  description = "Image name => {function_name, alias, url} of the function that runs it."
   value       = local.functions
 
   # Without this check, Terraform would silently ignore an image that no module block runs.

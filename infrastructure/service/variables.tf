@@ -49,17 +49,6 @@ variable "live_versions" {
   nullable    = false
 }
 
-variable "commit" {
-  description = "Git commit of the images; the description of the published version."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[0-9a-zA-Z._+-]{1,100}$", var.commit))
-    error_message = "commit must be 1 to 100 letters, digits, dots, underscores, plus signs or hyphens."
-  }
-}
-
 variable "architecture" {
   description = "Instruction set of the images: x86_64 (linux/amd64) or arm64 (linux/arm64)."
   type        = string

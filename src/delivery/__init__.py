@@ -7,11 +7,16 @@
 Each room imports only rooms to its right; `errors settings progress clock durations reference` are open to all.
 `lint-imports` checks this (pyproject.toml).
 
-    deploy:  guards --+-- image: build -> check -> push --> digest --+
-                      +-- terraform: init --------------------------+--> plan --> apply --> new version
-                                                                                                 |
-     release record <-- URL opened <-- alias `live` moves <-- canary <-- the stream of the version is verified
-                         | fails: the alias returns                       | fails: the alias stays, exit 7
+    deploy:  guards --+-- image: build -> check -> push -> digest -----------------+
+                      +-- terraform: init -> plan with the images of now ----------+
+                                                                                   |
+       empty: Lambda takes the digest, the state is refreshed    <-----------------+
+       not empty: plan with the digest -> apply                  <-----------------+
+                                        |
+                       new version, published for the commit -> its stream is verified -> canary
+                                                                  | fails: the alias stays, exit 7
+       release record <-- URL opened <-- alias `live` moves <--------------------------+
+                           | fails: the alias returns
 
     commands/    one file for each task that takes several steps: deploy promote rollback prune bootstrap diff status
     image/       build with bake, check what Lambda accepts, start it once, push

@@ -49,11 +49,10 @@ def _git(root: Path, *arguments: str) -> Command:
 
 @dataclass(frozen=True)
 class Commit:
-    """A git commit. `sha`: 40 hex digits; `dirty`: whether the work tree differs from it; `committed_at`: Unix time."""
+    """A git commit. `sha`: 40 hex digits; `dirty`: whether the work tree differs from it."""
 
     sha: str
     dirty: bool
-    committed_at: int
 
     @property
     def tag(self) -> str:
@@ -72,14 +71,13 @@ def read_commit(root: Path, shell: Shell, inputs: Callable[[], tuple[str, ...]])
     `inputs`: the paths that are built or planned, relative to `root`; asked only if the repository has any change.
     Raises ConfigurationError outside a git checkout or before a commit.
     """
-    log = shell.run(_git(root, *_LOG, "-1", "--format=%H %ct"))
+    log = shell.run(_git(root, *_LOG, "-1", "--format=%H"))
     if log.code:
         raise ConfigurationError(
             "The commit could not be read.", log.stderr.strip(), "git clone the project, or `git init` and commit"
         )
-    commit, seconds = log.stdout.split()
     dirty = bool(_status(root, shell, "all")) and _is_dirty(root, shell, inputs())
-    return Commit(commit, dirty, committed_at=int(seconds))
+    return Commit(log.stdout.strip(), dirty)
 
 
 def _is_dirty(root: Path, shell: Shell, inputs: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from delivery.process.shell import Command, Shell
 BAKE_FILE = "docker-bake.hcl"
 # The variables of that file. A variable of the same name in a person's shell, such as PLATFORM, must not reach it.
 BAKE_VARIABLES = (
-    *("REGISTRY", "ENVIRONMENT", "COMMIT", "PLATFORM", "OUTPUT", "ARCHIVES", "CACHE", "CACHE_DIR"),
+    *("REGISTRY", "ENVIRONMENT", "COMMIT", "PLATFORM", "OUTPUT", "OUTPUTS", "CACHE", "CACHE_DIR"),
     *("CA_BUNDLE", "PIP_CONFIG", "SOURCE_DATE_EPOCH"),
 )
 _FIXED = (BAKE_FILE, "infrastructure", "invoke.yaml")

@@ -47,6 +47,11 @@ class Stage:
     """How it ended: `✓` or `✗`; empty while it runs."""
     _shown: float = field(default_factory=lambda: clock.monotonic())
 
+    @property
+    def ended(self) -> float:
+        """When it ended, on the clock of `started`."""
+        return self.started + self.seconds
+
     def update(self, text: str) -> None:
         """Show the current activity; where lines cannot be redrawn, at most one every two seconds."""
         self.activity = " ".join(text.split())[:_LONGEST]

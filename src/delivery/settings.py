@@ -100,6 +100,10 @@ class Environment:
     _: KW_ONLY
     state_bucket: str
 
+    def repository(self, image: str) -> str:
+        """The repository of an image, `{registry}/{environment}-{name}-lambda`; docker-bake.hcl has the same rule."""
+        return f"{self.registry}/{self.name}-{image}-lambda"
+
     def command(self, task: str, *options: str) -> str:
         """The command that runs a task on this environment, for the `try:` line of an error."""
         return " ".join(("invoke", task, "--env", self.name, *options))

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from support.chaos.bad_images import BAD, MAIN
+from support.chaos.bad_images import APP, BAD, MAIN
 from support.chaos.traffic import Traffic
 from support.deploys.checkout import REPOSITORY
 
@@ -43,6 +43,8 @@ def test_a_protected_environment_has_the_image_started_before_it_is_pushed(clone
     settings = yaml.safe_load((clone.root / "invoke.yaml").read_text())
     settings["environments"]["sandbox"]["protected"] = True
     (clone.root / "invoke.yaml").write_text(yaml.safe_dump(settings))
+    app = clone.root / APP
+    app.write_text(f"{app.read_text()}\n# an image that was not started yet\n")
     clone.commit("protected")
     good = clone.invoke("push-image", "--env", "sandbox")
     assert "hello after" in good.text, good.text

@@ -18,19 +18,25 @@ EVERY = 9  # cancels, then a deploy that is left alone
 
 @pytest.fixture(scope="module")
 def longest(place):
-    """Seconds of a whole deploy with a build."""
-    change(place, 0)
+    """Seconds of a whole deploy with a build: of one that Terraform applies, and of one on the short way."""
+    return {terraform: seconds(place, terraform) for terraform in (True, False)}
+
+
+def seconds(place, terraform):
+    change(place, f"none-{terraform}", 511 if terraform else None)
     child = place.typed("deploy")
     text, _ = child.communicate(timeout=180)
     assert child.returncode == 0, text
+    assert ("refreshed" in text) is not terraform, text
     return float(re.search(r"is live in ([\d.]+) s", text)[1]) + 1.5  # and the start of Python
 
 
-def change(place, number):
-    """Something for every stage to do."""
+def change(place, name, memory):
+    """Something for every stage to do; without a new `memory`, the deploy goes the short way."""
     path = place.clone.root / SOURCE
-    path.write_text(re.sub(r"\n# cancel \S+\n|\Z", f"\n# cancel {number}\n", path.read_text(), count=1))
-    place.memory(513 + number)
+    path.write_text(re.sub(r"\n# cancel \S+\n|\Z", f"\n# cancel {name}\n", path.read_text(), count=1))
+    if memory:
+        place.memory(memory)
 
 
 def cancelled(child, seconds):
@@ -72,9 +78,10 @@ def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_on
 ):
     seed = request.config.getoption("--seed")
     containers, chance = place.containers(), random.Random(f"{seed}, {batch[0]}")
+    terraform = batch[0] // EVERY % 2 == 1  # every other batch
     for index in batch:
-        change(place, index)
-        at = chance.uniform(0.3, longest)
+        change(place, index, 513 + index if terraform else None)
+        at = chance.uniform(0.3, longest[terraform])
         text, sent = cancelled(place.typed("deploy"), at)
         output = f"seed {seed}, cancel {index} after {at:.2f} s:\n{text}"
         ended = where(text) if sent else "finished first"
@@ -92,6 +99,7 @@ def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_on
 def test_every_cancel_was_counted(tally, longest, request, table):
     number, seed = request.config.getoption("--cancels"), request.config.getoption("--seed")
     rows = [f"  {count:>3}  {stage:<24} {last}" for (stage, last), count in sorted(tally.items())]
-    head = f"Cancels: {number} of a deploy of {longest:.0f} s in {ENV}, --seed {seed}; stage and last signal needed"
+    times = " and ".join(f"{each:.0f} s" for each in longest.values())
+    head = f"Cancels: {number} of deploys of {times} in {ENV}, --seed {seed}; stage and last signal needed"
     table += ["", head, *rows, "  locks 0, orphans 0, containers 0, folders 0; each time the next deploy converged"]
     assert tally.total() == number

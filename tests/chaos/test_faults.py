@@ -9,7 +9,7 @@ from support.chaos.place import FUNCTION, SOURCE, stages
 from support.chaos.world import broken
 from support.waiting import until
 
-# `init` runs beside `build`, `check` and `push`; alone it comes before whatever else.
+# `init` and `plan` run beside `build`, `check` and `push`; alone they come before whatever else.
 ORDER = ("guards", "init", "build", "check", "push", "plan", "apply", "verify", "release")
 CASES = [(row, cell) for row in MATRIX for cell in row.cases]
 NAMES = [f"{row.stage} {cell.fault}".replace(" ", "-") for row, cell in CASES]
@@ -29,7 +29,7 @@ def prepare(place, row, number):
     """Give the stage something to do."""
     path = place.clone.root / SOURCE
     place.clone.git("checkout", "--quiet", "--", SOURCE)
-    if row.stage in ("build", "push"):
+    if row.stage in ("build", "push", "code"):
         path.write_text(f"{path.read_text()}\n# fault {number}\n")
     elif row.stage == "apply":
         place.memory(1000 + number)
@@ -67,7 +67,8 @@ def test_a_fault_ends_as_it_should_with_nothing_later_run_and_the_next_deploy_co
     assert cell.fact in text, text
     assert "Traceback" not in text
     if code:
-        later = ORDER[ORDER.index(row.stage) + 1 :] if row.stage in ORDER else ()
+        stage = "apply" if row.stage == "code" else row.stage
+        later = ORDER[ORDER.index(stage) + 1 :] if stage in ORDER else ()
         assert not set(stages(text)) & set(later), f"a stage ran after the one that failed:\n{text}"
         assert place.live() == live
     until(lambda: not place.tools(), 20, f"the end of {place.tools()}")

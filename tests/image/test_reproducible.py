@@ -1,4 +1,4 @@
-"""Two builds of a commit have the same digest: without a cache, from two clones, in two folders."""
+"""Two builds of one context have the same digest: without a cache, from two clones, in two folders, of two commits."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from support.image_project import NAME, ROOT
+from support.image_project import NAME, ROOT, SOURCES
 
 from delivery import git, inputs, settings
 from delivery.image import bake, network
@@ -32,6 +32,13 @@ def clone_with_other_metadata(folder):
         (function / name).write_text("left by an editor or by macOS")
     (function / ".#app.py").symlink_to("me@host.42:1")
     return folder
+
+
+def commit_other_readme(root):
+    """Make another commit, which does not touch the context of the image."""
+    (root / "README.md").write_text("another text")
+    author = ("-c", "user.name=tester", "-c", "user.email=tester@example.com")
+    subprocess.run(["git", *author, "commit", "--quiet", "--message", "again", "README.md"], cwd=root, check=True)
 
 
 def build(root, shell):
@@ -68,17 +75,21 @@ def first_build(tmp_path_factory, shell):
     return root, build(root, shell)
 
 
-def test_a_commit_has_the_same_digest_in_every_folder_and_at_every_time(tmp_path, shell, first_build, capsys):
+def test_one_context_has_the_same_digest_in_every_folder_at_every_time_and_of_every_commit(
+    tmp_path, shell, first_build, capsys
+):
     _, digest = first_build
-    second_digest = build(clone_with_other_metadata(tmp_path / "second" / "folder"), shell)
+    root = clone_with_other_metadata(tmp_path / "second" / "folder")
+    commit_other_readme(root)
+    second_digest = build(root, shell)
     with capsys.disabled():
         print(f"\n{digest}\n{second_digest}")
     assert second_digest == digest
 
 
-def test_another_commit_has_another_digest(shell, first_build):
+def test_a_context_with_one_other_line_has_another_digest(shell, first_build):
     """This control shows that the digest can change: the test above would pass with a constant digest."""
     root, digest = first_build
-    author = ("-c", "user.name=tester", "-c", "user.email=tester@example.com")
-    subprocess.run(["git", *author, "commit", "--quiet", "--allow-empty", "--message", "again"], cwd=root, check=True)
+    app = root / SOURCES / "app.py"
+    app.write_text(f"{app.read_text()}\n# one other line\n")
     assert build(root, shell) != digest

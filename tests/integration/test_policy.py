@@ -4,6 +4,7 @@ In order: what creates is taken away and given back step by step until a deploy 
 updates, until a second deploy succeeds.
 """
 
+import functools
 import re
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from support.deploys.policy_trial import Trial
 from support.policies import actions
 
 from delivery import clock
-from delivery.aws import ecr, function, function_url
+from delivery.aws import ecr, function, function_code, function_url
 from delivery.aws.bucket import exists
 from delivery.release import alias, metrics, url, verify
 from delivery.settings import Deadlines
@@ -92,7 +93,8 @@ def test_nothing_is_created_without(trial, dropped):
 def test_a_verified_version_is_not_connected_without(trial, dropped):
     if not trial.live_versions:
         trial.apply()
-        trial.live_versions = {"sse-streaming": trial.target.version}
+        published = function_code.publish(trial.run.aws, trial.unpublished, trial.run.commit.tag)
+        trial.live_versions = {"sse-streaming": published.version}
     trial.without(dropped, "connect", trial.apply)
 
 
@@ -139,6 +141,16 @@ def test_every_plan_would_change_the_tags_without_the_action_that_lists_them(tri
     assert trial.plan().empty
 
 
+def test_the_policy_is_enough_for_a_change_of_the_code_which_goes_the_short_way(trial):
+    checkout = trial.guarded.checkout
+    app = checkout.root / "src/lambdas/sse_streaming/app.py"
+    app.write_text(f"{app.read_text()}\n# another line\n")
+    checkout.commit("another line")
+    outcome = trial.invoke("deploy")
+    assert outcome.code == 0, outcome.text
+    assert "state      refreshed" in outcome.text
+
+
 def test_nothing_is_released_without(trial):
     aws, target, image = trial.run.aws, trial.target, trial.image
     functions = trial.guarded.client("lambda")
@@ -147,9 +159,10 @@ def test_nothing_is_released_without(trial):
     deadlines = trial.run.settings.deadlines
     trial.without({"lambda:GetAlias"}, "release", lambda: function.read_alias(aws, target))
     trial.without({"lambda:UpdateAlias"}, "release", lambda: alias.move(aws, target, before))
-    trial.without({"lambda:InvokeFunction"}, "verify", lambda: verify.verify(aws, target, "", deadlines))
-    trial.without({"lambda:PublishVersion"}, "release", lambda: function.publish_version(aws, target))
-    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.read_commit(aws, target))
+    trial.without({"lambda:InvokeFunction"}, "verify", lambda: verify.verify(aws, target, deadlines))
+    unpublished = trial.unpublished
+    trial.without({"lambda:PublishVersion"}, "apply", lambda: function_code.publish(aws, unpublished, "a-commit"))
+    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.wait_active(aws, target))
     trial.without({"ecr:PutImage"}, "release", lambda: ecr.tag_release(aws, image, "0"))
     trial.without({"ecr:DescribeImages"}, "releases", lambda: ecr.tags(aws, image.repository_name))
     trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.check_access(aws, target))
@@ -171,8 +184,10 @@ def test_nothing_is_updated_without(trial):
     )
     other = trial.guarded.client("ecr").describe_images(repositoryName=trial.image.repository_name)["imageDetails"]
     digest = next(result["imageDigest"] for result in other if result["imageDigest"] != trial.image.digest)
-    for action in ("lambda:UpdateFunctionConfiguration", "lambda:UpdateFunctionCode"):
-        trial.without({action}, "apply", lambda: trial.apply(digest))
+    trial.without({"lambda:UpdateFunctionConfiguration"}, "apply", lambda: trial.apply(digest))
+    before, image = trial.unpublished, replace(trial.image, digest=digest)
+    update = functools.partial(function_code.begin_update, trial.run.aws, before, image)
+    trial.without({"lambda:UpdateFunctionCode"}, "apply", update)
     trial.without({"logs:PutRetentionPolicy"}, "call", lambda: retain(trial))
     trial.without({"lambda:PutFunctionConcurrency"}, "call", lambda: limit(trial))
     trial.without({"lambda:UpdateFunctionUrlConfig"}, "call", lambda: close(trial))

@@ -74,7 +74,7 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
     held, policy = roles
     run = guarded.run_context(held[READER])
     target = state.require_functions(run)[0]
-    aws, repository = run.aws, target.image_uri.partition("@")[0].partition("/")[2]
+    aws, repository = run.aws, history.verified_live(run.aws, target).pushed_image.repository_name
     needs = {
         "s3:GetObject": lambda: state.require_functions(run),
         "ecr:GetAuthorizationToken": lambda: ecr.authorize(aws),

@@ -107,7 +107,8 @@ def test_a_dockerfile_that_does_not_build_names_the_step_and_shows_its_last_twen
     refused(outcome, 5, "RUN seq 1 50 && exit 3", "exit code: 3")
     shown = re.findall(r"^  (\d+)$", outcome.text, re.MULTILINE)
     assert shown == [str(number) for number in range(31, 51)]
-    assert "plan" not in outcome.text
+    assert "✓ plan" not in outcome.text, "it runs beside the build, which stops it"
+    assert not clone.locked()
 
 
 def test_a_registry_that_is_down_is_named(clone):
@@ -153,7 +154,7 @@ def test_a_held_lock_names_its_holder_and_is_removed_only_by_its_id(clone):
 
 def test_a_tag_is_no_image_uri_for_terraform(clone):
     images = {"sse-streaming": f"{clone.settings['registry']}/{REPOSITORY}:latest"}
-    given = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1", "commit": "x"}
+    given = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1"}
     variables = [f"-var={name}={value}" for name, value in (given | {"images": json.dumps(images)}).items()]
     # The tasks pass digests alone; so ask Terraform itself.
     outcome = clone.terraform("plan", "-input=false", *variables)

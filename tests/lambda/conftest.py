@@ -13,8 +13,6 @@ from sse_streaming import app, local, runtime, settings
 
 ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_VERSION": "7",
-    "COMMIT": "0123abc",
-    "IMAGE_DIGEST": "sha256:feed",
     "HEARTBEAT_SECONDS": "0.05",
 }
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from support import function_url
 
-IDENTITY = {"version": "7", "commit": "0123abc", "digest": "sha256:feed"}
+IDENTITY = {"version": "7"}
 
 
 def request(port, target, method="GET"):
@@ -17,7 +17,7 @@ def request(port, target, method="GET"):
     return response, response.read()
 
 
-def test_a_stream_begins_with_hello_and_the_identity_of_the_code(local_port):
+def test_a_stream_begins_with_hello_which_names_the_version(local_port):
     _, body = request(local_port, "/api/v2/stream?events=1")
     assert function_url.events(body) == [("hello", IDENTITY)]
 
@@ -64,7 +64,7 @@ def test_a_malformed_interval_is_refused_with_the_allowed_values(local_port, que
     assert all(part in json.loads(body)["error"] for part in ("interval", "0.05 to 60.0 seconds", "try: ?interval=1"))
 
 
-def test_the_status_names_the_code_its_uptime_and_the_heartbeat(local_port):
+def test_the_status_names_the_version_its_uptime_and_the_heartbeat(local_port):
     response, body = request(local_port, "/api/v2/stream/status")
     status = json.loads(body)
     assert response.status == 200

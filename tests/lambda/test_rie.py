@@ -14,7 +14,7 @@ from support.function_url import event_types, events, payload, response
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """An emulator that serves the function for several tests."""
-    with emulator(tmp_path_factory.mktemp("rie") / "log", COMMIT="0123abc", IMAGE_DIGEST="sha256:feed") as started:
+    with emulator(tmp_path_factory.mktemp("rie") / "log") as started:
         yield started
 
 
@@ -34,7 +34,7 @@ def test_a_stream_comes_back_as_prelude_and_events(running):
 def test_one_process_serves_many_invocations(running):
     status = payload(path="/api/v2/stream/status")
     first, second = (json.loads(response(running.invoke(status)[1]).body) for _ in range(2))
-    assert (first["commit"], first["digest"], first["version"]) == ("0123abc", "sha256:feed", "$LATEST")
+    assert first["version"] == "$LATEST"
     assert second["uptime_seconds"] > first["uptime_seconds"]
 
 

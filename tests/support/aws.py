@@ -4,15 +4,15 @@ import functools
 import inspect
 import io
 import json
+import threading
 from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from delivery.aws import session
 from delivery.aws.connections import Connections
 from delivery.settings import Environment
 from support import aws_model
-from support.build import DIGEST
 
 ACCOUNT = "000000000000"
 ARN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:fn:live"
@@ -269,14 +269,21 @@ NULS = b"\0" * 8
 
 
 class FakeLambda(_Fake):
-    """One function `fn` with an alias `live`; `responses`: qualifier -> the items of its response stream."""
+    """One function, by default `fn`, with an alias `live`; `responses`: qualifier -> the items of its response stream.
+
+    `images`: version -> image; `$LATEST` is the function itself. `commits`: version -> the commit in its description.
+    """
 
     service = "lambda"
 
-    def __init__(self, live="1", auth="NONE"):
+    def __init__(self, live="1", auth="NONE", name="fn"):
         super().__init__()
-        self.live, self.auth, self.newest = live, auth, "2"
-        self.revision = 1
+        self.live, self.auth, self.name = live, auth, name
+        self.revision = 1  # of the alias
+        self.function_revision = 1
+        self.update_status, self.update_ends, self.update_reason = "Successful", "Successful", ""
+        self.changed = threading.Event()
+        self.configured = False  # whether the configuration was changed since the last version
         self.weights: dict[str, float] = {}
         self.statements: dict[str, dict] = {}
         self.responses: dict[str, object] = {}
@@ -288,14 +295,14 @@ class FakeLambda(_Fake):
 
     @operation
     def get_alias(self, FunctionName, Name):
-        assert (FunctionName, Name) == ("fn", "live")
+        assert (FunctionName, Name) == (self.name, "live")
         if not self.live:
             raise refusal("ResourceNotFoundException", "Cannot find alias arn", "GetAlias")
         return self._alias()
 
     @operation
     def update_alias(self, FunctionName, Name, FunctionVersion, RoutingConfig, RevisionId):
-        assert (FunctionName, Name) == ("fn", "live")
+        assert (FunctionName, Name) == (self.name, "live")
         if RevisionId != f"revision-{self.revision}":
             raise refusal("PreconditionFailedException", "The RevisionId provided does not match the latest one")
         self.moved_to(FunctionVersion, **RoutingConfig["AdditionalVersionWeights"])
@@ -312,13 +319,27 @@ class FakeLambda(_Fake):
 
     @operation
     def get_function_configuration(self, FunctionName, Qualifier):
-        assert FunctionName == "fn"
-        state = self.states.get(Qualifier, "Active")
-        return {"Version": Qualifier, "Description": f"commit {self.commits[Qualifier]}", "State": state}
+        assert FunctionName == self.name
+        return self._configuration(Qualifier)
+
+    def _configuration(self, qualifier):
+        always = {"Version": qualifier, "State": self.states.get(qualifier, "Active")}
+        if qualifier != "$LATEST":
+            return {**always, "Description": f"commit {self.commits[qualifier]}"}
+        reason = {"LastUpdateStatusReason": self.update_reason} if self.update_reason else {}
+        return {**always, "RevisionId": self._revision, "LastUpdateStatus": self.update_status, **reason}
+
+    @property
+    def _revision(self):
+        return f"function-{self.function_revision}"
+
+    def _require_revision(self, revision):
+        if revision != self._revision:
+            raise refusal("PreconditionFailedException", "The RevisionId provided does not match the latest one")
 
     @operation
     def get_function_url_config(self, FunctionName, Qualifier):
-        assert (FunctionName, Qualifier) == ("fn", "live")
+        assert (FunctionName, Qualifier) == (self.name, "live")
         always = {
             "FunctionArn": ARN,
             "CreationTime": "2026-01-01T00:00:00.000Z",
@@ -328,7 +349,7 @@ class FakeLambda(_Fake):
 
     @operation
     def add_permission(self, FunctionName, Qualifier, StatementId, Principal, Action, **conditions):
-        assert (FunctionName, Qualifier) == ("fn", "live")
+        assert (FunctionName, Qualifier) == (self.name, "live")
         if StatementId in self.statements:
             raise refusal("ResourceConflictException", f"The statement id ({StatementId}) provided already exists")
         self.statements[StatementId] = {"Principal": Principal, "Action": Action, **conditions}
@@ -336,7 +357,7 @@ class FakeLambda(_Fake):
 
     @operation
     def remove_permission(self, FunctionName, Qualifier, StatementId):
-        assert (FunctionName, Qualifier) == ("fn", "live")
+        assert (FunctionName, Qualifier) == (self.name, "live")
         if StatementId not in self.statements:
             raise refusal("ResourceNotFoundException", f"Statement {StatementId} is not found in resource policy")
         del self.statements[StatementId]
@@ -344,25 +365,48 @@ class FakeLambda(_Fake):
 
     @operation
     def get_policy(self, FunctionName, Qualifier):
-        assert (FunctionName, Qualifier) == ("fn", "live")
+        assert (FunctionName, Qualifier) == (self.name, "live")
         if not self.statements:
             raise refusal("ResourceNotFoundException", "The resource you requested does not exist")
         statements = [_statement(name, dict(grant)) for name, grant in self.statements.items()]
         return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
 
     @operation
-    def publish_version(self, FunctionName):
-        assert FunctionName == "fn"
-        return {"Version": self.newest}
+    def publish_version(self, FunctionName, Description, RevisionId):
+        assert FunctionName == self.name
+        self._require_revision(RevisionId)
+        assert self.update_status == "Successful", "Lambda refuses a version of a function that is being updated"
+        newest = max((version for version in self.images if version.isdigit()), key=int, default="0")
+        if self.configured or self.images.get(newest) != self.images["$LATEST"]:
+            newest, self.configured = str(int(newest) + 1), False
+            self.images[newest] = self.images["$LATEST"]
+            self.commits[newest] = Description.removeprefix("commit ")
+        return {"Version": newest}
 
     @operation
-    def get_function(self, FunctionName, Qualifier):
-        assert FunctionName == "fn"
-        return {"Code": {"ImageUri": self.images[Qualifier]}}
+    def update_function_code(self, FunctionName, ImageUri, RevisionId):
+        assert FunctionName == self.name
+        self._require_revision(RevisionId)
+        self.given(ImageUri)
+        return {}
+
+    def given(self, image):
+        """The function gets an image, by us, by Terraform or by somebody else."""
+        self.images["$LATEST"], self.update_status = image, "InProgress"
+        self.function_revision += 1
+        self.changed.set()
+
+    @operation
+    def get_function(self, FunctionName, Qualifier="$LATEST"):
+        assert FunctionName == self.name
+        if Qualifier not in self.images:
+            raise refusal("ResourceNotFoundException", f"Function not found: fn:{Qualifier}", "GetFunction")
+        code = {"ImageUri": self.images[Qualifier], "ResolvedImageUri": self.images[Qualifier]}
+        return {"Code": code, "Configuration": self._configuration(Qualifier)}
 
     @operation
     def invoke_with_response_stream(self, FunctionName, Qualifier, Payload):
-        assert FunctionName == "fn"
+        assert FunctionName == self.name
         json.loads(Payload)
         if Qualifier not in self.responses:
             raise AssertionError(f"the fake function has no answer of {Qualifier}")
@@ -370,24 +414,30 @@ class FakeLambda(_Fake):
 
     @operation
     def list_versions_by_function(self, FunctionName):
-        assert FunctionName == "fn"
+        assert FunctionName == self.name
         return {"Versions": self.versions}
 
-    def waits(self, waiter, config, FunctionName, Qualifier):
-        assert (waiter, FunctionName) == ("published_version_active", "fn")
+    def waits(self, waiter, config, FunctionName, Qualifier="$LATEST"):
+        assert FunctionName == self.name
+        assert (waiter, Qualifier == "$LATEST") in {("published_version_active", False), ("function_updated_v2", True)}
         self.waited.append({"version": Qualifier, **config})
-        if "wait" in self.refuses:
-            raise self.refuses["wait"]
+        if waiter in self.refuses:
+            raise self.refuses[waiter]
+        if waiter == "function_updated_v2":
+            self.update_status = self.update_ends
+            self.function_revision += 1
+            if self.update_ends == "Failed":
+                raise WaiterError("FunctionUpdatedV2", "Waiter encountered a terminal failure state", {})
 
     @operation
     def list_aliases(self, FunctionName):
-        assert FunctionName == "fn"
+        assert FunctionName == self.name
         routing = {"RoutingConfig": {"AdditionalVersionWeights": self.weights}} if self.weights else {}
         return {"Aliases": [{"Name": "live", "FunctionVersion": self.live, **routing}] if self.live else []}
 
     @operation
     def delete_function(self, FunctionName, Qualifier):
-        assert FunctionName == "fn"
+        assert FunctionName == self.name
         assert Qualifier not in {self.live, *self.weights}
         self.lose(Qualifier)
         return {"StatusCode": 204}
@@ -397,6 +447,32 @@ class FakeLambda(_Fake):
         (removed,) = (item for item in self.versions if item["Version"] == version)
         self.versions.remove(removed)
         del self.images[version]
+
+
+class FakeLambdas:
+    """Several functions: each call goes to the fake with that name."""
+
+    def __init__(self, *functions):
+        self.named = {function.name: function for function in functions}
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda **given: getattr(self.named[given["FunctionName"]], name)(**given)
+
+    def get_paginator(self, name):
+        return _Paginator(getattr(self, name))
+
+    def get_waiter(self, name):
+        return _Waiters(self.named, name)
+
+
+class _Waiters:
+    def __init__(self, named, name):
+        self._named, self._name = named, name
+
+    def wait(self, **given):
+        self._named[given["FunctionName"]].get_waiter(self._name).wait(**given)
 
 
 def _statement(name, grant):
@@ -437,14 +513,10 @@ class FakeAws:
         """A request to the Function URL: the next of `answers`, or the stream of the live version without one."""
         assert silence > 0
         self.opened.append((url, signed))
-        answer = self.answers.pop(0) if self.answers else (200, hello(self.functions.live, digest=self.live_digest()))
+        answer = self.answers.pop(0) if self.answers else (200, hello(self.functions.live))
         if isinstance(answer, Exception):
             raise answer
         return answer[0], iter([answer[1]])
-
-    def live_digest(self):
-        """The digest that the live version runs, as far as the fake function knows it."""
-        return self.functions.images.get(self.functions.live, DIGEST).rpartition("@")[2]
 
     def connections(self):
         return Connections()
@@ -475,10 +547,9 @@ def prelude(status=200, content_type="text/event-stream"):
     return json.dumps({"statusCode": status, "headers": {"Content-Type": content_type}}).encode() + NULS
 
 
-def hello(version="2", commit="c" * 40, digest=DIGEST):
+def hello(version="2"):
     """The first event of a stream."""
-    data = json.dumps({"version": version, "commit": commit, "digest": digest})
-    return f"event: hello\ndata: {data}\n\n".encode()
+    return f"event: hello\ndata: {json.dumps({'version': version})}\n\n".encode()
 
 
 def heartbeat(number):
@@ -489,7 +560,7 @@ def heartbeat(number):
 END = b"retry: 1000\n\n"
 
 
-def healthy(**named):
+def healthy(version="2"):
     """The items of the response of a version that streams."""
-    parts = (prelude(), hello(**named), heartbeat(1), heartbeat(2), heartbeat(3), END)
+    parts = (prelude(), hello(version), heartbeat(1), heartbeat(2), END)
     return [*map(chunk, parts), {"InvokeComplete": {}}]

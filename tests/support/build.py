@@ -1,9 +1,7 @@
 """What a build leaves: the record of buildx, an archive whose manifest has a true digest, and BuildKit's output."""
 
 import hashlib
-import io
 import json
-import tarfile
 from pathlib import Path
 
 _OPENING = """\
@@ -149,22 +147,25 @@ DIGEST = digest_of(manifest())
 BAKED = json.dumps({"sse-streaming": {"containerimage.digest": DIGEST}})
 
 
-def archive(file, config=CONFIG, **changes):
-    """Write the archive of an image; returns its digest. `changes`: of the manifest."""
+def layout(folder, config=CONFIG, **changes):
+    """Write an image as an OCI image layout; returns its digest. `changes`: of the manifest."""
     text = manifest(**changes)
-    blobs = {digest_of(text): text.encode(), CONFIG_DIGEST: json.dumps(config).encode()}
-    with tarfile.open(file, "w") as tar:
-        for digest, content in blobs.items():
-            entry = tarfile.TarInfo(f"blobs/{digest.replace(':', '/')}")
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
+    for digest, content in {digest_of(text): text.encode(), CONFIG_DIGEST: json.dumps(config).encode()}.items():
+        blob(folder, digest).write_bytes(content)
     return digest_of(text)
 
 
+def blob(folder, digest):
+    """The file of a blob in an OCI image layout, in a folder that exists."""
+    file = folder / "blobs" / digest.replace(":", "/")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
 def bake(command):
-    """`docker buildx bake`: writes the metadata file and the archives that the command names."""
+    """`docker buildx bake`: writes the metadata file and the images that the command names."""
     Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(BAKED)
-    if command.variables["OUTPUT"] == "archive":
+    if command.variables["OUTPUT"] == "layout":
         architecture = command.variables.get("PLATFORM", "linux/amd64").partition("/")[2]
-        archive(Path(command.variables["ARCHIVES"]) / "sse-streaming.tar", {**CONFIG, "architecture": architecture})
+        layout(Path(command.variables["OUTPUTS"]) / "sse-streaming", {**CONFIG, "architecture": architecture})
     return BUILT

@@ -6,8 +6,9 @@ from delivery.aws.function import Alias
 from delivery.release import live, records
 from delivery.release.canary import AliasMove, Step
 from support.aws import healthy
+from support.build import DIGEST, manifest
 from support.clock import Clock
-from support.world import COMMIT, FUNCTION, world
+from support.world import NAME, VERSION, world
 
 TEN = Step(0.1, 12)
 HALF = Step(0.5, 5)
@@ -22,7 +23,7 @@ class Healthy:
     def __iter__(self):
         self.requests += 1
         self.meanwhile.get(self.requests, lambda: None)()
-        return iter(self.worse if self.worse else healthy(commit=COMMIT))
+        return iter(self.worse if self.worse else healthy())
 
 
 def canary_world(root, monkeypatch):
@@ -30,11 +31,12 @@ def canary_world(root, monkeypatch):
     Clock(tick=0.3).install(monkeypatch)
     result = world(root)
     result.aws.functions.responses["2"] = Healthy()
+    result.aws.ecr.repositories[NAME][DIGEST] = manifest()
     return result
 
 
 def shifted(made, *steps):
-    return live.make_live(made.run, (AliasMove(FUNCTION, Alias("1", "revision-1")),), steps)
+    return live.make_live(made.run, (AliasMove(VERSION, Alias("1", "revision-1")),), steps)
 
 
 def alias(made):

@@ -7,11 +7,10 @@ from support.world import COMMIT, NAME, REPOSITORY, world
 OTHER = "sha256:" + "e" * 64
 
 
-def version(number, digest=DIGEST, commit=COMMIT):
+def version(number, commit=COMMIT):
     """A version as Lambda lists it."""
     modified = f"2026-01-0{number if number != '$LATEST' else 9}T03:04:05.000+0000"
-    variables = {"Variables": {"IMAGE_DIGEST": digest}}
-    return {"Version": number, "Description": f"commit {commit}", "LastModified": modified, "Environment": variables}
+    return {"Version": number, "Description": f"commit {commit}", "LastModified": modified}
 
 
 def three_versions(root):
@@ -19,9 +18,11 @@ def three_versions(root):
     world_ = world(root)
     lambda_ = world_.aws.functions
     lambda_.versions = [version("$LATEST"), version("1", commit="a" * 40), version("2", commit=f"{COMMIT}-dirty")]
-    lambda_.versions.append(version("3", OTHER))
+    lambda_.versions.append(version("3"))
     lambda_.live = "2"
     lambda_.images = {"1": f"{REPOSITORY}@{DIGEST}", "2": f"{REPOSITORY}@{DIGEST}", "3": f"{REPOSITORY}@{OTHER}"}
+    lambda_.images["$LATEST"] = lambda_.images["3"]
+    lambda_.commits = {"1": "a" * 40, "2": f"{COMMIT}-dirty", "3": COMMIT}
     names = ("release-1", "release-2", tag("live", 5, "v1-by-ann"), tag("live", 6, "v2-after-v1-by-bob"))
     world_.aws.ecr = FakeEcr({NAME: {DIGEST: manifest(), OTHER: "other"}}, {(NAME, name): DIGEST for name in names})
     return world_

@@ -45,16 +45,17 @@ class ImageProject:
 
     def check(self):
         """Build the image and check it by Lambda's rules; return the inspected image."""
-        digest = self.build()
-        inspected = inspect.archive(NAME, self.root / f"{NAME}.tar", digest)
+        digest = self.build("layout")
+        inspected = inspect.layout(NAME, self.root / NAME, digest)
         check.require(inspected, PLATFORM)
         return inspected
 
     def start_check(self, seconds=start_check.DEADLINE):
         """Build and check the image, then start it as a deploy does; return the text that reports its first event."""
         inspected = self.check()
+        self.build("archive")
         start_check.load(self.root / f"{NAME}.tar", self.shell)
-        start = start_check.StartCheck(self.image, inspected.config, PLATFORM, self.commit)
+        start = start_check.StartCheck(self.image, inspected.config, PLATFORM)
         program = start_check.emulator(ROOT / ".cache", PLATFORM, self.shell)
         return start_check.run_check(start, program, self.shell, seconds)
 

@@ -35,6 +35,10 @@ class FakeShell:
                 on_line(line)
         return result
 
+    @property
+    def stopped(self):
+        return bool(self.stops)
+
     def stop(self):
         self.stops.append(True)
 

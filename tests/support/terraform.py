@@ -60,4 +60,14 @@ def planned(*changes, **more):
     if idle and not more and not any("importing" in result["change"] for result in changes):
         return {"terraform plan": ""}
     document = {"format_version": "1.2", "applyable": True, "errored": False, "resource_changes": list(changes), **more}
-    return {"terraform plan": Result(2, "", ""), "terraform show": json.dumps(document)}
+    told = [result for result in changes if result["change"]["actions"] != ["no-op"] or "importing" in result["change"]]
+    lines = "".join(f"{_planned(result)}\n" for result in told)
+    return {"terraform plan": Result(2, lines, ""), "terraform show": json.dumps(document)}
+
+
+def _planned(result):
+    """The line of Terraform's progress for one change."""
+    actions = result["change"]["actions"]
+    action = actions[0] if len(actions) == 1 else "replace"
+    told = {"resource": {"addr": result["address"]}, "action": {"no-op": "import"}.get(action, action)}
+    return json.dumps({"@level": "info", "@message": "planned", "type": "planned_change", "change": told})

@@ -9,7 +9,7 @@ from pathlib import Path
 import urllib3
 from rich.console import Console
 
-from delivery.aws.function import Function
+from delivery.aws.function import Function, Version
 from delivery.context import RunContext
 from delivery.git import Commit
 from delivery.image import start_check
@@ -28,7 +28,11 @@ REPOSITORY = f"registry.test:5000/{NAME}"
 URI = f"{REPOSITORY}@{DIGEST}"
 IMAGE = Image("sse-streaming", REPOSITORY)
 PUSHED = PushedImage("sse-streaming", REPOSITORY, DIGEST)
-FUNCTION = Function("sse-streaming", "fn", "2", "live", URL, URI)
+OLD_DIGEST = "sha256:" + "0" * 64
+OLD_URI = f"{REPOSITORY}@{OLD_DIGEST}"
+FUNCTION = Function("sse-streaming", "fn", "live", URL)
+VERSION = Version("sse-streaming", "fn", "live", URL, "2", PUSHED, COMMIT)
+ADDRESS = "module.sse.aws_lambda_function.this"
 UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})
 
 
@@ -41,6 +45,14 @@ class World:
     aws: FakeAws
     out: io.StringIO
 
+    def connect(self):
+        """A push reaches the registry, and an apply the function and the state, unless a test has its own answers."""
+        known = self.shell.answers
+        if known.get("docker buildx bake") is bake:
+            known["docker buildx bake"] = lambda command: _pushed(self.aws.ecr, command)
+        if known.get("terraform apply") == "":
+            known["terraform apply"] = lambda command: _applied(self, command)
+
     def stages(self):
         """The names of the stages, in the order they ended."""
         return [stage.name for stage in self.run.progress.stages]
@@ -52,15 +64,23 @@ def settings(root, protected=False, **changes):
     return Settings(**{"root": root, "environment": environment, "cache": "none", **changes})
 
 
-def outputs(version="2", uri=URI):
+def outputs():
     """The outputs as the state has them."""
-    result = {"function_name": "fn", "version": version, "alias": "live", "url": FUNCTION.url, "image_uri": uri}
+    result = {"function_name": "fn", "alias": "live", "url": FUNCTION.url}
     return json.dumps({"functions": {"value": {"sse-streaming": result}}})
 
 
-def state_document(newest="2", **changes):
-    """The state that Terraform keeps in the bucket; `newest`: the version of the function."""
-    return json.dumps({"version": 4, "outputs": json.loads(outputs(newest)), **changes})
+def state_document(image=OLD_URI, **changes):
+    """The state that Terraform keeps in the bucket; `image`: that of the function, as Terraform recorded it."""
+    attributes = {"function_name": "fn", "image_uri": image}
+    resource = {
+        "module": "module.sse",
+        "mode": "managed",
+        "type": "aws_lambda_function",
+        "name": "this",
+        "instances": [{"schema_version": 0, "attributes": attributes}],
+    }
+    return json.dumps({"version": 4, "outputs": json.loads(outputs()), "resources": [resource], **changes})
 
 
 def foundation_document(*images):
@@ -72,7 +92,7 @@ def foundation_document(*images):
 def answers(*changes, **more):
     """A shell where every tool is there and works; the plan has `changes`."""
     return {
-        "git log": f"{COMMIT} 1700000000\n",
+        "git log": f"{COMMIT}\n",
         "git -c core.fsmonitor=false -c core.untrackedCache=false status": "",
         "git read-tree": "",
         "git checkout-index": "",
@@ -99,27 +119,33 @@ def answers(*changes, **more):
 
 
 def world(root, shell=None, protected=False, dirty=False, **changes):
-    """A project at `root`, its bucket and repository there, the image not pushed yet, version 1 live."""
+    """A project at `root`, its bucket and repository there, the image not pushed yet, version 1 live with the old one.
+
+    Without a `shell`, the plan is empty: only the image changes.
+    """
     emulator = (
         root / ".cache" / f"aws-lambda-rie-x86_64-{hashlib.sha256(start_check.LOCK.read_bytes()).hexdigest()[:12]}"
     )
     emulator.parent.mkdir(parents=True, exist_ok=True)
     emulator.touch()
     out = io.StringIO()
-    fake = FakeShell(answers(UPDATE) if shell is None else shell, {"DOCKER_CONFIG": str(root / "home")})
+    fake = FakeShell(answers() if shell is None else shell, {"DOCKER_CONFIG": str(root / "home")})
     functions = FakeLambda()
-    functions.commits["2"] = f"{COMMIT}-dirty" if dirty else COMMIT
-    functions.responses["2"] = healthy(commit=functions.commits["2"])
+    functions.images |= {"$LATEST": OLD_URI, "1": OLD_URI}
+    functions.commits["1"] = "b" * 40
+    functions.responses |= {"1": healthy("1"), "2": healthy("2")}
     ready = settings(root, protected, **changes)
-    ecr = FakeEcr({NAME: {DIGEST: manifest()}})
+    ecr = FakeEcr({NAME: {OLD_DIGEST: "old"}})
     aws = FakeAws(ecr, functions, FakeS3("state"), environment=ready.environment)
     aws.s3.objects |= {"service.tfstate": state_document(), "foundation.tfstate": foundation_document()}
     progress = Progress(Console(file=out, width=200))
-    source = Commit(COMMIT, dirty, 1_700_000_000)
+    source = Commit(COMMIT, dirty)
     scratch = root / ".deploy" / "run-1"
     scratch.mkdir(parents=True, exist_ok=True)
     run = RunContext(ready, source, fake, aws, progress, scratch)
-    return World(run, fake, aws, out)
+    made = World(run, fake, aws, out)
+    made.connect()
+    return made
 
 
 def blobs(monkeypatch, status=200, **config):
@@ -130,7 +156,7 @@ def blobs(monkeypatch, status=200, **config):
         del self
         asked.append((method, url, headers))
         started = url.startswith("http://127.0.0.1:32768/")  # the image, in its start check
-        body = prelude() + hello(commit=COMMIT) if started else json.dumps({**CONFIG, **config}).encode()
+        body = prelude() + hello() if started else json.dumps({**CONFIG, **config}).encode()
         return urllib3.HTTPResponse(io.BytesIO(body), status=status, preload_content=False)
 
     monkeypatch.setattr(urllib3.PoolManager, "request", request)
@@ -142,4 +168,21 @@ def initialised(command):
     backend = {"config": {"bucket": "state", "key": "service.tfstate"}}
     data = Path(command.variables["TF_DATA_DIR"])
     (data / "terraform.tfstate").write_text(json.dumps({"backend": backend}))
+    return ""
+
+
+def _pushed(ecr, command):
+    if command.variables["OUTPUT"] == "push":
+        ecr.repositories[NAME][DIGEST] = manifest()
+    return bake(command)
+
+
+def _applied(made, command):
+    """Terraform gives the function the image of its variables, if it applies a plan, and records what it has."""
+    if "-refresh-only" not in command.argv and str(command.argv[-1]).endswith("service.tfplan"):
+        values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
+        made.aws.functions.given(values["images"]["sse-streaming"])
+        made.aws.functions.configured = True
+    made.aws.functions.changed.wait(0.1)  # a refresh takes longer to begin than an update
+    made.aws.s3.objects["service.tfstate"] = state_document(made.aws.functions.images["$LATEST"])
     return ""

@@ -13,7 +13,6 @@ variables {
   environment = "preprod"
   account     = "111111111111"
   region      = "eusc-de-east-1"
-  commit      = "0123456789ab"
   images = {
     sse-streaming = "registry/preprod-sse-streaming-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
   }
@@ -68,7 +67,6 @@ run "a_verified_version_is_connected" {
     live_version         = "7"
     permissions_boundary = "arn:aws:iam::111111111111:policy/boundary"
     settings = {
-      commit                 = "0123456789ab"
       architecture           = "x86_64"
       memory_mb              = 512
       concurrency            = 20

@@ -36,8 +36,9 @@ data "aws_iam_policy_document" "functions" {
     resources = [for name in each.value : "${local.repositories}/${name}-lambda"]
   }
 
-  # Terraform manages the function, its published version, its alias and its URL. GetFunction returns the tags only to
-  # those who may list them; without lambda:ListTags, every plan would add the tags again.
+  # Terraform manages the function, its alias and its URL. A deploy also gives the function a new image by itself, and
+  # publishes each version. GetFunction returns the tags only to those who may list them; without lambda:ListTags,
+  # every plan would add the tags again.
   # A job may set the limit of streams; only a person may remove it (lambda:DeleteFunctionConcurrency).
   # A release opens a version's stream, moves the alias (at once, in steps, or back), sets who may call the URL, and
   # opens the URL once; a signed request needs lambda:InvokeFunctionUrl and lambda:InvokeFunction.

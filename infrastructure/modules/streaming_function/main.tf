@@ -5,7 +5,7 @@ locals {
 
 resource "aws_lambda_function" "this" {
   function_name = var.name
-  description   = "commit ${var.settings.commit}"
+  description   = "Server-Sent Events over a Function URL."
   role          = aws_iam_role.this.arn
 
   package_type  = "Image"
@@ -16,14 +16,12 @@ resource "aws_lambda_function" "this" {
 
   reserved_concurrent_executions = var.settings.concurrency
 
-  # Every change publishes a new version, which serves nobody before the alias names it.
-  publish = true
+  # The deploy publishes a version of each change, with the commit as the description of the version. Nothing here
+  # differs from commit to commit but the image.
+  publish = false
 
   environment {
-    variables = {
-      IMAGE_DIGEST      = split("@", var.image_uri)[1]
-      HEARTBEAT_SECONDS = tostring(var.settings.heartbeat_seconds)
-    }
+    variables = { HEARTBEAT_SECONDS = tostring(var.settings.heartbeat_seconds) }
   }
 
   # If a function logs before its log group exists, Lambda creates the group, without retention.

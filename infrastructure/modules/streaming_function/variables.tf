@@ -40,7 +40,6 @@ variable "live_version" {
 variable "settings" {
   description = "Settings of the function. infrastructure/service/variables.tf describes and validates each."
   type = object({
-    commit                 = string
     architecture           = string
     memory_mb              = number
     concurrency            = number

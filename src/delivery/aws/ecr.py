@@ -1,6 +1,7 @@
 """ECR: the authorization, repositories, images by tag or digest, tags, and the removal of an image."""
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,10 +13,11 @@ from delivery.errors import BuildError, CloudError, RefusedError
 from delivery.reference import Image, PushedImage
 
 if TYPE_CHECKING:
-    from mypy_boto3_ecr.type_defs import ImageTypeDef
+    from mypy_boto3_ecr.type_defs import ImageDetailTypeDef, ImageTypeDef
 
 # The beginnings of tags of images that never expire.
 RELEASE = "release-"  # and a version: that version was verified
+_COMMIT = re.compile("[0-9a-f]{40}(-dirty)?")  # delivery/git.py, Commit.tag
 PROTECTED = "keep-"  # and the start of the digest: a version may run the image; only `prune` removes it
 
 
@@ -142,17 +144,15 @@ def release_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     return {name.removeprefix(RELEASE): digest for name, digest in tags.items() if name.startswith(RELEASE)}
 
 
+def commits(aws: Aws, image: PushedImage) -> tuple[str, ...]:
+    """The commits that have this image, clean ones first, from its tags. Raises CloudError."""
+    tags = [tag for detail in _details(aws, image) for tag in detail.get("imageTags", []) if _COMMIT.fullmatch(tag)]
+    return tuple(sorted(tags, key=len))
+
+
 def age(aws: Aws, image: PushedImage) -> float | None:
     """Seconds since an image was pushed; None when the repository does not have it. Raises CloudError."""
-    ids = [{"imageDigest": image.digest}]
-    with aws.explained(f"look up {image.repository_name}@{image.digest}"):
-        try:
-            answer = aws.ecr.describe_images(repositoryName=image.repository_name, imageIds=ids)  # type: ignore[arg-type]
-        except ClientError as error:
-            if error_code(error) == "ImageNotFoundException":
-                return None
-            raise
-    return next(((clock.now() - detail["imagePushedAt"]).total_seconds() for detail in answer["imageDetails"]), None)
+    return next(((clock.now() - detail["imagePushedAt"]).total_seconds() for detail in _details(aws, image)), None)
 
 
 def delete_image(aws: Aws, repository_name: str, digest: str) -> None:
@@ -177,6 +177,18 @@ def _repository_exists(aws: Aws, repository_name: str) -> bool:
                 return False
             raise
     return True
+
+
+def _details(aws: Aws, image: PushedImage) -> "list[ImageDetailTypeDef]":
+    """What the repository knows of an image; empty if it does not have it."""
+    ids = [{"imageDigest": image.digest}]
+    with aws.explained(f"look up {image.repository_name}@{image.digest}"):
+        try:
+            return aws.ecr.describe_images(repositoryName=image.repository_name, imageIds=ids)["imageDetails"]  # type: ignore[arg-type]
+        except ClientError as error:
+            if error_code(error) == "ImageNotFoundException":
+                return []
+            raise
 
 
 def _stored(aws: Aws, image: PushedImage) -> "ImageTypeDef":

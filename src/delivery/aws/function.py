@@ -13,6 +13,8 @@ from delivery.reference import PushedImage
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import (
         AliasConfigurationResponseTypeDef,
+        FunctionConfigurationTypeDef,
+        GetFunctionResponseTypeDef,
         InvokeWithResponseStreamCompleteEventTypeDef,
         WaiterConfigTypeDef,
     )
@@ -22,32 +24,44 @@ _STREAM = "/api/v2/stream"
 
 @dataclass(frozen=True)
 class Function:
-    """A deployed function as Terraform's outputs describe it.
-
-    `version`: the newest published version. `url`: empty as long as no version was verified.
-    """
+    """A function as Terraform's outputs name it. `url`: empty as long as no version was verified."""
 
     image: str
     name: str
-    version: str
     alias: str
     url: str
-    image_uri: str
-
-    @property
-    def pushed_image(self) -> PushedImage:
-        """The image that `version` runs."""
-        return PushedImage.parse(self.image, self.image_uri)
-
-    @property
-    def digest(self) -> str:
-        """The digest of that image."""
-        return self.pushed_image.digest
 
     @property
     def stream_url(self) -> str:
         """The address of the live event stream."""
         return self.url.rstrip("/") + _STREAM
+
+
+@dataclass(frozen=True)
+class Version(Function):
+    """A published version of a function, with its image and its commit, as Lambda has them.
+
+    `active`: whether it was ready when it was read.
+    """
+
+    version: str
+    pushed_image: PushedImage
+    commit: str
+    active: bool = field(default=True, compare=False)
+
+    @classmethod
+    def of(cls, function: Function, answer: "GetFunctionResponseTypeDef", image: PushedImage) -> "Version":
+        """The version in an answer of Lambda, which runs `image`."""
+        configuration = answer["Configuration"]
+        commit = commit_of(configuration.get("Description", ""))
+        names = (function.image, function.name, function.alias, function.url)
+        active = configuration.get("State") == "Active"
+        return cls(*names, configuration["Version"], image, commit, active)
+
+    @property
+    def digest(self) -> str:
+        """The digest of its image."""
+        return self.pushed_image.digest
 
 
 @dataclass(frozen=True)
@@ -71,17 +85,8 @@ class Alias:
 
 def from_outputs(outputs: dict[str, Any]) -> tuple[Function, ...]:
     """The functions in Terraform's outputs."""
-    return tuple(
-        Function(
-            image=image,
-            name=output["function_name"],
-            version=output["version"],
-            alias=output["alias"],
-            url=output["url"],
-            image_uri=output["image_uri"],
-        )
-        for image, output in sorted(outputs["functions"].items())
-    )
+    named = sorted(outputs["functions"].items())
+    return tuple(Function(image, each["function_name"], each["alias"], each["url"]) for image, each in named)
 
 
 def find_alias(aws: Aws, function: Function) -> Alias | None:
@@ -106,41 +111,61 @@ def read_alias(aws: Aws, function: Function) -> Alias:
     )
 
 
-def read_commit(aws: Aws, function: Function) -> str:
-    """The commit of a version; Terraform writes it into the description. Raises CloudError."""
-    with aws.explained(f"read version {function.version} of {function.name}"):
-        answer = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
-    return answer.get("Description", "").removeprefix("commit ")
+def description(commit: str) -> str:
+    """The description of a version that was published for a commit; `commit_of` reads it."""
+    return f"commit {commit}"
 
 
-def read_image(aws: Aws, function: Function, version: str) -> PushedImage:
-    """The image that a version runs; `$LATEST` is the unpublished one.
+def commit_of(description: str) -> str:
+    """The commit in the description of a version."""
+    return description.removeprefix("commit ")
 
-    Raises RefusedError when Lambda names no digest, or CloudError. `ResolvedImageUri` has the digest of a function that
-    was deployed by tag: https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCodeLocation.html.
+
+def read_version(aws: Aws, function: Function, number: str) -> Version:
+    """A version with its image and its commit. Raises RefusedError when Lambda names no digest, or CloudError."""
+    with aws.explained(f"read version {number} of {function.name}"):
+        answer = aws.functions.get_function(FunctionName=function.name, Qualifier=number)
+    return Version.of(function, answer, image_of(aws, function, answer))
+
+
+def newest_version(aws: Aws, function: Function) -> Version:
+    """The version that was published last. Raises UnhealthyError without one, RefusedError or CloudError."""
+    numbers = [int(version["Version"]) for version in list_versions(aws, function)]
+    if not numbers:
+        what = f"{function.name} has no version."
+        raise UnhealthyError(what, "No deploy has published one yet.", aws.environment.command("deploy"))
+    return read_version(aws, function, str(max(numbers)))
+
+
+def list_versions(aws: Aws, function: Function) -> "tuple[FunctionConfigurationTypeDef, ...]":
+    """The configuration of every published version. Raises CloudError."""
+    versions: list[FunctionConfigurationTypeDef] = []
+    with aws.explained(f"list the versions of {function.name}"):
+        pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=function.name)
+        for page in pages:
+            versions += [version for version in page["Versions"] if version["Version"].isdigit()]
+    return tuple(versions)
+
+
+def image_of(aws: Aws, function: Function, answer: "GetFunctionResponseTypeDef") -> PushedImage:
+    """The image in an answer of GetFunction. Raises RefusedError when Lambda names no digest.
+
+    `ResolvedImageUri` has the digest of a function that was deployed by tag, too:
+    https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCodeLocation.html.
     """
-    with aws.explained(f"read the image of version {version} of {function.name}"):
-        code = aws.functions.get_function(FunctionName=function.name, Qualifier=version)["Code"]
+    code = answer["Code"]
     try:
         return PushedImage.parse(function.image, code.get("ResolvedImageUri") or code.get("ImageUri", ""))
     except ValueError as error:
-        what = f"Version {version} of {function.name} names no digest."
+        what = f"Version {answer['Configuration'].get('Version', '')} of {function.name} names no digest."
         why = "Without the digest, its image is unknown."
         raise RefusedError(what, why, aws.environment.command("deploy")) from error
 
 
-def publish_version(aws: Aws, function: Function) -> str:
-    """Publish the function and return its version; an unchanged function gets no new version. Raises CloudError.
-
-    https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html: "Lambda doesn't publish a version if the
-    function's configuration and code haven't changed since the last version."
-    """
-    with aws.explained(f"publish {function.name}"):
-        return aws.functions.publish_version(FunctionName=function.name)["Version"]
-
-
-def wait_active(aws: Aws, function: Function) -> None:
+def wait_active(aws: Aws, function: Version) -> None:
     """Wait until a version is active, at most two minutes. Raises UnhealthyError when Lambda fails, or CloudError."""
+    if function.active:
+        return
     with aws.explained(f"wait for version {function.version} of {function.name} to become active"):
         _wake(aws, function)
         waiter = aws.functions.get_waiter("published_version_active")
@@ -153,7 +178,7 @@ def wait_active(aws: Aws, function: Function) -> None:
             raise UnhealthyError(f"Lambda cannot make version {function.version} ready.", str(error)) from error
 
 
-def _wake(aws: Aws, function: Function) -> None:
+def _wake(aws: Aws, function: Version) -> None:
     """Invoke an inactive version: Lambda deactivates a version after weeks without a call, and activates it by a call.
 
     https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html, "Inactive"

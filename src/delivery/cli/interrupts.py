@@ -21,9 +21,11 @@ def message(stages: Sequence[Stage], killed: Sequence[str], command: str) -> str
 def _left(stages: Sequence[Stage], cut_off: Sequence[Stage]) -> str:
     if not stages:
         return "no stage had begun"
-    if changes := [stage.interrupted for stage in cut_off if stage.interrupted != UNCHANGED]:
-        return "; ".join(dict.fromkeys(changes))
-    return next((stage.after for stage in reversed(stages) if stage.after), UNCHANGED)
+    changing = [stage for stage in cut_off if stage.interrupted != UNCHANGED]
+    last = next((stage for stage in reversed(stages) if stage.mark == "✓" and stage.after), None)
+    # What an ended stage leaves is still true if every stage that was changing something had begun beside it.
+    ended = [last.after] if last and all(stage.started < last.ended for stage in changing) else []
+    return "; ".join(dict.fromkeys([*(stage.interrupted for stage in changing), *ended])) or UNCHANGED
 
 
 # Written in a signal handler, straight to the terminal: a handler must not wait for a lock.

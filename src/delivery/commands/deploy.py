@@ -1,30 +1,38 @@
 """`invoke deploy`: from a commit to a version that serves.
 
-    guards --+-- image: build -> check -> push --> PushedImage --+
-             +-- terraform: init ----------------> Stack --------+--> plan --> apply --> new version
-                                                                                             |
-    Release <-- URL opened <-- alias `live` moves <-- the stream of the version is verified -+
+    guards --+-- image: build -> check -> push -------------------------------> PushedImage -----+
+             +-- terraform: init -> plan with the images that the functions have now -> Plan ----+
+                                                                                                 |
+      it is empty (nearly always): Lambda takes the digest; the state is refreshed beside it <---+
+      it is not: plan with the digest -> shown, confirmed -> apply exactly that              <---+
+                                          |
+    Release <-- URL opened <-- alias `live` moves <-- its stream is verified <-- a version is published
                      | fails: the alias returns       | fails: the alias stays, the old version serves, exit 7
 
-Terraform gets the digest that was pushed; tags are for people. Terraform owns the function and publishes its versions.
-The alias belongs to this command, so that no version serves before it was verified. That holds for the first version
-too: the first apply makes a function that nobody can call, and a second, short one connects the verified version to an
-alias and a URL. Each step reads first what exists, so the next deploy continues an interrupted one.
+Terraform owns the function, image included; tags are for people. Given to Lambda at once, a digest leads to the state
+that Terraform would reach with fixed waits: https://github.com/hashicorp/terraform-provider-aws waits after each update
+of a function. The alias belongs to this command, so that no version serves before it was verified. That holds for the
+first version too: the first apply makes a function that nobody can call, and a second, short one connects the verified
+version to an alias and a URL. Each step reads first what exists, so the next deploy continues an interrupted one.
 """
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 
 from delivery import git
-from delivery.aws import bucket, ecr, function, regions
-from delivery.aws.function import Alias, Function
-from delivery.commands import bootstrap
+from delivery.aws import bucket, ecr, function, function_code, regions
+from delivery.aws.function import Alias, Function, Version
+from delivery.aws.function_code import Unpublished
+from delivery.commands import bootstrap, deployed, short_way
+from delivery.commands.deployed import Deployed, DeployPlan
 from delivery.context import RunContext, require_docker
-from delivery.errors import RefusedError, TerraformError
+from delivery.errors import DeliveryError, RefusedError, TerraformError
 from delivery.image import bake, push
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
-from delivery.reference import Image
+from delivery.reference import Image, PushedImage
 from delivery.release import live
 from delivery.release.canary import AliasMove, Step
 from delivery.release.live import Release
@@ -39,12 +47,8 @@ def guard(run: RunContext) -> tuple[Image, ...]:
     RefusedError, ConfigurationError or CloudError.
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
-        versions = require_docker(run)
         regions.require_function_urls(run.settings.environment)
-        if run.settings.environment.protected:
-            _require_merged_commit(run)
-        names = bake.targets(run.settings, run.shell)
-        bucket.exists(run.aws)  # refuses a bucket of somebody else
+        (versions, names), _ = parallel.both(run.shell, lambda: _docker(run), lambda: _require_allowed(run))
         stage.done(f"{versions}, commit {run.commit.short}")
     if run.settings.bootstraps and bootstrap.needed(run, names):
         bootstrap.apply(run, bootstrap.plan(run, names))
@@ -52,77 +56,207 @@ def guard(run: RunContext) -> tuple[Image, ...]:
     return bake.images(run.settings, names)
 
 
-def plan(run: RunContext, images: tuple[Image, ...], destroy: tuple[str, ...] = ()) -> Plan:
-    """Push the images while Terraform initialises, then plan on their digests.
+def plan(run: RunContext, destroy: tuple[str, ...] = ()) -> DeployPlan:
+    """Push the images, and plan what they and the infrastructure change.
 
     `destroy`: addresses of resources that a protected environment may lose. Raises RefusedError for any other.
     """
-    pushed, stack = parallel.both(run.shell, lambda: push.push(run, images), lambda: stages.init(run, state.STACK))
-    with run.progress.stage("plan", interrupted=UNCHANGED) as stage:
-        uris, live_versions = {image.name: image.uri for image in pushed}, state.live_versions(run)
-        values = variables.service(run.settings, uris, run.commit.tag, live_versions)
-        saved = stages.plan(run, stack, values, stage.update)
-        stage.done(saved.counts)
-    saved.require_harmless(run.settings.environment, destroy)
-    if not saved.empty:
-        for image in pushed:
-            ecr.protect(run.aws, image)  # before a version runs the image; `prune` removes the tag's image later
-    return saved
+    images, (stack, now) = parallel.both(run.shell, lambda: guard(run), lambda: _initialised(run))
+    stack = stack or stages.init(run, state.STACK)  # the guards have made the bucket
+    (pushed, verified), looked = parallel.both(
+        run.shell, lambda: _pushed(run, images, now), lambda: _look(run, stack, images, now)
+    )
+    if looked and looked.empty:
+        planned = DeployPlan(pushed, looked, now, verified)
+    else:
+        unchanged = looked if all(deployed.runs(now, image) for image in pushed) else None
+        planned = DeployPlan(pushed, _decided(run, stack, unchanged, pushed, now), {}, verified)
+        planned.terraform.require_harmless(run.settings.environment, destroy)
+    if planned.updates or not planned.terraform.empty:
+        # Before a version runs the image; `prune` removes the tag's image later.
+        parallel.at_once(functools.partial(ecr.protect, run.aws), pushed)
+    return planned
 
 
-def apply(run: RunContext, saved: Plan) -> tuple[Function, ...]:
-    """Apply exactly that plan; return the functions with their new versions.
+def apply(run: RunContext, planned: DeployPlan) -> tuple[Version, ...]:
+    """Make exactly the planned changes, and publish every function; return the versions.
 
-    A run that was killed after Lambda's update and before PublishVersion leaves an empty plan and a change without a
-    version: this publishes the version, and refreshes the state.
+    A run that was killed after Lambda's update and before PublishVersion left an empty plan and a change without a
+    version: this publishes the version. Raises TerraformError, UnhealthyError, RefusedError or CloudError.
     """
-    left = "Terraform recorded in its state what it had changed; the alias was not moved"
-    with run.progress.stage("apply", interrupted=left, after="apply is complete; the alias was not moved") as stage:
-        if not saved.empty:
-            stages.apply(run, saved, stage.update)
-        functions = state.require_functions(run)
-        if all(function.publish_version(run.aws, deployed) == deployed.version for deployed in functions):
-            stage.done("nothing to do" if saved.empty else saved.applied)
-        else:
-            stages.refresh(run, saved, stage.update)
-            functions = state.require_functions(run)
-            stage.done("published the version that a killed run had left unpublished")
-    return functions
+    return short_way.with_state(run, planned, lambda: _apply(run, planned))
 
 
-def deliver(run: RunContext, saved: Plan, steps: tuple[Step, ...] = ()) -> tuple[Release, ...]:
-    """Apply a plan, verify the new version of every function, and only then make all of them live.
+def deliver(run: RunContext, planned: DeployPlan, steps: tuple[Step, ...] = ()) -> tuple[Release, ...]:
+    """Make the planned changes, verify the new version of every function, and only then make all of them live.
 
     `steps`: the steps of a canary; without steps the alias moves at once. Raises TerraformError, UnhealthyError,
     RefusedError or CloudError.
     """
-    functions = apply(run, saved)
-    found = [(each, function.find_alias(run.aws, each)) for each in functions]
-    before = {each.image: live.end_canary(run, each, alias) for each, alias in found if alias}
-    for deployed in functions:
-        live.verify_version(run, deployed)
-    if len(before) < len(functions):
-        functions = _connect(run, saved.stack, functions, before)
-    moves = [AliasMove(each, before.get(each.image) or function.read_alias(run.aws, each)) for each in functions]
+    stack, first = planned.terraform.stack, any(each.alias is None for each, _ in planned.functions)
+    if steps or first:
+        # A refresh of the state ends before: an interrupt must end a canary, and only the main thread gets it; a
+        # connection takes the lock of the state.
+        verified = short_way.with_state(run, planned, lambda: _verified(run, planned))
+        return _release(run, stack, verified, steps)
+    return short_way.with_state(run, planned, lambda: _release(run, stack, _verified(run, planned)))
+
+
+def _docker(run: RunContext) -> tuple[str, tuple[str, ...]]:
+    """The versions of docker and buildx for people, and the names of the images."""
+    return parallel.both(run.shell, lambda: require_docker(run), lambda: bake.targets(run.settings, run.shell))
+
+
+def _require_allowed(run: RunContext) -> None:
+    bucket.exists(run.aws)  # refuses a bucket of somebody else
+    if not run.settings.environment.protected:
+        return
+    if run.commit.dirty:
+        raise RefusedError(
+            f"{run.settings.environment.name} is protected, and the work tree has changes.",
+            "A protected environment runs commits only.",
+            "git commit, then deploy again",
+        )
+    git.require_merged(run.settings.root, run.commit.sha, run.settings.default_branch, run.shell)
+
+
+def _initialised(run: RunContext) -> tuple[Stack | None, Mapping[str, Deployed]]:
+    """The root module, None as long as its bucket does not exist; and the functions as they are now, by image."""
+    if not bucket.exists(run.aws):
+        return None, {}
+    return parallel.both(run.shell, lambda: stages.init(run, state.STACK), lambda: deployed.read(run))
+
+
+def _pushed(
+    run: RunContext, images: tuple[Image, ...], now: Mapping[str, Deployed]
+) -> tuple[tuple[PushedImage, ...], frozenset[Version]]:
+    """The pushed images, and the live versions that run one of them and were verified again."""
+    pushed = push.push(run, images, frozenset(each.image for each in now.values() if each.image))
+    same = [now[image.name] for image in pushed if deployed.runs(now, image)]
+    verified = parallel.at_once(functools.partial(_verify_live, run), same)
+    return pushed, frozenset(filter(None, verified))
+
+
+def _verify_live(run: RunContext, now: Deployed) -> Version | None:
+    """The live version, if it has the image that the function has now and streams; a failure counts after the plan."""
+    if now.alias is None or now.alias.weights:
+        return None
+    with contextlib.suppress(DeliveryError):
+        version = function.read_version(run.aws, now.function, now.alias.version)
+        if version.pushed_image == now.image:
+            live.verify_version(run, version)
+            return version
+    return None
+
+
+def _look(run: RunContext, stack: Stack, images: tuple[Image, ...], now: Mapping[str, Deployed]) -> Plan | None:
+    """A plan with the images that the functions have now; None if there is an image without a function."""
+    have = {image.name: now[image.name].image for image in images if image.name in now}
+    uris = {name: image.uri for name, image in have.items() if image}
+    if len(uris) < len(images):
+        return None
+    with run.progress.stage("plan", interrupted=UNCHANGED) as stage:
+        saved = stages.look(run, stack, _values(run, uris, now), stage.update)
+        stage.done(saved.counts if saved.empty else "the infrastructure changes")
+    return saved
+
+
+def _decided(
+    run: RunContext,
+    stack: Stack,
+    unchanged: Plan | None,
+    pushed: tuple[PushedImage, ...],
+    now: Mapping[str, Deployed],
+) -> Plan:
+    """The plan with the pushed images: `unchanged` if no image changes."""
+    with run.progress.stage("plan", interrupted=UNCHANGED) as stage:
+        if unchanged:
+            saved = stages.read_back(run, unchanged)
+        else:
+            uris = {image.name: image.uri for image in pushed}
+            saved = stages.plan(run, stack, _values(run, uris, now), stage.update)
+        stage.done(saved.counts)
+    return saved
+
+
+def _values(run: RunContext, uris: Mapping[str, str], now: Mapping[str, Deployed]) -> dict[str, object]:
+    live_versions = {name: each.alias.version for name, each in now.items() if each.alias}
+    return variables.service(run.settings, uris, live_versions)
+
+
+def _apply(run: RunContext, planned: DeployPlan) -> tuple[Version, ...]:
+    left = "what was changed is recorded, here or by the next deploy; the alias was not moved"
+    with run.progress.stage("apply", interrupted=left, after="apply is complete; the alias was not moved") as stage:
+        if planned.deployed:
+            unpublished = short_way.update(run, planned, stage.update)
+        else:
+            if not planned.terraform.empty:
+                stages.apply(run, planned.terraform, stage.update)
+            unpublished = _read_applied(run, planned)
+        stage.update("publishing")
+        known = {each.image: each for each in planned.verified}
+
+        def publish(each: Unpublished) -> Version:
+            return function_code.publish(run.aws, each, run.commit.tag, known.get(each.function.image))
+
+        versions = parallel.at_once(publish, unpublished)
+        stage.done(planned.counts)
+    return versions
+
+
+def _read_applied(run: RunContext, planned: DeployPlan) -> tuple[Unpublished, ...]:
+    """The functions after an apply. Raises RefusedError if one has another image than the plan."""
+    images = {image.name: image for image in planned.images}
+
+    def read(each: Function) -> Unpublished:
+        return function_code.end_update(run.aws, each, images[each.image])
+
+    return parallel.at_once(read, [each for each in state.require_functions(run) if each.image in images])
+
+
+def _verified(run: RunContext, planned: DeployPlan) -> tuple[tuple[Version, ...], Mapping[str, Alias]]:
+    """Apply, and verify the versions that were not verified while Terraform planned; return them, and the aliases."""
+    versions = _apply(run, planned)
+    found = parallel.at_once(functools.partial(function.find_alias, run.aws), versions)
+    aliases = [(each, alias) for each, alias in zip(versions, found, strict=True) if alias]
+    before = {each.image: live.end_canary(run, each, alias) for each, alias in aliases}
+    new = [each for each in versions if each not in planned.verified]
+    parallel.at_once(functools.partial(live.verify_version, run), new)
+    return versions, before
+
+
+def _release(
+    run: RunContext,
+    stack: Stack,
+    verified: tuple[tuple[Version, ...], Mapping[str, Alias]],
+    steps: tuple[Step, ...] = (),
+) -> tuple[Release, ...]:
+    """Make verified versions live. `verified`: the versions, and the aliases by image name where there is one."""
+    versions, before = verified
+    if run.shell.stopped:  # an interrupt reaches only the main thread, and this may be another one
+        raise KeyboardInterrupt
+    if len(before) < len(versions):
+        versions = _connect(run, stack, versions, before)
+    moves = [AliasMove(each, before.get(each.image) or function.read_alias(run.aws, each)) for each in versions]
     return live.make_live(run, tuple(moves), steps)
 
 
 def _connect(
-    run: RunContext, stack: Stack, functions: tuple[Function, ...], live_aliases: Mapping[str, Alias]
-) -> tuple[Function, ...]:
-    """Make the alias and the URL of the functions that had no verified version; return all functions as they are now.
+    run: RunContext, stack: Stack, versions: tuple[Version, ...], live_aliases: Mapping[str, Alias]
+) -> tuple[Version, ...]:
+    """Make the alias and the URL of the functions that had no verified version; return all versions, with their URLs.
 
     `live_aliases`: image name to the alias of each other function. Raises TerraformError or CloudError.
     """
     left = "the first version was verified; Terraform recorded in its state what it had connected"
     with run.progress.stage("connect", interrupted=left, after="the first version has its alias and its URL") as stage:
-        for deployed in functions:
-            if deployed.image not in live_aliases:
-                ecr.tag_release(run.aws, deployed.pushed_image, deployed.version)  # before the version serves
-        versions = {each.image: each.version for each in functions}
-        versions |= {image: alias.version for image, alias in live_aliases.items()}
-        uris = {each.image: each.image_uri for each in functions}
-        values = variables.service(run.settings, uris, run.commit.tag, versions)
+        first = [each for each in versions if each.image not in live_aliases]
+        for each in first:  # before the version serves
+            ecr.tag_release(run.aws, each.pushed_image, each.version)
+        live_versions = {each.image: each.version for each in versions}
+        live_versions |= {image: alias.version for image, alias in live_aliases.items()}
+        uris = {each.image: each.pushed_image.uri for each in versions}
+        values = variables.service(run.settings, uris, live_versions)
         saved = stages.plan(run, replace(stack, refreshes=False), values, stage.update)
         if saved.updates or saved.deletes:
             raise TerraformError(
@@ -131,15 +265,6 @@ def _connect(
                 run.settings.environment.command("deploy"),
             )
         stages.apply(run, saved, stage.update)
-        stage.done(", ".join(f"{image} version {versions[image]}" for image in versions if image not in live_aliases))
-    return state.require_functions(run)
-
-
-def _require_merged_commit(run: RunContext) -> None:
-    if run.commit.dirty:
-        raise RefusedError(
-            f"{run.settings.environment.name} is protected, and the work tree has changes.",
-            "A protected environment runs commits only.",
-            "git commit, then deploy again",
-        )
-    git.require_merged(run.settings.root, run.commit.sha, run.settings.default_branch, run.shell)
+        stage.done(", ".join(f"{each.image} version {each.version}" for each in first))
+    urls = {each.image: each.url for each in state.require_functions(run)}
+    return tuple(replace(each, url=urls[each.image]) for each in versions)

@@ -74,9 +74,13 @@ def compare(run: RunContext) -> Difference:
     with run.progress.stage("compare", interrupted=UNCHANGED) as stage:
         live = _live(run)
         changes = tuple(_change(run, image, inspected, live.get(image.name)) for image, inspected in built)
-        uris, live_versions = {image.name: image.uri for image, _ in built}, state.live_versions(run)
-        values = variables.service(run.settings, uris, run.commit.tag, live_versions)
-        plan = execute.plan(replace(stack, locks=False), values, run.scratch, run.shell, stage.update)
+        uris, live_versions = (
+            {image.name: image.uri for image, _ in built},
+            {name: each.version for name, each in live.items()},
+        )
+        values = variables.service(run.settings, uris, live_versions)
+        saved = execute.plan(replace(stack, locks=False), values, run.scratch, run.shell, stage.update)
+        plan = execute.read_back(saved, run.shell)
         stage.done(f"commit {run.commit.short} with the live versions")
     return Difference(changes, plan)
 
@@ -85,9 +89,8 @@ def _live(run: RunContext) -> dict[str, Live]:
     live = {}
     for deployed in state.functions(run):
         if alias := function.find_alias(run.aws, deployed):
-            image = function.read_image(run.aws, deployed, alias.version)
-            commit = function.read_commit(run.aws, replace(deployed, version=alias.version))
-            live[deployed.image] = Live(alias.version, commit, image)
+            version = function.read_version(run.aws, deployed, alias.version)
+            live[deployed.image] = Live(alias.version, version.commit, version.pushed_image)
     return live
 
 

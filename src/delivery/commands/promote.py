@@ -8,16 +8,15 @@
 Each step reads first what exists, so the next promotion completes an interrupted one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from delivery import git
 from delivery.aws import distribution, ecr, function, transfer
 from delivery.aws.distribution import Repository
-from delivery.aws.function import Function
+from delivery.aws.function import Function, Version
 from delivery.commands import bootstrap
 from delivery.context import RunContext
 from delivery.errors import BuildError, ConfigurationError, RefusedError
-from delivery.image import bake
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
@@ -52,7 +51,7 @@ def prepare(source: RunContext, destination: RunContext, commit: str | None) -> 
     )
     with destination.progress.stage("guards", interrupted=UNCHANGED) as stage:
         chosen = [_choose(source, deployed, commit) for deployed in functions]
-        promotions = tuple(_promotion(destination, entry, image, serving) for entry, image in chosen)
+        promotions = tuple(_promotion(destination, version, serving) for version in chosen)
         _require_allowed(destination, promotions)
         versions = (f"{each.image.name} version {each.version} ({each.image.short_digest})" for each in promotions)
         stage.done(f"live and verified: {', '.join(versions)}")
@@ -83,31 +82,37 @@ def _live_digests(run: RunContext) -> dict[str, str]:
     """Image name to the digest that is live; empty before the first deploy."""
     aliases = {deployed: function.find_alias(run.aws, deployed) for deployed in state.functions(run)}
     live = {deployed: alias.version for deployed, alias in aliases.items() if alias}
-    return {each.image: function.read_image(run.aws, each, version).digest for each, version in live.items()}
+    return {each.image: function.read_version(run.aws, each, version).digest for each, version in live.items()}
 
 
-def _choose(run: RunContext, deployed: Function, commit: str | None) -> tuple[history.HistoryEntry, PushedImage]:
-    entry, image = history.verified_live(run.aws, deployed)
-    name = run.settings.environment.name
-    if commit and not entry.commit.startswith(commit):
+def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
+    """The live version, with the commit that is promoted: the one that is named or checked out, if it has the image.
+
+    A commit that does not touch the image makes no version. It tags the image, which has the tags of several commits.
+    """
+    version, name = history.verified_live(run.aws, deployed), run.settings.environment.name
+    known = sorted({version.commit, *ecr.commits(run.aws, version.pushed_image)}, key=len)  # a clean commit first
+    if commit and not any(each.startswith(commit) for each in known):
         raise RefusedError(
             f"Commit {commit} is not live in {name}.",
-            f"Version {entry.version} of {deployed.name} is live, of commit {entry.commit}.",
+            f"Version {version.version} of {deployed.name} is live, of commit {version.commit}.",
             f"deploy {commit} to {name} first, or leave --commit out",
         )
-    if entry.commit.endswith("-dirty"):
+    wanted = commit or (run.commit.tag if run.commit.tag in known else version.commit)
+    chosen = next(each for each in known if each.startswith(wanted))
+    if chosen.endswith("-dirty"):
         raise RefusedError(
-            f"The live image in {name} was built from a work tree with changes: {entry.commit}.",
+            f"The live image in {name} was built from a work tree with changes: {chosen}.",
             "No commit has the same content.",
             f"git commit, then `{run.settings.environment.command('deploy')}`",
         )
-    return entry, image
+    return replace(version, commit=chosen)
 
 
-def _promotion(run: RunContext, entry: history.HistoryEntry, image: PushedImage, serving: dict[str, str]) -> Promotion:
-    copy = PushedImage(image.name, bake.repository(run.settings, image.name), image.digest)
-    live = serving.get(image.name) == image.digest
-    return Promotion(entry.commit, entry.version, image, copy, live)
+def _promotion(run: RunContext, version: Version, serving: dict[str, str]) -> Promotion:
+    image = version.pushed_image
+    copy = PushedImage(image.name, run.settings.environment.repository(image.name), image.digest)
+    return Promotion(version.commit, version.version, image, copy, serving.get(image.name) == image.digest)
 
 
 def _require_allowed(run: RunContext, promotions: tuple[Promotion, ...]) -> None:

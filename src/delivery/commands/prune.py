@@ -18,7 +18,7 @@ from delivery.aws.session import Aws
 from delivery.context import RunContext
 from delivery.errors import RefusedError
 from delivery.progress import UNCHANGED
-from delivery.reference import short_digest
+from delivery.reference import Image, short_digest
 from delivery.terraform import state
 
 _LATEST = "latest"  # the tag of the last push: another run may be deploying that image now
@@ -75,7 +75,8 @@ def plan(run: RunContext) -> tuple[Pruning, ...]:
     functions = state.functions(run)
     with run.progress.stage("list", interrupted=UNCHANGED) as stage:
         for deployed in functions:
-            repository_name = deployed.pushed_image.repository_name
+            repository = run.settings.environment.repository(deployed.image)
+            repository_name = Image(deployed.image, repository).repository_name
             versions, images = choose(_read(run.aws, deployed, repository_name))
             prunings.append(Pruning(deployed, repository_name, versions, images))
         removable = tuple(pruning for pruning in prunings if pruning.versions or pruning.images)
@@ -131,6 +132,6 @@ def _read(aws: Aws, deployed: Function, repository_name: str) -> Inventory:
         raise RefusedError(
             f"The alias {deployed.alias} of {deployed.name} names no version.", why, aws.environment.command("deploy")
         )
-    digests = {version: function.read_image(aws, deployed, version).digest for version in versions}
-    unpublished = function.read_image(aws, deployed, "$LATEST").digest
+    digests = {version: function.read_version(aws, deployed, version).digest for version in versions}
+    unpublished = function.read_version(aws, deployed, "$LATEST").digest
     return Inventory(digests, unpublished, live, frozenset(aliased), images)

@@ -100,9 +100,8 @@ def _return(run: RunContext, deployed: Function, to: str) -> Return:
     else:
         entry = _previous(run, deployed, entries, alias.version)
     if entry.version == alias.version:
-        return Return(AliasMove(replace(deployed, version=entry.version), alias), entry.commit)
-    image = history.require_verified(run.aws, deployed, entry)
-    chosen = replace(deployed, version=entry.version, image_uri=image.uri)
+        return Return(AliasMove(function.read_version(run.aws, deployed, entry.version), alias), entry.commit)
+    chosen = history.require_verified(run.aws, deployed, entry)
     return Return(AliasMove(chosen, alias, back=True), entry.commit)
 
 
@@ -122,11 +121,11 @@ def _previous(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, 
     command = run.settings.environment.command
     earlier = [entry for entry in entries if entry.not_rolled_back and entry.version != live]
     for entry in earlier:
-        if entry.verified:
+        if entry.released and history.with_digest(run.aws, deployed, entry).verified:
             return entry
     unusable = ", ".join(entry.version for entry in earlier)
     why = f"Version {unusable} served before, but was never verified, or its image is gone."
-    others = [entry.version for entry in entries if entry.verified and entry.version != live]
+    others = [entry.version for entry in entries if entry.released and entry.version != live]
     raise RefusedError(
         f"There is no release of {deployed.name} to return to.",
         why if earlier else f"No version is recorded that served before version {live}.",

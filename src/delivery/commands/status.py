@@ -1,14 +1,14 @@
 """`invoke status`: environments side by side: live versions, who made them live and when, and drift.
 
 All environments are read at the same time; one that cannot be read is a row with its error. Drift is what a plan would
-change, with the deployed image and commit and the infrastructure of this checkout.
+change, with the images that the functions have and the infrastructure of this checkout.
 """
 
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from delivery.aws import ecr, function
+from delivery.aws import ecr, function, function_code
 from delivery.aws.function import Function
 from delivery.context import RunContext
 from delivery.process import parallel
@@ -18,6 +18,7 @@ from delivery.release import history
 from delivery.release.history import HistoryEntry
 from delivery.terraform import execute, state, variables
 from delivery.terraform.plan import Plan
+from delivery.terraform.state import Service
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def _environment(name: str, open_environment: Callable[[str], RunContext]) -> En
     try:
         run = open_environment(name)
         with run.progress.stage(name, interrupted=UNCHANGED) as stage:
-            functions = state.functions(run)
-            live = tuple(filter(None, (_live(run, deployed) for deployed in functions)))
-            drift = _drift(run, functions, stage.update) if functions else None
+            service = state.service(run)
+            live = tuple(filter(None, (_live(run, deployed) for deployed in service.functions)))
+            drift = _drift(run, service, stage.update) if service.functions else None
             stage.done("read")
     except Exception as error:
         if not hasattr(error, "exit_code"):
@@ -72,18 +73,26 @@ def _live(run: RunContext, deployed: Function) -> FunctionStatus | None:
     entry = next((entry for entry in history.read(run.aws, deployed) if entry.live), None)
     if entry is None:
         return None
-    image = function.read_image(run.aws, deployed, entry.version)
-    age = ecr.age(run.aws, image)
-    return FunctionStatus(deployed.image, replace(entry, digest=image.digest), age)
+    version = function.read_version(run.aws, deployed, entry.version)
+    return FunctionStatus(deployed.image, replace(entry, digest=version.digest), ecr.age(run.aws, version.pushed_image))
 
 
-def _drift(run: RunContext, functions: tuple[Function, ...], update: Update) -> Plan | None:
+def _drift(run: RunContext, service: Service, update: Update) -> Plan | None:
     scratch = run.scratch / run.settings.environment.name  # the plans of several environments have the same name
     scratch.mkdir(exist_ok=True)
     stack = execute.init(run.settings, state.STACK, run.shell, update)
-    images = {deployed.image: deployed.image_uri for deployed in functions}
-    commit, live_versions = function.read_commit(run.aws, functions[0]), state.live_versions(run)
-    values = variables.service(run.settings, images, commit, live_versions)
+    aliases = {deployed.image: function.find_alias(run.aws, deployed) for deployed in service.functions}
+    live_versions = {image: alias.version for image, alias in aliases.items() if alias}
+    images = {deployed.image: _image(run, service, deployed) for deployed in service.functions}
+    values = variables.service(run.settings, images, live_versions)
     # Without the state lock, so that a deploy at the same time is not held up.
     saved = execute.plan(replace(stack, locks=False), values, scratch, run.shell, update)
-    return None if saved.empty else saved
+    return None if saved.empty else execute.read_back(saved, run.shell)
+
+
+def _image(run: RunContext, service: Service, deployed: Function) -> str:
+    """The image of a function; that of the state if AWS has none, which is drift."""
+    unpublished = function_code.read_unpublished(run.aws, deployed)
+    if unpublished and unpublished.image:
+        return unpublished.image.uri
+    return service.resources[deployed.name].image_uri

@@ -24,7 +24,8 @@ _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
 class Bake:
     """One `docker buildx bake` as data: its targets, the environment of the images, and its variables.
 
-    `output`: `load` into the local engine, `archive` into a file in `folder`, or `push`. The metadata goes to `folder`.
+    `output`: `load` into the local engine, `digest` alone, `layout` into a folder in `folder`, `archive` into a file in
+    it, or `push`. `folder` gets the metadata, too.
     """
 
     targets: tuple[str, ...]
@@ -38,6 +39,10 @@ class Bake:
     def metadata(self) -> Path:
         """The file in which buildx records the digests."""
         return self.folder / "build.json"
+
+    def layout(self, target: str) -> Path:
+        """The folder that `layout` writes for a target."""
+        return self.folder / target
 
     def archive(self, target: str) -> Path:
         """The file that `archive` writes for a target."""
@@ -63,7 +68,7 @@ class Bake:
         ]
         ours = {
             "OUTPUT": self.output,
-            "ARCHIVES": str(self.folder),
+            "OUTPUTS": str(self.folder),
             "CA_BUNDLE": self.network.certificates,
             "PIP_CONFIG": str(self._pip) if self.network.pip else "",
         }
@@ -116,14 +121,8 @@ def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
 
 
 def images(settings: Settings, names: tuple[str, ...]) -> tuple[Image, ...]:
-    """The images of an environment, each with its repository `{registry}/{environment}-{name}-lambda`."""
-    return tuple(Image(name, repository(settings, name)) for name in names)
-
-
-def repository(settings: Settings, name: str) -> str:
-    """The repository of an image in an environment; docker-bake.hcl has the same rule."""
-    environment = settings.environment
-    return f"{environment.registry}/{environment.name}-{name}-lambda"
+    """The images of an environment."""
+    return tuple(Image(name, settings.environment.repository(name)) for name in names)
 
 
 def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -144,7 +143,6 @@ def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) 
         "PLATFORM": settings.platform,
         "CACHE": settings.cache,
         "CACHE_DIR": str(settings.root / ".deploy" / "cache"),
-        "SOURCE_DATE_EPOCH": str(commit.committed_at),
         # Of the environment only: an exported variable must not change the base of an image.
         "BUILD_CONTEXTS": settings.variables.get("BUILD_CONTEXTS", ""),
     }

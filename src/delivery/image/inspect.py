@@ -1,17 +1,16 @@
-"""Inspects an image: a built one in a file on this machine, or a pushed one in the registry.
+"""Inspects an image: a built one in a folder on this machine, or a pushed one in the registry.
 
-BuildKit's docker exporter writes a manifest.json, which every engine can load, and an OCI image layout
-(https://github.com/opencontainers/image-spec/blob/main/image-layout.md) with the manifest that a push makes.
+BuildKit writes a built one as an OCI image layout, with the manifest that a push makes:
+https://github.com/opencontainers/image-spec/blob/main/image-layout.md.
 """
 
 import hashlib
 import json
-import tarfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from delivery.aws import ecr
 from delivery.aws.distribution import Login, Repository
@@ -58,41 +57,38 @@ def pushed(aws: Aws, image: PushedImage, access: Login) -> InspectedImage:
     return InspectedImage(image.uri, content, config, uncompressed=0)
 
 
-def archive(name: str, file: Path, digest: str) -> InspectedImage:
-    """The image with this digest in a file that bake wrote. Raises BuildError when the file does not hold it."""
-    if not file.exists():
-        hint = f'`output = output("{file.stem}")` in its target in docker-bake.hcl'
-        raise BuildError(f"The build wrote no archive of {file.stem}.", "Its target has another output.", hint)
-    with tarfile.open(file) as tar:
-        manifest = _blob(tar, digest).read()
-        if f"sha256:{hashlib.sha256(manifest).hexdigest()}" != digest:
-            raise BuildError(f"{file.name} holds other bytes than {digest} names.", "", "build again")
-        document: dict[str, Any] = json.loads(manifest)
-        if "config" not in document:  # an index, which the check refuses
-            return InspectedImage(name, manifest, {}, 0)
-        config = json.loads(_blob(tar, document["config"]["digest"]).read())
-        uncompressed = sum(_length(tar, layer) for layer in document["layers"])
+def layout(name: str, folder: Path, digest: str) -> InspectedImage:
+    """The image with this digest in a folder that bake wrote. Raises BuildError when the folder does not hold it."""
+    if not folder.exists():
+        hint = f'`output = output("{folder.name}")` in its target in docker-bake.hcl'
+        raise BuildError(f"The build wrote no image of {folder.name}.", "Its target has another output.", hint)
+    manifest = _blob(folder, digest).read_bytes()
+    if f"sha256:{hashlib.sha256(manifest).hexdigest()}" != digest:
+        raise BuildError(f"{folder.name} holds other bytes than {digest} names.", "", "build again")
+    document: dict[str, Any] = json.loads(manifest)
+    if "config" not in document:  # an index, which the check refuses
+        return InspectedImage(name, manifest, {}, 0)
+    config = json.loads(_blob(folder, document["config"]["digest"]).read_bytes())
+    uncompressed = sum(_length(folder, layer) for layer in document["layers"])
     return InspectedImage(name, manifest, config, uncompressed)
 
 
-def _blob(tar: tarfile.TarFile, digest: str) -> IO[bytes]:
-    try:
-        blob = tar.extractfile(f"blobs/{digest.replace(':', '/')}")
-    except KeyError:
-        blob = None
-    if blob is None:
-        raise BuildError(f"The archive of the build does not hold {digest}.", "", "update buildx")
+def _blob(folder: Path, digest: str) -> Path:
+    blob = folder / "blobs" / digest.replace(":", "/")
+    if not blob.is_file():
+        raise BuildError(f"The build did not write {digest}.", "", "update buildx")
     return blob
 
 
-def _length(tar: tarfile.TarFile, layer: dict[str, Any]) -> int:
+def _length(folder: Path, layer: dict[str, Any]) -> int:
     """Count the uncompressed bytes of a layer: the trailer of gzip has the length modulo 4 GiB only (RFC 1952)."""
     if not str(layer.get("mediaType", "")).endswith("gzip"):
         return int(layer["size"])
-    blob, total, unpack = _blob(tar, layer["digest"]), 0, zlib.decompressobj(_GZIP)
-    while piece := blob.read(_PIECE):
-        total += len(unpack.decompress(piece))
-        while unpack.eof and unpack.unused_data:  # RFC 1952: a file is one or more members
-            piece, unpack = unpack.unused_data, zlib.decompressobj(_GZIP)
+    total, unpack = 0, zlib.decompressobj(_GZIP)
+    with _blob(folder, layer["digest"]).open("rb") as blob:
+        while piece := blob.read(_PIECE):
             total += len(unpack.decompress(piece))
+            while unpack.eof and unpack.unused_data:  # RFC 1952: a file is one or more members
+                piece, unpack = unpack.unused_data, zlib.decompressobj(_GZIP)
+                total += len(unpack.decompress(piece))
     return total

@@ -1,14 +1,19 @@
-"""Builds images, checks them and pushes them. An image that the registry has is not built again.
+"""Builds images, checks them and pushes them. An image that the registry has is neither built nor pushed again.
 
-    build into a file --> check the rules of Lambda; for a protected environment, start the image once
-                            | refused: nothing was pushed
-                            +--> push --> the same digest? --> tag with the commit
+    the commit has its tag in the registry --> nothing to build
+    build, and keep the digest only --> the registry has the digest --> unchanged --+
+      | new                                                                         |
+      +--> into a folder --> check the rules of Lambda; for a protected               +--> tag with the commit
+           environment, start the image once --> push --> the same digest? ---------+
+             | refused: nothing was pushed
 
-A promoted image is not started again: Lambda ran it, and it was verified there.
+An image depends on its context and its base only, so one image may have the tags of many commits. A promoted image is
+not started again: Lambda ran it, and it was verified there.
 """
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
 
 from delivery.aws import ecr
 from delivery.context import RunContext
@@ -16,6 +21,7 @@ from delivery.errors import BuildError
 from delivery.image import bake, check, inspect, login, network, start_check
 from delivery.image.bake import Bake
 from delivery.image.inspect import InspectedImage
+from delivery.process import parallel
 from delivery.process.shell import Shell
 from delivery.progress import Update
 from delivery.reference import Image, PushedImage
@@ -24,6 +30,8 @@ Built = tuple[PushedImage, InspectedImage]
 """An image as it was or would be pushed, and its content."""
 
 _NOT_PUSHED = "nothing was pushed"
+# Tags per image: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html; the rest is for releases.
+_MOST_COMMITS = 900
 
 
 def build(run: RunContext, images: tuple[Image, ...]) -> str:
@@ -38,25 +46,33 @@ def build(run: RunContext, images: tuple[Image, ...]) -> str:
     return baked.counts
 
 
-def push(run: RunContext, images: tuple[Image, ...]) -> tuple[PushedImage, ...]:
-    """Build, check and push the images that the registry does not have, then tag them with the commit.
+def push(
+    run: RunContext, images: tuple[Image, ...], running: frozenset[PushedImage] = frozenset()
+) -> tuple[PushedImage, ...]:
+    """Build, check and push the images that the registry does not have, then tag all with the commit.
 
-    Raises BuildError, CloudError, or RefusedError when another image has the tag of the commit.
+    `running`: images that functions have, which Lambda has accepted. Raises BuildError, CloudError, or RefusedError
+    when another image has the tag of the commit.
     """
-    present = _present(run, images)
-    missing = tuple(image for image in images if image.name not in present)
-    with _docker(run) if missing else contextlib.nullcontext(run.shell) as shell:
-        built = _build_and_check(run, missing, shell) if missing else ()
+    tagged = _tagged(run, images)
+    untagged = tuple(image for image in images if image not in tagged)
+    with _docker(run) if untagged else contextlib.nullcontext(run.shell) as shell:
+        known, new = _build(run, untagged, shell) if untagged else ({}, ())
+        built = _export_and_check(run, new, shell) if new else ()
         left = "layers may have been pushed; no function runs them"
         after = "the image is in the registry; no function runs it"
         with run.progress.stage("push", interrupted=left, after=after) as stage:
-            results = [_reuse(run, tuple(present.values()))] if present else []
+            unchanged = (*tagged.values(), *known.values())
+            unchecked = [image for image in unchanged if image not in running]
+            parallel.at_once(functools.partial(_check_pushed, run), unchecked)
+            parallel.at_once(lambda image: ecr.tag(run.aws, image, "latest"), unchanged)
+            full = parallel.at_once(functools.partial(_tag_known, run), tuple(known.values()))
+            stage.warn(*filter(None, full))
             if built:
-                stage.warn(*_push(run, missing, tuple(image for image, _ in built), shell, stage.update))
-                sizes = ", ".join(inspected.size for _, inspected in built)
-                results.append(f"{_names(*(image for image, _ in built))} ({sizes})")
-            stage.done("; ".join(results))
-    return tuple(sorted((*present.values(), *(image for image, _ in built)), key=lambda image: image.name))
+                stage.warn(*_push(run, new, tuple(image for image, _ in built), shell, stage.update))
+            stage.done(_summary(built, unchanged))
+    pushed = (*unchanged, *(image for image, _ in built))
+    return tuple(sorted(pushed, key=lambda image: image.name))
 
 
 def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
@@ -64,54 +80,73 @@ def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
 
     Raises BuildError for an image that would be refused, or CloudError.
     """
-    present = _present(run, images)
+    present = _tagged(run, images)
     access = ecr.authorize(run.aws)
     pushed = tuple((image, inspect.pushed(run.aws, image, access)) for image in present.values())
-    missing = tuple(image for image in images if image.name not in present)
+    missing = tuple(image for image in images if image not in present)
     if not missing:
         return pushed
     with _docker(run) as shell:
-        return (*pushed, *_build_and_check(run, missing, shell))
+        known, new = _build(run, missing, shell)
+        pushed += tuple((image, inspect.pushed(run.aws, image, access)) for image in known.values())
+        return (*pushed, *_export_and_check(run, new, shell)) if new else pushed
 
 
-def _present(run: RunContext, images: tuple[Image, ...]) -> dict[str, PushedImage]:
-    """The images that the registry has for this commit, by name; none for a dirty tree, whose tag proves nothing."""
+def _tagged(run: RunContext, images: tuple[Image, ...]) -> dict[Image, PushedImage]:
+    """The images that the registry has for this commit; none for a dirty tree, whose tag proves nothing."""
     if run.commit.dirty:
         return {}
-    pushed = {image.name: ecr.find(run.aws, image, run.commit.tag) for image in images}
-    return {name: image for name, image in pushed.items() if image is not None}
+    found = parallel.at_once(lambda image: ecr.find(run.aws, image, run.commit.tag), images)
+    return {image: pushed for image, pushed in zip(images, found, strict=True) if pushed}
 
 
-def _reuse(run: RunContext, present: tuple[PushedImage, ...]) -> str:
-    access = ecr.authorize(run.aws)
-    sizes = [check.require_pushed(run.aws, image, run.settings.platform, access).size for image in present]
-    for image in present:
-        ecr.tag(run.aws, image, "latest")
-    return f"{_names(*present)} (already in the registry; {', '.join(sizes)})"
+def _check_pushed(run: RunContext, image: PushedImage) -> None:
+    check.require_pushed(run.aws, image, run.settings.platform, ecr.authorize(run.aws))
 
 
-def _build_and_check(run: RunContext, images: tuple[Image, ...], shell: Shell) -> tuple[Built, ...]:
-    archive = _bake(run, images, "archive")
+def _build(
+    run: RunContext, images: tuple[Image, ...], shell: Shell
+) -> tuple[dict[Image, PushedImage], tuple[Image, ...]]:
+    """Build the images; return those whose digest the registry has, and the new ones."""
     after = "the image was built; nothing was pushed"
     with run.progress.stage("build", interrupted=_NOT_PUSHED, after=after) as stage:
-        baked = bake.build(archive, run.settings.source, shell, stage.update)
+        baked = bake.build(_bake(run, images, "digest"), run.settings.source, shell, stage.update)
         stage.warn(*baked.warnings)
         stage.done(baked.counts)
-    pushed_later = bake.pushed_images(images, baked.digests)
+    built = bake.pushed_images(images, baked.digests)
+    exist = parallel.at_once(functools.partial(ecr.exists, run.aws), built)
+    found = list(zip(images, built, exist, strict=True))
+    return {image: pushed for image, pushed, here in found if here}, tuple(
+        image for image, _, here in found if not here
+    )
+
+
+def _export_and_check(run: RunContext, images: tuple[Image, ...], shell: Shell) -> tuple[Built, ...]:
+    layout = _bake(run, images, "layout")
     with run.progress.stage("check", interrupted=_NOT_PUSHED) as stage:
+        baked = bake.build(layout, run.settings.source, shell, stage.update)
+        stage.warn(*baked.warnings)
         built = []
-        for image in pushed_later:
+        for image in bake.pushed_images(images, baked.digests):
             stage.update(f"checking {image.name}")
-            inspected = inspect.archive(image.name, archive.archive(image.name), image.digest)
+            inspected = inspect.layout(image.name, layout.layout(image.name), image.digest)
             check.require(inspected, run.settings.platform)
             built.append((image, inspected))
         size = sum(inspected.uncompressed for _, inspected in built) / 1e6
-        result = f"{_names(*pushed_later)}: {size:.0f} MB uncompressed"
+        result = f"{_names(image for image, _ in built)}: {size:.0f} MB uncompressed"
         if run.settings.environment.protected:
-            starts = [_start_check(run, archive, image, shell, stage.update) for image in built]
-            result += f", {', '.join(starts)}"
+            result += f", {_start_checks(run, images, built, shell, stage.update)}"
         stage.done(result)
     return tuple(built)
+
+
+def _start_checks(run: RunContext, images: tuple[Image, ...], built: list[Built], shell: Shell, update: Update) -> str:
+    """Start each image once; return the times, for people. Raises BuildError."""
+    archive = _bake(run, images, "archive")
+    baked = bake.build(archive, run.settings.source, shell, update)
+    if bake.pushed_images(images, baked.digests) != tuple(image for image, _ in built):
+        raise BuildError("The image to start is not the checked image.", "", "deploy again")
+    return ", ".join(_start_check(run, archive, each, shell, update) for each in built)
 
 
 def _start_check(run: RunContext, archive: Bake, built: Built, shell: Shell, update: Update) -> str:
@@ -120,7 +155,7 @@ def _start_check(run: RunContext, archive: Bake, built: Built, shell: Shell, upd
     platform, commit = run.settings.platform, run.commit.tag
     program = start_check.emulator(run.settings.root / ".cache", platform, shell)
     start_check.load(archive.archive(image.name), shell)
-    start = start_check.StartCheck(f"{image.repository}:{commit}", inspected.config, platform, commit)
+    start = start_check.StartCheck(f"{image.repository}:{commit}", inspected.config, platform)
     return start_check.run_check(start, program, shell)
 
 
@@ -131,15 +166,36 @@ def _push(
     baked = bake.build(_bake(run, images, "push"), run.settings.source, shell, update)
     pushed = bake.pushed_images(images, baked.digests)
     if pushed != checked:
-        why = f"The checked image is {_names(*checked)}. The pushed one got no tag of its commit, and is not deployed."
-        raise BuildError(f"{_names(*pushed)} was pushed, which is not the checked image.", why, "deploy again")
-    tag = ecr.tag if run.commit.dirty else ecr.claim
+        why = f"The checked image is {_names(checked)}. The pushed one got no tag of its commit, and is not deployed."
+        raise BuildError(f"{_names(pushed)} was pushed, which is not the checked image.", why, "deploy again")
     for image in pushed:
-        tag(run.aws, image, run.commit.tag)
+        _tag(run, image)
     return baked.warnings
 
 
-def _names(*images: PushedImage) -> str:
+def _tag_known(run: RunContext, image: PushedImage) -> str:
+    """Tag an image that the registry has with one more commit; return a warning if it has too many already."""
+    if len(ecr.commits(run.aws, image)) >= _MOST_COMMITS:
+        return f"{image.name} has the tags of {_MOST_COMMITS} commits, and gets no more: ECR allows 1,000 tags."
+    _tag(run, image)
+    return ""
+
+
+def _tag(run: RunContext, image: PushedImage) -> None:
+    """Tag an image with the commit; a clean commit takes its tag from no other image."""
+    tag = ecr.tag if run.commit.dirty else ecr.claim
+    tag(run.aws, image, run.commit.tag)
+
+
+def _summary(built: tuple[Built, ...], unchanged: tuple[PushedImage, ...]) -> str:
+    new = [f"{image.name} {image.short_digest} ({inspected.size})" for image, inspected in built]
+    if not unchanged:
+        return "; ".join(new)
+    names = _names(unchanged) if len(unchanged) == 1 else str(len(unchanged))
+    return "; ".join((*new, f"{names} unchanged"))
+
+
+def _names(images: Iterable[PushedImage]) -> str:
     return ", ".join(f"{image.name} {image.short_digest}" for image in images)
 
 

@@ -4,12 +4,12 @@ Each change names the revision that was read before (`RevisionId`). Of two peopl
 the second one gets an error and changes nothing.
 """
 
-from delivery.aws.function import Alias, Function, read_alias
+from delivery.aws.function import Alias, Version, read_alias
 from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import RefusedError
 
 
-def move(aws: Aws, deployed: Function, before: Alias) -> Alias:
+def move(aws: Aws, deployed: Version, before: Alias) -> Alias:
     """Send all requests to the function's version, if the alias still is as `before`.
 
     Raises RefusedError when somebody else moved the alias, CloudError when AWS refuses.
@@ -17,7 +17,7 @@ def move(aws: Aws, deployed: Function, before: Alias) -> Alias:
     return _update(aws, deployed, before, deployed.version, {})
 
 
-def share(aws: Aws, deployed: Function, before: Alias, share: float) -> Alias:
+def share(aws: Aws, deployed: Version, before: Alias, share: float) -> Alias:
     """Give the function's version a share of the requests, 0 to 1; the version of `before` gets the rest.
 
     Raises RefusedError when somebody else moved the alias, CloudError when AWS refuses.
@@ -25,7 +25,7 @@ def share(aws: Aws, deployed: Function, before: Alias, share: float) -> Alias:
     return _update(aws, deployed, before, before.version, {deployed.version: share})
 
 
-def moved_by_other(aws: Aws, deployed: Function, before: Alias) -> RefusedError:
+def moved_by_other(aws: Aws, deployed: Version, before: Alias) -> RefusedError:
     """The error for an alias that is no longer as `before`."""
     return RefusedError(
         f"The alias {deployed.alias} was moved by somebody else meanwhile.",
@@ -34,7 +34,7 @@ def moved_by_other(aws: Aws, deployed: Function, before: Alias) -> RefusedError:
     )
 
 
-def _update(aws: Aws, deployed: Function, before: Alias, version: str, weights: dict[str, float]) -> Alias:
+def _update(aws: Aws, deployed: Version, before: Alias, version: str, weights: dict[str, float]) -> Alias:
     with aws.explained(f"move the alias {deployed.alias} of {deployed.name}"):
         try:
             answer = aws.functions.update_alias(

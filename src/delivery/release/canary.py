@@ -16,7 +16,7 @@ from datetime import datetime
 
 from delivery import clock, durations
 from delivery.aws import ecr, function
-from delivery.aws.function import Alias, Function
+from delivery.aws.function import Alias, Version
 from delivery.context import RunContext
 from delivery.errors import CloudError, ConfigurationError, DeliveryError, UnhealthyError
 from delivery.progress import Stage
@@ -38,7 +38,7 @@ class Step:
 class AliasMove:
     """A version that is to become live, and the alias as it was read before. `back`: whether this is a rollback."""
 
-    function: Function
+    function: Version
     before: Alias
     back: bool = False
 
@@ -92,7 +92,7 @@ def shifted(run: RunContext, moves: tuple[AliasMove, ...], steps: tuple[Step, ..
         yield (*unchanged, *shifting)
 
 
-def return_requests(run: RunContext, deployed: Function, before: Alias) -> Alias:
+def return_requests(run: RunContext, deployed: Version, before: Alias) -> Alias:
     """Give all requests to the old version again. `before`: the alias, which shares them with `deployed`.
 
     Raises RefusedError when somebody else moved the alias, or CloudError.
@@ -127,7 +127,7 @@ def _check(run: RunContext, move: AliasMove, step: Step, began: datetime) -> Non
         share = f"{step.share * 100:.4g}% of the requests"
         what = f"Version {deployed.version} of {deployed.name} fails with {share}: {counts}"
         raise UnhealthyError(what, "", "read its log, correct the function, then deploy again")
-    verify.verify(run.aws, deployed, function.read_commit(run.aws, deployed), run.settings.deadlines)
+    verify.verify(run.aws, deployed, run.settings.deadlines)
 
 
 @contextlib.contextmanager

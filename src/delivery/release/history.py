@@ -1,16 +1,23 @@
 """The history of a function, from what AWS itself records: versions, their descriptions, and tags in ECR."""
 
+import contextlib
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from delivery.aws import ecr, function
-from delivery.aws.function import Alias, Function
+from delivery.aws.function import Alias, Function, Version
 from delivery.aws.session import Aws
+from delivery.context import RunContext
 from delivery.errors import BuildError, RefusedError
-from delivery.reference import PushedImage
+from delivery.process import parallel
+from delivery.reference import Image
 from delivery.release import records
 from delivery.release.records import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 
 _UNRECORDED = Record("", "", "")
 
@@ -19,16 +26,16 @@ _UNRECORDED = Record("", "", "")
 class HistoryEntry:
     """One published version.
 
-    `published_at`: ISO 8601. `released`: the digest that its release tag names, empty without a tag. `weight`: its
-    share of the requests, 0 to 1. `made_live`: the record of how it last became live. `undone`: the version that
-    replaced it in a rollback. `not_rolled_back`: whether it served, and no rollback replaced it since.
-    `given_up`: whether its canary failed, or its URL did not serve it, since it last became live.
+    `digest`: that of its image; empty until `with_digest` has read it. `published_at`: ISO 8601. `released`: the digest
+    that its release tag names, empty without a tag. `weight`: its share of the requests, 0 to 1. `made_live`: how it
+    last became live. `undone`: the version that replaced it in a rollback. `not_rolled_back`: whether it served, and no
+    rollback replaced it since. `given_up`: whether its canary failed, or its URL did not serve it, since then.
     """
 
     version: str
     commit: str
-    digest: str
     published_at: str
+    digest: str = ""
     released: str = ""
     weight: float = 0.0
     live: bool = False
@@ -49,39 +56,45 @@ class HistoryEntry:
 
 
 def read(aws: Aws, deployed: Function) -> tuple[HistoryEntry, ...]:
-    """Every version of a function, newest first. Raises CloudError."""
-    tags = ecr.tags(aws, deployed.pushed_image.repository_name)
-    alias = function.find_alias(aws, deployed)
-    versions: list[Mapping[str, Any]] = []
-    with aws.explained(f"list the versions of {deployed.name}"):
-        pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=deployed.name)
-        for page in pages:
-            versions += [dict(version) for version in page["Versions"] if version["Version"].isdigit()]
-    facts = _Facts.of(tags, alias)
+    """Every version of a function, newest first, without the digests. Raises CloudError."""
+    facts = _Facts.of(_tags(aws, deployed), function.find_alias(aws, deployed))
+    versions = function.list_versions(aws, deployed)
     return tuple(facts.entry(version) for version in sorted(versions, key=lambda version: -int(version["Version"])))
+
+
+def read_all(run: RunContext, deployed: Function) -> tuple[HistoryEntry, ...]:
+    """Every version of a function, newest first, each with the digest that Lambda has of it. Raises CloudError."""
+    return parallel.at_once(functools.partial(with_digest, run.aws, deployed), read(run.aws, deployed))
+
+
+def with_digest(aws: Aws, deployed: Function, entry: HistoryEntry) -> HistoryEntry:
+    """The entry with the digest that Lambda has of the version, empty if it has none. Raises CloudError."""
+    with contextlib.suppress(RefusedError):
+        return replace(entry, digest=function.read_version(aws, deployed, entry.version).digest)
+    return entry
 
 
 def recorded_live_version(aws: Aws, deployed: Function) -> str:
     """The version that the newest release record made live; empty without a record. Raises CloudError."""
-    return records.latest(ecr.tags(aws, deployed.pushed_image.repository_name))
+    return records.latest(_tags(aws, deployed))
 
 
-def verified_live(aws: Aws, deployed: Function) -> tuple[HistoryEntry, PushedImage]:
-    """The live version and its image. Raises RefusedError when that version was never verified.
+def verified_live(aws: Aws, deployed: Function) -> Version:
+    """The live version. Raises RefusedError when it was never verified.
 
     Raises UnhealthyError when nothing is live yet, BuildError when the registry no longer has the image.
     """
     live = function.read_alias(aws, deployed).version
-    entry = next(entry for entry in read(aws, deployed) if entry.version == live)
-    return entry, require_verified(aws, deployed, entry)
+    return require_verified(aws, deployed, next(entry for entry in read(aws, deployed) if entry.version == live))
 
 
-def require_verified(aws: Aws, deployed: Function, entry: HistoryEntry) -> PushedImage:
-    """The image of a verified version. The digest comes from the version; the release tag says that it was verified.
+def require_verified(aws: Aws, deployed: Function, entry: HistoryEntry) -> Version:
+    """The version of an entry, if it was verified: the release tag names the image that Lambda has of the version.
 
     Raises RefusedError when it was not verified, BuildError when the registry no longer has the image, or CloudError.
     """
-    image = function.read_image(aws, deployed, entry.version)
+    version = function.read_version(aws, deployed, entry.version)
+    image = version.pushed_image
     if not ecr.exists(aws, image):
         why = f"Version {entry.version} of {deployed.name} runs it."
         raise BuildError(
@@ -101,7 +114,11 @@ def require_verified(aws: Aws, deployed: Function, entry: HistoryEntry) -> Pushe
             f"In {image.repository_name}, {tags}.",
             f"{aws.environment.command('deploy')}, which verifies before it makes a version live",
         )
-    return image
+    return version
+
+
+def _tags(aws: Aws, deployed: Function) -> Mapping[str, str]:
+    return ecr.tags(aws, Image(deployed.image, aws.environment.repository(deployed.image)).repository_name)
 
 
 @dataclass(frozen=True)
@@ -122,16 +139,14 @@ class _Facts:
         timeline = records.timeline(tags, alias.version)
         return cls(ecr.release_tags(tags), shares, alias.version, timeline, records.returned(tags))
 
-    def entry(self, version: Mapping[str, Any]) -> HistoryEntry:
-        """The entry of one version that Lambda lists. Terraform writes commit and digest into its configuration."""
+    def entry(self, version: "FunctionConfigurationTypeDef") -> HistoryEntry:
+        """The entry of one version that Lambda lists; its description has the commit."""
         number = version["Version"]
         released = self.released.get(number, "")
-        variables = version.get("Environment", {}).get("Variables", {})
         made_live = next((record for record in reversed(self.timeline) if record.version == number), _UNRECORDED)
         return HistoryEntry(
             version=number,
-            commit=version.get("Description", "").removeprefix("commit "),
-            digest=variables.get("IMAGE_DIGEST", released),
+            commit=function.commit_of(version.get("Description", "")),
             published_at=version.get("LastModified", ""),
             released=released,
             weight=round(self.shares.get(number, 0.0), 6),

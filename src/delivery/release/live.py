@@ -15,22 +15,12 @@ from datetime import datetime
 
 from delivery import clock
 from delivery.aws import ecr, function, function_url
-from delivery.aws.function import Alias, Function
+from delivery.aws.function import Alias, Function, Version
 from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError, UnhealthyError
 from delivery.progress import UNCHANGED
 from delivery.release import alias, canary, history, records, url, verify
 from delivery.release.canary import AliasMove, Step
-
-
-@dataclass(frozen=True)
-class Verified:
-    """A version whose stream was verified, with the digest of its image and its commit."""
-
-    image: str
-    version: str
-    digest: str
-    commit: str
 
 
 @dataclass(frozen=True)
@@ -46,8 +36,8 @@ class Release:
     verified_at: datetime
 
 
-def verify_version(run: RunContext, deployed: Function) -> Verified:
-    """Wait until a version is ready, open its stream, and check it: the stream must name the version's commit.
+def verify_version(run: RunContext, deployed: Version) -> None:
+    """Wait until a version is ready, open its stream, and check it.
 
     The alias is not moved. Raises UnhealthyError or CloudError.
     """
@@ -55,15 +45,13 @@ def verify_version(run: RunContext, deployed: Function) -> Verified:
         stage.update(f"waiting for version {deployed.version}")
         function.wait_active(run.aws, deployed)
         stage.update(f"opening the stream of version {deployed.version}")
-        commit = function.read_commit(run.aws, deployed)
         try:
-            health = verify.verify(run.aws, deployed, commit, run.settings.deadlines)
+            health = verify.verify(run.aws, deployed, run.settings.deadlines)
         except UnhealthyError as error:
             error.why = f"{error.why}\nThe alias {deployed.alias} was not moved.".strip()
             raise
         first = f"first after {health.first_event * 1000:.0f} ms"
         stage.done(f"{deployed.image} version {deployed.version}: {health.events} events, {first}")
-    return Verified(deployed.image, deployed.version, deployed.digest, commit)
 
 
 def end_canary(run: RunContext, deployed: Function, before: Alias) -> Alias:
@@ -77,9 +65,7 @@ def end_canary(run: RunContext, deployed: Function, before: Alias) -> Alias:
     with run.progress.stage("end canary", interrupted=left, after="the old version has all requests again") as stage:
         after = before
         for version in before.weights:
-            image = function.read_image(run.aws, deployed, version)
-            shared = replace(deployed, version=version, image_uri=image.uri)
-            after = canary.return_requests(run, shared, after)
+            after = canary.return_requests(run, function.read_version(run.aws, deployed, version), after)
         shares = ", ".join(f"version {version} had {share * 100:.4g}%" for version, share in before.weights.items())
         stage.done(f"alias {deployed.alias}: {shares}; version {after.version} has all requests again")
     return after

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from delivery import clock
-from delivery.aws.function import Function
+from delivery.aws.function import Version
 from delivery.aws.session import Aws
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _METRICS = ("Errors", "Throttles")
 
 
-def failures(aws: Aws, deployed: Function, since: datetime) -> Mapping[str, int]:
+def failures(aws: Aws, deployed: Version, since: datetime) -> Mapping[str, int]:
     """The number of failures of this version behind the alias, by metric; only metrics above 0. Raises CloudError.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html: `ExecutedVersion` separates the two

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from delivery import clock
 from delivery.aws import permissions, sse
-from delivery.aws.function import Function
+from delivery.aws.function import Version
 from delivery.context import RunContext
 from delivery.errors import CloudError, UnhealthyError
 from delivery.release import verify
@@ -19,7 +19,7 @@ _BODY = 500  # characters of an error's body that a person reads
 _LOG = "read the log of the function, correct it, then deploy again"
 
 
-def require_open(run: RunContext, deployed: Function, public: bool) -> None:
+def require_open(run: RunContext, deployed: Version, public: bool) -> None:
     """Open the URL until the stream of the function's version answers, at most for the deadline of a first event.
 
     `public`: whether everyone may call. Raises UnhealthyError, or CloudError when AWS refuses or cannot be reached.
@@ -35,7 +35,7 @@ def require_open(run: RunContext, deployed: Function, public: bool) -> None:
         clock.pause(_PAUSE)
 
 
-def _open(run: RunContext, deployed: Function, public: bool) -> None:
+def _open(run: RunContext, deployed: Version, public: bool) -> None:
     address = f"{deployed.stream_url}?events=1"
     with run.aws.explained(f"open the URL of {deployed.name}"):
         status, chunks = run.aws.get(address, signed=not public, silence=run.settings.deadlines.first_event)
@@ -50,7 +50,7 @@ def _open(run: RunContext, deployed: Function, public: bool) -> None:
     raise UnhealthyError(what, body, _LOG)
 
 
-def _require_version(deployed: Function, chunks: Iterable[bytes]) -> None:
+def _require_version(deployed: Version, chunks: Iterable[bytes]) -> None:
     parser = sse.Parser(prelude=sse.Prelude(200, {}))  # Lambda made the status and the headers of it
     for chunk in chunks:
         for event in parser.feed(chunk):
@@ -60,9 +60,9 @@ def _require_version(deployed: Function, chunks: Iterable[bytes]) -> None:
     raise UnhealthyError(f"The URL of {deployed.name} answers without an event.", "", _LOG)
 
 
-def _check(deployed: Function, event: sse.Event) -> None:
+def _check(deployed: Version, event: sse.Event) -> None:
     try:
-        verify.check_hello(event, {"version": deployed.version, "digest": deployed.digest})
+        verify.check_hello(event, deployed.version)
     except UnhealthyError as error:
         error.what = f"The URL of {deployed.name} does not serve version {deployed.version}: {error.what}"
         error.hint = _LOG

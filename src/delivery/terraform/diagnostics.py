@@ -40,6 +40,8 @@ class Diagnostics:
     """The locked providers, such as hashicorp/aws; one of this machine in the place of a locked one is an error."""
     errors: list[dict[str, Any]] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
+    planned: list[tuple[str, str]] = field(default_factory=list)
+    """Action and address of each planned change."""
     code: int = 0
     """The exit code; below 0, a signal ended the run, which could not release its lock."""
 
@@ -59,6 +61,8 @@ class Diagnostics:
             return
         if message.get("type") == "diagnostic" and self._is_failure(message["diagnostic"]):
             self.errors.append(message["diagnostic"])
+        elif message.get("type") == "planned_change":
+            self.planned.append((message["change"]["action"], message["change"]["resource"]["addr"]))
         elif message.get("type") in _PROGRESS:
             self.update(message["@message"])
 

@@ -1,7 +1,7 @@
 """Runs Terraform: `init -> Stack -> plan -> Plan -> apply`. Only a Stack can plan, only a Plan can be applied.
 
 Starting the provider takes seconds, so needless runs are avoided: `init` runs only when its inputs have changed, a plan
-without changes is not read back, and outputs come from the state (`terraform/state.py`).
+that changes nothing or only creates is not read back, and outputs come from the state (`terraform/state.py`).
 """
 
 import hashlib
@@ -22,6 +22,8 @@ from delivery.terraform.plan import Plan, Stack, read, state_key
 
 # With this flag, a plan that changes something exits with 2: https://developer.hashicorp.com/terraform/cli/commands/plan
 _DETAILED, _CHANGES = "-detailed-exitcode", 2
+# Actions whose address says everything: https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+_PLAIN = {"create", "read"}
 
 
 def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
@@ -71,7 +73,10 @@ def _inputs(stack: Stack, arguments: tuple[str, ...], shell: Shell) -> str:
 
 
 def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: Shell, update: Update) -> Plan:
-    """Save a plan in `folder`, the scratch folder of this run, and read it back. Raises TerraformError."""
+    """Save a plan in `folder`, the scratch folder of this run. Raises TerraformError.
+
+    What a plan creates stands in Terraform's progress. For any other change see `read_back`.
+    """
     _values(folder, stack).write_text(json.dumps(variables))
     file = folder / f"{stack.name}.tfplan"
     reads = () if stack.refreshes else ("-refresh=false",)
@@ -82,10 +87,18 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
         raise log.error("plan", stack)
     if log.code != _CHANGES:
         return Plan(stack, file, (), (), (), empty=True)
-    shown = shell.run(stack.command("show", "-json", str(file)))
+    created = tuple(address for action, address in log.planned if action == "create")
+    return Plan(stack, file, created, (), (), unread={action for action, _ in log.planned} - _PLAIN != set())
+
+
+def read_back(saved: Plan, shell: Shell) -> Plan:
+    """The plan with all its changes, for which Terraform starts the provider again. Raises TerraformError."""
+    if not saved.unread:
+        return saved
+    shown = shell.run(saved.stack.command("show", "-json", str(saved.file)))
     if shown.code:
-        raise TerraformError(f"The plan of {stack.name} cannot be read back.", shown.stderr.strip())
-    return read(stack, file, json.loads(shown.stdout))
+        raise TerraformError(f"The plan of {saved.stack.name} cannot be read back.", shown.stderr.strip())
+    return read(saved.stack, saved.file, json.loads(shown.stdout))
 
 
 def apply(saved: Plan, shell: Shell, update: Update) -> None:
@@ -108,7 +121,10 @@ def push_state(stack: Stack, shell: Shell, update: Update) -> None:
 
 
 def refresh(saved: Plan, shell: Shell, update: Update) -> None:
-    """Update the state from AWS, and change nothing in AWS. Raises TerraformError."""
+    """Update the state from AWS, and change nothing in AWS. Raises TerraformError.
+
+    With the variables of the plan: no output depends on an image.
+    """
     stack = saved.stack
     flags = ("-refresh-only", "-auto-approve", "-json", "-input=false")
     log = _lock_and_run(stack, ("apply", *flags, *_variable_files(saved.file.parent, stack)), shell, update)

@@ -19,7 +19,17 @@ def init(run: RunContext, name: str) -> Stack:
 
 
 def plan(run: RunContext, stack: Stack, variables: Mapping[str, object], update: Update) -> Plan:
-    """Plan once the state lock is free. Raises LockedError, TerraformError or CloudError."""
+    """Plan once the state lock is free, and read the plan. Raises LockedError, TerraformError or CloudError."""
+    return read_back(run, look(run, stack, variables, update))
+
+
+def read_back(run: RunContext, saved: Plan) -> Plan:
+    """The plan with all its changes. Raises TerraformError."""
+    return execute.read_back(saved, run.shell)
+
+
+def look(run: RunContext, stack: Stack, variables: Mapping[str, object], update: Update) -> Plan:
+    """Plan once the state lock is free, without reading the plan. Raises LockedError, TerraformError or CloudError."""
     work = functools.partial(execute.plan, stack, variables, run.scratch, run.shell, update)
     return lock.wait_and_run(run.aws, stack, run.shell, update, work)
 

@@ -1,10 +1,12 @@
-"""Reads the outputs in Terraform's state without running Terraform: milliseconds instead of the seconds of `init`.
+"""Reads Terraform's state without running Terraform: milliseconds instead of the seconds of `init`.
 
-The state is one JSON object in the environment's state bucket. Only its outputs are read, as format 4 has
+The state is one JSON object in the environment's state bucket. Its outputs and its functions are read, as format 4 has
 them (Terraform 0.12 and since; internal/states/statefile/version4.go in hashicorp/terraform); any other is refused.
 """
 
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from delivery.aws import bucket, function
@@ -15,6 +17,23 @@ from delivery.terraform.plan import state_key
 
 STACK = "service"
 _FORMAT = 4
+_FUNCTION = "aws_lambda_function"
+
+
+@dataclass(frozen=True)
+class FunctionResource:
+    """A function in the state: the address of its resource, and the image that Terraform recorded last."""
+
+    address: str
+    image_uri: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """The deployed functions as the outputs name them, and their resources by the name of the function."""
+
+    functions: tuple[Function, ...]
+    resources: Mapping[str, FunctionResource]
 
 
 def require_functions(run: RunContext) -> tuple[Function, ...]:
@@ -26,17 +45,17 @@ def require_functions(run: RunContext) -> tuple[Function, ...]:
 
 def functions(run: RunContext) -> tuple[Function, ...]:
     """The deployed functions; none before the first deploy. Raises RefusedError, TerraformError or CloudError."""
-    values = outputs(run, STACK)
-    return function.from_outputs(values) if "functions" in values else ()
+    return service(run).functions
 
 
-def live_versions(run: RunContext) -> dict[str, str]:
-    """Image name to the version that the alias names; functions that nobody can call yet are left out.
+def service(run: RunContext) -> Service:
+    """The deployed functions and their resources; none before the first deploy.
 
     Raises RefusedError, TerraformError or CloudError.
     """
-    aliases = {deployed.image: function.find_alias(run.aws, deployed) for deployed in functions(run)}
-    return {image: alias.version for image, alias in aliases.items() if alias}
+    document = _document(run, STACK)
+    values = _outputs(document)
+    return Service(function.from_outputs(values) if "functions" in values else (), dict(_resources(document)))
 
 
 def outputs(run: RunContext, stack: str) -> dict[str, Any]:
@@ -44,14 +63,28 @@ def outputs(run: RunContext, stack: str) -> dict[str, Any]:
 
     Raises RefusedError when another account owns the state bucket, TerraformError or CloudError.
     """
-    document = _read(run, stack)
+    return _outputs(_document(run, stack))
+
+
+def _document(run: RunContext, stack: str) -> dict[str, Any]:
+    body = bucket.read(run.aws, state_key(stack))
+    document: dict[str, Any] = json.loads(body) if body is not None else {}
     if document.get("version", _FORMAT) != _FORMAT:
         why = f"Its format is {document['version']}; the supported format is {_FORMAT}."
         raise TerraformError(f"The state of {stack} cannot be read.", why, "a terraform that writes it, such as 1.11")
+    return document
+
+
+def _outputs(document: dict[str, Any]) -> dict[str, Any]:
     return {name: output["value"] for name, output in document.get("outputs", {}).items()}
 
 
-def _read(run: RunContext, stack: str) -> dict[str, Any]:
-    body = bucket.read(run.aws, state_key(stack))
-    state: dict[str, Any] = json.loads(body) if body is not None else {}
-    return state
+def _resources(document: dict[str, Any]) -> Iterator[tuple[str, FunctionResource]]:
+    for resource in document.get("resources", ()):
+        if (resource["mode"], resource["type"]) != ("managed", _FUNCTION):
+            continue
+        address = ".".join(filter(None, (resource.get("module"), _FUNCTION, resource["name"])))
+        for instance in resource["instances"]:
+            index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
+            attributes = instance["attributes"]
+            yield attributes["function_name"], FunctionResource(f"{address}{index}", attributes.get("image_uri", ""))

@@ -26,18 +26,15 @@ def foundation(settings: Settings, images: tuple[str, ...], existing: tuple[str,
     }
 
 
-def service(
-    settings: Settings, images: Mapping[str, str], commit: str, live_versions: Mapping[str, str]
-) -> dict[str, object]:
+def service(settings: Settings, images: Mapping[str, str], live_versions: Mapping[str, str]) -> dict[str, object]:
     """The variables of `infrastructure/service`.
 
-    `images`: image name to `repository@sha256:...`, one for each function. `commit`: the tag of the commit.
+    `images`: image name to `repository@sha256:...`, one for each function.
     `live_versions`: image name to the verified version that is live; a function without one gets no alias and no URL.
     """
     return {
         **common(settings.environment),
         "images": dict(images),
-        "commit": commit,
         "live_versions": dict(live_versions),
         "architecture": _ARCHITECTURES[settings.platform],
     }

@@ -20,11 +20,9 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Identity:
-    """The code that runs: function version, git commit and image digest. A missing value is "unknown"."""
+    """The code that runs: the version of the function; "unknown" without one. Lambda knows the image of a version."""
 
     version: str
-    commit: str
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,7 @@ class Settings:
 
 def load(environment: Mapping[str, str]) -> Settings:
     """Return the settings. Raises SettingsError, which names the variable and the values that it may have."""
-    identity = Identity(
-        version=environment.get("AWS_LAMBDA_FUNCTION_VERSION") or "unknown",
-        commit=environment.get("COMMIT") or "unknown",
-        digest=environment.get("IMAGE_DIGEST") or "unknown",
-    )
+    identity = Identity(version=environment.get("AWS_LAMBDA_FUNCTION_VERSION") or "unknown")
     heartbeat = _seconds(environment, "HEARTBEAT_SECONDS", _DEFAULT_HEARTBEAT_SECONDS)
     if not MIN_INTERVAL <= heartbeat <= MAX_INTERVAL:
         raise SettingsError(

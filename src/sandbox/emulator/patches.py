@@ -202,6 +202,8 @@ def image_sizes_of_layers(ecr: ModuleType, upstream: Callable[..., Answer]) -> C
 
 _VOLATILE = re.compile(r"RevisionId|LastModified|Version|FunctionArn|State.*|LastUpdateStatus.*")
 """The members that differ between $LATEST and its newest version although nothing was changed."""
+_PUBLISHED_FROM = "published_from"
+"""Our entry in a version: what was compared of the function when it was published, whose description may be another."""
 
 
 def code_sha_of(image_uri: str) -> str:
@@ -243,6 +245,19 @@ def urls_created_once(_: ModuleType, upstream: Callable[..., Answer]) -> Callabl
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
     """
     return lambda *args: rewritten(upstream(*args), lambda document: document.pop("LastModifiedTime", None))
+
+
+def urls_deleted_with_functions(svc: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """DeleteFunction leaves the URLs of the function; on AWS, a function with the same name later has none."""
+
+    def delete(name: str, *rest: Any) -> Answer:
+        answer = upstream(name, *rest)
+        if name not in svc._functions:
+            for key in [key for key in svc._function_urls if key.partition(":")[0] == name]:
+                del svc._function_urls[key]
+        return answer
+
+    return delete
 
 
 def image_code_sha_at_create(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
@@ -294,11 +309,30 @@ def no_version_without_a_change(svc: ModuleType, upstream: Callable[..., Answer]
     """
 
     def publish(name: str, data: Any) -> Answer:
-        function = svc._functions.get(name, {"versions": {}})
-        latest = max(function["versions"], key=int, default=None)
-        if latest and _compared(function["versions"][latest]["config"]) == _compared(function["config"]):
-            function["versions"][latest]["function_revision"] = function["config"].get("RevisionId")
-        return upstream(name, data)
+        if name not in svc._functions:
+            return upstream(name, data)
+        function = svc._functions[name]
+        versions, before = function["versions"], _compared(function["config"])
+        latest = max(versions, key=int, default=None)
+        if latest and versions[latest].get(_PUBLISHED_FROM, _compared(versions[latest]["config"])) == before:
+            versions[latest]["function_revision"] = function["config"].get("RevisionId")
+        answer = upstream(name, data)
+        versions[max(versions, key=int)].setdefault(_PUBLISHED_FROM, before)
+        return answer
+
+    return publish
+
+
+def revisions_guard_versions(svc: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """PublishVersion ignores RevisionId. AWS publishes only if the function still has that revision.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html
+    """
+
+    def publish(name: str, data: Any) -> Answer:
+        function = svc._functions.get(name, {"config": data})
+        refusal: Answer | None = svc._check_revision(function["config"], data)
+        return refusal or upstream(name, data)
 
     return publish
 
@@ -476,6 +510,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("lambda_svc", "_create_function", roles_passed_by_permission),
         Patch("lambda_svc", "_update_config", roles_passed_by_permission),
         Patch("lambda_svc", "_publish_version", no_version_without_a_change),
+        Patch("lambda_svc", "_publish_version", revisions_guard_versions),
         Patch("lambda_svc", "_get_function", tags_for_those_who_may_list_them),
         Patch("lambda_svc", "_warm_pool_key", containers_by_version),
         Patch("lambda_svc", "_pool_kill_function", updates_leave_versions_running),
@@ -487,6 +522,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
             for name in (*configured, "update_code", "update_config")
         ),
         Patch("lambda_svc", "_create_function_url_config", urls_created_once),
+        Patch("lambda_svc", "_delete_function", urls_deleted_with_functions),
         # MiniStack collects a function's answer before it sends the first byte; see the two modules.
         Patch("lambda_svc", "handle_function_url_request", function_url.streaming),
         Patch("lambda_svc", "_invoke_with_response_stream", response_stream.streaming),

@@ -5,11 +5,7 @@ import os
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-HELLO = {
-    "version": os.environ["AWS_LAMBDA_FUNCTION_VERSION"],
-    "commit": os.environ["COMMIT"],
-    "digest": os.environ["IMAGE_DIGEST"],
-}
+HELLO = {"version": os.environ["AWS_LAMBDA_FUNCTION_VERSION"]}
 
 
 class Invocations(BaseHTTPRequestHandler):

@@ -42,7 +42,7 @@ class Account:
     def run_context(self, commit="0" * 40):
         """Begin a run; return its run context, where that commit is checked out."""
         self.oracle.begins()
-        return replace(self._world.run, commit=Commit(commit, False, 1_700_000_000))
+        return replace(self._world.run, commit=Commit(commit, False))
 
     @property
     def held(self):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 HERE = "src/lambdas/sse_streaming"
 APP, MAIN, DOCKERFILE = f"{HERE}/app.py", f"{HERE}/__main__.py", f"{HERE}/Dockerfile"
+SETTINGS = f"{HERE}/settings.py"
 BAKE = "docker-bake.hcl"
 # One more stage, at the end: it is the image then, and nothing of the others is built.
 FROM_SCRATCH = '\nFROM scratch\nCOPY app.py /app\nUSER 65532\nCMD ["/app"]\n'
@@ -62,7 +63,7 @@ _CRASH = (MAIN, _IMPORTS, "raise RuntimeError('crash at import')\n")
 _HANG = (MAIN, _IMPORTS, f"import time; time.sleep(3600)\n{_IMPORTS}")
 
 BAD = (
-    Bad("index", ((BAKE, "type=provenance,disabled=true", "type=provenance"),), 5, "build", "The build makes an index"),
+    Bad("index", ((BAKE, "type=provenance,disabled=true", "type=provenance"),), 5, "check", "index"),
     Bad("arm64", _ARM, 5, "check", "was built for linux/arm64"),
     Bad("no user", ((DOCKERFILE, "USER 65532:65532\n", ""),), 5, "check", "runs as root"),
     Bad(
@@ -81,13 +82,13 @@ BAD = (
     ),
     _app("answers 500", "it answered 500", "await start(500)", 'await say(b"broken", False)'),
     Bad(
-        "another commit",
-        ((DOCKERFILE, "ENV COMMIT=$COMMIT", "ENV COMMIT=another"),),
+        "another version",
+        ((SETTINGS, 'environment.get("AWS_LAMBDA_FUNCTION_VERSION") or "unknown"', '"another"'),),
         7,
         "verify",
-        "`hello` names the commit another",
+        "`hello` names the version another",
     ),
-    _app("stops after one event", "ended after 1 of at least 3", "await start(200)", "await say(hello, False)"),
+    _app("stops after one event", "ended after 1 of 3", "await start(200)", "await say(hello, False)"),
     _app(
         "never ends",
         "a clean end did not come within",

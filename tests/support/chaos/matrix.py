@@ -3,6 +3,7 @@
 from support.chaos.cells import (
     ALWAYS,
     BROKEN,
+    CODE,
     EXPIRED,
     FILLS,
     HANGS,
@@ -102,7 +103,7 @@ PLANS = Row(
     "tf-plan",
     (
         Cell("tool fails", 6, "it broke", ((*PLAN, FAILS),)),
-        hung("in plan: the image is in the registry", (*PLAN, HANGS)),
+        hung("no function runs", (*PLAN, HANGS)),  # beside the push, which may not have ended
         Cell("network refuses", 6, "could not plan", relay=((READ, "drop", ALWAYS),), once=True),
         Cell("slow", 0, "plan", relay=((READ, "slow", 1),)),
         Cell("500", 0, "plan", relay=((READ, BROKEN, 2),)),
@@ -123,7 +124,7 @@ APPLIES = Row(
     "deploy",
     (
         Cell("tool fails", 6, "it broke", ((*APPLY, FAILS),)),
-        hung("in apply: Terraform recorded in its state", relay=((UPDATE, "hold", ALWAYS),)),
+        hung("in apply: what was changed is recorded", relay=((UPDATE, "hold", ALWAYS),)),
         Cell("network refuses", 6, "could not apply", relay=((UPDATE, "drop", ALWAYS),), once=True),
         Cell("slow", 0, "1 updated", relay=((UPDATE, "slow", 1),)),
         Cell("500", 0, "1 updated", relay=((UPDATE, BROKEN, 2),)),
@@ -134,13 +135,26 @@ APPLIES = Row(
     (INIT_DONE,),
     {"disk full": f"{NOT_WRITTEN}: the state is in S3"},
 )
+CODES = Row(
+    "code",  # the short way: the refresh of the state is beside it
+    "deploy",
+    (
+        Cell("tool fails", 0, "The state is behind", ((*APPLY, FAILS),)),
+        hung("the alias was not moved", relay=((CODE, "hold", ALWAYS),)),
+        Cell("network refuses", 8, "cannot be reached", relay=((CODE, "drop", ALWAYS),)),
+        Cell("credentials expire", 8, "renew the credentials", relay=((CODE, EXPIRED, ALWAYS),)),
+        Cell("killed", -9, "", relay=((CODE, "hold", ALWAYS),), ends=KILLED_IT),
+    ),
+    (INIT_DONE,),
+    {**dict.fromkeys(("slow", "500", "throttled"), "the client of `release`"), "disk full": NOT_WRITTEN},
+)
 VERIFIES = Row(
     "verify",
     "rollback --to 1",  # the same verification as a deploy's, without its Terraform
     (
         hung("in verify: nothing was changed", relay=((STREAM, "hold", ALWAYS),)),
         Cell("network refuses", 8, "cannot be reached", relay=((STREAM, "drop", ALWAYS),)),
-        Cell("slow", 0, "4 events", relay=((STREAM, "slow", 1),)),
+        Cell("slow", 0, "3 events", relay=((STREAM, "slow", 1),)),
         Cell("500", 8, "AWS refused", relay=((STREAM, BROKEN, ALWAYS),)),
         Cell("throttled", 8, "wait a minute", relay=((STREAM, THROTTLED, ALWAYS),)),
         Cell("credentials expire", 8, "renew the credentials", relay=((STREAM, EXPIRED, ALWAYS),)),
@@ -160,4 +174,4 @@ MOVES = (
 UNMOVED = {"tool fails": NO_TOOL, "disk full": NOT_WRITTEN}
 RELEASE = Row("release", "deploy", MOVES, (INIT_DONE,), UNMOVED)
 ROLLBACK = Row("rollback", "rollback --to 1", MOVES, (), UNMOVED)
-MATRIX = (GUARDS, INITS, BUILD, PUSH, PLANS, APPLIES, VERIFIES, RELEASE, ROLLBACK)
+MATRIX = (GUARDS, INITS, BUILD, PUSH, PLANS, CODES, APPLIES, VERIFIES, RELEASE, ROLLBACK)

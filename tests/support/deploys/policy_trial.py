@@ -6,7 +6,7 @@ import pytest
 from support.deploys.guarded import ENVIRONMENT, token
 from support.deploys.policies import UNENFORCED, without
 
-from delivery.aws import ecr
+from delivery.aws import ecr, function, function_code
 from delivery.errors import DeliveryError
 from delivery.image import bake
 from delivery.reference import PushedImage
@@ -54,14 +54,24 @@ class Trial:
 
     @property
     def target(self):
+        """The version that a deploy published last."""
+        return function.newest_version(self.run.aws, self.function)
+
+    @property
+    def function(self):
         return state.require_functions(self.run)[0]
+
+    @property
+    def unpublished(self):
+        return function_code.read_unpublished(self.run.aws, self.function)
 
     def plan(self, digest=None):
         image = PushedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
         environment = variables.common(self.run.settings.environment)
-        values = {**environment, "images": {"sse-streaming": image.uri}, "commit": self.run.commit.tag}
+        values = {**environment, "images": {"sse-streaming": image.uri}}
         values |= {"live_versions": self.live_versions}
-        return execute.plan(self.stack, values, self.run.scratch, self.run.shell, str)
+        planned = execute.plan(self.stack, values, self.run.scratch, self.run.shell, str)
+        return execute.read_back(planned, self.run.shell)
 
     def apply(self, digest=None):
         execute.apply(self.plan(digest), self.run.shell, str)

@@ -50,7 +50,7 @@ def opened(tmp_path, shell=None, **changes):
 def test_a_bench_holds_everything_of_one_environment(tmp_path, made):
     run = opened(tmp_path, variables={"AWS_PROFILE": "dev"})
     assert run.settings.environment.name == "sandbox"
-    assert run.commit == Commit(COMMIT, False, 1_700_000_000)
+    assert run.commit == Commit(COMMIT, False)
     assert run.shell.variables["AWS_PROFILE"] == "dev"
     assert made == [("us-east-1", {"AWS_PROFILE": "dev"})]
 

@@ -1,5 +1,7 @@
 """The message of an interrupt is true for the stage that was interrupted."""
 
+from dataclasses import replace
+
 import pytest
 
 from delivery.cli import interrupts
@@ -38,6 +40,16 @@ def test_the_message_names_the_stage_what_is_left_and_the_command_to_type(stages
     assert left in message
     assert message.endswith(f"; run `{TYPED}` again.")
     assert "\n" not in message
+
+
+def test_what_a_stage_left_that_ended_beside_the_one_that_was_cut_off_is_said_too():
+    applied = replace(stage("apply", "✓", "x", "applied; the alias was not moved"), started=10.0, seconds=3.0)
+    state = replace(stage("state", interrupted="the state may be behind"), started=10.1)
+    left = "in state: the state may be behind; applied; the alias was not moved"
+    assert left in interrupts.message([applied, state], (), TYPED)
+    moving = replace(stage("release", interrupted="the alias may have moved"), started=14.0)
+    message = interrupts.message([applied, state, moving], (), TYPED)
+    assert "the state may be behind; the alias may have moved; run" in message
 
 
 def test_a_killed_terraform_may_have_left_its_lock():

@@ -26,11 +26,11 @@ from delivery.terraform.plan import Plan, Stack
 OTHER = "sha256:" + "e" * 64
 ANN = Record(LIVE, "2026-01-05T08:09:10.000000Z", "1", "", "ann")
 BOB = Record(LIVE, "2026-01-06T08:09:10.000000Z", "2", "1", "bob")
-FIRST = HistoryEntry("1", "a" * 40, DIGEST, "2026-01-01T03:04:05.000+0000", DIGEST, made_live=ANN)
+FIRST = HistoryEntry("1", "a" * 40, "2026-01-01T03:04:05.000+0000", DIGEST, DIGEST, made_live=ANN)
 SECOND = HistoryEntry(
-    "2", f"{COMMIT}-dirty", DIGEST, "2026-01-02T03:04:05.000+0000", DIGEST, weight=1.0, live=True, made_live=BOB
+    "2", f"{COMMIT}-dirty", "2026-01-02T03:04:05.000+0000", DIGEST, DIGEST, weight=1.0, live=True, made_live=BOB
 )
-THIRD = HistoryEntry("3", COMMIT, OTHER, "2026-01-03T03:04:05.000+0000")
+THIRD = HistoryEntry("3", COMMIT, "2026-01-03T03:04:05.000+0000", OTHER)
 
 
 def words(lines):

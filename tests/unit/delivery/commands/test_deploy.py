@@ -1,26 +1,27 @@
 """A deploy: its guards, its plan, and the order in which a version becomes live."""
 
 import json
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, WaiterError
-from support.aws import FakeEcr, FakeS3, chunk, healthy, hello, prelude, refusal
-from support.build import DIGEST, RUN_FAILED, push_failed
+from support.aws import FakeEcr, FakeLambda, FakeLambdas, FakeS3, chunk, healthy, hello, prelude, refusal
+from support.build import DIGEST, RUN_FAILED, manifest, push_failed
 from support.clock import Clock
-from support.terraform import change, diagnostic, planned
+from support.terraform import LOCKED, change, diagnostic, planned
 from support.world import (
+    ADDRESS,
     COMMIT,
     FUNCTION,
     IMAGE,
     NAME,
+    OLD_DIGEST,
+    OLD_URI,
     REPOSITORY,
     UPDATE,
     URI,
     answers,
     blobs,
     foundation_document,
-    outputs,
     state_document,
     world,
 )
@@ -36,7 +37,7 @@ from delivery.errors import (
     UnhealthyError,
 )
 from delivery.process.shell import Result
-from delivery.release.live import verify_version
+from delivery.release import url
 
 HARMLESS = ("git ", "docker version", "docker buildx version", "docker buildx bake --file docker-bake.hcl --print")
 BAKE = "docker buildx bake --file"
@@ -49,8 +50,12 @@ def _surroundings(monkeypatch):
 
 
 def deployed(made):
-    saved = deploy.plan(made.run, deploy.guard(made.run))
-    return deploy.deliver(made.run, saved)
+    return deploy.deliver(made.run, deploy.plan(made.run))
+
+
+def long_way(tmp_path, *changes, **more):
+    """A world where the infrastructure changes, too; by default the function itself."""
+    return world(tmp_path, answers(*(changes or (UPDATE,)), **more))
 
 
 def calls(made):
@@ -198,59 +203,110 @@ def test_a_second_target_of_the_bake_file_is_a_second_image(tmp_path):
         ({"docker login": Result(1, "", "unauthorized")}, {}, CloudError),
         ({}, {"cache": "gha"}, ConfigurationError),
         ({"terraform init": Result(1, diagnostic("Bad backend"), "")}, {}, TerraformError),
+        ({"terraform plan": Result(1, diagnostic("Bad module"), "")}, {}, TerraformError),
     ],
 )
-def test_a_failed_build_or_init_stops_the_other_lane_and_prevents_the_plan(tmp_path, shell, changes, kind):
-    made = world(tmp_path, answers(UPDATE, **shell), **changes)
+def test_a_failure_of_one_lane_stops_the_other_one_and_nothing_is_applied(tmp_path, shell, changes, kind):
+    made = world(tmp_path, answers(**shell), **changes)
     with pytest.raises(kind):
-        deploy.plan(made.run, (IMAGE,))
-    assert made.shell.typed("terraform plan") == []
-    assert made.shell.stops == [True]
+        deploy.plan(made.run)
+    assert made.shell.stops
+    assert made.shell.typed("terraform apply") == []
+    assert alias_untouched(made)
 
 
-def test_terraform_gets_the_digest_and_never_a_tag(tmp_path):
+def planned_images(made):
+    """The images that Terraform plans with, plan by plan."""
     values = []
 
-    def plan(command):
-        (file,) = [word for word in command.argv if word.endswith(".tfvars.json")]
-        values.append(json.loads(Path(file.removeprefix("-var-file=")).read_text()))
-        return ""
+    def recorded(command):
+        values.append(json.loads((made.run.scratch / "service.tfvars.json").read_text()))
+        return known(command) if callable(known) else known
 
-    made = world(tmp_path, answers(UPDATE, **{"terraform plan": plan}))
-    deploy.plan(made.run, (IMAGE,))
+    known = made.shell.answers["terraform plan"]
+    made.shell.answers["terraform plan"] = recorded
+    return values
+
+
+def test_terraform_plans_with_the_images_that_the_functions_have_and_never_with_a_tag(tmp_path):
+    made = world(tmp_path)
+    values = planned_images(made)
+    deploy.plan(made.run)
     context = {"environment": "sandbox", "account": "000000000000", "region": "us-east-1"}
-    wanted = {"images": {"sse-streaming": URI}, "commit": COMMIT, "live_versions": {"sse-streaming": "1"}}
+    wanted = {"images": {"sse-streaming": OLD_URI}, "live_versions": {"sse-streaming": "1"}}
     assert values == [{**context, **wanted, "architecture": "x86_64"}]
     assert not any(":latest" in word for command in made.shell.typed("terraform") for word in command.argv)
 
 
-def test_a_plan_with_changes_tags_the_image_against_expiry_before_the_apply(tmp_path):
+def test_after_a_rollback_terraform_plans_with_the_image_of_the_function_and_not_of_the_alias(tmp_path):
     made = world(tmp_path)
-    deploy.plan(made.run, (IMAGE,))
+    newer = f"{REPOSITORY}@sha256:{'7' * 64}"
+    made.aws.functions.images |= {"$LATEST": newer, "2": newer}
+    values = planned_images(made)
+    deploy.plan(made.run)
+    assert [each["images"] for each in values] == [{"sse-streaming": newer}]
+
+
+def test_if_the_infrastructure_changes_too_terraform_plans_again_with_the_new_digest(tmp_path):
+    made = long_way(tmp_path)
+    values = planned_images(made)
+    assert deploy.plan(made.run).changes == (f"~ update {ADDRESS} (image_uri)",)
+    assert [each["images"] for each in values] == [{"sse-streaming": OLD_URI}, {"sse-streaming": URI}]
+    assert len(made.shell.typed("terraform show")) == 1
+
+
+def test_if_only_the_infrastructure_changes_there_is_one_plan(tmp_path):
+    made = long_way(tmp_path)
+    unchanged(made)
+    values = planned_images(made)
+    deploy.plan(made.run)
+    assert [each["images"] for each in values] == [{"sse-streaming": URI}]
+    assert len(made.shell.typed("terraform show")) == 1
+
+
+def unchanged(made):
+    """The function has the image of the commit, and the registry its tag."""
+    functions = made.aws.functions
+    functions.images |= {"$LATEST": URI, "2": URI}
+    functions.commits["2"] = COMMIT
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
+    made.aws.ecr.tags |= {(NAME, COMMIT): DIGEST, (NAME, "latest"): DIGEST}
+    made.aws.s3.objects["service.tfstate"] = state_document(URI)
+
+
+@pytest.mark.parametrize("changes", [(), (UPDATE,)])
+def test_a_new_image_is_tagged_against_expiry_before_a_function_gets_it(tmp_path, changes):
+    made = world(tmp_path, answers(*changes))
+    deploy.plan(made.run)
     assert made.aws.ecr.tags[NAME, f"keep-{DIGEST[7:19]}"] == DIGEST
-    idle = world(tmp_path, answers())
-    deploy.plan(idle.run, (IMAGE,))
-    assert idle.aws.ecr.tags == {(NAME, COMMIT): DIGEST}
+
+
+def test_without_a_change_no_image_gets_a_tag(tmp_path):
+    made = world(tmp_path)
+    unchanged(made)
+    before = dict(made.aws.ecr.tags)
+    deploy.plan(made.run)
+    assert made.aws.ecr.tags == before
 
 
 def test_the_architecture_of_the_function_is_that_of_the_image(tmp_path, monkeypatch):
     blobs(monkeypatch, architecture="arm64")
     made = world(tmp_path, platform="linux/arm64")
-    saved = deploy.plan(made.run, (IMAGE,))
-    assert json.loads((saved.file.parent / "service.tfvars.json").read_text())["architecture"] == "arm64"
+    deploy.plan(made.run)
+    assert json.loads((made.run.scratch / "service.tfvars.json").read_text())["architecture"] == "arm64"
 
 
-def test_a_plan_lists_its_changes_and_counts(tmp_path):
-    made = world(tmp_path)
-    saved = deploy.plan(made.run, (IMAGE,))
-    assert saved.changes == ("~ update module.sse.aws_lambda_function.this (image_uri)",)
-    assert "✓ plan       0 to create, 1 to update, 0 to delete" in made.out.getvalue()
+def test_a_new_image_is_the_same_line_whoever_gives_it_to_the_function(tmp_path):
+    short, long = world(tmp_path / "short"), long_way(tmp_path / "long")
+    assert deploy.plan(short.run).changes == deploy.plan(long.run).changes == (f"~ update {ADDRESS} (image_uri)",)
+    assert "✓ plan       no changes" in short.out.getvalue()
+    assert "✓ plan       0 to create, 1 to update, 0 to delete" in long.out.getvalue()
 
 
 def test_a_protected_environment_refuses_a_plan_that_deletes_and_names_the_address(tmp_path):
     made = world(tmp_path, answers(change("aws_lambda_function.old", "delete", before={})), protected=True)
     with pytest.raises(RefusedError) as caught:
-        deploy.plan(made.run, (IMAGE,))
+        deploy.plan(made.run)
     assert "sandbox, which is protected" in caught.value.what
     assert caught.value.why == "aws_lambda_function.old"
     assert made.shell.typed("terraform apply") == []
@@ -259,30 +315,29 @@ def test_a_protected_environment_refuses_a_plan_that_deletes_and_names_the_addre
 def test_a_protected_environment_refuses_a_replacement(tmp_path):
     made = world(tmp_path, answers(change("a.b", "delete", "create", before={}, after={})), protected=True)
     with pytest.raises(RefusedError, match="is protected: 1"):
-        deploy.plan(made.run, (IMAGE,))
+        deploy.plan(made.run)
 
 
 def test_only_the_named_addresses_may_be_destroyed(tmp_path):
     deletes = [change(f"a.{name}", "delete", before={}) for name in ("b", "c")]
     made = world(tmp_path, answers(*deletes), protected=True)
     with pytest.raises(RefusedError) as caught:
-        deploy.plan(made.run, (IMAGE,), ("a.b",))
+        deploy.plan(made.run, ("a.b",))
     assert caught.value.why == "a.c"
     assert caught.value.hint.endswith("or name each: --destroy 'a.c'")
-    assert deploy.plan(made.run, (IMAGE,), ("a.c", "a.b")).deletes == ("a.b", "a.c")
+    assert deploy.plan(made.run, ("a.c", "a.b")).terraform.deletes == ("a.b", "a.c")
 
 
 def test_an_open_environment_may_delete(tmp_path):
     made = world(tmp_path, answers(change("aws_lambda_function.old", "delete", before={})))
-    assert deploy.plan(made.run, (IMAGE,)).deletes == ("aws_lambda_function.old",)
+    assert deploy.plan(made.run).terraform.deletes == ("aws_lambda_function.old",)
 
 
-def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_path):
+def test_a_deploy_goes_through_its_stages_and_ends_in_a_release(tmp_path):
     made = world(tmp_path)
     (release,) = deployed(made)
-    assert made.stages()[0] == "guards"
-    assert set(made.stages()[1:5]) == {"build", "check", "push", "init"}
-    assert made.stages()[5:] == ["plan", "apply", "verify", "release"]
+    assert set(made.stages()[:6]) == {"guards", "init", "build", "check", "push", "plan"}
+    assert [stage for stage in made.stages()[6:] if stage != "state"] == ["apply", "verify", "release"]
     assert (release.environment, release.image, release.version) == ("sandbox", "sse-streaming", "2")
     assert made.aws.functions.live == "2"
     assert (release.digest, release.url, release.public) == (
@@ -292,66 +347,181 @@ def test_a_deploy_goes_through_its_stages_in_order_and_ends_in_a_release(tmp_pat
     )
 
 
-def test_a_version_is_ready_then_verified_then_tagged_and_only_then_live_and_open(tmp_path):
+def test_a_new_image_goes_to_lambda_and_the_state_is_refreshed(tmp_path):
     made = world(tmp_path)
-    made.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
     deployed(made)
-    assert calls(made) == [
-        "get_alias",
+    functions = made.aws.functions
+    (update,), (publish,) = functions.called("update_function_code"), functions.called("publish_version")
+    assert update == {"FunctionName": "fn", "ImageUri": URI, "RevisionId": "function-1"}
+    assert (publish["Description"], publish["RevisionId"]) == (f"commit {COMMIT}", "function-3")
+    (refresh,) = made.shell.typed("terraform apply")
+    assert {"-refresh-only", "-auto-approve"} <= set(refresh.argv)
+    assert made.shell.typed("terraform show") == []
+    assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
+    assert "✓ apply      0 created, 1 updated, 0 deleted" in made.out.getvalue()
+    assert "✓ state      refreshed" in made.out.getvalue()
+
+
+def test_changed_infrastructure_is_applied_as_it_was_shown_and_then_published(tmp_path):
+    made = long_way(tmp_path)
+    deployed(made)
+    assert made.aws.functions.called("update_function_code") == []
+    *_, plan = made.shell.typed("terraform plan")
+    (apply,) = made.shell.typed("terraform apply")
+    assert f"-out={apply.argv[-1]}" in plan.argv
+    assert (made.aws.functions.live, made.aws.functions.commits["2"]) == ("2", COMMIT)
+
+
+@pytest.mark.parametrize("changes", [(), (UPDATE,)])
+def test_a_version_is_published_then_verified_then_tagged_and_only_then_live_and_open(tmp_path, changes):
+    made = world(tmp_path, answers(*changes))
+    made.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = OLD_DIGEST
+    deployed(made)
+    changing = ("publish", "invoke", "update_alias", "add")
+    order = [name for name in calls(made) if name.startswith(changing)]
+    assert order == [
         "publish_version",
-        "get_alias",
-        "get_function_configuration",
-        "get_function_configuration",
         "invoke_with_response_stream",
         "update_alias",
-        "get_function_url_config",
         "add_permission",
         "add_permission",
     ]
-    assert made.aws.functions.waited[0]["version"] == "2"
     assert made.aws.ecr.tags[NAME, "release-2"] == DIGEST
 
 
 def test_the_release_tag_is_there_before_the_alias_moves(tmp_path):
     made = world(tmp_path)
-    saved = deploy.plan(made.run, deploy.guard(made.run))
+    saved = deploy.plan(made.run)
     made.aws.ecr.refuses["put_image"] = refusal("ServerException")
     with pytest.raises(CloudError, match="release-2"):
         deploy.deliver(made.run, saved)
     assert alias_untouched(made)
 
 
-def test_the_apply_uses_the_file_of_the_shown_plan(tmp_path):
+def test_a_second_deploy_builds_applies_publishes_and_moves_nothing_but_verifies_again(tmp_path):
     made = world(tmp_path)
-    deployed(made)
-    (plan,), (apply,) = made.shell.typed("terraform plan"), made.shell.typed("terraform apply")
-    assert f"-out={apply.argv[-1]}" in plan.argv
-
-
-def test_a_second_deploy_builds_applies_and_moves_nothing_but_verifies_again(tmp_path):
-    made = world(tmp_path, answers())
-    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    unchanged(made)
     made.aws.functions.live = "2"
     deployed(made)
     assert [command for command in made.shell.ran if "--metadata-file" in command.argv] == []
     assert made.shell.typed("terraform apply") == []
-    assert "update_alias" not in calls(made)
+    assert sorted(made.aws.functions.images) == ["$LATEST", "1", "2"]
+    assert not {"update_alias", "update_function_code"} & set(calls(made))
+    assert calls(made).count("invoke_with_response_stream") == 1
+    kinds = {item["imageTag"].partition("-")[0] for item in made.aws.ecr.called("put_image")}
+    assert kinds <= {"live", "release", "latest"}, "no tag of a commit, and none against expiry"
     assert "✓ apply      nothing to do" in made.out.getvalue()
     assert "alias live: version 2, open to everyone" in made.out.getvalue()
 
 
+def test_a_live_version_that_stays_is_verified_before_the_plan_is_decided(tmp_path):
+    made = world(tmp_path)
+    unchanged(made)
+    made.aws.functions.live = "2"
+    planned = deploy.plan(made.run)
+    assert {version.version for version in planned.verified} == {"2"}
+    assert set(made.stages()) == {"guards", "init", "push", "verify", "plan"}
+
+
+def test_a_live_version_that_does_not_stream_any_more_fails_the_deploy_that_keeps_it(tmp_path):
+    made = world(tmp_path)
+    unchanged(made)
+    made.aws.functions.live = "2"
+    made.aws.functions.responses["2"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    with pytest.raises(UnhealthyError, match="it answered 500"):
+        deployed(made)
+
+
+def test_a_live_version_that_does_not_stream_does_not_hold_up_the_deploy_that_replaces_it(tmp_path):
+    made = world(tmp_path)
+    made.aws.functions.responses["1"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    deployed(made)
+    assert made.aws.functions.live == "2"
+
+
 def test_a_change_that_a_killed_run_left_unpublished_gets_a_version_and_the_state_is_refreshed(tmp_path):
-    made = world(tmp_path, answers())
-    made.aws.s3.objects["service.tfstate"] = state_document("1")
-    made.shell.answers["terraform apply"] = lambda _: (
-        made.aws.s3.objects.update({"service.tfstate": state_document("2")}) or ""
-    )
-    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    """It was killed after Lambda's update: the function has the image, the state does not, and no version has it."""
+    made = world(tmp_path)
+    unchanged(made)
+    del made.aws.functions.images["2"], made.aws.functions.commits["2"]
+    made.aws.s3.objects["service.tfstate"] = state_document(OLD_URI)
     deployed(made)
     (refresh,) = made.shell.typed("terraform apply")
     assert {"-refresh-only", "-auto-approve"} <= set(refresh.argv)
+    assert made.aws.functions.called("update_function_code") == []
+    assert (made.aws.functions.live, made.aws.functions.commits["2"]) == ("2", COMMIT)
+
+
+def test_a_state_that_is_behind_is_refreshed_by_a_deploy_with_nothing_else_to_do(tmp_path):
+    made = world(tmp_path)
+    unchanged(made)
+    made.aws.functions.live = "2"
+    made.aws.s3.objects["service.tfstate"] = state_document(OLD_URI)
+    deployed(made)
+    assert len(made.shell.typed("terraform apply")) == 1
+    assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
+
+
+def test_a_locked_state_does_not_undo_a_release_and_is_a_warning(tmp_path):
+    made = world(tmp_path, answers(**{"terraform apply": Result(1, LOCKED, "")}))
+    deployed(made)
     assert made.aws.functions.live == "2"
-    assert "✓ apply      published the version that a killed run had left unpublished" in made.out.getvalue()
+    assert "! state      The state is behind; the next deploy refreshes it. The state is locked by ada@laptop" in (
+        made.out.getvalue()
+    )
+
+
+def test_a_refresh_that_read_the_function_too_early_is_repeated(tmp_path):
+    made = world(tmp_path)
+    applied, early = made.shell.answers["terraform apply"], [""]
+    made.shell.answers["terraform apply"] = lambda command: early.pop() if early else applied(command)
+    deployed(made)
+    assert len(made.shell.typed("terraform apply")) == 2
+
+
+def test_a_version_that_fails_is_reported_once_the_state_is_refreshed(tmp_path):
+    made = world(tmp_path)
+    made.aws.functions.responses["2"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    with pytest.raises(UnhealthyError):
+        deployed(made)
+    assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
+    assert made.shell.stops == []
+
+
+def test_a_function_that_somebody_changes_during_the_build_is_left_alone(tmp_path):
+    made = world(tmp_path)
+    saved = deploy.plan(made.run)
+    made.aws.functions.function_revision += 1
+    with pytest.raises(RefusedError, match="fn was changed by somebody else meanwhile") as caught:
+        deploy.deliver(made.run, saved)
+    assert caught.value.exit_code == 4
+    assert made.aws.functions.images["$LATEST"] == OLD_URI
+    assert alias_untouched(made)
+
+
+def test_a_function_that_is_in_the_state_and_not_in_aws_is_created_by_terraform(tmp_path):
+    made = world(tmp_path, answers(change(ADDRESS, "create", after={})))
+    del made.aws.functions.images["$LATEST"]
+    values = planned_images(made)
+    assert deploy.plan(made.run).changes == (f"+ create {ADDRESS}",)
+    assert [each["images"] for each in values] == [{"sse-streaming": URI}]
+
+
+def test_a_function_whose_last_update_failed_gets_its_image_again(tmp_path):
+    made = world(tmp_path)
+    unchanged(made)
+    made.aws.functions.update_status = "Failed"
+    deployed(made)
+    assert [update["ImageUri"] for update in made.aws.functions.called("update_function_code")] == [URI]
+
+
+def test_a_function_that_was_given_a_tag_is_left_to_terraform(tmp_path):
+    made = long_way(tmp_path)
+    made.aws.functions.images["$LATEST"] = f"{REPOSITORY}:latest"
+    values = planned_images(made)
+    deploy.plan(made.run)
+    assert [each["images"] for each in values] == [{"sse-streaming": URI}]
+    assert values[0]["live_versions"] == {"sse-streaming": "1"}
 
 
 @pytest.mark.parametrize(
@@ -359,8 +529,7 @@ def test_a_change_that_a_killed_run_left_unpublished_gets_a_version_and_the_stat
     [
         ([chunk(prelude(500)), {"InvokeComplete": {}}], "it answered 500"),
         ([{"InvokeComplete": {"ErrorCode": "Runtime.ExitError"}}], "Runtime.ExitError"),
-        (healthy(digest="sha256:" + "e" * 64), "`hello` names the digest"),
-        (healthy(version="1"), "`hello` names the version 1, not 2"),
+        (healthy("1"), "`hello` names the version 1, not 2"),
         ([chunk(prelude()), {"InvokeComplete": {}}], "the stream ended after 0"),
         ([chunk(prelude())], "was cut off"),
     ],
@@ -372,29 +541,16 @@ def test_a_version_that_does_not_stream_never_becomes_live(tmp_path, response, w
         deployed(made)
     assert alias_untouched(made)
     assert (NAME, "release-2") not in made.aws.ecr.tags
-    assert made.stages()[-1] == "verify"
+    assert [stage for stage in made.stages() if stage != "state"][-1] == "verify"
 
 
 def test_an_apply_that_fails_is_not_verified(tmp_path):
     failed = Result(1, diagnostic("creating Lambda Function"), "")
-    made = world(tmp_path, answers(UPDATE, **{"terraform apply": failed}))
+    made = long_way(tmp_path, **{"terraform apply": failed})
     with pytest.raises(TerraformError, match="creating Lambda Function"):
         deployed(made)
-    assert calls(made) == ["get_alias"]
+    assert {"publish_version", "invoke_with_response_stream"} & set(calls(made)) == set()
     assert made.stages()[-1] == "apply"
-
-
-def test_no_function_is_made_live_when_another_does_not_stream(tmp_path):
-    both = json.loads(outputs())
-    both["functions"]["value"]["worse"] = {**both["functions"]["value"]["sse-streaming"], "version": "3"}
-    made = world(tmp_path)
-    made.aws.s3.objects["service.tfstate"] = state_document(outputs=both)
-    made.aws.functions.commits["3"] = COMMIT
-    made.aws.functions.responses["3"] = [chunk(prelude(500))]
-    with pytest.raises(UnhealthyError, match="Version 3"):
-        deployed(made)
-    assert [wait["version"] for wait in made.aws.functions.waited] == ["2", "3"]
-    assert alias_untouched(made)
 
 
 def test_an_alias_that_moves_between_read_and_update_is_not_changed(tmp_path):
@@ -409,7 +565,7 @@ def test_an_alias_that_another_person_moves_during_the_verification_is_not_chang
     made = world(tmp_path)
 
     def meanwhile():
-        yield from healthy(commit=COMMIT)
+        yield from healthy()
         made.aws.functions.moved_to("3")
 
     made.aws.functions.responses["2"] = meanwhile()
@@ -418,45 +574,39 @@ def test_an_alias_that_another_person_moves_during_the_verification_is_not_chang
 
 
 def test_the_apply_stage_reports_its_counts_in_the_past_tense(tmp_path):
-    made = world(tmp_path)
+    made = long_way(tmp_path)
     deployed(made)
     assert "✓ apply      0 created, 1 updated, 0 deleted" in made.out.getvalue()
-
-
-def test_the_verification_does_not_depend_on_the_work_tree(tmp_path):
-    made = world(tmp_path, dirty=True)
-    made.aws.functions.commits["2"] = COMMIT
-    made.aws.functions.responses["2"] = healthy(commit=COMMIT)
-    verify_version(made.run, FUNCTION)
 
 
 def test_a_version_that_lambda_cannot_make_ready_does_not_become_live(tmp_path):
     made = world(tmp_path)
     failure = "Waiter encountered a terminal failure state: Failed"
-    made.aws.functions.refuses["wait"] = WaiterError("PublishedVersionActive", failure, {})
+    made.aws.functions.refuses["published_version_active"] = WaiterError("PublishedVersionActive", failure, {})
+    made.aws.functions.states["2"] = "Pending"
     with pytest.raises(UnhealthyError, match="version 2"):
         deployed(made)
     assert alias_untouched(made)
 
 
-def unconnected(tmp_path, *changes, **more):
-    """A function that exists, and of which no version was verified yet."""
-    connects = change("module.sse.aws_lambda_alias.live[0]", "create", after={})
-    made = world(tmp_path, answers(*(changes or (UPDATE,)), **more))
+def unconnected(tmp_path, second=None):
+    """Nothing is deployed yet. `second`: what the plan after the verification changes; by default the alias."""
+    connects = second or change("module.sse.aws_lambda_alias.live[0]", "create", after={})
+    made = world(tmp_path, answers(change(ADDRESS, "create", after={})))
     made.aws.functions.live = ""
-    plans = iter([planned(UPDATE), planned(*(changes or (connects,)))])
+    made.aws.functions.images.clear()
+    del made.aws.s3.objects["service.tfstate"]
+    applied = made.shell.answers["terraform apply"]
 
-    def plan(_):
-        made.shell.answers["terraform show"] = (answer := next(plans))["terraform show"]
-        return answer["terraform plan"]
-
-    def apply(_):
+    def apply(command):
         values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
         made.applied.append(values["live_versions"])
         made.aws.functions.live = values["live_versions"].get("sse-streaming", "")
-        return ""
+        made.shell.answers |= planned(connects)
+        return "" if made.aws.functions.live else applied(command)
 
-    made.shell.answers |= {"terraform plan": plan, "terraform apply": apply}
+    made.shell.answers["terraform apply"] = apply
+    made.aws.functions.responses["1"] = healthy("1")
     object.__setattr__(made, "applied", [])
     return made
 
@@ -464,26 +614,42 @@ def unconnected(tmp_path, *changes, **more):
 def test_a_first_version_is_connected_only_after_it_was_verified_and_tagged(tmp_path):
     made = unconnected(tmp_path)
     (release,) = deployed(made)
-    assert made.applied == [{}, {"sse-streaming": "2"}]
+    assert made.applied == [{}, {"sse-streaming": "1"}]
     first, second = (command.argv for command in made.shell.typed("terraform plan"))
     assert ("-refresh=false" in first, "-refresh=false" in second) == (False, True)
+    assert made.shell.typed("terraform show") == [], "both plans only create"
     assert made.stages()[5:] == ["plan", "apply", "verify", "connect", "release"]
     assert "update_alias" not in calls(made)
-    assert (release.version, release.public) == ("2", True)
-    assert made.aws.ecr.tags[NAME, "release-2"] == DIGEST
+    assert (release.version, release.public) == ("1", True)
+    assert release.url == FUNCTION.stream_url
+    assert made.aws.ecr.tags[NAME, "release-1"] == DIGEST
+
+
+def test_a_first_deploy_that_was_killed_before_its_version_was_connected_continues(tmp_path):
+    """The function is there, and an empty plan: only its version must be verified and connected."""
+    made = unconnected(tmp_path)
+    unchanged(made)
+    made.shell.answers["terraform plan"] = [planned()["terraform plan"], planned_connection()]
+    deployed(made)
+    assert made.applied == [{"sse-streaming": "2"}]
+    assert made.aws.functions.live == "2"
+
+
+def planned_connection():
+    return planned(change("module.sse.aws_lambda_alias.live[0]", "create", after={}))["terraform plan"]
 
 
 def test_a_first_version_that_does_not_stream_gets_no_alias_and_no_url(tmp_path):
     made = unconnected(tmp_path)
-    made.aws.functions.responses["2"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    made.aws.functions.responses["1"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
     with pytest.raises(UnhealthyError, match="it answered 500"):
         deployed(made)
     assert made.applied == [{}]
-    assert (NAME, "release-2") not in made.aws.ecr.tags
+    assert (NAME, "release-1") not in made.aws.ecr.tags
 
 
 def test_nothing_else_changes_when_the_first_version_is_connected(tmp_path):
-    made = unconnected(tmp_path, UPDATE)
+    made = unconnected(tmp_path, second=UPDATE)
     with pytest.raises(TerraformError, match="was changed while the first version was verified") as caught:
         deployed(made)
     assert "aws_lambda_function.this" in caught.value.why
@@ -550,3 +716,51 @@ def test_an_alias_that_cannot_return_is_reported_with_the_command_that_returns_i
     with pytest.raises(CloudError, match="still names version 2") as caught:
         deployed(made)
     assert caught.value.hint == "invoke rollback --env sandbox --to 1"
+
+
+def two_functions(tmp_path):
+    """`sse-streaming` gets a new image; `other`, whose function is `worse`, is unchanged and live."""
+    made = world(tmp_path)
+    other = NAME.replace("sse-streaming", "other")
+    uri = URI.replace("sse-streaming", "other")
+    made.aws.ecr.repositories[other] = {DIGEST: manifest()}
+    made.aws.ecr.tags |= {(other, COMMIT): DIGEST, (other, "latest"): DIGEST}
+    second = FakeLambda(name="worse")
+    second.images |= {"$LATEST": uri, "1": uri}
+    second.commits["1"] = "d" * 40
+    second.responses["1"] = healthy("1")
+    first, made.aws.functions = made.aws.functions, FakeLambdas(made.aws.functions, second)
+    document = json.loads(state_document())
+    named = document["outputs"]["functions"]["value"]
+    named["other"] = {**named["sse-streaming"], "function_name": "worse"}
+    (resource,) = document["resources"]
+    attributes = {"function_name": "worse", "image_uri": uri}
+    document["resources"].append({**resource, "module": "module.other", "instances": [{"attributes": attributes}]})
+    made.aws.s3.objects["service.tfstate"] = json.dumps(document)
+    made.aws.s3.objects["foundation.tfstate"] = foundation_document("other", "sse-streaming")
+    targets = json.dumps({"target": {"sse-streaming": {}, "other": {}}})
+    made.shell.answers["docker buildx bake --file docker-bake.hcl --print"] = targets
+    made.shell.answers["terraform apply"] = ""
+    return made, first, second
+
+
+def test_of_two_functions_only_the_changed_one_gets_an_image_a_version_and_a_verification(tmp_path, monkeypatch):
+    made, first, second = two_functions(tmp_path)
+    monkeypatch.setattr(url, "require_open", lambda *_: None)
+    planned = deploy.plan(made.run)
+    assert planned.changes == (f"~ update {ADDRESS} (image_uri)",)
+    releases = deploy.deliver(made.run, planned)
+    assert {(release.image, release.version) for release in releases} == {("sse-streaming", "2"), ("other", "1")}
+    assert [name for name, _ in second.calls if name in ("update_function_code", "update_alias")] == []
+    assert len(second.called("invoke_with_response_stream")) == 1, "beside the plan"
+    assert (first.live, second.live) == ("2", "1")
+    assert f"; other {DIGEST[:19]} unchanged" in made.out.getvalue()
+
+
+def test_no_function_is_made_live_when_another_does_not_stream(tmp_path, monkeypatch):
+    made, first, second = two_functions(tmp_path)
+    monkeypatch.setattr(url, "require_open", lambda *_: None)
+    second.responses["1"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    with pytest.raises(UnhealthyError, match="Version 1 of worse"):
+        deployed(made)
+    assert (first.live, first.called("update_alias")) == ("1", [])

@@ -2,7 +2,7 @@
 
 import pytest
 from support.build import DIGEST, manifest
-from support.world import COMMIT, NAME, REPOSITORY, UPDATE, answers, blobs, state_document, world
+from support.world import COMMIT, NAME, REPOSITORY, UPDATE, URI, answers, blobs, world
 
 from delivery.cli import report
 from delivery.commands import diff
@@ -45,7 +45,7 @@ def test_a_diff_shows_commits_layers_and_plan(made):
 def test_a_diff_pushes_tags_and_applies_nothing(made):
     lines(made)
     baked = [command.variables["OUTPUT"] for command in made.shell.ran if "--metadata-file" in command.argv]
-    assert baked == ["archive"]
+    assert baked == ["digest", "layout"]
     assert made.aws.ecr.tags == {}
     assert made.shell.typed("terraform apply") == []
     changing = ("put_", "update_", "delete_", "add_", "remove_")
@@ -76,7 +76,7 @@ def test_the_live_image_with_changed_infrastructure_is_a_change(tmp_path, monkey
 
 
 def test_an_image_in_the_registry_is_compared_without_a_build(made):
-    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    made.aws.ecr.repositories[NAME][DIGEST], made.aws.ecr.tags[NAME, COMMIT] = manifest(), DIGEST
     assert any("1 of 2 layers new" in line for line in lines(made))
     assert not [command for command in made.shell.ran if "--metadata-file" in command.argv]
 
@@ -95,7 +95,7 @@ def test_missing_repositories_lead_to_bootstrap(made):
 
 
 def test_the_live_version_is_compared_even_if_a_newer_version_is_not_verified(made):
-    made.aws.s3.objects["service.tfstate"] = state_document("9")
+    made.aws.functions.images |= {"$LATEST": URI, "9": URI}
     assert lines(made)[0].startswith("sse-streaming: version 1 is live")
 
 

@@ -31,7 +31,7 @@ class Promotions:
         fake.ecr = FakeEcr({NAME: {DIGEST: TEXT}}, {(NAME, "release-2"): DIGEST})
         fake.functions.live = "2"
         fake.functions.versions = [{"Version": "2", "Description": f"commit {COMMIT}", "LastModified": ""}]
-        fake.functions.images["2"] = f"{HOST}/{NAME}@{DIGEST}"
+        fake.functions.images["2"], fake.functions.commits["2"] = f"{HOST}/{NAME}@{DIGEST}", COMMIT
         self.destination.aws.ecr = FakeEcr({PROD: {}})
         self.registry = FakeRegistry(fake.ecr, self.destination.aws.ecr).install(monkeypatch)
         self.registry.blobs[NAME] = dict(BLOBS)
@@ -75,7 +75,6 @@ def test_a_promotion_builds_nothing_and_changes_nothing_in_the_source(environmen
 
 def test_a_promotion_takes_the_live_version_and_not_the_newest(environments):
     environments.origin.aws.functions.versions.append({"Version": "3", "Description": "commit new", "LastModified": ""})
-    environments.origin.aws.s3.objects["service.tfstate"] = state_document("3")
     (promotions,) = environments.prepare()
     assert (promotions.version, promotions.commit, promotions.image.digest) == ("2", COMMIT, DIGEST)
 
@@ -122,8 +121,29 @@ def test_another_commit_than_the_live_one_is_not_promoted(environments):
 
 
 def test_an_image_of_a_work_tree_with_changes_is_not_promoted(environments):
-    environments.origin.aws.functions.versions[0]["Description"] = f"commit {COMMIT}-dirty"
+    environments.origin.aws.functions.commits["2"] = f"{COMMIT}-dirty"
     assert "work tree with changes" in environments.refused(RefusedError).what
+
+
+def test_a_clean_commit_of_the_same_image_is_promoted_instead_of_a_work_tree_with_changes(environments):
+    environments.origin.aws.functions.commits["2"] = f"{COMMIT}-dirty"
+    environments.origin.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    assert [promotion.commit for promotion in environments.prepare()] == [COMMIT]
+
+
+def test_a_commit_that_did_not_change_the_image_can_be_promoted_by_its_name(environments):
+    """It made no version: its tag names the image that is live."""
+    later = "d" * 40
+    environments.origin.aws.ecr.tags[NAME, later] = DIGEST
+    assert [promotion.commit for promotion in environments.prepare("dddd")] == [later]
+    assert [promotion.commit for promotion in environments.prepare()] == [COMMIT]
+
+
+def test_the_commit_that_is_checked_out_is_promoted_if_it_has_the_live_image(environments):
+    environments.origin.aws.functions.commits["2"] = "b" * 40
+    assert [promotion.commit for promotion in environments.prepare()] == ["b" * 40]
+    environments.origin.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    assert [promotion.commit for promotion in environments.prepare()] == [COMMIT]
 
 
 def test_a_protected_destination_takes_only_commits_of_the_default_branch(environments):
@@ -149,8 +169,9 @@ def test_an_environment_is_not_promoted_to_itself(environments):
 
 @pytest.mark.parametrize(("digest", "live"), [(DIGEST, True), (OTHER, False)])
 def test_a_promotion_knows_whether_the_destination_serves_the_digest(environments, digest, live):
-    environments.destination.aws.s3.objects["service.tfstate"] = state_document("7")
+    environments.destination.aws.s3.objects["service.tfstate"] = state_document()
     environments.destination.aws.functions.live = "7"
+    environments.destination.aws.functions.commits["7"] = COMMIT
     environments.destination.aws.functions.images["7"] = f"{HOST}/{PROD}@{digest}"
     assert [promotions.live for promotions in environments.prepare()] == [live]
 

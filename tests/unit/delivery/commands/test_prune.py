@@ -126,6 +126,7 @@ def prunable(tmp_path):
     made = world(tmp_path)
     functions = FakeLambda(live="2")
     functions.versions = [{"Version": "$LATEST"}, {"Version": "1"}, {"Version": "2"}]
+    functions.commits = dict.fromkeys(("1", "2"), "c" * 40)
     functions.images = {"1": f"{REPOSITORY}@{digest(1)}", **dict.fromkeys(("2", "$LATEST"), f"{REPOSITORY}@{DIGEST}")}
     made.aws.functions = functions
     tags = {"keep-1": digest(1), "release-2": DIGEST, "keep-2": DIGEST, "latest": DIGEST}

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 from support.aws import refusal
-from support.build import DIGEST
+from support.build import DIGEST, manifest
 from support.shell import FakeShell
-from support.world import COMMIT, ENVIRONMENT, NAME, UPDATE, URI, answers, world
+from support.terraform import change
+from support.world import ADDRESS, COMMIT, ENVIRONMENT, NAME, OLD_URI, UPDATE, URI, answers, world
 
 from delivery import clock
 from delivery.cli import report
@@ -22,7 +23,11 @@ OTHER = "sha256:" + "e" * 64
 def opened(made):
     """A world where version 2 is live and verified, its image pushed two hours ago."""
     functions = made.aws.functions
-    functions.live, functions.images["2"] = "2", URI
+    functions.live = "2"
+    functions.images |= {"2": URI, "$LATEST": URI}
+    functions.commits["2"] = COMMIT
+    for name in (NAME, NAME.replace("sandbox", "prod")):
+        made.aws.ecr.repositories.setdefault(name, {})[DIGEST] = manifest()
     functions.versions = [{"Version": "2", "Description": f"commit {COMMIT}", "LastModified": ""}]
     made.aws.ecr.tags[NAME, "release-2"] = DIGEST
     made.aws.ecr.tags[NAME, "live-20260101T080910.000000Z-v2-by-ann"] = DIGEST
@@ -60,7 +65,16 @@ def test_drift_is_the_plan_for_the_deployed_images_and_takes_no_lock(tmp_path):
     assert "-lock=false" in plan.argv
     (values,) = made.run.scratch.glob("*/service.tfvars.json")
     document = json.loads(values.read_text())
-    assert (document["images"], document["commit"]) == ({"sse-streaming": URI}, COMMIT)
+    assert (document["images"], document["live_versions"]) == ({"sse-streaming": URI}, {"sse-streaming": "2"})
+
+
+def test_drift_of_a_function_that_aws_lost_is_a_plan_with_the_image_of_the_state(tmp_path):
+    made = opened(world(tmp_path, answers(change(ADDRESS, "create", after={}))))
+    del made.aws.functions.images["$LATEST"]
+    (environment,) = read(preprod=lambda: made.run)
+    assert f"preprod: + create {ADDRESS}" in table(environment)
+    (values,) = made.run.scratch.glob("*/service.tfvars.json")
+    assert json.loads(values.read_text())["images"] == {"sse-streaming": OLD_URI}
 
 
 def test_a_status_changes_nothing(made):

@@ -18,7 +18,7 @@ from delivery.image.network import Network
 from delivery.process.shell import Result
 from delivery.reference import Image, PushedImage
 
-SOURCE = Commit(COMMIT, dirty=False, committed_at=1_700_000_000)
+SOURCE = Commit(COMMIT, dirty=False)
 VARIABLES = {"ENVIRONMENT": "sandbox", "COMMIT": COMMIT}
 NO_INDEX = "docker exporter does not support exporting manifest lists, use the oci exporter instead"
 HEAD = ("docker", "buildx", "bake", "--file")
@@ -29,7 +29,7 @@ def one_bake(tmp_path, output="push", network=None, **variables):
     return Bake(("sse-streaming",), ENVIRONMENT, {**VARIABLES, **variables}, tmp_path, output, network or Network())
 
 
-def built(tmp_path, output="archive", **shell):
+def built(tmp_path, output="layout", **shell):
     printed = []
     result = bake.build(one_bake(tmp_path, output), tmp_path, FakeShell(answers(**shell)), printed.append)
     return result, printed
@@ -46,7 +46,7 @@ def after_warnings(text):
     return lambda command: Result(0, build.bake(command), text)
 
 
-def failure(tmp_path, text, output="archive"):
+def failure(tmp_path, text, output="layout"):
     with pytest.raises(DeliveryError) as caught:
         built(tmp_path, output, **{"docker buildx bake": Result(1, "", text)})
     return caught.value
@@ -115,7 +115,7 @@ def test_an_environment_names_stand_ins_and_an_exported_variable_does_not(tmp_pa
     assert bake.variables(settings(tmp_path), SOURCE, {"BUILD_CONTEXTS": "exported=x"})["BUILD_CONTEXTS"] == ""
 
 
-@pytest.mark.parametrize("output", ["push", "archive"])
+@pytest.mark.parametrize("output", ["push", "archive", "layout", "digest"])
 def test_a_push_and_an_archive_name_the_media_types_on_which_the_digest_depends(output):
     text = (Path(__file__).parents[4] / "docker-bake.hcl").read_text()
     assert re.search(rf'OUTPUT == "{output}" \? "type=[^"]*oci-mediatypes=true', text)
@@ -128,10 +128,10 @@ def test_whether_buildx_wants_to_be_asked_is_read_from_its_help(tmp_path, help_t
     assert ("--allow" in fake.ran[-1].argv) == asked
 
 
-@pytest.mark.parametrize("output", ["load", "archive", "push"])
+@pytest.mark.parametrize("output", ["load", "digest", "layout", "archive", "push"])
 def test_where_an_image_goes_is_a_variable_of_the_bake_file(tmp_path, output):
     variables = one_bake(tmp_path, output).command(tmp_path, entitlements=True).variables
-    assert (variables["OUTPUT"], variables["ARCHIVES"]) == (output, str(tmp_path))
+    assert (variables["OUTPUT"], variables["OUTPUTS"]) == (output, str(tmp_path))
 
 
 def test_a_build_says_its_steps_and_gives_each_target_s_digest(tmp_path):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.build import BAKED, CONFIG, DIGEST, archive, bake, manifest
+from support.build import BAKED, CONFIG, DIGEST, bake, digest_of, layout, manifest
 from support.world import COMMIT, IMAGE, answers, blobs, world
 
 from delivery.errors import BuildError
@@ -70,15 +70,17 @@ def test_any_other_user_may_run_it(user):
     check.require(candidate(config={"User": user, "Entrypoint": ["a"]}), "linux/amd64")
 
 
-def spoiled(config=CONFIG, **changes):
-    """A build that leaves another image than the one it should."""
+def spoiled(config=CONFIG, but="", **changes):
+    """A build that leaves another image than the one it should, except for the output `but`."""
 
     def build(command):
         printed = bake(command)
-        if command.variables["OUTPUT"] == "archive":
-            digest = archive(Path(command.variables["ARCHIVES"]) / "sse-streaming.tar", config, **changes)
-            record = Path(command.argv[command.argv.index("--metadata-file") + 1])
-            record.write_text(BAKED.replace(DIGEST, digest))
+        if command.variables["OUTPUT"] == but:
+            return printed
+        if command.variables["OUTPUT"] == "layout":
+            layout(Path(command.variables["OUTPUTS"]) / "sse-streaming", config, **changes)
+        record = Path(command.argv[command.argv.index("--metadata-file") + 1])
+        record.write_text(BAKED.replace(DIGEST, digest_of(manifest(**changes))))
         return printed
 
     return answers(**{"docker buildx bake": build})
@@ -99,13 +101,13 @@ def test_an_image_that_is_refused_is_not_pushed_and_not_tagged(tmp_path, spoil):
     with pytest.raises(BuildError):
         push.push(made.run, (IMAGE,))
     baked = [command.variables["OUTPUT"] for command in made.shell.ran if "--metadata-file" in command.argv]
-    assert baked == ["archive"]
+    assert baked == ["digest", "layout"]
     assert made.aws.ecr.tags == {}
     assert "✗ check" in made.out.getvalue()
 
 
 def test_a_push_of_another_image_than_was_checked_gets_no_tag_of_its_commit(tmp_path):
-    made = world(tmp_path, spoiled(annotations={"note": "checked"}))
+    made = world(tmp_path, spoiled(but="push", annotations={"note": "checked"}))
     with pytest.raises(BuildError, match="was pushed, which is not the checked image"):
         push.push(made.run, (IMAGE,))
     assert made.aws.ecr.tags == {}
@@ -134,6 +136,23 @@ def test_a_start_that_fails_keeps_the_image_from_being_pushed(tmp_path, monkeypa
 def test_what_is_there_already_is_not_started_again(tmp_path, monkeypatch):
     blobs(monkeypatch)
     made = world(tmp_path, protected=True)
+    made.aws.ecr.repositories[IMAGE.repository_name][DIGEST] = manifest()
     made.aws.ecr.tags[IMAGE.repository_name, COMMIT] = DIGEST
     push.push(made.run, (IMAGE,))
     assert made.shell.ran == []
+
+
+def test_an_image_that_differs_from_the_checked_one_is_not_started(tmp_path, monkeypatch):
+    blobs(monkeypatch)
+    other = json.dumps({"sse-streaming": {"containerimage.digest": "sha256:" + "9" * 64}})
+
+    def build(command):
+        printed = bake(command)
+        if command.variables["OUTPUT"] == "archive":
+            Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(other)
+        return printed
+
+    made = world(tmp_path, answers(**{"docker buildx bake": build}), protected=True)
+    with pytest.raises(BuildError, match="The image to start is not the checked image"):
+        push.push(made.run, (IMAGE,))
+    assert made.shell.typed("docker run") == []

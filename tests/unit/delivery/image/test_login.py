@@ -12,7 +12,7 @@ from delivery.git import Commit
 from delivery.image import bake, login
 from delivery.process.shell import Result
 
-SOURCE = Commit(COMMIT, dirty=True, committed_at=1_700_000_000)
+SOURCE = Commit(COMMIT, dirty=True)
 GHA = {"ACTIONS_RUNTIME_TOKEN": "hush", "ACTIONS_RESULTS_URL": "https://results"}
 LOGIN = ("docker", "login", "--username", "AWS", "--password-stdin", "registry.test:5000")
 
@@ -39,7 +39,6 @@ def test_the_bake_file_gets_all_its_variables(tmp_path):
         "PLATFORM": "linux/amd64",
         "CACHE": "local",
         "CACHE_DIR": str(tmp_path / ".deploy" / "cache"),
-        "SOURCE_DATE_EPOCH": "1700000000",
         "BUILD_CONTEXTS": "",
     }
 

@@ -1,8 +1,11 @@
 """A push: the images that are built, the images that are reused, and the tags that an image gets."""
 
+import json
+from pathlib import Path
+
 import pytest
-from support.build import DIGEST, bake, manifest
-from support.world import COMMIT, IMAGE, NAME, PUSHED, answers, blobs, world
+from support.build import BAKED, DIGEST, bake, manifest
+from support.world import COMMIT, IMAGE, NAME, OLD_DIGEST, PUSHED, answers, blobs, world
 
 from delivery.errors import BuildError, RefusedError
 from delivery.image import push
@@ -23,17 +26,18 @@ def test_an_image_that_the_registry_lacks_is_built_and_pushed(tmp_path):
     made = world(tmp_path)
     assert push.push(made.run, (IMAGE,)) == (PUSHED,)
     outputs = [(bake.variables["OUTPUT"], bake.variables["COMMIT"]) for bake in bakes(made)]
-    assert outputs == [("archive", COMMIT), ("push", COMMIT)]
+    assert outputs == [("digest", COMMIT), ("layout", COMMIT), ("push", COMMIT)]
     assert f"push       sse-streaming {DIGEST[:19]} (26.5 MB compressed, 2 layers)" in made.out.getvalue()
     assert made.stages() == ["build", "check", "push"]
 
 
 def test_a_clean_commit_in_the_registry_is_not_built_again(tmp_path):
     made = world(tmp_path)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
     assert push.push(made.run, (IMAGE,)) == (PUSHED,)
     assert made.shell.ran == []
-    assert "already in the registry" in made.out.getvalue()
+    assert f"push       sse-streaming {DIGEST[:19]} unchanged" in made.out.getvalue()
 
 
 def test_only_the_missing_images_are_built(tmp_path):
@@ -87,6 +91,9 @@ def test_an_image_that_lambda_would_refuse_is_refused_even_in_the_registry(tmp_p
 
 def test_a_build_cache_that_is_down_is_a_warning_and_the_push_counts(tmp_path):
     def cacheless(command):
+        if command.variables["OUTPUT"] != "push":
+            return bake(command)
+        made.aws.ecr.repositories[NAME][DIGEST] = manifest()
         return Result(0, bake(command), "#9 exporting cache to registry\n#9 ERROR: 403 Forbidden\n")
 
     made = world(tmp_path, answers(**{"docker buildx bake": cacheless}))
@@ -116,3 +123,58 @@ def test_an_image_that_the_engine_cannot_load_is_not_pushed(tmp_path):
         push.push(made.run, (IMAGE,))
     assert (caught.value.why, caught.value.hint) == ("no such driver", "invoke doctor")
     assert made.aws.ecr.tags == {}
+
+
+def test_an_image_that_the_registry_has_gets_the_tag_of_one_more_commit_and_is_not_pushed(tmp_path):
+    """A commit that does not touch the context of an image has the same image."""
+    made = world(tmp_path)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
+    made.aws.ecr.tags[NAME, "a" * 40] = DIGEST
+    assert push.push(made.run, (IMAGE,)) == (PUSHED,)
+    assert [bake.variables["OUTPUT"] for bake in bakes(made)] == ["digest"]
+    assert made.aws.ecr.tags == {(NAME, name): DIGEST for name in ("a" * 40, COMMIT, "latest")}
+    assert f"push       sse-streaming {DIGEST[:19]} unchanged" in made.out.getvalue()
+
+
+def test_a_work_tree_whose_image_the_registry_has_pushes_nothing(tmp_path):
+    made = world(tmp_path, dirty=True)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
+    push.push(made.run, (IMAGE,))
+    assert [bake.variables["OUTPUT"] for bake in bakes(made)] == ["digest"]
+
+
+def test_of_several_images_only_the_new_one_is_exported_and_pushed(tmp_path):
+    other = NAME.replace("sse-streaming", "other")
+    second = Image("other", f"registry.test:5000/{other}")
+    made = world(tmp_path, dirty=True)
+    made.aws.ecr.repositories[other] = {OLD_DIGEST: manifest()}
+    built = made.shell.answers["docker buildx bake"]
+
+    def both(command):
+        text = built(command)
+        record = Path(command.argv[command.argv.index("--metadata-file") + 1])
+        record.write_text(json.dumps({**json.loads(BAKED), "other": {"containerimage.digest": OLD_DIGEST}}))
+        return text
+
+    made.shell.answers["docker buildx bake"] = both
+    pushed = push.push(made.run, (IMAGE, second))
+    assert [(image.name, image.digest) for image in pushed] == [("other", OLD_DIGEST), ("sse-streaming", DIGEST)]
+    assert [bake.argv[-1] for bake in bakes(made)] == ["other", "sse-streaming", "sse-streaming"]
+    assert "; other sha256:000000000000 unchanged" in made.out.getvalue()
+
+
+def test_an_image_with_very_many_commits_gets_no_more_of_their_tags(tmp_path):
+    """ECR allows 1,000 tags; those of releases need room."""
+    made = world(tmp_path)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
+    made.aws.ecr.tags |= {(NAME, f"{number:040x}"): DIGEST for number in range(900)}
+    assert push.push(made.run, (IMAGE,)) == (PUSHED,)
+    assert (NAME, COMMIT) not in made.aws.ecr.tags
+    assert "! push       sse-streaming has the tags of 900 commits, and gets no more" in made.out.getvalue()
+
+
+def test_an_image_that_a_function_has_is_not_checked_again(tmp_path):
+    made = world(tmp_path)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest(mediaType="application/vnd.oci.image.index.v1+json")
+    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    assert push.push(made.run, (IMAGE,), frozenset({PUSHED})) == (PUSHED,)

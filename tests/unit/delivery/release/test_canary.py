@@ -3,7 +3,7 @@
 import pytest
 from support.aws import chunk, prelude, refusal
 from support.canary import HALF, TEN, alias, canary_world, failed, kinds, shifted, stop, weights
-from support.world import FUNCTION, NAME
+from support.world import COMMIT, FUNCTION, NAME, URI, VERSION
 
 from delivery.aws.function import Alias
 from delivery.cli import interrupts
@@ -68,7 +68,7 @@ def test_the_alias_does_not_move_when_the_image_cannot_get_its_release_tag(made)
 
 def test_a_live_version_needs_no_canary(made):
     made.aws.functions.live = "2"
-    live.make_live(made.run, (AliasMove(FUNCTION, Alias("2", "revision-1")),), (TEN,))
+    live.make_live(made.run, (AliasMove(VERSION, Alias("2", "revision-1")),), (TEN,))
     assert weights(made) == []
     assert "the verified version is live already" in made.out.getvalue()
 
@@ -76,7 +76,7 @@ def test_a_live_version_needs_no_canary(made):
 def test_a_canary_that_a_killed_run_left_is_ended(made):
     fake = made.aws.functions
     fake.moved_to("1", **{"2": 0.1})
-    fake.images["2"] = FUNCTION.image_uri
+    fake.images["2"], fake.commits["2"] = URI, COMMIT
     recorded = live.end_canary(made.run, FUNCTION, Alias("1", "revision-2", {"2": 0.1}))
     assert alias(made) == ("1", {})
     assert recorded == Alias("1", "revision-3")
@@ -88,7 +88,7 @@ def test_an_interrupt_while_a_canary_is_ended_does_not_claim_that_nothing_change
     """The alias may have moved already: its answer was not read."""
     fake = made.aws.functions
     fake.moved_to("1", **{"2": 0.1})
-    fake.images["2"] = FUNCTION.image_uri
+    fake.images["2"], fake.commits["2"] = URI, COMMIT
     answer = fake.update_alias
     fake.update_alias = lambda **given: stop(KeyboardInterrupt) if answer(**given) else None
     with pytest.raises(KeyboardInterrupt):

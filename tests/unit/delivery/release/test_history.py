@@ -9,8 +9,9 @@ from delivery.errors import BuildError, RefusedError, UnhealthyError
 from delivery.release import history
 
 
-def test_every_published_version_is_listed_newest_first(tmp_path):
-    entries = history.read(three_versions(tmp_path).aws, FUNCTION)
+def test_every_published_version_is_listed_newest_first_with_the_digest_that_lambda_has(tmp_path):
+    entries = history.read_all(three_versions(tmp_path).run, FUNCTION)
+    assert [entry.digest for entry in entries] == [OTHER, DIGEST, DIGEST]
     assert [entry.version for entry in entries] == ["3", "2", "1"]
     assert [entry.commit for entry in entries] == [COMMIT, f"{COMMIT}-dirty", "a" * 40]
     assert [(entry.live, entry.weight, entry.verified) for entry in entries] == [
@@ -29,7 +30,13 @@ def test_versions_are_sorted_as_numbers(tmp_path):
 def test_a_release_tag_on_another_image_does_not_verify_the_version(tmp_path):
     world = three_versions(tmp_path)
     world.aws.ecr.tags[NAME, "release-3"] = DIGEST
-    assert [entry.verified for entry in history.read(world.aws, FUNCTION)] == [False, True, True]
+    assert [entry.verified for entry in history.read_all(world.run, FUNCTION)] == [False, True, True]
+
+
+def test_a_version_that_names_no_digest_is_listed_without_one(tmp_path):
+    world = three_versions(tmp_path)
+    world.aws.functions.images["3"] = "registry.test:5000/fn:latest"
+    assert [entry.digest for entry in history.read_all(world.run, FUNCTION)] == ["", DIGEST, DIGEST]
 
 
 def test_only_a_verified_version_whose_image_exists_can_be_released_again(tmp_path):

@@ -2,9 +2,9 @@
 
 import pytest
 from support.aws import refusal
-from support.build import DIGEST
+from support.build import DIGEST, manifest
 from support.canary import kinds
-from support.world import FUNCTION, NAME, world
+from support.world import NAME, VERSION, world
 
 from delivery.aws.function import Alias
 from delivery.errors import CloudError, RefusedError
@@ -17,13 +17,14 @@ FIRST = ("live", "1", "", "ann")
 @pytest.fixture
 def made(tmp_path):
     result = world(tmp_path)
+    result.aws.ecr.repositories[NAME][DIGEST] = manifest()
     result.aws.ecr.tags[NAME, "live-20260101T000000.000000Z-v1-by-ann"] = DIGEST
     return result
 
 
 def released(made, serving="1"):
     made.aws.functions.live = serving
-    return live.make_live(made.run, (AliasMove(FUNCTION, Alias(serving, "revision-1")),))
+    return live.make_live(made.run, (AliasMove(VERSION, Alias(serving, "revision-1")),))
 
 
 def test_a_release_is_recorded_on_its_image(made):

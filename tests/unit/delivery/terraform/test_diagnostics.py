@@ -27,7 +27,7 @@ def test_progress_is_shown(kind):
     ]
 
 
-@pytest.mark.parametrize("kind", ["version", "planned_change", "change_summary", "outputs", "resource_drift"])
+@pytest.mark.parametrize("kind", ["version", "change_summary", "outputs", "resource_drift"])
 def test_what_we_say_better_ourselves_is_not_repeated(kind):
     log, output = read(progress("x", kind))
     assert (output, log.errors, log.other) == ([], [], [])

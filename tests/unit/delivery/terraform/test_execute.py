@@ -39,6 +39,10 @@ def plan(stack, fake):
     return execute.plan(stack, {}, stack.data, fake, print)
 
 
+def read(stack, fake):
+    return execute.read_back(plan(stack, fake), fake)
+
+
 def mirror_in(root):
     """A folder with the provider that the lock file names."""
     folder = root / "mirror"
@@ -104,8 +108,9 @@ def test_an_init_that_fails_gives_no_stack_and_is_not_tried_again(tmp_path, line
 
 
 def test_a_plan_is_saved_with_its_values_in_a_file(stack):
-    fake = FakeShell(planned(CREATE))
-    execute.plan(stack, {"images": {"a": "r@sha256:d"}, "commit": "c"}, stack.data, fake, print)
+    fake = FakeShell(planned(change("a.b", "update", before={"x": 1}, after={"x": 2})))
+    saved_plan = execute.plan(stack, {"images": {"a": "r@sha256:d"}, "region": "c"}, stack.data, fake, print)
+    assert execute.read_back(saved_plan, fake).updates == ("a.b (x)",)
     plan, show = fake.ran
     saved, values = stack.data / "service.tfplan", stack.data / "service.tfvars.json"
     assert plan.argv[2:] == (
@@ -118,7 +123,21 @@ def test_a_plan_is_saved_with_its_values_in_a_file(stack):
         f"-var-file={values}",
     )
     assert show.argv[2:] == ("show", "-json", str(saved))
-    assert json.loads(values.read_text()) == {"images": {"a": "r@sha256:d"}, "commit": "c"}
+    assert json.loads(values.read_text()) == {"images": {"a": "r@sha256:d"}, "region": "c"}
+
+
+def test_a_plan_that_only_creates_is_read_from_the_progress_of_terraform(stack):
+    fake = FakeShell(planned(CREATE, change("data.aws_region.this", "read", after={})))
+    saved = execute.plan(stack, {}, stack.data, fake, print)
+    assert execute.read_back(saved, fake) == saved
+    assert (saved.creates, saved.updates, saved.deletes, saved.empty) == (("a.b",), (), (), False)
+    assert fake.typed("terraform show") == []
+
+
+@pytest.mark.parametrize("actions", [("update",), ("delete",), ("delete", "create"), ("forget",)])
+def test_a_plan_that_changes_anything_else_must_be_read_back(stack, actions):
+    saved = execute.plan(stack, {}, stack.data, FakeShell(planned(CREATE, change("c.d", *actions))), print)
+    assert saved.unread
 
 
 def test_each_kind_of_change_has_its_words(stack):
@@ -130,7 +149,7 @@ def test_each_kind_of_change_has_its_words(stack):
         change("aws_lambda_alias.live", "no-op", before={}, after={}),
         change("data.aws_region.this", "read", after={}),
     )
-    saved = plan(stack, FakeShell(planned(*changes)))
+    saved = read(stack, FakeShell(planned(*changes)))
     assert (*saved.changes, saved.counts) == (
         "= adopt aws_s3_bucket.state",
         "+ create aws_iam_role.this",
@@ -143,7 +162,7 @@ def test_each_kind_of_change_has_its_words(stack):
 
 @pytest.mark.parametrize("actions", [("delete", "create"), ("create", "delete")])
 def test_a_replacement_is_a_delete_too(stack, actions):
-    saved = plan(stack, FakeShell(planned(change("aws_ecr_repository.this", *actions, before={}, after={}))))
+    saved = read(stack, FakeShell(planned(change("aws_ecr_repository.this", *actions, before={}, after={}))))
     assert (saved.creates, saved.deletes) == (("aws_ecr_repository.this",), ("aws_ecr_repository.this",))
 
 

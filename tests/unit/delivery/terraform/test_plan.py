@@ -26,7 +26,8 @@ def protected(tmp_path):
 
 
 def read(stack, answers):
-    return execute.plan(stack, {}, stack.data, FakeShell(answers), print)
+    fake = FakeShell(answers)
+    return execute.read_back(execute.plan(stack, {}, stack.data, fake, print), fake)
 
 
 def replacement(reason):

@@ -235,6 +235,39 @@ def test_publish_version_without_a_change_returns_the_version_that_exists() -> N
     assert published() == "1"
 
 
+def test_a_description_of_a_version_is_no_change_of_the_function() -> None:
+    apply(patches.no_version_without_a_change)
+    name = function()
+    first = document(functions._publish_version(name, {"Description": "commit a"}))
+    again = document(functions._publish_version(name, {"Description": "commit b"}))
+    assert (first["Version"], first["Description"]) == ("1", "commit a")
+    assert (again["Version"], again["Description"]) == ("1", "commit a")
+
+
+def test_publish_version_takes_only_the_present_revision() -> None:
+    def answered() -> int:
+        return int(functions._publish_version(function(), {"RevisionId": "another"})[0])
+
+    require_difference(answered() == 201)
+    apply(patches.revisions_guard_versions)
+    assert answered() == 412
+    name = function()
+    revision = functions._functions[name]["config"]["RevisionId"]
+    assert functions._publish_version(name, {"RevisionId": revision})[0] == 201
+
+
+def test_the_urls_of_a_function_go_with_it() -> None:
+    def left() -> list[str]:
+        name = function()
+        functions._create_function_url_config(name, {"AuthType": "NONE"}, None)
+        functions._delete_function(name, {})
+        return [key for key in functions._function_urls if key.partition(":")[0] == name]
+
+    require_difference(left() != [])
+    apply(patches.urls_deleted_with_functions)
+    assert left() == []
+
+
 def test_publish_version_after_a_change_makes_a_version() -> None:
     apply(patches.image_code_sha_at_create)
     apply(patches.image_code_sha_at_update)
