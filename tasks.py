@@ -80,9 +80,7 @@ def verify(c: Context, env: str | None = None) -> None:
     """Open the stream of the newest version, and check that it streams."""
     with session(c) as s:
         run = s.open(env)
-        versions = [function.newest_version(run.aws, deployed) for deployed in state.require_functions(run)]
-        for version in versions:
-            live.verify_version(run, version)
+        versions = live.verify_newest(run, state.require_functions(run))
         s.output((version.digest for version in versions), (version.commit for version in versions))
 
 
@@ -173,7 +171,7 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     """List the versions: time, commit, image, verified, live, who made them live, and rollbacks."""
     with session(c, quiet=json) as s:
         run = s.open(env)
-        result = {deployed.image: history.read_all(run, deployed) for deployed in state.require_functions(run)}
+        result = history.read_all(run, state.require_functions(run))
     if json:
         print_line(report.history_json(result))
         return

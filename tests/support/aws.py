@@ -117,7 +117,8 @@ class _Paginator:
     def __init__(self, method):
         self._method = method
 
-    def paginate(self, **given):
+    def paginate(self, PaginationConfig=None, **given):
+        assert set(PaginationConfig or {}) <= {"PageSize"}
         ((key, items),) = self._method(**given).items()
         return [{key: [item]} for item in items] or [{key: []}]
 
@@ -147,12 +148,16 @@ class FakeEcr(_Fake):
     def batch_get_image(self, repositoryName, imageIds, acceptedMediaTypes=()):
         del acceptedMediaTypes
         held = self._repository(repositoryName)
-        (wanted,) = imageIds
-        digest = wanted.get("imageDigest") or self.tags.get((repositoryName, wanted["imageTag"]))
         kind = "application/vnd.oci.image.manifest.v1+json"
-        manifest = {"imageManifest": held.get(digest), "imageManifestMediaType": kind}
-        images = [{"imageId": {"imageDigest": digest}, **manifest}] if digest in held else []
-        return {"images": images, "failures": [] if images else [{"failureCode": "ImageNotFound"}]}
+        images, failures = [], []
+        for wanted in imageIds:
+            digest = wanted.get("imageDigest") or self.tags.get((repositoryName, wanted["imageTag"]))
+            if digest in held:
+                manifest = {"imageManifest": held[digest], "imageManifestMediaType": kind}
+                images.append({"imageId": {**wanted, "imageDigest": digest}, **manifest})
+            else:
+                failures.append({"imageId": wanted, "failureCode": "ImageNotFound"})
+        return {"images": images, "failures": failures}
 
     @operation
     def put_image(self, repositoryName, imageManifest, imageManifestMediaType, imageTag, imageDigest):
@@ -520,6 +525,9 @@ class FakeAws:
 
     def connections(self):
         return Connections()
+
+    def authorization(self):
+        return self.ecr.get_authorization_token()["authorizationData"][0]
 
     def explained(self, doing):
         return session.explained(doing, self.environment)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 RELEASE = "release-"  # and a version: that version was verified
 _COMMIT = re.compile("[0-9a-f]{40}(-dirty)?")  # delivery/git.py, Commit.tag
 PROTECTED = "keep-"  # and the start of the digest: a version may run the image; only `prune` removes it
+# The most of one call: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html, and
+# API_DescribeImages.html there
+_NAMES = 100
+_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,9 @@ class StoredImage:
 
 
 def authorize(aws: Aws) -> Login:
-    """Get an authorization for the registry. Raises CloudError."""
+    """The authorization for the registry, which is asked for once in a run. Raises CloudError."""
     with aws.explained("log in to the registry"):
-        data = aws.ecr.get_authorization_token()["authorizationData"][0]
+        data = aws.authorization()
     secret, check = password(data["authorizationToken"]), aws.environment.command("doctor")
     return Login(data["proxyEndpoint"], secret, check, aws.connections())
 
@@ -43,8 +47,15 @@ def password(token: str) -> str:
 
 
 def missing_repositories(aws: Aws, images: tuple[Image, ...]) -> tuple[str, ...]:
-    """The names of the repositories that do not exist. Raises CloudError."""
-    return tuple(image.repository_name for image in images if not _repository_exists(aws, image.repository_name))
+    """The names of the repositories that do not exist. Raises CloudError.
+
+    One call asks for all by their names, because a list of all repositories would need a permission for every
+    repository of the account. AWS refuses it as a whole if one is missing; only then is each asked for alone.
+    """
+    names = [image.repository_name for image in images]
+    parts = [names[start : start + _NAMES] for start in range(0, len(names), _NAMES)]
+    suspects = [part for part in parts if not _all_exist(aws, part)]
+    return tuple(name for part in suspects for name in part if len(part) == 1 or not _all_exist(aws, [name]))
 
 
 def require_repositories(aws: Aws, images: tuple[Image, ...]) -> None:
@@ -77,12 +88,27 @@ def exists(aws: Aws, image: PushedImage) -> bool:
 
 def manifest(aws: Aws, image: PushedImage) -> bytes:
     """The bytes of an image's manifest. Raises BuildError when the registry has no such digest, or CloudError."""
-    return _stored(aws, image)["imageManifest"].encode()
+    with aws.explained(f"read the manifest of {image.uri}"):
+        answer = aws.ecr.batch_get_image(
+            repositoryName=image.repository_name,
+            imageIds=[{"imageDigest": image.digest}],
+            acceptedMediaTypes=[*MANIFEST_TYPES],
+        )
+    if not answer["images"]:
+        raise _missing(aws, image)
+    return answer["images"][0]["imageManifest"].encode()
 
 
 def tag(aws: Aws, image: PushedImage, name: str) -> None:
     """Give this image a tag, and take the tag from another image. Raises BuildError or CloudError."""
-    stored = _stored(aws, image)
+    stored, tagged = _read(aws, image, name)
+    if tagged != image.digest:
+        _put(aws, image, stored, name)
+
+
+def _put(aws: Aws, image: PushedImage, stored: "ImageTypeDef | None", name: str) -> None:
+    if stored is None:
+        raise _missing(aws, image)
     with aws.explained(f"tag {image.repository_name} as {name}"):
         try:
             aws.ecr.put_image(
@@ -109,17 +135,24 @@ def protect(aws: Aws, image: PushedImage) -> None:
 
 def claim(aws: Aws, image: PushedImage, commit: str) -> None:
     """Tag an image with its clean commit. Raises RefusedError when another image has the tag, or CloudError."""
-    require_unclaimed(aws, image, commit)
-    tag(aws, image, commit)
+    stored, tagged = _read(aws, image, commit)
+    if tagged:
+        _require_same(image, commit, tagged)
+    else:
+        _put(aws, image, stored, commit)
 
 
 def require_unclaimed(aws: Aws, image: PushedImage, commit: str) -> None:
     """Raises RefusedError when another image has the tag of this commit: one commit must name one image."""
-    tagged = find(aws, image, commit)
-    if tagged and tagged.digest != image.digest:
+    if tagged := find(aws, image, commit):
+        _require_same(image, commit, tagged.digest)
+
+
+def _require_same(image: PushedImage, commit: str, tagged: str) -> None:
+    if tagged != image.digest:
         raise RefusedError(
             f"{image.repository_name}:{commit} is another image already.",
-            f"It is {tagged.digest}; this one is {image.digest}.",
+            f"It is {tagged}; this one is {image.digest}.",
             "find out which image is right; `aws ecr batch-delete-image` removes the tag of the other one",
         )
 
@@ -128,7 +161,8 @@ def list_images(aws: Aws, repository_name: str) -> tuple[StoredImage, ...]:
     """Every image of a repository. Raises CloudError."""
     images: list[StoredImage] = []
     with aws.explained(f"list the images of {repository_name}"):
-        for page in aws.ecr.get_paginator("describe_images").paginate(repositoryName=repository_name):
+        pages = aws.ecr.get_paginator("describe_images")
+        for page in pages.paginate(repositoryName=repository_name, PaginationConfig={"PageSize": _IMAGES}):
             details = page["imageDetails"]
             images += [StoredImage(detail["imageDigest"], tuple(detail.get("imageTags", []))) for detail in details]
     return tuple(images)
@@ -168,10 +202,10 @@ def delete_image(aws: Aws, repository_name: str, digest: str) -> None:
         raise CloudError(f"{repository_name}@{digest} was not deleted.", why, aws.environment.command("prune"))
 
 
-def _repository_exists(aws: Aws, repository_name: str) -> bool:
-    with aws.explained(f"look up the repository {repository_name}"):
+def _all_exist(aws: Aws, repository_names: list[str]) -> bool:
+    with aws.explained(f"look up the repository {', '.join(repository_names)}"):
         try:
-            aws.ecr.describe_repositories(repositoryNames=[repository_name])
+            aws.ecr.describe_repositories(repositoryNames=repository_names)
         except ClientError as error:
             if error_code(error) == "RepositoryNotFoundException":
                 return False
@@ -191,14 +225,20 @@ def _details(aws: Aws, image: PushedImage) -> "list[ImageDetailTypeDef]":
             raise
 
 
-def _stored(aws: Aws, image: PushedImage) -> "ImageTypeDef":
+def _read(aws: Aws, image: PushedImage, tag: str) -> tuple["ImageTypeDef | None", str]:
+    """An image with its manifest, None if the repository does not have it; and the digest with the tag, or ""."""
     with aws.explained(f"read the manifest of {image.uri}"):
         answer = aws.ecr.batch_get_image(
             repositoryName=image.repository_name,
-            imageIds=[{"imageDigest": image.digest}],
+            imageIds=[{"imageDigest": image.digest}, {"imageTag": tag}],
             acceptedMediaTypes=[*MANIFEST_TYPES],
         )
-    if not answer["images"]:
-        hint = aws.environment.command("push-image")
-        raise BuildError(f"{image.uri} does not exist.", "The registry has no such digest.", hint)
-    return answer["images"][0]
+    found = {each["imageId"]["imageDigest"]: each for each in answer["images"]}
+    if any(failure.get("imageId", {}).get("imageTag") == tag for failure in answer["failures"]):
+        return found.get(image.digest), ""
+    return found.get(image.digest), next((digest for digest in found if digest != image.digest), image.digest)
+
+
+def _missing(aws: Aws, image: PushedImage) -> BuildError:
+    hint = aws.environment.command("push-image")
+    return BuildError(f"{image.uri} does not exist.", "The registry has no such digest.", hint)

@@ -102,7 +102,12 @@ def find_alias(aws: Aws, function: Function) -> Alias | None:
 
 def read_alias(aws: Aws, function: Function) -> Alias:
     """The alias of a function. Raises UnhealthyError when nothing is live yet, or CloudError."""
-    if alias := find_alias(aws, function):
+    return require_alias(aws, function, find_alias(aws, function))
+
+
+def require_alias(aws: Aws, function: Function, alias: Alias | None) -> Alias:
+    """The alias of a function as it was found. Raises UnhealthyError when nothing is live yet."""
+    if alias:
         return alias
     raise UnhealthyError(
         f"No version of {function.name} is live.",

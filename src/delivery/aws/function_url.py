@@ -5,14 +5,19 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from delivery.aws.function import Function
 from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import CloudError, RefusedError
 
-# Our statements, and the one that Terraform's provider adds when it creates a public URL.
-_STATEMENTS = ("PublicUrl", "PublicUrlInvoke", "FunctionURLAllowPublicAccess")
+# Our statements of a public URL, and the one that Terraform's provider adds when it creates a public URL.
+_OURS: Mapping[str, Mapping[str, Any]] = {
+    "PublicUrl": {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+    "PublicUrlInvoke": {"Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
+}
+_OF_TERRAFORM = "FunctionURLAllowPublicAccess"
 _SIGNED = "signed requests (AWS_IAM)"
 _PUBLIC_GRANTS = {
     "lambda:InvokeFunctionUrl": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
@@ -23,16 +28,19 @@ _PUBLIC_GRANTS = {
 def apply_access(aws: Aws, function: Function) -> bool:
     """Grant everyone access to a public URL, and revoke it for any other; return whether the URL is public.
 
-    A second call changes nothing. Raises CloudError.
+    Only what is missing is granted, and only what is there is revoked. Raises CloudError.
     """
     public = _public(aws, function)
+    names = {statement.get("Sid") for statement in _statements(aws, function)}
     with aws.explained(f"set who may call the URL of {function.name}"):
         if not public:
-            for statement in _STATEMENTS:
-                _revoke(aws, function, statement)
+            for name in (*_OURS, _OF_TERRAFORM):
+                if name in names:
+                    _revoke(aws, function, name)
             return False
-        _permit(aws, function, "PublicUrl", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
-        _permit(aws, function, "PublicUrlInvoke", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
+        for name, grant in _OURS.items():
+            if name not in names:
+                _permit(aws, function, name, grant)
     return True
 
 
@@ -41,8 +49,8 @@ def check_access(aws: Aws, function: Function) -> str:
 
     Raises RefusedError when more people may call than should, CloudError when a statement is missing.
     """
-    public = _public(aws, function)
-    grants = [(statement["Action"], statement.get("Condition", {})) for statement in _to_everyone(aws, function)]
+    public, statements = _public(aws, function), _statements(aws, function)
+    grants = [(statement["Action"], statement.get("Condition", {})) for statement in _to_everyone(statements)]
     expected = list(_PUBLIC_GRANTS.items()) if public else []
     if extra := [action for action, condition in grants if (action, condition) not in expected]:
         raise RefusedError(
@@ -65,7 +73,8 @@ def _public(aws: Aws, function: Function) -> bool:
     return config["AuthType"] == "NONE"
 
 
-def _to_everyone(aws: Aws, function: Function) -> list[dict[str, Any]]:
+def _statements(aws: Aws, function: Function) -> list[dict[str, Any]]:
+    """The statements of the policy of the alias."""
     with aws.explained(f"read who may call {function.name}"):
         try:
             answer = aws.functions.get_policy(FunctionName=function.name, Qualifier=function.alias)
@@ -74,6 +83,10 @@ def _to_everyone(aws: Aws, function: Function) -> list[dict[str, Any]]:
                 return []
             raise
     statements: list[dict[str, Any]] = json.loads(answer["Policy"])["Statement"]
+    return statements
+
+
+def _to_everyone(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
     allowed = [statement for statement in statements if statement["Effect"] == "Allow"]
     to_all = [statement for statement in allowed if statement["Principal"] in ("*", {"AWS": "*"})]
     return [statement for statement in to_all if not _narrowed(statement.get("Condition", {}))]
@@ -84,7 +97,7 @@ def _narrowed(condition: dict[str, dict[str, Any]]) -> bool:
     return any(not key.startswith("lambda:") for operands in condition.values() for key in operands)
 
 
-def _permit(aws: Aws, function: Function, statement: str, **grant: Any) -> None:
+def _permit(aws: Aws, function: Function, statement: str, grant: Mapping[str, Any]) -> None:
     try:
         aws.functions.add_permission(
             FunctionName=function.name,

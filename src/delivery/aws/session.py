@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies_environment
@@ -30,16 +31,25 @@ from delivery import clock
 from delivery.aws import permissions
 from delivery.aws.connections import Connections
 from delivery.errors import CloudError, ConfigurationError
+from delivery.process import parallel
 from delivery.settings import FILE, Environment
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import AuthorizationDataTypeDef
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
 # https://docs.aws.amazon.com/boto3/latest/guide/retries.html: throttling, 5xx and connection errors
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
+# Connections: each of the lanes of process/parallel.py may make three calls at a time.
+_POOL = 3 * parallel.LANES
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=_POOL,
+)
 # "The operation cannot be performed at this time. An update is in progress": Lambda has not begun the refused call.
 _BUSY = "cannot be performed at this time"
 _CONFLICT_RETRIES = 30  # one a second
@@ -53,6 +63,9 @@ _NO_CREDENTIALS = (
 )
 # "Requests must be sent within five minutes of the time stamp": IAM, "Signature Version 4 request elements"
 _CLOCK_TOLERANCE = 300.0  # seconds
+# An authorization of ECR is valid for 12 hours, and is used for at most one copy or build after it is asked for:
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
+_REMAINING = timedelta(hours=1)
 CLOCK = re.compile("RequestTimeTooSkewed|RequestExpired|Signature expired|Signature not yet current")
 # Refusals of the credentials themselves
 _INVALID = ("ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidSignature", "SignatureDoesNotMatch")
@@ -65,6 +78,7 @@ _TRUST = "in the workflow `id-token: write`, and the environment that the role's
 class Aws:
     """Clients for one environment. `variables`: the environment of every tool, which replaces that of the process.
 
+    Several threads may use it at once; each client is made once, and has connections for all of them.
     An empty variable counts as unset; botocore by itself would look for a profile with an empty name.
     """
 
@@ -72,6 +86,8 @@ class Aws:
         self.environment = environment
         self._variables = variables
         self._clients: dict[str, Any] = {}
+        self._authorization: AuthorizationDataTypeDef | None = None
+        self._lock = threading.RLock()
 
     def account(self) -> str:
         """The account of the credentials, 12 digits. Raises CloudError."""
@@ -140,6 +156,16 @@ class Aws:
         client: LambdaClient = self._make("lambda", config)
         return client
 
+    def authorization(self) -> "AuthorizationDataTypeDef":
+        """The authorization for the registry: asked for once, and again in the last hour before it expires.
+
+        Call it inside `explained`.
+        """
+        with self._lock:
+            if self._authorization is None or self._authorization["expiresAt"] - clock.now() < _REMAINING:
+                self._authorization = self.ecr.get_authorization_token()["authorizationData"][0]
+            return self._authorization
+
     def get(self, url: str, *, signed: bool, silence: float) -> tuple[int, Iterator[bytes]]:
         """The status of an answer, and its bytes as they arrive; read them inside `explained`.
 
@@ -157,6 +183,10 @@ class Aws:
 
     def connections(self) -> Connections:
         """The proxies and certificates of boto3, for the requests that it does not make. Raises CloudError."""
+        return self._connections
+
+    @functools.cached_property
+    def _connections(self) -> Connections:
         with self.explained("read the settings of AWS"), _environment(self._variables):
             # botocore reads the first one, or `ca_bundle` of the profile, and then the second one; OpenSSL the third.
             bundle = botocore.session.Session().get_config_variable("ca_bundle")
@@ -190,7 +220,9 @@ class Aws:
     def _client(self, service: str) -> Any:
         self.credentials()  # renews them if they expire soon
         if service not in self._clients:
-            self._clients[service] = self._make(service, _CONFIG)
+            with self._lock:
+                if service not in self._clients:  # another thread made it meanwhile
+                    self._clients[service] = self._make(service, _CONFIG)
         return self._clients[service]
 
     def _make(self, service: str, config: Config) -> Any:

@@ -11,7 +11,7 @@ def message(stages: Sequence[Stage], killed: Sequence[str], command: str) -> str
     `stages`: those that have begun, in order. `killed`: programs that did not stop in time. `command`: as typed.
     """
     cut_off = [stage for stage in stages if stage.mark != "✓"]
-    where = f" in {' and '.join(stage.name for stage in cut_off)}" if cut_off else ""
+    where = f" in {' and '.join(dict.fromkeys(stage.name for stage in cut_off))}" if cut_off else ""
     line = f"Interrupted{where}: {_left(stages, cut_off)}; run `{command}` again."
     if "terraform" in killed:
         return f"{line} Terraform was killed and may have left its lock: the next run, or `invoke unlock`, removes it."

@@ -74,7 +74,7 @@ def plan(run: RunContext, destroy: tuple[str, ...] = ()) -> DeployPlan:
         planned.terraform.require_harmless(run.settings.environment, destroy)
     if planned.updates or not planned.terraform.empty:
         # Before a version runs the image; `prune` removes the tag's image later.
-        parallel.at_once(functools.partial(ecr.protect, run.aws), pushed)
+        parallel.map(run.shell, functools.partial(ecr.protect, run.aws), pushed)
     return planned
 
 
@@ -133,7 +133,7 @@ def _pushed(
     """The pushed images, and the live versions that run one of them and were verified again."""
     pushed = push.push(run, images, frozenset(each.image for each in now.values() if each.image))
     same = [now[image.name] for image in pushed if deployed.runs(now, image)]
-    verified = parallel.at_once(functools.partial(_verify_live, run), same)
+    verified = parallel.map(run.shell, functools.partial(_verify_live, run), same)
     return pushed, frozenset(filter(None, verified))
 
 
@@ -199,7 +199,7 @@ def _apply(run: RunContext, planned: DeployPlan) -> tuple[Version, ...]:
         def publish(each: Unpublished) -> Version:
             return function_code.publish(run.aws, each, run.commit.tag, known.get(each.function.image))
 
-        versions = parallel.at_once(publish, unpublished)
+        versions = parallel.map(run.shell, publish, unpublished)
         stage.done(planned.counts)
     return versions
 
@@ -211,17 +211,18 @@ def _read_applied(run: RunContext, planned: DeployPlan) -> tuple[Unpublished, ..
     def read(each: Function) -> Unpublished:
         return function_code.end_update(run.aws, each, images[each.image])
 
-    return parallel.at_once(read, [each for each in state.require_functions(run) if each.image in images])
+    return parallel.map(run.shell, read, [each for each in state.require_functions(run) if each.image in images])
 
 
 def _verified(run: RunContext, planned: DeployPlan) -> tuple[tuple[Version, ...], Mapping[str, Alias]]:
     """Apply, and verify the versions that were not verified while Terraform planned; return them, and the aliases."""
     versions = _apply(run, planned)
-    found = parallel.at_once(functools.partial(function.find_alias, run.aws), versions)
+    found = parallel.map(run.shell, functools.partial(function.find_alias, run.aws), versions)
     aliases = [(each, alias) for each, alias in zip(versions, found, strict=True) if alias]
-    before = {each.image: live.end_canary(run, each, alias) for each, alias in aliases}
+    ended = parallel.map(run.shell, lambda pair: live.end_canary(run, *pair), aliases)
+    before = {each.image: alias for (each, _), alias in zip(aliases, ended, strict=True)}
     new = [each for each in versions if each not in planned.verified]
-    parallel.at_once(functools.partial(live.verify_version, run), new)
+    parallel.map(run.shell, functools.partial(live.verify_version, run), new)
     return versions, before
 
 
@@ -237,8 +238,11 @@ def _release(
         raise KeyboardInterrupt
     if len(before) < len(versions):
         versions = _connect(run, stack, versions, before)
-    moves = [AliasMove(each, before.get(each.image) or function.read_alias(run.aws, each)) for each in versions]
-    return live.make_live(run, tuple(moves), steps)
+
+    def move(each: Version) -> AliasMove:
+        return AliasMove(each, before.get(each.image) or function.read_alias(run.aws, each))
+
+    return live.make_live(run, parallel.map(run.shell, move, versions), steps)
 
 
 def _connect(
@@ -251,8 +255,8 @@ def _connect(
     left = "the first version was verified; Terraform recorded in its state what it had connected"
     with run.progress.stage("connect", interrupted=left, after="the first version has its alias and its URL") as stage:
         first = [each for each in versions if each.image not in live_aliases]
-        for each in first:  # before the version serves
-            ecr.tag_release(run.aws, each.pushed_image, each.version)
+        # Before the version serves
+        parallel.map(run.shell, lambda each: ecr.tag_release(run.aws, each.pushed_image, each.version), first)
         live_versions = {each.image: each.version for each in versions}
         live_versions |= {image: alias.version for image, alias in live_aliases.items()}
         uris = {each.image: each.pushed_image.uri for each in versions}

@@ -87,8 +87,8 @@ def read(run: RunContext) -> Mapping[str, Deployed]:
     service = state.service(run)
     unpublished, aliases = parallel.both(
         run.shell,
-        lambda: parallel.at_once(functools.partial(function_code.read_unpublished, run.aws), service.functions),
-        lambda: parallel.at_once(functools.partial(function.find_alias, run.aws), service.functions),
+        lambda: parallel.map(run.shell, functools.partial(function_code.read_unpublished, run.aws), service.functions),
+        lambda: parallel.map(run.shell, functools.partial(function.find_alias, run.aws), service.functions),
     )
     found = zip(service.functions, unpublished, aliases, strict=True)
     return {each.image: Deployed(each, now, alias, service.resources.get(each.name)) for each, now, alias in found}

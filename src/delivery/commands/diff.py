@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 
 from delivery import git
 from delivery.aws import ecr, function
+from delivery.aws.function import Function
 from delivery.context import RunContext, require_docker
 from delivery.errors import BuildError
 from delivery.image import bake, inspect, push
 from delivery.image.inspect import InspectedImage
+from delivery.image.push import Built
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
@@ -73,7 +75,7 @@ def compare(run: RunContext) -> Difference:
     built, stack = parallel.both(run.shell, lambda: push.preview(run, images), lambda: stages.init(run, state.STACK))
     with run.progress.stage("compare", interrupted=UNCHANGED) as stage:
         live = _live(run)
-        changes = tuple(_change(run, image, inspected, live.get(image.name)) for image, inspected in built)
+        changes = parallel.map(run.shell, lambda each: _change(run, each, live.get(each[0].name)), built)
         uris, live_versions = (
             {image.name: image.uri for image, _ in built},
             {name: each.version for name, each in live.items()},
@@ -86,15 +88,19 @@ def compare(run: RunContext) -> Difference:
 
 
 def _live(run: RunContext) -> dict[str, Live]:
-    live = {}
-    for deployed in state.functions(run):
+    """Image name to the live version; functions that nobody can call yet are left out."""
+
+    def read(deployed: Function) -> Live | None:
         if alias := function.find_alias(run.aws, deployed):
             version = function.read_version(run.aws, deployed, alias.version)
-            live[deployed.image] = Live(alias.version, version.commit, version.pushed_image)
-    return live
+            return Live(alias.version, version.commit, version.pushed_image)
+        return None
+
+    return {each.image.name: each for each in parallel.map(run.shell, read, state.functions(run)) if each}
 
 
-def _change(run: RunContext, image: PushedImage, inspected: InspectedImage, live: Live | None) -> Change:
+def _change(run: RunContext, built: Built, live: Live | None) -> Change:
+    image, inspected = built
     if live is None:
         return Change(image, None, _layers(inspected), {}, None)
     try:

@@ -13,6 +13,7 @@ from delivery.context import Request, RunContext, read_commit, sign_in, start
 from delivery.errors import CloudError, DeliveryError
 from delivery.git import Commit
 from delivery.image import bake
+from delivery.process import parallel
 from delivery.process.shell import Shell
 from delivery.progress import Progress
 from delivery.settings import Settings
@@ -71,7 +72,9 @@ def check_environment(request: Request, shell: Shell, progress: Progress) -> tup
     else:
         signed_in = ready.with_credentials(aws.credentials)
         run = RunContext(loaded, commits[0], signed_in, aws, progress, request.scratch)
-        content = tuple(finding(name, functools.partial(check, run)) for name, check in _CONTENT.items())
+        content = parallel.map(
+            ready, lambda each: finding(each[0], functools.partial(each[1], run)), tuple(_CONTENT.items())
+        )
     return (*tool_findings, account, commit, *content, *_github(loaded, ready))
 
 
@@ -129,12 +132,13 @@ def _repositories(run: RunContext) -> str:
 
 
 def _urls(run: RunContext) -> str:
-    access = [f"{each.name}: {_access(run, each)}" for each in state.functions(run)]
+    access = parallel.map(run.shell, functools.partial(_access, run), state.functions(run))
     return ", ".join(access) or "nothing is deployed yet"
 
 
 def _access(run: RunContext, deployed: Function) -> str:
-    return function_url.check_access(run.aws, deployed) if deployed.url else "no URL before a version was verified"
+    access = function_url.check_access(run.aws, deployed) if deployed.url else "no URL before a version was verified"
+    return f"{deployed.name}: {access}"
 
 
 def _deployment_branches(loaded: Settings, shell: Shell, repository: str) -> str:

@@ -8,6 +8,7 @@
 Each step reads first what exists, so the next promotion completes an interrupted one.
 """
 
+import functools
 from dataclasses import dataclass, replace
 
 from delivery import git
@@ -50,7 +51,7 @@ def prepare(source: RunContext, destination: RunContext, commit: str | None) -> 
         source.shell, lambda: state.require_functions(source), lambda: _live_digests(destination)
     )
     with destination.progress.stage("guards", interrupted=UNCHANGED) as stage:
-        chosen = [_choose(source, deployed, commit) for deployed in functions]
+        chosen = parallel.map(source.shell, lambda deployed: _choose(source, deployed, commit), functions)
         promotions = tuple(_promotion(destination, version, serving) for version in chosen)
         _require_allowed(destination, promotions)
         versions = (f"{each.image.name} version {each.version} ({each.image.short_digest})" for each in promotions)
@@ -63,26 +64,34 @@ def promote(source: RunContext, destination: RunContext, promotions: tuple[Promo
 
     Raises RefusedError when anything differs, CloudError when a registry refuses or cannot be reached.
     """
+    parallel.map(destination.shell, functools.partial(_copy, source, destination), promotions)
+
+
+def _copy(source: RunContext, destination: RunContext, promotion: Promotion) -> None:
     left = "the copied blobs stay in the registry; no function runs them"
     after = "the image was copied; no function runs it"
-    for promotion in promotions:
-        with destination.progress.stage("copy", interrupted=left, after=after) as stage:
-            reading = Repository(ecr.authorize(source.aws), promotion.image.repository_name)
-            manifest = reading.manifest(promotion.image.digest, distribution.MANIFEST_TYPES)
-            if manifest is None or manifest.digest != promotion.image.digest:
-                raise BuildError(f"{promotion.image.uri} is gone from the registry.", "", "the same command again")
-            writing = Repository(ecr.authorize(destination.aws), promotion.copy.repository_name)
-            copied = transfer.copy(reading, writing, manifest, stage.update)
-            ecr.claim(destination.aws, promotion.copy, promotion.commit)
-            ecr.tag(destination.aws, promotion.copy, "latest")
-            stage.done(f"{promotion.copy.repository_name}@{promotion.copy.digest} ({copied})")
+    with destination.progress.stage("copy", interrupted=left, after=after) as stage:
+        reading = Repository(ecr.authorize(source.aws), promotion.image.repository_name)
+        manifest = reading.manifest(promotion.image.digest, distribution.MANIFEST_TYPES)
+        if manifest is None or manifest.digest != promotion.image.digest:
+            raise BuildError(f"{promotion.image.uri} is gone from the registry.", "", "the same command again")
+        writing = Repository(ecr.authorize(destination.aws), promotion.copy.repository_name)
+        copied = transfer.copy(reading, writing, manifest, stage.update)
+        ecr.claim(destination.aws, promotion.copy, promotion.commit)
+        ecr.tag(destination.aws, promotion.copy, "latest")
+        stage.done(f"{promotion.copy.repository_name}@{promotion.copy.digest} ({copied})")
 
 
 def _live_digests(run: RunContext) -> dict[str, str]:
     """Image name to the digest that is live; empty before the first deploy."""
-    aliases = {deployed: function.find_alias(run.aws, deployed) for deployed in state.functions(run)}
-    live = {deployed: alias.version for deployed, alias in aliases.items() if alias}
-    return {each.image: function.read_version(run.aws, each, version).digest for each, version in live.items()}
+
+    def digest(deployed: Function) -> str:
+        alias = function.find_alias(run.aws, deployed)
+        return function.read_version(run.aws, deployed, alias.version).digest if alias else ""
+
+    functions = state.functions(run)
+    digests = zip(functions, parallel.map(run.shell, digest, functions), strict=True)
+    return {deployed.image: digest for deployed, digest in digests if digest}
 
 
 def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
@@ -90,7 +99,7 @@ def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
 
     A commit that does not touch the image makes no version. It tags the image, which has the tags of several commits.
     """
-    version, name = history.verified_live(run.aws, deployed), run.settings.environment.name
+    version, name = history.verified_live(run, deployed), run.settings.environment.name
     known = sorted({version.commit, *ecr.commits(run.aws, version.pushed_image)}, key=len)  # a clean commit first
     if commit and not any(each.startswith(commit) for each in known):
         raise RefusedError(
@@ -118,7 +127,7 @@ def _promotion(run: RunContext, version: Version, serving: dict[str, str]) -> Pr
 def _require_allowed(run: RunContext, promotions: tuple[Promotion, ...]) -> None:
     settings = run.settings
     bootstrap.require(run, tuple(promotion.copy.name for promotion in promotions))
-    for promotion in promotions:
-        if settings.environment.protected:
-            git.require_merged(settings.root, promotion.commit, settings.default_branch, run.shell)
-        ecr.require_unclaimed(run.aws, promotion.copy, promotion.commit)
+    if settings.environment.protected:
+        for commit in dict.fromkeys(promotion.commit for promotion in promotions):
+            git.require_merged(settings.root, commit, settings.default_branch, run.shell)
+    parallel.map(run.shell, lambda each: ecr.require_unclaimed(run.aws, each.copy, each.commit), promotions)

@@ -8,19 +8,21 @@ An image that was never applied expires by itself (infrastructure/modules/image_
 A prune needs permissions that the CI role does not have: a person runs it.
 """
 
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from delivery.aws import ecr, function
 from delivery.aws.ecr import StoredImage
 from delivery.aws.function import Function
-from delivery.aws.session import Aws
 from delivery.context import RunContext
 from delivery.errors import RefusedError
+from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import Image, short_digest
 from delivery.terraform import state
 
+_UNPUBLISHED = "$LATEST"
 _LATEST = "latest"  # the tag of the last push: another run may be deploying that image now
 
 
@@ -71,14 +73,11 @@ def choose(inventory: Inventory) -> tuple[tuple[str, ...], tuple[StoredImage, ..
 
 def plan(run: RunContext) -> tuple[Pruning, ...]:
     """List the versions and images that can be removed; change nothing. Raises RefusedError or CloudError."""
-    prunings = []
     functions = state.functions(run)
     with run.progress.stage("list", interrupted=UNCHANGED) as stage:
-        for deployed in functions:
-            repository = run.settings.environment.repository(deployed.image)
-            repository_name = Image(deployed.image, repository).repository_name
-            versions, images = choose(_read(run.aws, deployed, repository_name))
-            prunings.append(Pruning(deployed, repository_name, versions, images))
+        inventories = zip(functions, _read(run, functions), strict=True)
+        chosen = ((deployed, choose(inventory)) for deployed, inventory in inventories)
+        prunings = [Pruning(deployed, _repository_name(run, deployed), *removable) for deployed, removable in chosen]
         removable = tuple(pruning for pruning in prunings if pruning.versions or pruning.images)
         stage.done(f"can be removed: {_counts(removable)}" if removable else "nothing to prune")
     return removable
@@ -112,12 +111,36 @@ def _prunable(image: StoredImage) -> bool:
     )
 
 
-def _read(aws: Aws, deployed: Function, repository_name: str) -> Inventory:
+def _repository_name(run: RunContext, deployed: Function) -> str:
+    return Image(deployed.image, run.settings.environment.repository(deployed.image)).repository_name
+
+
+def _read(run: RunContext, functions: tuple[Function, ...]) -> tuple[Inventory, ...]:
+    listed = parallel.map(run.shell, functools.partial(_list, run), functions)
+    pairs = [
+        (deployed, version)
+        for deployed, inventory in zip(functions, listed, strict=True)
+        for version in (*inventory.versions, _UNPUBLISHED)
+    ]
+    read = parallel.map(run.shell, lambda pair: function.read_version(run.aws, *pair).digest, pairs)
+    digests = dict(zip(pairs, read, strict=True))
+    return tuple(
+        replace(
+            inventory,
+            versions={version: digests[deployed, version] for version in inventory.versions},
+            unpublished=digests[deployed, _UNPUBLISHED],
+        )
+        for deployed, inventory in zip(functions, listed, strict=True)
+    )
+
+
+def _list(run: RunContext, deployed: Function) -> Inventory:
+    """The inventory of a function, in which no version has its digest yet."""
+    aws = run.aws
     # The images first: an image that is pushed during the reads is not in the list, so it cannot count as unused.
-    images = ecr.list_images(aws, repository_name)
+    images = ecr.list_images(aws, _repository_name(run, deployed))
     live, aliased = "", set()
-    versions: list[str] = []
-    with aws.explained(f"list the versions and aliases of {deployed.name}"):
+    with aws.explained(f"list the aliases of {deployed.name}"):
         for aliases in aws.functions.get_paginator("list_aliases").paginate(FunctionName=deployed.name):
             for alias in aliases["Aliases"]:
                 aliased |= {
@@ -125,13 +148,10 @@ def _read(aws: Aws, deployed: Function, repository_name: str) -> Inventory:
                     *alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}),
                 }
                 live = alias["FunctionVersion"] if alias["Name"] == deployed.alias else live
-        for page in aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=deployed.name):
-            versions += [version["Version"] for version in page["Versions"] if version["Version"].isdigit()]
     if live and not live.isdigit():
         why = f"It names {live}."
         raise RefusedError(
             f"The alias {deployed.alias} of {deployed.name} names no version.", why, aws.environment.command("deploy")
         )
-    digests = {version: function.read_version(aws, deployed, version).digest for version in versions}
-    unpublished = function.read_version(aws, deployed, "$LATEST").digest
-    return Inventory(digests, unpublished, live, frozenset(aliased), images)
+    versions = {version["Version"]: "" for version in function.list_versions(aws, deployed)}
+    return Inventory(versions, "", live, frozenset(aliased), images)

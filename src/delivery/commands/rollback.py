@@ -10,12 +10,14 @@ also have served before the live one, and must not have been rolled back from. T
 of the alias is not part of Terraform's state.
 """
 
+import functools
 from dataclasses import dataclass, replace
 
 from delivery.aws import function
-from delivery.aws.function import Function
+from delivery.aws.function import Function, Version
 from delivery.context import RunContext
 from delivery.errors import ConfigurationError, RefusedError
+from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.release import history, live
 from delivery.release.canary import AliasMove, Step
@@ -64,7 +66,7 @@ def prepare(run: RunContext, to: str = "") -> tuple[Return, ...]:
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         functions, version = _parse(state.require_functions(run), to)
-        returns = tuple(_return(run, deployed, version) for deployed in functions)
+        returns = parallel.map(run.shell, lambda deployed: _return(run, deployed, version), functions)
         stage.done(", ".join(f"{planned.image} version {planned.version}" for planned in returns))
     return returns
 
@@ -74,11 +76,14 @@ def rollback(run: RunContext, returns: tuple[Return, ...], steps: tuple[Step, ..
 
     Raises RefusedError, UnhealthyError or CloudError.
     """
-    ended = [replace(each.move, before=live.end_canary(run, each.move.function, each.move.before)) for each in returns]
+    ended = parallel.map(run.shell, functools.partial(_end_canary, run), returns)
     moves = tuple(move for move in ended if move.changes)
-    for move in moves:
-        live.verify_version(run, move.function)
+    parallel.map(run.shell, functools.partial(live.verify_version, run), [move.function for move in moves])
     return live.make_live(run, moves, steps)
+
+
+def _end_canary(run: RunContext, planned: Return) -> AliasMove:
+    return replace(planned.move, before=live.end_canary(run, planned.move.function, planned.move.before))
 
 
 def _parse(functions: tuple[Function, ...], to: str) -> tuple[tuple[Function, ...], str]:
@@ -91,18 +96,16 @@ def _parse(functions: tuple[Function, ...], to: str) -> tuple[tuple[Function, ..
 
 
 def _return(run: RunContext, deployed: Function, to: str) -> Return:
-    alias = function.read_alias(run.aws, deployed)
-    entries = history.read(run.aws, deployed)
-    if to:
-        entry = _named(run, deployed, entries, to)
-    elif alias.weights:  # during a canary, a rollback only ends the canary
-        entry = _named(run, deployed, entries, alias.version)
-    else:
-        entry = _previous(run, deployed, entries, alias.version)
+    known = history.read(run, deployed)
+    alias = function.require_alias(run.aws, deployed, known.alias)
+    if not to and not alias.weights:
+        chosen = _previous(run, deployed, known.entries, alias.version)
+        return Return(AliasMove(chosen, alias, back=True), chosen.commit)
+    entry = _named(run, deployed, known.entries, to or alias.version)  # during a canary, a rollback only ends it
     if entry.version == alias.version:
         return Return(AliasMove(function.read_version(run.aws, deployed, entry.version), alias), entry.commit)
     chosen = history.require_verified(run.aws, deployed, entry)
-    return Return(AliasMove(chosen, alias, back=True), entry.commit)
+    return Return(AliasMove(chosen, alias, back=True), chosen.commit)
 
 
 def _named(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, ...], version: str) -> HistoryEntry:
@@ -116,13 +119,13 @@ def _named(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, ...
     )
 
 
-def _previous(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, ...], live: str) -> HistoryEntry:
+def _previous(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, ...], live: str) -> Version:
     """The newest version that served before the live one, was not rolled back from, and can serve again."""
     command = run.settings.environment.command
     earlier = [entry for entry in entries if entry.not_rolled_back and entry.version != live]
     for entry in earlier:
-        if entry.released and history.with_digest(run.aws, deployed, entry).verified:
-            return entry
+        if version := history.find_verified(run.aws, deployed, entry):
+            return version
     unusable = ", ".join(entry.version for entry in earlier)
     why = f"Version {unusable} served before, but was never verified, or its image is gone."
     others = [entry.version for entry in entries if entry.released and entry.version != live]

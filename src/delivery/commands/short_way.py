@@ -51,8 +51,8 @@ def update(run: RunContext, planned: DeployPlan, show: Update) -> tuple[Unpublis
         return function_code.end_update(run.aws, update[0].function, update[1])
 
     show(f"{len(planned.updates)} functions get their images")
-    parallel.at_once(begin, planned.updates)
-    after = {each.function.image: each for each in parallel.at_once(end, planned.updates)}
+    parallel.map(run.shell, begin, planned.updates)
+    after = {each.function.image: each for each in parallel.map(run.shell, end, planned.updates)}
     unpublished = [each.unpublished for each, _ in planned.functions]
     return tuple(after.get(each.function.image, each) for each in unpublished if each)
 

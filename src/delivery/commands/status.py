@@ -50,16 +50,16 @@ def read(
 
     `open_environment`: makes the context of an environment; may raise DeliveryError.
     """
-    return parallel.each(shell, [functools.partial(_environment, name, open_environment) for name in names])
+    return parallel.map(shell, functools.partial(_environment, open_environment), names)
 
 
-def _environment(name: str, open_environment: Callable[[str], RunContext]) -> EnvironmentStatus:
+def _environment(open_environment: Callable[[str], RunContext], name: str) -> EnvironmentStatus:
     try:
         run = open_environment(name)
         with run.progress.stage(name, interrupted=UNCHANGED) as stage:
             service = state.service(run)
-            live = tuple(filter(None, (_live(run, deployed) for deployed in service.functions)))
-            drift = _drift(run, service, stage.update) if service.functions else None
+            live = tuple(filter(None, parallel.map(run.shell, functools.partial(_live, run), service.functions)))
+            drift = _drift(run, service, live, stage.update) if service.functions else None
             stage.done("read")
     except Exception as error:
         if not hasattr(error, "exit_code"):
@@ -70,21 +70,20 @@ def _environment(name: str, open_environment: Callable[[str], RunContext]) -> En
 
 def _live(run: RunContext, deployed: Function) -> FunctionStatus | None:
     """The live version of a function; None as long as no version was verified."""
-    entry = next((entry for entry in history.read(run.aws, deployed) if entry.live), None)
+    entry = next((entry for entry in history.read(run, deployed).entries if entry.live), None)
     if entry is None:
         return None
     version = function.read_version(run.aws, deployed, entry.version)
     return FunctionStatus(deployed.image, replace(entry, digest=version.digest), ecr.age(run.aws, version.pushed_image))
 
 
-def _drift(run: RunContext, service: Service, update: Update) -> Plan | None:
+def _drift(run: RunContext, service: Service, live: tuple[FunctionStatus, ...], update: Update) -> Plan | None:
     scratch = run.scratch / run.settings.environment.name  # the plans of several environments have the same name
     scratch.mkdir(exist_ok=True)
     stack = execute.init(run.settings, state.STACK, run.shell, update)
-    aliases = {deployed.image: function.find_alias(run.aws, deployed) for deployed in service.functions}
-    live_versions = {image: alias.version for image, alias in aliases.items() if alias}
-    images = {deployed.image: _image(run, service, deployed) for deployed in service.functions}
-    values = variables.service(run.settings, images, live_versions)
+    images = parallel.map(run.shell, functools.partial(_image, run, service), service.functions)
+    uris = {deployed.image: uri for deployed, uri in zip(service.functions, images, strict=True)}
+    values = variables.service(run.settings, uris, {each.image: each.entry.version for each in live})
     # Without the state lock, so that a deploy at the same time is not held up.
     saved = execute.plan(replace(stack, locks=False), values, scratch, run.shell, update)
     return None if saved.empty else execute.read_back(saved, run.shell)

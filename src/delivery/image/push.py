@@ -64,9 +64,9 @@ def push(
         with run.progress.stage("push", interrupted=left, after=after) as stage:
             unchanged = (*tagged.values(), *known.values())
             unchecked = [image for image in unchanged if image not in running]
-            parallel.at_once(functools.partial(_check_pushed, run), unchecked)
-            parallel.at_once(lambda image: ecr.tag(run.aws, image, "latest"), unchanged)
-            full = parallel.at_once(functools.partial(_tag_known, run), tuple(known.values()))
+            parallel.map(run.shell, functools.partial(_check_pushed, run), unchecked)
+            parallel.map(run.shell, lambda image: ecr.tag(run.aws, image, "latest"), unchanged)
+            full = parallel.map(run.shell, functools.partial(_tag_known, run), tuple(known.values()))
             stage.warn(*filter(None, full))
             if built:
                 stage.warn(*_push(run, new, tuple(image for image, _ in built), shell, stage.update))
@@ -96,7 +96,7 @@ def _tagged(run: RunContext, images: tuple[Image, ...]) -> dict[Image, PushedIma
     """The images that the registry has for this commit; none for a dirty tree, whose tag proves nothing."""
     if run.commit.dirty:
         return {}
-    found = parallel.at_once(lambda image: ecr.find(run.aws, image, run.commit.tag), images)
+    found = parallel.map(run.shell, lambda image: ecr.find(run.aws, image, run.commit.tag), images)
     return {image: pushed for image, pushed in zip(images, found, strict=True) if pushed}
 
 
@@ -114,7 +114,7 @@ def _build(
         stage.warn(*baked.warnings)
         stage.done(baked.counts)
     built = bake.pushed_images(images, baked.digests)
-    exist = parallel.at_once(functools.partial(ecr.exists, run.aws), built)
+    exist = parallel.map(run.shell, functools.partial(ecr.exists, run.aws), built)
     found = list(zip(images, built, exist, strict=True))
     return {image: pushed for image, pushed, here in found if here}, tuple(
         image for image, _, here in found if not here

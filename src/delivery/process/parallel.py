@@ -1,16 +1,22 @@
-"""Runs independent work at the same time, each in a lane; a failure of one lane stops the others."""
+"""Runs independent work at the same time, each in a lane.
+
+both(shell, first, second)   two different things; the failure of one stops the children of the other
+map(shell, work, items)      the same thing for each item; after a failure no further item begins
+"""
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, wait
 from typing import Any, TypeVar
 
 from delivery.process.shell import Shell
 
 A = TypeVar("A")
 B = TypeVar("B")
-_MOST = 8  # calls at a time; a client of botocore keeps ten connections
+# Items at a time. Each round takes the time of a whole chain of calls, so 15 functions should fit into one round. More
+# would gain nothing: Lambda takes 15 calls a second, and botocore waits and repeats those above
+# (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, "Function API requests").
+LANES = 16
 _LAST = 1.0  # seconds that an interrupt waits for a lane without a child, such as an AWS call without an answer
 
 
@@ -19,65 +25,93 @@ def both(shell: Shell, first: Callable[[], A], second: Callable[[], B]) -> tuple
 
     After an interrupt it waits for the children of both lanes, and at most a second for anything else.
     """
-    lanes = _lane(first), _lane(second)
-    _wait_for(shell, lanes)
-    return lanes[0].result(), lanes[1].result()
-
-
-def each(shell: Shell, work: Sequence[Callable[[], A]]) -> tuple[A, ...]:
-    """Run all, and return their results in order; like `both`."""
-    lanes = tuple(map(_lane, work))
-    _wait_for(shell, lanes)
-    return tuple(lane.result() for lane in lanes)
-
-
-def at_once(work: Callable[[A], B], items: Iterable[A]) -> tuple[B, ...]:
-    """Call `work` for each item, at most eight at a time, and return the results in order.
-
-    For calls of AWS: `work` starts no child. After a failure no further call begins; once those that have begun have
-    ended, the first failure is raised. An interrupt waits for nothing.
-    """
-    waiting = list(enumerate(items))
-    if len(waiting) == 1:
-        return (work(waiting[0][1]),)
-    results: dict[int, B] = {}
-    pending = deque(waiting)
-
-    def lane() -> None:
-        while pending:
-            try:
-                number, item = pending.popleft()
-            except IndexError:  # another lane took the last one
-                return
-            try:
-                results[number] = work(item)
-            except BaseException:
-                pending.clear()
-                raise
-
-    lanes = [_lane(lane) for _ in waiting[:_MOST]]
-    try:
-        wait(lanes)
-    finally:
-        pending.clear()
-    for each in lanes:
-        each.result()
-    return tuple(results[number] for number, _ in waiting)
-
-
-def _wait_for(shell: Shell, lanes: Sequence[Future[Any]]) -> None:
+    one, two = _lane(first), _lane(second)
+    lanes: tuple[Future[Any], ...] = (one, two)
     try:
         wait(lanes, return_when=FIRST_EXCEPTION)
-        if failed := [lane for lane in lanes if lane.done() and lane.exception()]:
+        if failed := _failed(lanes):
             shell.stop()
             if not isinstance(failed[0].exception(), KeyboardInterrupt):
                 wait(lanes)
             failed[0].result()
     except KeyboardInterrupt:
-        shell.stop()
-        while wait(lanes, timeout=_LAST).not_done and shell.busy:
-            pass
+        _interrupted(shell, lanes)
         raise
+    return one.result(), two.result()
+
+
+def map(shell: Shell, work: Callable[[A], B], items: Iterable[A]) -> tuple[B, ...]:
+    """Call `work` for each item, at most 16 at a time, and return the results in the order of the items.
+
+    After a failure no further item begins; those that have begun end, and then the failure that came first is raised.
+    After an interrupt no further item begins either, also where it ended another lane around this call; it waits for
+    children, and at most a second for anything else.
+    """
+    queue = _Queue(shell, items)
+    if len(queue.items) == 1:
+        return (queue.run(work, 0),)
+    lanes = [_lane(lambda: queue.run_all(work)) for _ in queue.items[:LANES]]
+    running: Iterable[Future[dict[int, B]]] = lanes
+    try:
+        while running:
+            running = wait(running, return_when=FIRST_COMPLETED).not_done
+            if any(isinstance(failure, KeyboardInterrupt) for failure in queue.failures):
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        queue.close()
+        _interrupted(shell, lanes)
+        raise
+    if queue.failures:
+        raise queue.failures[0]
+    results = {number: result for lane in lanes for number, result in lane.result().items()}
+    return tuple(results[number] for number in range(len(queue.items)))
+
+
+class _Queue:
+    """The items that wait; none does after a failure. `failures`: in the order in which they came."""
+
+    def __init__(self, shell: Shell, items: Iterable[Any]) -> None:
+        self.items = tuple(items)
+        self.failures: list[BaseException] = []
+        self._shell = shell
+        self._waiting: Iterator[int] = iter(range(len(self.items)))
+        self._lock = threading.Lock()
+
+    def run_all(self, work: Callable[[Any], B]) -> dict[int, B]:
+        """Run waiting items, until none waits; return the results by the number of the item."""
+        results: dict[int, B] = {}
+        while (number := self._next()) is not None:
+            try:
+                results[number] = self.run(work, number)
+            except BaseException as error:  # noqa: BLE001 - raised by the caller of the lanes
+                self.close(error)
+        return results
+
+    def run(self, work: Callable[[Any], B], number: int) -> B:
+        """Run one item. Raises KeyboardInterrupt once the shell was stopped."""
+        if self._shell.stopped:
+            raise KeyboardInterrupt
+        return work(self.items[number])
+
+    def close(self, *failures: BaseException) -> None:
+        """Let no further item begin."""
+        with self._lock:
+            self.failures += failures
+            self._waiting = iter(())
+
+    def _next(self) -> int | None:
+        with self._lock:
+            return next(self._waiting, None)
+
+
+def _failed(lanes: Sequence[Future[Any]]) -> list[Future[Any]]:
+    return [lane for lane in lanes if lane.done() and lane.exception()]
+
+
+def _interrupted(shell: Shell, lanes: Sequence[Future[Any]]) -> None:
+    shell.stop()
+    while wait(lanes, timeout=_LAST).not_done and shell.busy:
+        pass
 
 
 def _lane(work: Callable[[], A]) -> Future[A]:

@@ -8,6 +8,7 @@ was read before it.
 """
 
 import contextlib
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from delivery.aws import ecr, function
 from delivery.aws.function import Alias, Version
 from delivery.context import RunContext
 from delivery.errors import CloudError, ConfigurationError, DeliveryError, UnhealthyError
+from delivery.process import parallel
 from delivery.progress import Stage
 from delivery.release import alias, metrics, records, verify
 
@@ -84,7 +86,7 @@ def shifted(run: RunContext, moves: tuple[AliasMove, ...], steps: tuple[Step, ..
         with run.progress.stage("canary", interrupted="the old version has all requests again") as stage:
             checks, began = 0, clock.now()
             for step in steps if shifting else ():
-                shifting = tuple(replace(move, before=_share(run, move, step)) for move in shifting)
+                shifting = parallel.map(run.shell, functools.partial(_share, run, step), shifting)
                 checks += _hold(run, shifting, step, began, stage)
             shares = ", ".join(f"{step.share * 100:.4g}% for {step.seconds:.4g} s" for step in steps)
             result = f"{shares}: {checks} checks, no error, no throttle"
@@ -112,13 +114,12 @@ def _hold(run: RunContext, moves: tuple[AliasMove, ...], step: Step, began: date
         versions = ", ".join(f"{move.function.image} version {move.function.version}" for move in moves)
         stage.update(f"{step.share * 100:.4g}% of the requests go to {versions}; {left:.0f} s more")
         clock.pause(min(_INTERVAL, left))
-        for move in moves:
-            _check(run, move, step, began)
+        parallel.map(run.shell, functools.partial(_check, run, step, began), moves)
         checks += 1
     return checks
 
 
-def _check(run: RunContext, move: AliasMove, step: Step, began: datetime) -> None:
+def _check(run: RunContext, step: Step, began: datetime, move: AliasMove) -> None:
     deployed = move.function
     if function.read_alias(run.aws, deployed).revision != move.before.revision:
         raise alias.moved_by_other(run.aws, deployed, move.before)
@@ -136,7 +137,7 @@ def _returning_on_failure(run: RunContext, moves: tuple[AliasMove, ...]) -> Iter
     try:
         yield
     except BaseException as error:
-        results = [_return(run, move) for move in moves]
+        results = parallel.map(run.shell.unstopped(), functools.partial(_return, run), moves)
         if failure := next((result for result in results if isinstance(result, DeliveryError)), None):
             raise failure from error
         text = "\n".join(map(str, results))
@@ -161,5 +162,5 @@ def _return(run: RunContext, move: AliasMove) -> str | DeliveryError:
     return f"The alias {deployed.alias} names version {before.version} alone."
 
 
-def _share(run: RunContext, move: AliasMove, step: Step) -> Alias:
-    return alias.share(run.aws, move.function, move.before, step.share)
+def _share(run: RunContext, step: Step, move: AliasMove) -> AliasMove:
+    return replace(move, before=alias.share(run.aws, move.function, move.before, step.share))

@@ -2,9 +2,9 @@
 
 import contextlib
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from delivery.aws import ecr, function
 from delivery.aws.function import Alias, Function, Version
@@ -26,7 +26,7 @@ _UNRECORDED = Record("", "", "")
 class HistoryEntry:
     """One published version.
 
-    `digest`: that of its image; empty until `with_digest` has read it. `published_at`: ISO 8601. `released`: the digest
+    `digest`: that of its image; empty until `read_all` has read it. `published_at`: ISO 8601. `released`: the digest
     that its release tag names, empty without a tag. `weight`: its share of the requests, 0 to 1. `made_live`: how it
     last became live. `undone`: the version that replaced it in a rollback. `not_rolled_back`: whether it served, and no
     rollback replaced it since. `given_up`: whether its canary failed, or its URL did not serve it, since then.
@@ -55,20 +55,46 @@ class HistoryEntry:
         return self.made_live.after if self.made_live.kind == records.ROLLBACK else ""
 
 
-def read(aws: Aws, deployed: Function) -> tuple[HistoryEntry, ...]:
-    """Every version of a function, newest first, without the digests. Raises CloudError."""
-    facts = _Facts.of(_tags(aws, deployed), function.find_alias(aws, deployed))
-    versions = function.list_versions(aws, deployed)
-    return tuple(facts.entry(version) for version in sorted(versions, key=lambda version: -int(version["Version"])))
+@dataclass(frozen=True)
+class History:
+    """Every version of a function, newest first, without the digests. `alias`: None as long as nothing is live."""
+
+    alias: Alias | None
+    entries: tuple[HistoryEntry, ...]
 
 
-def read_all(run: RunContext, deployed: Function) -> tuple[HistoryEntry, ...]:
-    """Every version of a function, newest first, each with the digest that Lambda has of it. Raises CloudError."""
-    return parallel.at_once(functools.partial(with_digest, run.aws, deployed), read(run.aws, deployed))
+def read(run: RunContext, deployed: Function) -> History:
+    """The history of a function; its three parts are read at the same time. Raises CloudError."""
+    parts: tuple[Callable[[Aws, Function], Any], ...] = (function.find_alias, _tags, function.list_versions)
+    alias, tags, versions = parallel.map(run.shell, lambda part: part(run.aws, deployed), parts)
+    facts = _Facts.of(tags, alias)
+    newest_first = sorted(versions, key=lambda version: -int(version["Version"]))
+    return History(alias, tuple(map(facts.entry, newest_first)))
 
 
-def with_digest(aws: Aws, deployed: Function, entry: HistoryEntry) -> HistoryEntry:
-    """The entry with the digest that Lambda has of the version, empty if it has none. Raises CloudError."""
+def read_all(run: RunContext, functions: tuple[Function, ...]) -> dict[str, tuple[HistoryEntry, ...]]:
+    """Image name to every version, newest first, each with the digest that Lambda has of it. Raises CloudError."""
+    histories = parallel.map(run.shell, functools.partial(read, run), functions)
+    pairs = [(deployed, entry) for deployed, each in zip(functions, histories, strict=True) for entry in each.entries]
+    entries = parallel.map(run.shell, lambda pair: _with_digest(run.aws, *pair), pairs)
+    images = [deployed.image for deployed, _ in pairs]
+    return {
+        each.image: tuple(entry for image, entry in zip(images, entries, strict=True) if image == each.image)
+        for each in functions
+    }
+
+
+def find_verified(aws: Aws, deployed: Function, entry: HistoryEntry) -> Version | None:
+    """The version of an entry; None if it was never verified, or its image is gone. Raises CloudError."""
+    if entry.released:
+        with contextlib.suppress(RefusedError):
+            version = function.read_version(aws, deployed, entry.version)
+            return version if version.digest == entry.released else None
+    return None
+
+
+def _with_digest(aws: Aws, deployed: Function, entry: HistoryEntry) -> HistoryEntry:
+    """The entry with the digest that Lambda has of the version, empty if it has none."""
     with contextlib.suppress(RefusedError):
         return replace(entry, digest=function.read_version(aws, deployed, entry.version).digest)
     return entry
@@ -79,13 +105,14 @@ def recorded_live_version(aws: Aws, deployed: Function) -> str:
     return records.latest(_tags(aws, deployed))
 
 
-def verified_live(aws: Aws, deployed: Function) -> Version:
+def verified_live(run: RunContext, deployed: Function) -> Version:
     """The live version. Raises RefusedError when it was never verified.
 
     Raises UnhealthyError when nothing is live yet, BuildError when the registry no longer has the image.
     """
-    live = function.read_alias(aws, deployed).version
-    return require_verified(aws, deployed, next(entry for entry in read(aws, deployed) if entry.version == live))
+    history = read(run, deployed)
+    live = function.require_alias(run.aws, deployed, history.alias).version
+    return require_verified(run.aws, deployed, next(entry for entry in history.entries if entry.version == live))
 
 
 def require_verified(aws: Aws, deployed: Function, entry: HistoryEntry) -> Version:
@@ -95,6 +122,8 @@ def require_verified(aws: Aws, deployed: Function, entry: HistoryEntry) -> Versi
     """
     version = function.read_version(aws, deployed, entry.version)
     image = version.pushed_image
+    if entry.released == image.digest:  # a tag goes with its image, so the image exists
+        return version
     if not ecr.exists(aws, image):
         why = f"Version {entry.version} of {deployed.name} runs it."
         raise BuildError(
@@ -102,19 +131,13 @@ def require_verified(aws: Aws, deployed: Function, entry: HistoryEntry) -> Versi
             why,
             f"{aws.environment.command('deploy')}, which builds it again",
         )
-    if entry.released != image.digest:
-        tags = (
-            f"release-{entry.version} names {entry.released}"
-            if entry.released
-            else f"there is no tag release-{entry.version}"
-        )
-        is_live = "is live, and was" if entry.live else "was"
-        raise RefusedError(
-            f"Version {entry.version} of {deployed.name} {is_live} never verified.",
-            f"In {image.repository_name}, {tags}.",
-            f"{aws.environment.command('deploy')}, which verifies before it makes a version live",
-        )
-    return version
+    tags = f"release-{entry.version} names {entry.released}" if entry.released else ""
+    is_live = "is live, and was" if entry.live else "was"
+    raise RefusedError(
+        f"Version {entry.version} of {deployed.name} {is_live} never verified.",
+        f"In {image.repository_name}, {tags or f'there is no tag release-{entry.version}'}.",
+        f"{aws.environment.command('deploy')}, which verifies before it makes a version live",
+    )
 
 
 def _tags(aws: Aws, deployed: Function) -> Mapping[str, str]:

@@ -6,10 +6,15 @@
 
 The release tag comes first: retention protects the image that it names, so the tag must exist before the version
 serves. The release record comes last, because it says what has happened.
+
+Several functions go through each step at the same time. No alias moves before all versions were verified and all
+images have their tags. If the release of one function fails, that function gets its earlier version back, the releases
+that have begun end, no other begins, and the error names the outcome of each function.
 """
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,6 +23,7 @@ from delivery.aws import ecr, function, function_url
 from delivery.aws.function import Alias, Function, Version
 from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError, UnhealthyError
+from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.release import alias, canary, history, records, url, verify
 from delivery.release.canary import AliasMove, Step
@@ -54,6 +60,17 @@ def verify_version(run: RunContext, deployed: Version) -> None:
         stage.done(f"{deployed.image} version {deployed.version}: {health.events} events, {first}")
 
 
+def verify_newest(run: RunContext, functions: tuple[Function, ...]) -> tuple[Version, ...]:
+    """Verify the newest version of each function, and return them. Raises UnhealthyError or CloudError."""
+
+    def verified(deployed: Function) -> Version:
+        version = function.newest_version(run.aws, deployed)
+        verify_version(run, version)
+        return version
+
+    return parallel.map(run.shell, verified, functions)
+
+
 def end_canary(run: RunContext, deployed: Function, before: Alias) -> Alias:
     """End a canary that an earlier run left, and return the alias. Without one, nothing changes.
 
@@ -76,17 +93,62 @@ def make_live(run: RunContext, moves: tuple[AliasMove, ...], steps: tuple[Step, 
 
     Raises RefusedError, UnhealthyError or CloudError.
     """
-    for move in moves:
-        ecr.tag_release(run.aws, move.function.pushed_image, move.function.version)
+    recorded = dict(parallel.map(run.shell, functools.partial(_tag_release, run), moves))
     with canary.shifted(run, moves, steps) if steps else contextlib.nullcontext(moves) as remaining:
-        return tuple(_make_live(run, move) for move in remaining)
+        return _release_all(run, remaining, recorded)
 
 
-def _make_live(run: RunContext, move: AliasMove) -> Release:
+def _tag_release(run: RunContext, move: AliasMove) -> tuple[str, str]:
+    """Tag the image of a version; return its name, and the version that the newest release record made live."""
+    image, version = move.function.pushed_image, move.function.version
+    tags = ecr.tags(run.aws, image.repository_name)
+    if ecr.release_tags(tags).get(version) != image.digest:
+        ecr.tag_release(run.aws, image, version)
+    return image.name, records.latest(tags)
+
+
+def _release_all(run: RunContext, moves: tuple[AliasMove, ...], recorded: Mapping[str, str]) -> tuple[Release, ...]:
+    outcomes: dict[str, Release | DeliveryError] = {}
+
+    def release(move: AliasMove) -> Release:
+        image = move.function.image
+        try:
+            outcomes[image] = released = _make_live(run, move, recorded[image])
+        except DeliveryError as error:
+            outcomes[image] = error
+            raise
+        return released
+
+    try:
+        return parallel.map(run.shell, release, moves)
+    except DeliveryError as error:
+        if len(moves) > 1:
+            error.why = "\n".join(filter(None, (error.why, *_outcome_lines(moves, outcomes, error))))
+        raise
+
+
+def _outcome_lines(
+    moves: tuple[AliasMove, ...], outcomes: Mapping[str, Release | DeliveryError], first: DeliveryError
+) -> Iterator[str]:
+    """A line about each function but the first one that failed."""
+    for move in moves:
+        outcome = outcomes.get(move.function.image)
+        version = f"{move.function.image} version {move.function.version}"
+        if outcome is None:
+            yield f"{version} was not released: version {move.before.version} still serves."
+        elif isinstance(outcome, Release):
+            yield f"{version} is live."
+        elif outcome is not first:
+            yield f"{version} failed, too: {' '.join((outcome.what, *outcome.why.splitlines()))}"
+
+
+def _make_live(run: RunContext, move: AliasMove, recorded: str) -> Release:
+    """Make one version live. `recorded`: the version that the newest release record made live before."""
     deployed, before = move.function, move.before
     left = f"the alias may or may not have moved: `{run.settings.environment.command('releases')}` shows it"
     with run.progress.stage("release", interrupted=left, after="the release is complete") as stage:
-        _record_earlier_move(run, move, who=records.UNKNOWN if move.changes else run.aws.caller())
+        if recorded != before.version:
+            _record_earlier_move(run, move, who=records.UNKNOWN if move.changes else run.aws.caller())
         after = alias.move(run.aws, deployed, before) if move.changes else before
         with _returning_on_failure(run, move, after):
             stage.update("opening the URL")
@@ -96,7 +158,8 @@ def _make_live(run: RunContext, move: AliasMove) -> Release:
             kind = records.ROLLBACK if move.back else records.LIVE
             _record(run, move, records.tag_name(kind, deployed.version, before.version, run.aws.caller()))
         version = f"{before.version} -> {deployed.version}" if move.changes else deployed.version
-        stage.done(f"alias {deployed.alias}: version {version}, open to {'everyone' if public else 'signed requests'}")
+        access = "everyone" if public else "signed requests"
+        stage.done(f"{deployed.image} alias {deployed.alias}: version {version}, open to {access}")
     name = run.settings.environment.name
     image = deployed.pushed_image
     return Release(name, image.name, deployed.version, image.digest, deployed.stream_url, public, clock.now())
@@ -127,11 +190,11 @@ def _record_earlier_move(run: RunContext, move: AliasMove, who: str) -> None:
 
     Otherwise the next record would stand for two moves. Raises RefusedError when somebody moved the alias.
     """
-    recorded, serving = history.recorded_live_version(run.aws, move.function), move.before.version
-    if recorded == serving:
-        return
     if function.read_alias(run.aws, move.function).revision != move.before.revision:
         raise alias.moved_by_other(run.aws, move.function, move.before)
+    recorded, serving = history.recorded_live_version(run.aws, move.function), move.before.version
+    if recorded == serving:  # that run has written it meanwhile
+        return
     _record(run, move, records.tag_name(records.kind(serving, recorded), serving, recorded, who))
 
 

@@ -68,6 +68,15 @@ def _push_state(run: RunContext, stack: Stack, failed: DeliveryError, update: Up
 
 
 def refresh(run: RunContext, saved: Plan, update: Update) -> None:
-    """Refresh the state once its lock is free. Raises LockedError, TerraformError or CloudError."""
+    """Refresh the state once its lock is free. Raises LockedError, TerraformError or CloudError.
+
+    A state that Terraform could not write is removed: the next refresh makes it again.
+    """
     work = functools.partial(execute.refresh, saved, run.shell, update)
-    lock.wait_and_run(run.aws, saved.stack, run.shell, update, work)
+    before = _written(saved.stack)
+    try:
+        lock.wait_and_run(run.aws, saved.stack, run.shell, update, work)
+    except DeliveryError:
+        if _written(saved.stack) not in (None, before):
+            saved.stack.errored.unlink()
+        raise

@@ -2,17 +2,15 @@
 
 import functools
 import hashlib
-import io
 import json
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-from support.build import BUILT, CONFIG, digest_of, manifest
+from support.build import BUILT, CONFIG, blob, digest_of, manifest
 from support.chaos.observed import Cut, Ecr, Functions
 from support.chaos.oracle import Oracle
 from support.terraform import change, diagnostic, planned
-from support.world import UPDATE, answers, outputs, world
+from support.world import ADDRESS, UPDATE, answers, state_document, world
 
 from delivery.git import Commit
 from delivery.process.shell import Result
@@ -20,6 +18,7 @@ from delivery.settings import Environment
 
 HOST = "registry.test:5000"
 IMAGE = "sse-streaming"
+CREATE = change(ADDRESS, "create", after={})
 CONNECT = change("module.sse.aws_lambda_alias.live[0]", "create", after={})
 
 
@@ -27,12 +26,13 @@ class Account:
     """One environment in an account of its own: its fakes, its run context, and the oracle that watches them."""
 
     def __init__(self, root, name):
-        self.name, self.oracle = name, Oracle()
+        self.name, self.oracle = name, Oracle(lambda commit: digest_of(built(commit)[0]))
         self.repository = f"{name}-{IMAGE}-lambda"
-        self.functions, self.ecr = Functions(self.oracle), Ecr(self.repository, self.oracle)
+        self.ecr = Ecr(self.repository, self.oracle)
+        self.functions = Functions(self.oracle, lambda uri: uri.partition("@")[2] in self.held)
         self.blobs: dict[str, bytes] = {}
-        self.meanwhile = lambda: None
-        self._wanted, self._applied, self._live_versions = {}, {}, {}
+        self.infrastructure = 0  # its number in the sources; a change goes through Terraform
+        self._applied, self._wanted, self._live_versions = 0, "", {}
         environment = Environment(name, "000000000000", "us-east-1", HOST, state_bucket="state")
         self._world = world(root, answers(**self._tools()), environment=environment)
         self._aws = self._world.aws
@@ -55,13 +55,13 @@ class Account:
 
     def calm(self):
         """Whatever was wrong in a run is over with it."""
-        self.functions.sick, self.meanwhile = False, lambda: None
+        self.functions.sick, self.functions.meanwhile = False, lambda: None
         self._aws.cloudwatch.counts = {}
         self.cut(None, None)
 
     def fail_requests(self):
         """Whatever version has a share of the requests fails some of them."""
-        versions = range(1, int(self.oracle.newest or 0) + 2)
+        versions = range(1, self.functions.numbered + 2)
         self._aws.cloudwatch.counts = {(str(version), "Errors"): 3 for version in versions}
 
     def _tools(self):
@@ -70,31 +70,41 @@ class Account:
 
     def _plan(self, command):
         (file,) = (word for word in command.argv if word.startswith("-var-file=") and word.endswith(".json"))
-        self._wanted = json.loads(Path(file.partition("=")[2]).read_text())
-        self._live_versions = self._wanted.pop("live_versions")
-        return planned(*self._changes())["terraform plan"]
+        values = json.loads(Path(file.partition("=")[2]).read_text())
+        self._wanted, self._live_versions = values["images"][IMAGE], values["live_versions"]
+        return planned(*self._changes()).get("terraform plan")
 
     def _changes(self):
-        """The function changes with its variables; its alias is made once a version is named, and then ignored."""
+        """The function as it is in Lambda; its alias is made once a version is named, and then ignored."""
+        now = self.functions.images.get("$LATEST")
+        changed = (now, self._applied) != (self._wanted, self.infrastructure)
         connects = IMAGE in self._live_versions and not self.functions.live
-        return [UPDATE] * (self._wanted != self._applied) + [CONNECT] * connects
+        return [UPDATE if now else CREATE] * changed + [CONNECT] * connects
 
     def _show(self, _):
         return planned(*self._changes())["terraform show"]
 
-    def _apply(self, _):
-        self.meanwhile()
-        uri = self._wanted["images"][IMAGE]
-        if uri.partition("@")[2] not in self.held:
-            return Result(1, diagnostic(f"Source image {uri} does not exist"), "")
-        changes, version = self._changes(), self.oracle.newest
-        if UPDATE in changes:
-            version = self.functions.publish(uri, self._wanted["commit"])
+    def _apply(self, command):
+        if "-refresh-only" not in command.argv:
+            self.functions.meanwhile()
+            if not self.functions.holds(self._wanted):
+                return Result(1, diagnostic(f"Source image {self._wanted} does not exist"), "")
+            self._change(self._changes())
+        self._aws.s3.objects["service.tfstate"] = state_document(self.functions.images["$LATEST"])
+        return ""
+
+    def _change(self, changes):
         if CONNECT in changes:
             self.functions.connect(self._live_versions[IMAGE])
-        self._applied, result = self._wanted, json.loads(outputs(version, uri))
-        self._aws.s3.objects["service.tfstate"] = json.dumps({"version": 4, "outputs": result})
-        return ""
+        if changes not in ([], [CONNECT]):
+            self.functions.given(self._wanted)
+            self.functions.configured, self._applied = True, self.infrastructure
+
+    @property
+    def recorded(self):
+        """Whether the state has the image of the function."""
+        image = json.dumps(self.functions.images["$LATEST"])
+        return image in self._aws.s3.objects["service.tfstate"]
 
     def _bake(self, command):
         text, blobs = built(command.variables["COMMIT"])
@@ -104,24 +114,21 @@ class Account:
             self.blobs |= blobs
             self.held[digest_of(text)] = text
             self.ecr.tags[self.repository, "latest"] = digest_of(text)
-        else:
-            _archive(Path(command.variables["ARCHIVES"]) / f"{IMAGE}.tar", text, blobs)
+        if command.variables["OUTPUT"] == "layout":
+            for digest, content in {**blobs, digest_of(text): text.encode()}.items():
+                blob(Path(command.variables["OUTPUTS"]) / IMAGE, digest).write_bytes(content)
         return BUILT
 
 
 @functools.cache
 def built(commit):
-    """The image of a commit, whose digests are true: the text of its manifest, and its blobs by digest."""
-    layer, config = f"app {commit}".encode(), json.dumps({**CONFIG, "created": commit}).encode()
+    """The image of a commit, whose digests are true: the text of its manifest, and its blobs by digest.
+
+    Each second commit does not touch the context, and so has the image of the commit before it.
+    """
+    context = int(commit) // 2
+    layer, config = f"app {context}".encode(), json.dumps(CONFIG).encode()
     blobs = {f"sha256:{hashlib.sha256(content).hexdigest()}": content for content in (layer, config)}
     first, second = ({"digest": digest, "size": len(content)} for digest, content in blobs.items())
     layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar", **first}]
     return manifest(config=second, layers=layers), blobs
-
-
-def _archive(file, text, blobs):
-    with tarfile.open(file, "w") as tar:
-        for digest, content in {**blobs, digest_of(text): text.encode()}.items():
-            entry = tarfile.TarInfo(f"blobs/{digest.replace(':', '/')}")
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))

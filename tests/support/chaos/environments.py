@@ -16,6 +16,7 @@ from support.registry import FakeRegistry
 from delivery import clock
 from delivery.commands import deploy, promote, prune, rollback
 from delivery.errors import DeliveryError
+from delivery.process import parallel
 
 DONE, REFUSED, UNHEALTHY, CUT = 0, 4, 7, 130  # exit codes
 NEVER = (None, None)
@@ -28,6 +29,8 @@ class Environments(RuleBasedStateMachine):
         super().__init__()
         self.root, self.patched = Path(tempfile.mkdtemp()), pytest.MonkeyPatch()
         Clock(tick=0.3).install(self.patched)
+        # One lane after the other, so that a history always happens in the same order.
+        self.patched.setattr(parallel, "both", lambda _, first, second: (first(), second()))
         moments = itertools.count()
         self.patched.setattr(clock, "now", lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(moments)))
         self.accounts = {name: Account(self.root, name) for name in ("preprod", "prod")}
@@ -47,7 +50,8 @@ class Environments(RuleBasedStateMachine):
         account = self.accounts[where]
         commit = self.promoted[pick % len(self.promoted)] if where == "prod" else f"{pick:040}"
         run = account.run_context(commit)
-        saved = deploy.plan(run, deploy.guard(run))
+        account.infrastructure += pick % 3 == 2  # now and then, the commit changes the infrastructure too
+        saved = deploy.plan(run)
         account.cut(*end)
         return self._ended(deploy.deliver, run, saved, steps)
 
@@ -63,7 +67,13 @@ class Environments(RuleBasedStateMachine):
 
     def _promote(self):
         origin, target = (account.run_context() for account in self.accounts.values())
-        return self._ended(lambda: promote.promote(origin, target, promote.prepare(origin, target, None)))
+
+        def copy():
+            promotions = promote.prepare(origin, target, None)
+            promote.promote(origin, target, promotions)
+            self.promoted += [promotion.commit for promotion in promotions]
+
+        return self._ended(copy)
 
     def _ended(self, command, *arguments):
         """How a run ends, as the task would exit; whatever was wrong is over with it."""

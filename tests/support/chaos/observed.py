@@ -1,10 +1,11 @@
 """Fakes of Lambda and ECR with a memory, which tell an oracle what happens, and can end a run at any effect."""
 
-from support.aws import FakeEcr, FakeLambda, healthy, operation
+from support.aws import FakeEcr, FakeLambda, healthy, operation, refusal
 from support.retention import Pushed, expired
 
 # What changes something, or takes long: a run that ends, ends before one of these.
 EFFECTS = {"invoke_with_response_stream", "put_image", "update_alias", "delete_function", "batch_delete_image"}
+EFFECTS |= {"update_function_code", "publish_version"}
 
 
 class Killed(BaseException):
@@ -32,35 +33,42 @@ class Cut:
 
 
 class Functions(FakeLambda):
-    """One function whose versions are published, each with its own image; `sick`: whether none of them streams now."""
+    """One function with its versions; `sick`: whether none of them streams now; `holds`: whether ECR has an image."""
 
-    def __init__(self, oracle):
+    def __init__(self, oracle, holds):
         super().__init__(live="")
-        self.oracle, self.sick = oracle, False
+        self.oracle, self.holds, self.sick = oracle, holds, False
+        self.meanwhile = lambda: None
+        self.numbered = 0  # versions so far, with those that were deleted: Lambda uses no number twice
         self.versions = [{"Version": "$LATEST"}]
 
-    def publish(self, uri, commit):
-        """A new version, which nobody can call."""
-        version, digest = str(int(self.oracle.newest or 0) + 1), uri.partition("@")[2]
-        variables = {"Variables": {"IMAGE_DIGEST": digest}}
-        described = {"Description": f"commit {commit}", "LastModified": "", "Environment": variables}
-        self.versions.append({"Version": version, **described})
-        self.commits[version] = commit
-        self.images |= {version: uri, "$LATEST": uri}
-        self.responses[version] = _Stream(self, version, commit, digest)
-        self.oracle.published(version, digest)
-        return version
+    @operation
+    def update_function_code(self, FunctionName, ImageUri, RevisionId):
+        self.meanwhile()
+        if not self.holds(ImageUri):
+            raise refusal("InvalidParameterValueException", f"Source image {ImageUri} does not exist")
+        return FakeLambda.update_function_code.__wrapped__(self, FunctionName, ImageUri, RevisionId)
+
+    @operation
+    def publish_version(self, FunctionName, Description, RevisionId):
+        assert FunctionName == "fn"
+        self._require_revision(RevisionId)
+        newest, uri = self.oracle.newest, self.images["$LATEST"]
+        if not self.configured and newest and self.images[newest] == uri:
+            return {"Version": newest}
+        self.numbered, self.configured = self.numbered + 1, False
+        version, commit = str(self.numbered), Description.removeprefix("commit ")
+        self.versions.append({"Version": version, "Description": Description, "LastModified": ""})
+        self.commits[version], self.images[version] = commit, uri
+        self.responses[version] = _Stream(self, version)
+        self.oracle.published(version, uri.partition("@")[2], commit)
+        return {"Version": version}
 
     def connect(self, version):
         """The alias is made."""
         assert version in self.images, "Lambda's aliases name versions that exist"
         self.live = version
         self.oracle.connected(version)
-
-    @operation
-    def publish_version(self, FunctionName):
-        assert FunctionName == "fn"
-        return {"Version": self.oracle.newest}  # nothing changes but by an apply, which publishes
 
     def moved_to(self, version, **weights):
         assert {version, *weights} <= set(self.images), "Lambda's aliases name versions that exist"
@@ -75,14 +83,14 @@ class Functions(FakeLambda):
 class _Stream:
     """What a version answers, as often as it is asked."""
 
-    def __init__(self, functions, version, commit, digest):
-        self.functions, self.named = functions, {"version": version, "commit": commit, "digest": digest}
+    def __init__(self, functions, version):
+        self.functions, self.version = functions, version
 
     def __iter__(self):
         if self.functions.sick:
             return iter([{"InvokeComplete": {"ErrorCode": "Runtime.ExitError"}}])
-        self.functions.oracle.streamed.add(self.named["version"])
-        return iter(healthy(**self.named))
+        self.functions.oracle.streamed.add(self.version)
+        return iter(healthy(self.version))
 
 
 class Ecr(FakeEcr):

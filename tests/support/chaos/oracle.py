@@ -4,9 +4,9 @@
 class Oracle:
     """A plain record: the fakes tell it what happens, in order; `wrong` is what should not have happened."""
 
-    def __init__(self):
+    def __init__(self, image_of):
+        self.image_of = image_of  # the digest of the image that a commit has
         self.runs: dict[str, str] = {}  # each version that exists, and the digest it runs
-        self.newest = ""
         self.moves: list[str] = []  # what the alias named, one after the other
         self.weighted: set[str] = set()
         self.released: set[str] = set()
@@ -17,13 +17,18 @@ class Oracle:
     def live(self):
         return self.moves[-1] if self.moves else ""
 
+    @property
+    def newest(self):
+        return max(self.runs, key=int, default="")
+
     def begins(self):
         """A run begins: what was verified before it is verified again, or does not count."""
         self.streamed = set()
 
-    def published(self, version, digest):
+    def published(self, version, digest, commit):
         """Lambda has a new version, which nobody can call."""
-        self.runs[version], self.newest = digest, version
+        self.wrong += [f"version {version} is no image of its commit"] * (digest != self.image_of(commit))
+        self.runs[version] = digest
 
     def connected(self, version):
         """The alias is made: from now on somebody can call a version."""

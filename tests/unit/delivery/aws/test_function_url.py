@@ -44,7 +44,7 @@ def test_a_signed_url_gets_no_statement():
 def test_a_url_that_became_signed_loses_the_statements_of_a_public_url():
     aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
     other = {"Principal": "1", "Action": "lambda:InvokeFunction"}
-    aws.functions.statements = {**PUBLIC, "FunctionURLAllowPublicAccess": {}, "Other": other}
+    aws.functions.statements = {**PUBLIC, "FunctionURLAllowPublicAccess": PUBLIC["PublicUrl"], "Other": other}
     function_url.apply_access(aws, FUNCTION)
     assert aws.functions.statements == {"Other": other}
 

@@ -488,6 +488,15 @@ def test_a_version_that_fails_is_reported_once_the_state_is_refreshed(tmp_path):
     assert made.shell.stops == []
 
 
+def test_an_interrupt_of_the_refresh_moves_no_alias_in_the_lane_beside_it(tmp_path):
+    made = world(tmp_path)
+    saved = deploy.plan(made.run)
+    made.shell.stop()  # the main thread has stopped the tools; the other lane runs none
+    with pytest.raises(KeyboardInterrupt):
+        deploy.deliver(made.run, saved)
+    assert alias_untouched(made)
+
+
 def test_a_function_that_somebody_changes_during_the_build_is_left_alone(tmp_path):
     made = world(tmp_path)
     saved = deploy.plan(made.run)

@@ -70,7 +70,7 @@ def test_a_promotion_builds_nothing_and_changes_nothing_in_the_source(environmen
     ran = environments.origin.shell.ran + environments.destination.shell.ran
     assert {command.argv[0] for command in ran} == {"git"}
     written = [name for name, _ in environments.origin.aws.ecr.calls + environments.origin.aws.functions.calls]
-    assert {name.split("_")[0] for name in written} == {"get", "list", "describe", "batch"}
+    assert {name.split("_")[0] for name in written} == {"get", "list", "describe"}
 
 
 def test_a_promotion_takes_the_live_version_and_not_the_newest(environments):

@@ -9,8 +9,13 @@ from delivery.errors import BuildError, RefusedError, UnhealthyError
 from delivery.release import history
 
 
+def read_all(made):
+    (entries,) = history.read_all(made.run, (FUNCTION,)).values()
+    return entries
+
+
 def test_every_published_version_is_listed_newest_first_with_the_digest_that_lambda_has(tmp_path):
-    entries = history.read_all(three_versions(tmp_path).run, FUNCTION)
+    entries = read_all(three_versions(tmp_path))
     assert [entry.digest for entry in entries] == [OTHER, DIGEST, DIGEST]
     assert [entry.version for entry in entries] == ["3", "2", "1"]
     assert [entry.commit for entry in entries] == [COMMIT, f"{COMMIT}-dirty", "a" * 40]
@@ -24,24 +29,24 @@ def test_every_published_version_is_listed_newest_first_with_the_digest_that_lam
 def test_versions_are_sorted_as_numbers(tmp_path):
     world = three_versions(tmp_path)
     world.aws.functions.versions = [version("9"), version("10") | {"LastModified": ""}]
-    assert [entry.version for entry in history.read(world.aws, FUNCTION)] == ["10", "9"]
+    assert [entry.version for entry in history.read(world.run, FUNCTION).entries] == ["10", "9"]
 
 
 def test_a_release_tag_on_another_image_does_not_verify_the_version(tmp_path):
     world = three_versions(tmp_path)
     world.aws.ecr.tags[NAME, "release-3"] = DIGEST
-    assert [entry.verified for entry in history.read_all(world.run, FUNCTION)] == [False, True, True]
+    assert [entry.verified for entry in read_all(world)] == [False, True, True]
 
 
 def test_a_version_that_names_no_digest_is_listed_without_one(tmp_path):
     world = three_versions(tmp_path)
     world.aws.functions.images["3"] = "registry.test:5000/fn:latest"
-    assert [entry.digest for entry in history.read_all(world.run, FUNCTION)] == ["", DIGEST, DIGEST]
+    assert [entry.digest for entry in read_all(world)] == ["", DIGEST, DIGEST]
 
 
 def test_only_a_verified_version_whose_image_exists_can_be_released_again(tmp_path):
     world = three_versions(tmp_path)
-    three, two, _ = history.read(world.aws, FUNCTION)
+    three, two, _ = history.read(world.run, FUNCTION).entries
     assert history.require_verified(world.aws, FUNCTION, two).digest == DIGEST
     with pytest.raises(RefusedError, match=r"Version 3 of fn was never verified\."):
         history.require_verified(world.aws, FUNCTION, three)
@@ -53,8 +58,8 @@ def test_only_a_verified_version_whose_image_exists_can_be_released_again(tmp_pa
 def test_before_a_version_was_verified_none_is_live(tmp_path):
     made = three_versions(tmp_path)
     made.aws.functions.live = ""
-    entries = history.read(made.aws, FUNCTION)
+    entries = history.read(made.run, FUNCTION).entries
     assert [entry.version for entry in entries] == ["3", "2", "1"]
     assert not any(entry.live or entry.weight for entry in entries)
     with pytest.raises(UnhealthyError, match="No version of fn is live"):
-        history.verified_live(made.aws, FUNCTION)
+        history.verified_live(made.run, FUNCTION)

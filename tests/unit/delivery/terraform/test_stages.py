@@ -75,6 +75,20 @@ def test_a_file_of_an_earlier_apply_is_not_pushed_again(tmp_path, stack):
     assert stack.errored.exists()
 
 
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_refresh_whose_state_could_not_be_written_leaves_no_file_but_that_of_an_earlier_apply(
+    tmp_path, stack, earlier
+):
+    made = world(tmp_path, {"terraform apply": FAILED if earlier else leaving(stack)})
+    (tmp_path / "service.tfvars.json").write_text("{}")
+    if earlier:
+        stack.errored.write_text("{}")
+    with pytest.raises(TerraformError):
+        stages.refresh(made.run, Plan(stack, tmp_path / "plan", (), (), ()), print)
+    assert made.shell.typed("terraform state push") == []
+    assert stack.errored.exists() is earlier
+
+
 def test_an_apply_that_found_the_state_locked_stays_a_locked_state(tmp_path, stack):
     error, _ = apply(tmp_path, stack, {"terraform apply": Result(1, LOCKED, "")})
     assert isinstance(error, LockedError)
