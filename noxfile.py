@@ -1,4 +1,4 @@
-"""Checks and tests. `./dev nox` runs all of them once; `lock`, `real` and the parts of `deploys` run only by name.
+"""Checks and tests. `./dev nox` runs all of them once; `lock`, `real` and the parts of `lanes` run only by name.
 
 *nox asks, invoke changes*: everything that changes something is in tasks.py.
 """
@@ -11,22 +11,32 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import nox
 
+# https://pkg.go.dev/runtime#hdr-Environment_Variables: Terraform and its provider live for seconds, and a quarter of
+# their CPU time would be the collection of garbage. The limit is for the engines of the sandboxes, which live longer.
+os.environ.setdefault("GOGC", "off")
+os.environ.setdefault("GOMEMLIMIT", "600MiB")
+
 nox.options.default_venv_backend = "none"  # every session uses the environment of ./dev
-nox.options.sessions = ["lint", "types", "unit", "function", "validate", "runner", "image", "deploys"]
-_TRAFFIC = tuple(f"tests/chaos/test_{name}.py" for name in ("bad_images", "side_by_side"))
-_FAULTS = tuple(f"tests/chaos/test_{name}.py" for name in ("faults", "histories"))
+nox.options.sessions = ["lint", "types", "unit", "lanes"]
 _SANDBOX = ("tests/integration/cloud", "tests/integration/test_engine.py")
-# The lanes of `deploys`, which take about the same time
+_FAULTS = ("tests/chaos/test_faults.py", "tests/chaos/test_histories.py")
+# Name => arguments of pytest; the longest first. Each of the first four makes a sandbox of its own.
 LANES = {
-    "integration": ("tests/integration", *(f"--ignore={path}" for path in _SANDBOX)),
-    "workflow": ("tests/workflow", *_TRAFFIC),
+    "chaos": ("tests/chaos", *(f"--ignore={path}" for path in _FAULTS)),
     "faults": (*_FAULTS, *_SANDBOX),
-    "chaos": ("tests/chaos", *(f"--ignore={path}" for path in _TRAFFIC + _FAULTS)),
+    "integration": ("tests/integration", *(f"--ignore={path}" for path in _SANDBOX)),
+    "workflow": ("tests/workflow",),
+    "runner": ("tests/runner",),
+    "image": ("tests/image",),
+    "validate": ("tests/terraform",),
+    "function": ("tests/lambda",),
 }
+_AT_ONCE = 4
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
 
 
@@ -105,25 +115,33 @@ def image(session: nox.Session) -> None:
 
 
 @nox.session
-def deploys(session: nox.Session) -> None:
-    """`integration`, `workflow` and `chaos` in four lanes at once, each with a sandbox of its own.
+def lanes(session: nox.Session) -> None:
+    """`function`, `validate`, `runner`, `image`, `integration`, `workflow` and `chaos`, four pytests at a time.
 
     Not `nox --parallel`: it prints the output of a session when the session ends, and its Ctrl-C is a SIGTERM and then
     a SIGKILL, so the fixtures would not stop their sandboxes.
     """
-    lanes = {name: _lane(name) for name in LANES}
-    children = [child for child, _ in lanes.values()]
+    waiting, failed = list(LANES), list[str]()
+    running: dict[str, _Lane] = {}
+    seconds: dict[str, float] = {}
     try:
-        failed = [name for name, (child, _) in lanes.items() if child.wait()]
+        while waiting or running:
+            while waiting and len(running) < _AT_ONCE:
+                name = waiting.pop(0)
+                running[name] = _Lane(name)
+            for name, lane in list(running.items()):
+                if lane.ended():
+                    seconds[name] = lane.seconds
+                    failed += [name] if lane.code else []
+                    del running[name]
+            time.sleep(0.2)
     except KeyboardInterrupt:
-        for child in children:  # once, like a terminal: a second SIGINT would interrupt the clean-up of the fixtures
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGINT)
-        for child in children:
-            child.wait(120)
+        for lane in running.values():
+            lane.interrupt()
+        for lane in running.values():
+            lane.wait()
         raise
-    for _, printer in lanes.values():
-        printer.join(5)
+    session.log(", ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items()))
     if failed:
         session.error(f"failed: {', '.join(failed)}; the lines of a lane begin with its name")
 
@@ -162,25 +180,53 @@ def _pytest(session: nox.Session, folder: str) -> None:
     session.run("pytest", folder, *session.posargs, interrupt_timeout=90.0, terminate_timeout=30.0)
 
 
-def _lane(name: str) -> tuple[subprocess.Popen[str], threading.Thread]:
-    # One temporary folder for each lane: pytest releases a folder before its last fixtures end, and another pytest that
-    # ends may then remove it.
-    folder = Path(tempfile.gettempdir()) / f"lane-{name}"
-    folder.mkdir(exist_ok=True)
-    variables = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(folder)}
-    argv = [sys.executable, "-u", "-m", "pytest", "-v", *LANES[name]]
-    pipe, merged = subprocess.PIPE, subprocess.STDOUT
-    child = subprocess.Popen(
-        argv, stdout=pipe, stderr=merged, stdin=subprocess.DEVNULL, text=True, start_new_session=True, env=variables
-    )
-    printer = threading.Thread(target=_print, args=(name, child), daemon=True)
-    printer.start()
-    return child, printer
+class _Lane:
+    """A pytest in the background, whose lines are printed behind its name.
 
+    One temporary folder for each: pytest releases a folder before its last fixtures end, and another pytest that ends
+    may then remove it.
+    """
 
-def _print(name: str, child: subprocess.Popen[str]) -> None:
-    for line in child.stdout or ():
-        print(f"{name:<12} {line}", end="", flush=True)
+    def __init__(self, name: str) -> None:
+        self._name, self._began, self.seconds = name, time.monotonic(), 0.0
+        folder = Path(tempfile.gettempdir()) / f"lane-{name}"
+        folder.mkdir(exist_ok=True)
+        self._child = subprocess.Popen(
+            [sys.executable, "-u", "-m", "pytest", "-v", *LANES[name]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTEST_DEBUG_TEMPROOT": str(folder)},
+        )
+        self._printer = threading.Thread(target=self._print, daemon=True)
+        self._printer.start()
+
+    @property
+    def code(self) -> int | None:
+        return self._child.poll()
+
+    def ended(self) -> bool:
+        """Whether it has ended; then all its lines are printed."""
+        if self.code is None:
+            return False
+        self._printer.join(5)
+        self.seconds = time.monotonic() - self._began
+        return True
+
+    def interrupt(self) -> None:
+        """Interrupt it once, like a terminal: a second SIGINT would interrupt the clean-up of the fixtures."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGINT)
+
+    def wait(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(120)
+
+    def _print(self) -> None:
+        for line in self._child.stdout or ():
+            print(f"{self._name:<12} {line}", end="", flush=True)
 
 
 def _files(pattern: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Everything that `invoke` can do. Every task runs its own prerequisites; `invoke --help TASK` explains its options.
 
-*nox asks, invoke changes*: checks and tests are in noxfile.py.
+*nox asks, invoke changes*: checks and tests are in noxfile.py. The modules of the rooms below are imported at their
+first use (delivery/lazy.py).
 """
 
 import os
@@ -10,19 +11,13 @@ from collections.abc import Sequence
 
 from invoke.context import Context
 
-from delivery import commands
-from delivery.aws import function, sse
-from delivery.cli import jobs, report
+from delivery import aws, cli, commands, image, release, terraform
+from delivery.cli import jobs
 from delivery.cli.output import print_line, print_lines
 from delivery.cli.prompt import ask, confirm
 from delivery.cli.session import ROOT, session
 from delivery.cli.task import task
 from delivery.errors import ConfigurationError
-from delivery.image import push
-from delivery.release import history, live
-from delivery.release.canary import parse_steps
-from delivery.terraform import state
-from sandbox import lifecycle
 
 ENV = {"env": "the environment, by its name in invoke.yaml"}
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
@@ -40,7 +35,7 @@ def build_image(c: Context, env: str | None = None) -> None:
     """Build the images into the local engine; push nothing."""
     with session(c) as s:
         run = s.open(env)
-        push.build(run, commands.deploy.guard(run))
+        image.push.build(run, commands.deploy.guard(run))
 
 
 @task(help=ENV)
@@ -48,9 +43,9 @@ def push_image(c: Context, env: str | None = None) -> None:
     """Build and push the images as :latest and :<commit>; print repository@digest."""
     with session(c) as s:
         run = s.open(env)
-        images = push.push(run, commands.deploy.guard(run))
-        s.output((image.digest for image in images), [run.commit.tag])
-    print_lines(image.uri for image in images)
+        images = image.push.push(run, commands.deploy.guard(run))
+        s.output((each.digest for each in images), [run.commit.tag])
+    print_lines(each.uri for each in images)
 
 
 @task(help={**ENV, **LOCK_WAIT})
@@ -80,7 +75,7 @@ def verify(c: Context, env: str | None = None) -> None:
     """Open the stream of the newest version, and check that it streams."""
     with session(c) as s:
         run = s.open(env)
-        versions = live.verify_newest(run, state.require_functions(run))
+        versions = release.live.verify_newest(run, terraform.state.require_functions(run))
         s.output((version.digest for version in versions), (version.commit for version in versions))
 
 
@@ -94,31 +89,31 @@ def deploy(
     lock_wait: str = "",
 ) -> None:
     """Build, push, plan, apply, verify the new version's stream, then make the version live."""
-    steps = parse_steps(canary)
+    steps = release.canary.parse_steps(canary)
     with session(c) as s:
         run = s.open(env, lock_wait)
         plan = commands.deploy.plan(run, tuple(destroy or ()))
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
-        s.output((release.digest for release in released), [run.commit.tag])
-    run.progress.summary(f"{env}: commit {run.commit.short} is live", report.release_lines(released))
+        s.output((each.digest for each in released), [run.commit.tag])
+    run.progress.summary(f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released))
 
 
 @task(help={**YES, **CANARY, "to": "the version to return to (default: the last verified release that served before)"})
 def rollback(c: Context, env: str | None = None, to: str = "", yes: bool = False, canary: str = "") -> None:
     """Verify an earlier release again, and make it live; no build, no Terraform."""
-    steps = parse_steps(canary)
+    steps = release.canary.parse_steps(canary)
     with session(c) as s:
         run = s.open(env)
         returns = commands.rollback.prepare(run, to)
-        text = report.returns_text(returns)
+        text = cli.report.returns_text(returns)
         if all(planned.done for planned in returns):
             print_line(f"{env}: {text}. Nothing to do.")
             return
         confirm(run, f"Make this live in {env}: {text}?", yes=yes)
         released = commands.rollback.rollback(run, returns, steps)
-    run.progress.summary(f"{env}: rolled back", report.release_lines(released))
+    run.progress.summary(f"{env}: rolled back", cli.report.release_lines(released))
 
 
 @task(
@@ -137,12 +132,12 @@ def promote(
         origin, target = s.open(from_), s.open(to)
         promotions = commands.promote.prepare(origin, target, commit)
         if all(planned.live for planned in promotions):
-            print_line(f"{to} already serves it: {'; '.join(report.promotion_lines(promotions))}. Nothing to do.")
+            print_line(f"{to} already serves it: {'; '.join(cli.report.promotion_lines(promotions))}. Nothing to do.")
             return
         confirm(target, f"Copy this to {to}?", yes=yes)
         commands.promote.promote(origin, target, promotions)
         s.output((each.image.digest for each in promotions), (each.commit for each in promotions))
-    target.progress.summary(f"{to} has the images that {from_} serves", report.promotion_lines(promotions))
+    target.progress.summary(f"{to} has the images that {from_} serves", cli.report.promotion_lines(promotions))
 
 
 # --- Read -------------------------------------------------------------------------------------------------------------
@@ -154,7 +149,7 @@ def doctor(c: Context, env: str | None = None) -> None:
     with session(c) as s:
         check = commands.doctor.check_environment if env else commands.doctor.check_tools
         findings = check(s.request(env), s.shell, s.progress)
-    print_lines(report.finding_lines(findings))
+    print_lines(cli.report.finding_lines(findings))
     commands.doctor.require_success(findings)
 
 
@@ -163,7 +158,7 @@ def diff(c: Context, env: str | None = None) -> None:
     """Show what a deploy would change: commits, image layers, infrastructure; push and apply nothing."""
     with session(c) as s:
         difference = commands.diff.compare(s.open(env))
-        s.show("A deploy would change", report.difference_lines(difference))
+        s.show("A deploy would change", cli.report.difference_lines(difference))
 
 
 @task(help={**ENV, **JSON})
@@ -171,12 +166,12 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     """List the versions: time, commit, image, verified, live, who made them live, and rollbacks."""
     with session(c, quiet=json) as s:
         run = s.open(env)
-        result = history.read_all(run, state.require_functions(run))
+        result = release.history.read_all(run, terraform.state.require_functions(run))
     if json:
-        print_line(report.history_json(result))
+        print_line(cli.report.history_json(result))
         return
     for entries in result.values():
-        print_lines(report.history_table(entries))
+        print_lines(cli.report.history_table(entries))
 
 
 @task(
@@ -186,7 +181,7 @@ def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> 
     """Show environments side by side: what is live, since when, by whom, drift, and whether the bytes are the same."""
     with session(c, quiet=json) as s:
         environments = commands.status.read(s.environments(env or ()), s.shell, s.open)
-    print_lines([report.status_json(environments)] if json else report.status_table(environments))
+    print_lines([cli.report.status_json(environments)] if json else cli.report.status_table(environments))
 
 
 @task(help={**ENV, "events": "the number of events to print"})
@@ -198,9 +193,9 @@ def stream(c: Context, env: str | None = None, events: str = "10") -> None:
                 f"Malformed --events: {events!r}", "It is a whole number, 1 or more.", "--events 10"
             )
         run = s.open(env)
-        deployed = state.require_functions(run)[0]
+        deployed = terraform.state.require_functions(run)[0]
     query = {"events": events, "interval": "1"}
-    for event in sse.events(function.stream(run.aws, deployed, deployed.alias, query, silence=60)):
+    for event in aws.sse.events(aws.function.stream(run.aws, deployed, deployed.alias, query, silence=60)):
         print_line(f"{event.name:<10} {event.data}")
         sys.stdout.flush()
 
@@ -234,7 +229,7 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Se
         "stack": "the root module whose state is locked: service or foundation",
     }
 )
-def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = state.STACK) -> None:
+def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = "service") -> None:
     """Show who holds a state lock, and remove the lock if its owner cannot be alive any more."""
     with session(c) as s:
         run = s.open(env)
@@ -251,8 +246,8 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
     with session(c) as s:
         run = s.open(env)
         prunings = commands.prune.plan(run)
-        s.show("Can be removed", report.pruning_lines(prunings))
-        s.show("Retired", report.retired_lines(commands.bootstrap.retired(run)))
+        s.show("Can be removed", cli.report.pruning_lines(prunings))
+        s.show("Retired", cli.report.retired_lines(commands.bootstrap.retired(run)))
         if prunings and not dry_run:
             ask(run, f"Remove this from {env}?", yes=yes, reason="What is removed does not come back.")
             commands.prune.remove(run, prunings)
@@ -261,6 +256,8 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
 @task()
 def sandbox_up(c: Context) -> None:
     """Start the cloud on this machine: a Docker engine, an AWS emulator, the base image."""
+    from sandbox import lifecycle
+
     with session(c) as s, s.progress.stage("sandbox", interrupted=lifecycle.INTERRUPTED) as stage:
         lifecycle.start(ROOT, stage.update)
         stage.done("ready")
@@ -270,6 +267,8 @@ def sandbox_up(c: Context) -> None:
 @task()
 def sandbox_down(c: Context) -> None:
     """Stop the cloud on this machine, and remove what was deployed to it."""
+    from sandbox import lifecycle
+
     del c
     lifecycle.stop(ROOT, print_line)
 
@@ -282,4 +281,6 @@ def sandbox_status(c: Context) -> None:
 
 
 def _sandbox_lines() -> list[str]:
+    from sandbox import lifecycle
+
     return [f"{part:<10} {condition:<8} {detail}" for part, condition, detail in lifecycle.status(ROOT)]

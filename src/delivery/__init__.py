@@ -29,3 +29,14 @@ Each room imports only rooms to its right; `errors settings progress clock durat
 Sentences for people are made in cli/, commands for `try:` lines in settings.Environment.command. Effects have one
 door each: process/child.py starts processes, aws/session.py imports boto3, clock.py reads the time.
 """
+
+from typing import TYPE_CHECKING
+
+from delivery import lazy
+
+__all__ = ["context", "progress", "settings"]
+
+if TYPE_CHECKING:
+    from delivery import context, progress, settings
+else:
+    __getattr__ = lazy.modules(__name__, __all__)

@@ -38,15 +38,16 @@ def start(layout: Layout, update: Callable[[str], None] = silent) -> Engine:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Layout]]:
-    """Makes empty sandboxes that share what was downloaded, and ends them."""
+    """Makes sandboxes and ends them: the first one is empty, the others have the programs that it unpacked."""
     made: list[Layout] = []
 
     def make(name: str) -> Layout:
         layout = Layout.of(tmp_path_factory.mktemp(name))
-        cache = made[0].cache if made else PROJECT / ".sandbox/cache"
-        for kind in ("apt", "debs"):
-            if (cache / kind).exists():
-                shutil.copytree(cache / kind, layout.cache / kind, copy_function=os.link)
+        first = made[0] if made else Layout.of(PROJECT)
+        folders = [first.cache / "apt", first.cache / "debs", *([dockerd.programs(first)] if made else [])]
+        for folder in filter(Path.exists, folders):
+            copy = layout.home / folder.relative_to(first.home)
+            shutil.copytree(folder, copy, copy_function=os.link, symlinks=True)
         made.append(layout)
         return layout
 

@@ -1,6 +1,7 @@
 """Terraform in a folder, without a backend and without AWS."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,19 +14,43 @@ def pytest_addoption(parser):
     parser.addoption("--update-policies", action="store_true", help="write tests/terraform/policies again")
 
 
-@pytest.fixture
-def terraform(tmp_path):
-    """Run terraform in a folder, with providers from a mirror of this machine if the registry gives none."""
-    shell = Shell({**os.environ, "TF_DATA_DIR": str(tmp_path / "data"), "CHECKPOINT_DISABLE": "1"})
+HERE = Path(__file__).parent
+INIT = ("init", "-backend=false", "-input=false", "-lockfile=readonly")
+
+
+@pytest.fixture(scope="session")
+def infrastructure(tmp_path_factory):
+    """A copy of the infrastructure; each root module has its test file."""
+    copy = tmp_path_factory.mktemp("infrastructure") / "infrastructure"
+    shutil.copytree(HERE.parents[1] / "infrastructure", copy, ignore=shutil.ignore_patterns(".terraform"))
+    for root in ("foundation", "service"):
+        shutil.copy(HERE / f"{root}.tftest.hcl", copy / root)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def terraform_in(tmp_path_factory):
+    """Gives what runs terraform in a folder, whose `init` has run once.
+
+    Providers come from a mirror of this machine if it has one, as in a task.
+    """
+    made = {}
+
+    def initialised(folder):
+        if folder not in made:
+            made[folder] = _terraform(tmp_path_factory.mktemp("data"))
+            plugins = mirror.find(os.environ, mirror.locked(folder / mirror.LOCK))
+            made[folder](folder, *INIT, *([f"-plugin-dir={plugins}"] if plugins else []))
+        return made[folder]
+
+    return initialised
+
+
+def _terraform(data):
+    shell = Shell({**os.environ, "TF_DATA_DIR": str(data), "CHECKPOINT_DISABLE": "1"})
 
     def run(folder, *words):
-        def once(*more):
-            return shell.run(Command(("terraform", f"-chdir={folder}", *words, *more, "-no-color")))
-
-        result = once()
-        if result.code and words[0] == "init":
-            plugins = mirror.find(os.environ, mirror.locked(Path(folder) / mirror.LOCK))
-            result = once(f"-plugin-dir={plugins}") if plugins else result
+        result = shell.run(Command(("terraform", f"-chdir={folder}", *words, "-no-color")))
         assert result.code == 0, result.stdout + result.stderr
         return result
 

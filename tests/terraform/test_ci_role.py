@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.lock_file import NAME, drop_checksums
 from support.policies import GOLDEN
 
 HERE = Path(__file__).parent
@@ -32,13 +33,25 @@ LONGEST = 64
 """Characters of the longest name of a function: Lambda API, CreateFunction, FunctionName."""
 
 
-@pytest.fixture
-def module(terraform, tmp_path):
-    folder = tmp_path / "ci_role"
+@pytest.fixture(scope="module")
+def initialised(terraform_in, tmp_path_factory):
+    """A copy of the module with a lock file, and what runs terraform in it."""
+    folder = tmp_path_factory.mktemp("module") / "ci_role"
     shutil.copytree(INFRASTRUCTURE / "modules" / "ci_role", folder)
-    shutil.copy(INFRASTRUCTURE / "foundation" / ".terraform.lock.hcl", folder)
-    terraform(folder, "init", "-backend=false", "-input=false", "-lockfile=readonly")
-    return folder
+    shutil.copy(INFRASTRUCTURE / "foundation" / NAME, folder)
+    terraform = terraform_in(folder)
+    drop_checksums(folder)
+    return folder, terraform
+
+
+@pytest.fixture
+def terraform(initialised):
+    return initialised[1]
+
+
+@pytest.fixture
+def module(initialised, tmp_path):
+    return shutil.copytree(initialised[0], tmp_path / "ci_role")
 
 
 def policies(terraform, module, environment, images):

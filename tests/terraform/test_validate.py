@@ -10,10 +10,8 @@ BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re
 
 
 @pytest.mark.parametrize("root", ["foundation", "service"])
-def test_a_root_module_is_valid_and_its_lock_file_is_complete(terraform, root):
-    folder = INFRASTRUCTURE / root
-    terraform(folder, "init", "-backend=false", "-input=false", "-lockfile=readonly")
-    terraform(folder, "validate")
+def test_a_root_module_is_valid_and_its_lock_file_is_complete(terraform_in, infrastructure, root):
+    terraform_in(infrastructure / root)(infrastructure / root, "validate")
 
 
 def test_every_variable_and_output_has_a_description_and_every_variable_has_a_type():

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from support.workflow.pipeline import ACCOUNTS, COLLECT_ONLY, JOBS
+from support.workflow.pipeline import ACCOUNTS, JOBS, NO_TESTS
 
 from delivery.errors import BuildError, CloudError, TerraformError, UnhealthyError
 
@@ -58,7 +58,7 @@ def push_change(pipeline, name, old, new):
     """Commit the replacement of a text in one file, and push the commit."""
     pipeline.clone.edit(name, old, new)
     pipeline.clone.commit("a change that fails")
-    return pipeline.run("push", **COLLECT_ONLY)
+    return pipeline.run("push", **NO_TESTS)
 
 
 def push_addition(pipeline, name, text):
@@ -66,7 +66,7 @@ def push_addition(pipeline, name, text):
     path = pipeline.clone.root / name
     path.write_text(path.read_text() + text)
     pipeline.clone.commit("a change that fails")
-    return pipeline.run("push", **COLLECT_ONLY)
+    return pipeline.run("push", **NO_TESTS)
 
 
 def assert_stopped(run, job, error, command, *facts):
@@ -133,7 +133,7 @@ def test_a_dispatch_deploys_an_earlier_commit_to_preprod_only(released):
     released.clone.edit(DOCKERFILE, "USER 65532:65532", "USER 65533:65533")
     released.clone.commit("later")
     inputs = ("--input", "environment=preprod", "--input", f"commit={earlier}")
-    run = released.run("workflow_dispatch", *inputs, **COLLECT_ONLY)
+    run = released.run("workflow_dispatch", *inputs, **NO_TESTS)
     assert run.code == 0, run.text
     assert set(run.started) == {*JOBS} - {"promote-prod"}
     assert run.outputs["verify-preprod"]["tag"] == earlier

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from support.workflow.pipeline import ACCOUNTS, COLLECT_ONLY
+from support.workflow.pipeline import ACCOUNTS, NO_TESTS
 
 REPOSITORY = "preprod-sse-streaming-lambda"
 JOB = "build-sse-image-preprod"
@@ -21,7 +21,7 @@ def build_without_local_layers(pipeline):
         ecr.batch_delete_image(repositoryName=REPOSITORY, imageIds=digests)
     prune = ["docker", "buildx", "prune", "--all", "--force"]
     subprocess.run(prune, env=pipeline.environ(), check=True, capture_output=True)
-    run = pipeline.run("push", "--job", JOB, variables={"BUILD_CACHE": "gha"}, **COLLECT_ONLY)
+    run = pipeline.run("push", "--job", JOB, variables={"BUILD_CACHE": "gha"}, **NO_TESTS)
     assert run.code == 0, run.text
     return run.outputs[JOB]["digest"], int(re.search(r"[89] steps, (\d) cached", run.logs[JOB])[1])
 

@@ -1,1 +1,12 @@
 """The command line: `@task`, sessions, questions, and the pages that GitHub shows."""
+
+from typing import TYPE_CHECKING
+
+from delivery import lazy
+
+__all__ = ["report"]
+
+if TYPE_CHECKING:
+    from delivery.cli import report
+else:
+    __getattr__ = lazy.modules(__name__, __all__)

@@ -1,8 +1,14 @@
 """The message of an interrupt: the stage, what it leaves, and the command to type."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from delivery.progress import UNCHANGED, Stage
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import delivery
+
+if TYPE_CHECKING:
+    from delivery.progress import Stage
 
 
 def message(stages: Sequence[Stage], killed: Sequence[str], command: str) -> str:
@@ -21,11 +27,12 @@ def message(stages: Sequence[Stage], killed: Sequence[str], command: str) -> str
 def _left(stages: Sequence[Stage], cut_off: Sequence[Stage]) -> str:
     if not stages:
         return "no stage had begun"
-    changing = [stage for stage in cut_off if stage.interrupted != UNCHANGED]
+    unchanged = delivery.progress.UNCHANGED
+    changing = [stage for stage in cut_off if stage.interrupted != unchanged]
     last = next((stage for stage in reversed(stages) if stage.mark == "✓" and stage.after), None)
     # What an ended stage leaves is still true if every stage that was changing something had begun beside it.
     ended = [last.after] if last and all(stage.started < last.ended for stage in changing) else []
-    return "; ".join(dict.fromkeys([*(stage.interrupted for stage in changing), *ended])) or UNCHANGED
+    return "; ".join(dict.fromkeys([*(stage.interrupted for stage in changing), *ended])) or unchanged
 
 
 # Written in a signal handler, straight to the terminal: a handler must not wait for a lock.

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from delivery.progress import Screen
+import delivery
 
 
 def print_line(text: str) -> None:
     """Print one line exactly as it is."""
-    Screen().print(text, markup=False, soft_wrap=True)
+    delivery.progress.Screen().print(text, markup=False, soft_wrap=True)
 
 
 def print_lines(lines: Iterable[str]) -> None:

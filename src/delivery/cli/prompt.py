@@ -1,10 +1,15 @@
 """Ask a person before something changes."""
 
+from __future__ import annotations
+
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
-from delivery.context import RunContext
 from delivery.errors import RefusedError
+
+if TYPE_CHECKING:
+    from delivery.context import RunContext
 
 
 def confirm(run: RunContext, question: str, *, yes: bool) -> None:

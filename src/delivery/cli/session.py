@@ -1,5 +1,7 @@
 """One typed command: its shell, its progress, its scratch folder, and the page that GitHub shows of it."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import shlex
@@ -7,19 +9,23 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.config import DataProxy
 from invoke.context import Context
 
-from delivery import scratch, settings
+import delivery
+from delivery import scratch
 from delivery.cli import interrupts, summary
 from delivery.cli.summary import Block, Page
-from delivery.context import Request, RunContext, open_context
 from delivery.errors import Interrupted
 from delivery.process.environment import inherited
 from delivery.process.shell import Shell
-from delivery.progress import Progress, Screen
+
+if TYPE_CHECKING:
+    from delivery.context import Request, RunContext
+    from delivery.progress import Progress
+    from delivery.settings import Sources
 
 _FILES = ("runtime", "project", "user", "system")  # levels of Invoke's configuration
 ROOT = Path(__file__).parents[3]
@@ -34,7 +40,7 @@ class Session:
     scratch: Path
     shell: Shell
     progress: Progress
-    sources: settings.Sources = ()
+    sources: Sources = ()
     """Where the values of `config` come from."""
     outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Output name to values, for later jobs of a workflow."""
@@ -56,7 +62,7 @@ class Session:
 
         Raises ConfigurationError, MissingToolError, RefusedError or CloudError.
         """
-        return open_context(self.request(environment, lock_wait), self.shell, self.progress)
+        return delivery.context.open_context(self.request(environment, lock_wait), self.shell, self.progress)
 
     def request(self, environment: str | None, lock_wait: str = "") -> Request:
         """The environment to open, with the configuration of this command and its sources."""
@@ -64,14 +70,14 @@ class Session:
         if lock_wait:
             config = {**config, "terraform": {**(config.get("terraform") or {}), "lock_wait": lock_wait}}
             sources = (("--lock-wait", {"terraform": {"lock_wait": lock_wait}}), *sources)
-        return Request(self.root, environment, config, self.scratch, sources)
+        return delivery.context.Request(self.root, environment, config, self.scratch, sources)
 
     def environments(self, names: Sequence[str]) -> tuple[str, ...]:
         """The environments with these names; without names, all that a read need not start.
 
         Raises ConfigurationError for an unknown name.
         """
-        return settings.chosen(self.config, names)
+        return delivery.settings.chosen(self.config, names)
 
 
 @contextlib.contextmanager
@@ -82,7 +88,7 @@ def session(context: Context, *, quiet: bool = False, root: Path = ROOT) -> Iter
     a plan or a login in it may hold secrets.
     """
     shell = Shell(inherited(os.environ))
-    progress = Progress(Screen(stderr=quiet))
+    progress = delivery.progress.Progress(delivery.progress.Screen(stderr=quiet))
     with (
         shell.forwarding(lambda: _write_to_terminal(interrupts.STILL_STOPPING)),
         scratch.folder(root / ".deploy", shell) as folder,
@@ -123,11 +129,12 @@ def _interrupt_message(made: Session) -> Iterator[None]:
         raise Interrupted(interrupts.message(made.progress.begun(), made.shell.killed, command)) from error
 
 
-def _sources(config: Any) -> settings.Sources:
+def _sources(config: Any) -> Sources:
     """What Invoke merged, the winner first (docs.pyinvoke.org, "Configuration"); it has no public way to ask."""
     files = {level: (getattr(config, f"_{level}_path"), getattr(config, f"_{level}")) for level in _FILES}
-    named = [(settings.FILE if level == "project" else str(path), values) for level, (path, values) in files.items()]
-    return ((settings.VARIABLES, config._env), *((name, values) for name, values in named if values))
+    project = delivery.settings.FILE
+    named = [(project if level == "project" else str(path), values) for level, (path, values) in files.items()]
+    return ((delivery.settings.VARIABLES, config._env), *((name, values) for name, values in named if values))
 
 
 def _plain(value: Any) -> Any:

@@ -14,10 +14,10 @@ import invoke.tasks
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+import delivery
 from delivery.cli import github, session
 from delivery.errors import INTERRUPTED, disk_full
 from delivery.process.shell import SIGNALS, handled_signals
-from delivery.progress import Screen
 
 
 def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
@@ -74,5 +74,5 @@ def _exit(message: str, code: int) -> NoReturn:
         signal.signal(number, signal.SIG_IGN)  # a second signal must not change the exit code
     if {"--debug", "-d"} & set(sys.argv):  # Invoke accepts the flag before and after the task, and does not pass it on
         traceback.print_exc()
-    Screen(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
+    delivery.progress.Screen(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
     raise Exit(code=code)

@@ -1,5 +1,12 @@
 """One file for each invoke task that takes several steps: `invoke deploy` is `commands/deploy.py`."""
 
-from delivery.commands import bootstrap, deploy, diff, doctor, promote, prune, rollback, status, unlock
+from typing import TYPE_CHECKING
+
+from delivery import lazy
 
 __all__ = ["bootstrap", "deploy", "diff", "doctor", "promote", "prune", "rollback", "status", "unlock"]
+
+if TYPE_CHECKING:
+    from delivery.commands import bootstrap, deploy, diff, doctor, promote, prune, rollback, status, unlock
+else:
+    __getattr__ = lazy.modules(__name__, __all__)

@@ -1,1 +1,12 @@
 """The release: verify a version, shift requests to it, make it live, record it."""
+
+from typing import TYPE_CHECKING
+
+from delivery import lazy
+
+__all__ = ["canary", "history", "live"]
+
+if TYPE_CHECKING:
+    from delivery.release import canary, history, live
+else:
+    __getattr__ = lazy.modules(__name__, __all__)

@@ -1,11 +1,9 @@
 """One engine, one AWS emulator and one function for the tests of this folder."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from support.deploys.provisions import provide
 from support.local_cloud import BUCKET, INVOKE, URL, Function, LocalCloud, create, permit, push, with_url
 
 from sandbox.base_image import images
@@ -13,14 +11,11 @@ from sandbox.emulator import cloud
 from sandbox.engine import choice
 from sandbox.layout import Layout
 
-PROJECT = Path(__file__).parents[3]
-
 
 @pytest.fixture(scope="package")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     layout = Layout.of(tmp_path_factory.mktemp("cloud"))
-    for downloads in Layout.of(PROJECT).cache.glob("debs"):
-        shutil.copytree(downloads, layout.cache / downloads.name, copy_function=os.link)
+    provide(layout.root)
     layout.home.mkdir(exist_ok=True)
     try:
         docker = choice.start(layout, print)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from support.deploys.provisions import provide
+from support.lock_file import drop_checksums
 from support.waiting import until
 
 from sandbox import lifecycle
@@ -46,12 +48,12 @@ class Checkout:
             if (PROJECT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(PROJECT / name, root / name)
-        for cache in (".sandbox/cache", ".cache"):
-            if (PROJECT / cache).is_dir():
-                shutil.copytree(PROJECT / cache, root / cache)
+        provide(root)
         for tfvars in (root / "infrastructure" / "foundation").glob("*.tfvars"):
             if "state_history_days" not in tfvars.read_text():  # the provider waits 50 s until it believes the rule
                 tfvars.write_text(f"{tfvars.read_text()}\nstate_history_days = 0\n")
+        for name in ("foundation", "service"):
+            drop_checksums(root / "infrastructure" / name)
         _git(root, "init", "--quiet", "--initial-branch=main")
         made = cls(root)
         made.commit("the project as it is")

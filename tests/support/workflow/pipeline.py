@@ -29,8 +29,8 @@ JOBS = (
     "promote-prod",
     "summary",
 )
-# `main_run` executes the unit tests in the job `checks`. Other runs only collect them, to save time.
-COLLECT_ONLY = {"PYTEST_ADDOPTS": "--collect-only"}
+# In the job `checks`, the linters run, and pytest only starts: tests/runner runs the same line of the workflow in full.
+NO_TESTS = {"PYTEST_ADDOPTS": "--version"}
 # Not exported: an exported endpoint reaches no task, and a stand-in for the base is a setting of an environment.
 _ADDRESSES = ("AWS_ENDPOINT_URL", "BUILD_CONTEXTS")
 _FOREIGN = ("AWS_", "GITHUB_", "ACTIONS_", "INVOKE_", "PYTEST_", "DOCKER_", "RUNNER_")

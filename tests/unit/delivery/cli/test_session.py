@@ -8,6 +8,7 @@ from invoke.context import Context
 from support.build import DIGEST
 from support.shell import FakeShell
 
+import delivery
 from delivery import errors, settings
 from delivery.cli import session
 from delivery.cli.summary import Block
@@ -25,7 +26,7 @@ def made(tmp_path):
 def requests(monkeypatch):
     """The requests that the session makes for an environment."""
     requests = []
-    monkeypatch.setattr(session, "open_context", lambda request, *_: requests.append(request))
+    monkeypatch.setattr(delivery.context, "open_context", lambda request, *_: requests.append(request))
     return requests
 
 
