@@ -1,4 +1,4 @@
-"""Checks and tests. `./dev nox` runs all of them once; `lock`, `real` and the parts of `lanes` run only by name.
+"""Checks and tests. `./dev nox` runs all of them once; `lock`, `real`, `bench` and the parts of `lanes` only by name.
 
 *nox asks, invoke changes*: everything that changes something is in tasks.py.
 """
@@ -24,20 +24,24 @@ os.environ.setdefault("GOMEMLIMIT", "600MiB")
 nox.options.default_venv_backend = "none"  # every session uses the environment of ./dev
 nox.options.sessions = ["lint", "types", "unit", "lanes"]
 _SANDBOX = ("tests/integration/cloud", "tests/integration/test_engine.py")
-_FAULTS = ("tests/chaos/test_faults.py", "tests/chaos/test_histories.py")
-# Name => arguments of pytest; the longest first. Each of the first four makes a sandbox of its own.
+_CHAOS = {
+    "faults": ("tests/chaos/test_faults.py", "tests/chaos/test_histories.py"),
+    "images": ("tests/chaos/test_bad_images.py", "tests/chaos/test_prune.py"),
+}
+# Name => arguments of pytest; the longest first. Each of the first six makes a sandbox of its own.
 LANES = {
-    "chaos": ("tests/chaos", *(f"--ignore={path}" for path in _FAULTS)),
-    "faults": (*_FAULTS, *_SANDBOX),
+    "chaos": ("tests/chaos", *(f"--ignore={path}" for paths in _CHAOS.values() for path in paths)),
     "integration": ("tests/integration", *(f"--ignore={path}" for path in _SANDBOX)),
     "workflow": ("tests/workflow",),
+    **_CHAOS,
+    "sandbox": _SANDBOX,
     "runner": ("tests/runner",),
     "image": ("tests/image",),
     "validate": ("tests/terraform",),
     "function": ("tests/lambda",),
 }
 _AT_ONCE = 4
-LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements")
+LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements", "tests/bench/awscli")
 
 
 @nox.session
@@ -47,7 +51,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
     session.run("terraform", "fmt", "-check", "-recursive", "infrastructure")
-    session.run("shellcheck", "dev", ".ci/run")
+    session.run("shellcheck", "--external-sources", "dev", ".ci/run", *_files("*.sh"))
     session.run("hadolint", *_files("*Dockerfile"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *_files(".github/workflows/*.yml"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", *_files("*action.yml"))
@@ -148,7 +152,7 @@ def lanes(session: nox.Session) -> None:
 
 @nox.session
 def reproducible(session: nox.Session) -> None:
-    """Build one commit in two clones without a cache, and compare the digests. A part of `image`."""
+    """Build one context in two clones without a cache, and compare the digests. A part of `image`."""
     _pytest(session, "tests/image/test_reproducible.py")
 
 
@@ -163,6 +167,15 @@ def real(session: nox.Session) -> None:
     # The removal takes minutes after Ctrl-C: without it, the accounts keep what was made.
     pytest = ("pytest", "tests/real", "-x", "-v", "-s", "--durations=0")
     session.run(*pytest, *session.posargs, interrupt_timeout=900.0, terminate_timeout=900.0)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure deploys against the tools themselves: `-- --repeat 5 --only NAME`. See docs/performance.md."""
+    # As a person's shell is: without the variables above, which would change the time of every side.
+    variables = {"PYTHONPATH": os.pathsep.join(("src", "tests")), "GOGC": None, "GOMEMLIMIT": None}
+    command = ("python", "-m", "bench", *session.posargs)
+    session.run(*command, env=variables, interrupt_timeout=90.0, terminate_timeout=30.0)
 
 
 @nox.session

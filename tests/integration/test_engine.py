@@ -198,7 +198,7 @@ def test_an_image_that_cannot_be_made_ready_is_named_with_its_dockerfile(layout:
 
 def test_a_dockerd_that_cannot_start_is_reported_with_its_last_lines(home: Callable[[str], Layout]) -> None:
     broken = home("broken")
-    broken.engine.mkdir(parents=True)
+    broken.engine.mkdir(parents=True, exist_ok=True)
     (broken.engine / "data").write_text("in the way")
     with pytest.raises(SandboxError, match=r"(?s)private Docker engine does not start.*data.*try: read"):
         start(broken)

@@ -160,9 +160,9 @@ def test_nothing_is_released_without(trial):
     trial.without({"lambda:GetAlias"}, "release", lambda: function.read_alias(aws, target))
     trial.without({"lambda:UpdateAlias"}, "release", lambda: alias.move(aws, target, before))
     trial.without({"lambda:InvokeFunction"}, "verify", lambda: verify.verify(aws, target, deadlines))
-    unpublished = trial.unpublished
+    unpublished, waiting = trial.unpublished, replace(target, active=False)
     trial.without({"lambda:PublishVersion"}, "apply", lambda: function_code.publish(aws, unpublished, "a-commit"))
-    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.wait_active(aws, target))
+    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.wait_active(aws, waiting))
     trial.without({"ecr:PutImage"}, "release", lambda: ecr.tag_release(aws, image, "0"))
     trial.without({"ecr:DescribeImages"}, "releases", lambda: ecr.tags(aws, image.repository_name))
     trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.check_access(aws, target))
@@ -171,6 +171,7 @@ def test_nothing_is_released_without(trial):
     trial.without({"lambda:InvokeFunctionUrl"}, "release", lambda: url.require_open(soon, target, public=False))
     functions.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
     trial.without({"lambda:AddPermission"}, "release", lambda: function_url.apply_access(aws, target))
+    function_url.apply_access(aws, target)
     functions.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="AWS_IAM")
     trial.without({"lambda:RemovePermission"}, "release", lambda: function_url.apply_access(aws, target))
 

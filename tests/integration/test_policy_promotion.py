@@ -74,15 +74,15 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
     held, policy = roles
     run = guarded.run_context(held[READER])
     target = state.require_functions(run)[0]
-    aws, repository = run.aws, history.verified_live(run.aws, target).pushed_image.repository_name
+    aws, image = run.aws, history.verified_live(run, target).pushed_image
     needs = {
         "s3:GetObject": lambda: state.require_functions(run),
         "ecr:GetAuthorizationToken": lambda: ecr.authorize(aws),
-        "ecr:BatchGetImage": lambda: history.verified_live(aws, target),
-        "ecr:DescribeImages": lambda: ecr.tags(aws, repository),
+        "ecr:BatchGetImage": lambda: ecr.manifest(aws, image),
+        "ecr:DescribeImages": lambda: ecr.tags(aws, image.repository_name),
         "lambda:GetAlias": lambda: function.read_alias(aws, target),
-        "lambda:GetFunction": lambda: history.verified_live(aws, target),
-        "lambda:ListVersionsByFunction": lambda: history.read(aws, target),
+        "lambda:GetFunction": lambda: history.verified_live(run, target),
+        "lambda:ListVersionsByFunction": lambda: history.read(run, target),
     }
     printed = {action: _failure(guarded, policy, action, do) for action, do in needs.items()}
     printed |= {action: f"not enforced here: {reason}" for action, reason in UNENFORCED_HERE.items()}

@@ -138,6 +138,22 @@ def test_a_target_that_serves_it_already_is_reported_and_nothing_is_done(places)
     assert "copy" not in re.findall(r"^✓ (\w+)", again.text, re.MULTILINE)
 
 
+def test_a_commit_with_the_same_image_gets_its_tag_in_prod_which_builds_nothing(places):
+    preprod, prod = places
+    clone, before, live = prod.clone, prod.clone.head(), prod.live()
+    (clone.root / "README.md").write_text("another text\n")
+    commit = clone.commit("only the README")
+    shipped = clone.invoke("deploy", "--env", "preprod")
+    promoted = clone.invoke(*PROMOTE, "--yes", "--commit", commit)
+    done = clone.invoke("deploy", "--env", "prod", "--yes")
+    clone.restore(before)
+    assert (shipped.code, promoted.code, done.code) == (0, 0, 0), f"{shipped.text}{promoted.text}{done.text}"
+    assert re.findall(r"^✓ (\w+)", promoted.text, re.MULTILINE) == ["guards", "copy"]
+    assert {preprod.tags()[commit], prod.tags()[commit]} == {live["digest"]}
+    assert "build" not in re.findall(r"^✓ (\w+)", done.text, re.MULTILINE), done.text
+    assert (preprod.live()["version"], prod.live()) == ("1", live)
+
+
 def test_a_commit_that_is_not_live_is_refused(places):
     outcome = places[1].clone.invoke(*PROMOTE, "--yes", "--commit", "abc1234")
     refused(outcome, 4, "Commit abc1234 is not live in preprod", places[0].live()["commit"])

@@ -98,7 +98,7 @@ def test_an_interrupt_gives_all_requests_back(releases, shifting):
     shifting.send_signal(signal.SIGTERM)
     text, _ = shifting.communicate(timeout=60)
     assert shifting.returncode == 130, text
-    assert f"The alias live names version {b} alone." in text
+    assert f"The alias live of sandbox-sse-streaming names version {b} alone." in text
     assert alias(checkout) == (b, {})
 
 

@@ -68,7 +68,7 @@ def test_a_plain_request_is_refused_and_a_signed_request_streams(first: Account)
 
 def test_the_second_version_takes_over_in_steps(throwaway: Throwaway, first: Account) -> None:
     change(throwaway, 1)
-    ship(throwaway, "deploy", "--yes", "--canary", "10%/5s,50%/5s")
+    assert "refreshed" in ship(throwaway, "deploy", "--yes", "--canary", "10%/5s,50%/5s"), "Lambda took the image"
     assert live(first)[0] == "2"
     assert get(first, signed=True) == (200, "2")
 

@@ -41,11 +41,17 @@ def operation(method):
         self.calls.append((name, given))
 
         def answer():
+            if name in self.meets:
+                self.meets[name].wait()
             if name in self.refuses:
                 raise self.refuses[name]
-            return method(self, **given)
+            with self.one_at_a_time:
+                return method(self, **given)
 
-        return _checked(aws_model.operation(self.service, name), answer)
+        try:
+            return _checked(aws_model.operation(self.service, name), answer)
+        finally:
+            self.answered(name)
 
     return call
 
@@ -60,6 +66,7 @@ def _checked(model, answer):
 class _Fake:
     """One AWS service; `refuses` maps the name of an operation to what it raises.
 
+    `meets`: name of an operation to the barrier where its calls wait for those of other lanes.
     A test may set an operation to a function of its own: its answers and errors are checked too.
     """
 
@@ -68,6 +75,8 @@ class _Fake:
     def __init__(self):
         self.calls: list[tuple[str, dict]] = []
         self.refuses: dict[str, Exception] = {}
+        self.meets: dict[str, threading.Barrier] = {}
+        self.one_at_a_time = threading.RLock()
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -83,6 +92,9 @@ class _Fake:
                 return _checked(model, lambda: own(**given))
 
         super().__setattr__(name, value)
+
+    def answered(self, name):
+        """An operation has been answered or refused."""
 
     def called(self, name):
         """The arguments of each call of one operation."""
@@ -264,7 +276,7 @@ class FakeCloudWatch(_Fake):
     def _result(self, Id, MetricStat):
         metric = MetricStat["Metric"]
         result = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
-        assert (result.pop("FunctionName"), result.pop("Resource")) == ("fn", "fn:live")
+        assert result.pop("Resource") == f"{result.pop('FunctionName')}:live"
         assert (metric["Namespace"], MetricStat["Stat"]) == ("AWS/Lambda", "Sum")
         count = self.counts.get((result["ExecutedVersion"], metric["MetricName"]))
         return {"Id": Id, "Values": [] if count is None else [count]}
@@ -287,7 +299,7 @@ class FakeLambda(_Fake):
         self.revision = 1  # of the alias
         self.function_revision = 1
         self.update_status, self.update_ends, self.update_reason = "Successful", "Successful", ""
-        self.changed = threading.Event()
+        self.changed = threading.Event()  # or left as it is: a deploy has decided
         self.configured = False  # whether the configuration was changed since the last version
         self.weights: dict[str, float] = {}
         self.statements: dict[str, dict] = {}
@@ -400,6 +412,10 @@ class FakeLambda(_Fake):
         self.images["$LATEST"], self.update_status = image, "InProgress"
         self.function_revision += 1
         self.changed.set()
+
+    def answered(self, name):
+        if name in ("update_function_code", "publish_version"):
+            self.changed.set()
 
     @operation
     def get_function(self, FunctionName, Qualifier="$LATEST"):

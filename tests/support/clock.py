@@ -1,5 +1,7 @@
 """A clock that a test sets."""
 
+import threading
+
 from delivery import clock
 
 
@@ -22,3 +24,19 @@ class Clock:
         monkeypatch.setattr(clock, "monotonic", self)
         monkeypatch.setattr(clock, "pause", self.pass_)
         return self
+
+
+class LaneClock(Clock):
+    """A clock for several lanes: what one lane reads makes no time pass for another."""
+
+    def __init__(self, tick):
+        self._lane = threading.local()
+        super().__init__(tick)
+
+    @property
+    def time(self):
+        return getattr(self._lane, "time", 0.0)
+
+    @time.setter
+    def time(self, seconds):
+        self._lane.time = seconds

@@ -25,7 +25,9 @@ class FakeShell:
         return self
 
     def unstopped(self):
-        return self
+        other = FakeShell(self.answers, self.variables)
+        other.ran = self.ran
+        return other
 
     def run(self, command, on_line=None):
         self.ran.append(command)

@@ -69,5 +69,7 @@ def _planned(result):
     """The line of Terraform's progress for one change."""
     actions = result["change"]["actions"]
     action = actions[0] if len(actions) == 1 else "replace"
-    told = {"resource": {"addr": result["address"]}, "action": {"no-op": "import"}.get(action, action)}
+    # Names of internal/command/views/json/change.go in hashicorp/terraform
+    action = {"no-op": "import", "forget": "remove"}.get(action, action)
+    told = {"resource": {"addr": result["address"]}, "action": action}
     return json.dumps({"@level": "info", "@message": "planned", "type": "planned_change", "change": told})

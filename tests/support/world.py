@@ -179,10 +179,13 @@ def _pushed(ecr, command):
 
 def _applied(made, command):
     """Terraform gives the function the image of its variables, if it applies a plan, and records what it has."""
-    if "-refresh-only" not in command.argv and str(command.argv[-1]).endswith("service.tfplan"):
+    if str(command.argv[-1]).endswith("foundation.tfplan"):
+        return ""
+    if "-refresh-only" not in command.argv:
         values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
         made.aws.functions.given(values["images"]["sse-streaming"])
         made.aws.functions.configured = True
-    made.aws.functions.changed.wait(0.1)  # a refresh takes longer to begin than an update
+    elif not made.shell.stopped:  # a refresh takes longer to begin than an update
+        assert made.aws.functions.changed.wait(10), "the deploy beside this refresh neither updates nor publishes"
     made.aws.s3.objects["service.tfstate"] = state_document(made.aws.functions.images["$LATEST"])
     return ""

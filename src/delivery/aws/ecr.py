@@ -142,10 +142,12 @@ def claim(aws: Aws, image: PushedImage, commit: str) -> None:
         _put(aws, image, stored, commit)
 
 
-def require_unclaimed(aws: Aws, image: PushedImage, commit: str) -> None:
-    """Raises RefusedError when another image has the tag of this commit: one commit must name one image."""
-    if tagged := find(aws, image, commit):
+def require_unclaimed(aws: Aws, image: PushedImage, commit: str) -> bool:
+    """Whether the image has the tag of this commit. Raises RefusedError when another image has it, or CloudError."""
+    tagged = find(aws, image, commit)
+    if tagged:
         _require_same(image, commit, tagged.digest)
+    return tagged is not None
 
 
 def _require_same(image: PushedImage, commit: str, tagged: str) -> None:

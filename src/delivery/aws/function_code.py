@@ -8,7 +8,7 @@ time, the second one gets an error and changes nothing.
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from delivery.aws import function
@@ -100,7 +100,7 @@ def publish(aws: Aws, unpublished: Unpublished, commit: str, known: Version | No
             FunctionName=deployed.name, Description=function.description(commit), RevisionId=unpublished.revision
         )
     if known and known.version == answer["Version"]:
-        return known
+        return replace(known, url=deployed.url)  # which it may have since it was read
     version = function.read_version(aws, deployed, answer["Version"])
     if version.pushed_image != unpublished.image:
         raise _changed(aws, deployed, f"Version {version.version} runs {version.digest}.")

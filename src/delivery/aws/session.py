@@ -87,7 +87,7 @@ class Aws:
         self._variables = variables
         self._clients: dict[str, Any] = {}
         self._authorization: AuthorizationDataTypeDef | None = None
-        self._lock = threading.RLock()
+        self._making, self._authorizing = threading.Lock(), threading.Lock()
 
     def account(self) -> str:
         """The account of the credentials, 12 digits. Raises CloudError."""
@@ -161,7 +161,7 @@ class Aws:
 
         Call it inside `explained`.
         """
-        with self._lock:
+        with self._authorizing:
             if self._authorization is None or self._authorization["expiresAt"] - clock.now() < _REMAINING:
                 self._authorization = self.ecr.get_authorization_token()["authorizationData"][0]
             return self._authorization
@@ -220,7 +220,7 @@ class Aws:
     def _client(self, service: str) -> Any:
         self.credentials()  # renews them if they expire soon
         if service not in self._clients:
-            with self._lock:
+            with self._making:
                 if service not in self._clients:  # another thread made it meanwhile
                     self._clients[service] = self._make(service, _CONFIG)
         return self._clients[service]

@@ -29,7 +29,8 @@ from delivery.terraform import state
 class Promotion:
     """One image to copy, with its commit, and the version that runs it in the source.
 
-    `live`: whether the destination already serves the image.
+    `live`: whether the destination already serves the image, and has the tag of the commit: without the tag, its next
+    deploy would build the image again.
     """
 
     commit: str
@@ -52,8 +53,9 @@ def prepare(source: RunContext, destination: RunContext, commit: str | None) -> 
     )
     with destination.progress.stage("guards", interrupted=UNCHANGED) as stage:
         chosen = parallel.map(source.shell, lambda deployed: _choose(source, deployed, commit), functions)
-        promotions = tuple(_promotion(destination, version, serving) for version in chosen)
-        _require_allowed(destination, promotions)
+        _require_allowed(destination, chosen)
+        promotion = functools.partial(_promotion, destination, serving)
+        promotions = parallel.map(destination.shell, promotion, chosen)
         versions = (f"{each.image.name} version {each.version} ({each.image.short_digest})" for each in promotions)
         stage.done(f"live and verified: {', '.join(versions)}")
     return promotions
@@ -95,20 +97,22 @@ def _live_digests(run: RunContext) -> dict[str, str]:
 
 
 def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
-    """The live version, with the commit that is promoted: the one that is named or checked out, if it has the image.
+    """The live version, with the commit that is promoted: of those that have its image, a clean one.
 
     A commit that does not touch the image makes no version. It tags the image, which has the tags of several commits.
+    Of these, the commit that is checked out comes first, then that of the version. `commit`: how it must begin.
     """
     version, name = history.verified_live(run, deployed), run.settings.environment.name
-    known = sorted({version.commit, *ecr.commits(run.aws, version.pushed_image)}, key=len)  # a clean commit first
-    if commit and not any(each.startswith(commit) for each in known):
+    order = {run.commit.tag: 0, version.commit: 1}
+    known = {version.commit, *ecr.commits(run.aws, version.pushed_image)}
+    ordered = sorted(known, key=lambda each: (each.endswith("-dirty"), order.get(each, 2), each))
+    chosen = next((each for each in ordered if each.startswith(commit or "")), None)
+    if chosen is None:
         raise RefusedError(
             f"Commit {commit} is not live in {name}.",
             f"Version {version.version} of {deployed.name} is live, of commit {version.commit}.",
             f"deploy {commit} to {name} first, or leave --commit out",
         )
-    wanted = commit or (run.commit.tag if run.commit.tag in known else version.commit)
-    chosen = next(each for each in known if each.startswith(wanted))
     if chosen.endswith("-dirty"):
         raise RefusedError(
             f"The live image in {name} was built from a work tree with changes: {chosen}.",
@@ -118,16 +122,17 @@ def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
     return replace(version, commit=chosen)
 
 
-def _promotion(run: RunContext, version: Version, serving: dict[str, str]) -> Promotion:
+def _require_allowed(run: RunContext, versions: tuple[Version, ...]) -> None:
+    settings = run.settings
+    bootstrap.require(run, tuple(version.image for version in versions))
+    if settings.environment.protected:
+        for commit in dict.fromkeys(version.commit for version in versions):
+            git.require_merged(settings.root, commit, settings.default_branch, run.shell)
+
+
+def _promotion(run: RunContext, serving: dict[str, str], version: Version) -> Promotion:
+    """The copy of a version. Raises RefusedError when another image of the destination has the tag of its commit."""
     image = version.pushed_image
     copy = PushedImage(image.name, run.settings.environment.repository(image.name), image.digest)
-    return Promotion(version.commit, version.version, image, copy, serving.get(image.name) == image.digest)
-
-
-def _require_allowed(run: RunContext, promotions: tuple[Promotion, ...]) -> None:
-    settings = run.settings
-    bootstrap.require(run, tuple(promotion.copy.name for promotion in promotions))
-    if settings.environment.protected:
-        for commit in dict.fromkeys(promotion.commit for promotion in promotions):
-            git.require_merged(settings.root, commit, settings.default_branch, run.shell)
-    parallel.map(run.shell, lambda each: ecr.require_unclaimed(run.aws, each.copy, each.commit), promotions)
+    tagged = ecr.require_unclaimed(run.aws, copy, version.commit)
+    return Promotion(version.commit, version.version, image, copy, tagged and serving.get(image.name) == image.digest)

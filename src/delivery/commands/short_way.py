@@ -79,5 +79,8 @@ def _refresh(run: RunContext, planned: DeployPlan) -> bool:
 
 
 def _is_behind(run: RunContext, planned: DeployPlan) -> bool:
-    recorded = {name: each.image_uri for name, each in state.service(run).resources.items()}
+    try:
+        recorded = {name: each.image_uri for name, each in state.service(run).resources.items()}
+    except DeliveryError:  # the version may be live: another refresh tells whether the bucket answers
+        return True
     return any(recorded.get(each.function.name) != image.uri for each, image in planned.updates)

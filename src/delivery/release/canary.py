@@ -159,7 +159,7 @@ def _return(run: RunContext, move: AliasMove) -> str | DeliveryError:
         what = f"The alias {deployed.alias} of {deployed.name} may still share its requests with version "
         command = run.settings.environment.command("rollback")
         return CloudError(f"{what}{deployed.version}.", str(error), f"{command}, which returns them")
-    return f"The alias {deployed.alias} names version {before.version} alone."
+    return f"The alias {deployed.alias} of {deployed.name} names version {before.version} alone."
 
 
 def _share(run: RunContext, step: Step, move: AliasMove) -> AliasMove:

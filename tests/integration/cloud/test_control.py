@@ -31,6 +31,31 @@ def test_publish_version_without_a_change_makes_no_version(local: LocalCloud) ->
     assert [arn.rpartition(":")[2] for arn in arns] == ["published", "1", "2"]
 
 
+def test_a_version_keeps_its_own_description_and_another_description_is_no_change(local: LocalCloud) -> None:
+    create(local, "described")
+    api = local.aws("lambda")
+    api.update_function_configuration(FunctionName="described", MemorySize=256)
+    first = api.publish_version(FunctionName="described", Description="commit a")
+    again = api.publish_version(FunctionName="described", Description="commit b")
+    assert [(each["Version"], each["Description"]) for each in (first, again)] == [("2", "commit a")] * 2
+    answer = api.get_function(FunctionName="described", Qualifier="2")
+    assert answer["Configuration"]["Description"] == "commit a"
+    assert answer["Code"]["ResolvedImageUri"] == local.image
+    assert api.get_function(FunctionName="described")["Configuration"]["Description"] == "", "that of the function"
+
+
+def test_a_change_that_names_an_old_revision_is_refused(local: LocalCloud) -> None:
+    create(local, "guarded")
+    api = local.aws("lambda")
+    revision = api.get_function(FunctionName="guarded")["Configuration"]["RevisionId"]
+    old = {"FunctionName": "guarded", "RevisionId": revision}
+    api.update_function_configuration(FunctionName="guarded", MemorySize=256)
+    for change in (lambda: api.update_function_code(ImageUri=local.image, **old), lambda: api.publish_version(**old)):
+        with pytest.raises(ClientError, match="PreconditionFailedException"):
+            change()
+    assert api.publish_version(FunctionName="guarded")["Version"] == "2"
+
+
 def test_every_answer_with_a_url_gives_the_address_that_works(local: LocalCloud, function: Function) -> None:
     api = local.aws("lambda")
     named = {"FunctionName": function.name}

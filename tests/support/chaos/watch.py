@@ -4,6 +4,9 @@ import contextlib
 import threading
 from pathlib import Path
 
+_NEW = 10  # rounds in which a process is read: it may replace itself by another program at once
+_ALL = 50  # every so many rounds, each process is read, however old it is
+
 
 class Watch:
     """Sample `/proc/*/cmdline` in a thread: `command_lines` has each one once; `samples` counts the rounds."""
@@ -23,11 +26,15 @@ class Watch:
         self._thread.join(10)
 
     def _sample(self) -> None:
+        rounds: dict[str, int] = {}  # of each process that lives
         while not self._over.wait(0.02):
             self.samples += 1
-            for entry in Path("/proc").glob("[0-9]*/cmdline"):
-                with contextlib.suppress(OSError):
-                    self.command_lines.add(entry.read_bytes())
+            living = (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit())
+            rounds = {process: rounds.get(process, 0) + 1 for process in living}
+            for process, number in rounds.items():
+                if number <= _NEW or self.samples % _ALL == 0:
+                    with contextlib.suppress(OSError):
+                        self.command_lines.add(Path("/proc", process, "cmdline").read_bytes())
 
     def ran(self, program: str) -> bool:
         """Whether the program was sampled: a watch that sampled nothing proves nothing about secrets."""

@@ -10,8 +10,9 @@ from support.world import IMAGE, NAME, PUSHED, URI, blobs
 
 from delivery.aws import distribution, ecr
 from delivery.aws.ecr import Login
-from delivery.errors import BuildError, CloudError
+from delivery.errors import BuildError, CloudError, RefusedError
 from delivery.image import check
+from delivery.reference import Image
 
 ACCESS = Login("http://registry.test:5000", "hush")
 OTHER = "sha256:" + "e" * 64
@@ -113,6 +114,24 @@ def test_missing_repositories_are_named_with_the_command_that_creates_them():
     assert str(caught.value) == f"The repository does not exist: {NAME}\n  try: invoke bootstrap --env sandbox"
 
 
+def test_one_call_asks_for_all_repositories_and_a_missing_one_is_still_named():
+    images = tuple(Image(name, f"registry.test:5000/{name}") for name in ("one", "two", "six"))
+    fake = FakeAws(FakeEcr({image.name: {} for image in images}))
+    assert ecr.missing_repositories(fake, images) == ()
+    assert fake.ecr.called("describe_repositories") == [{"repositoryNames": ["one", "two", "six"]}]
+    del fake.ecr.repositories["two"]
+    assert ecr.missing_repositories(fake, images) == ("two",)
+    assert ecr.missing_repositories(FakeAws(), images) == ("one", "two", "six")
+    assert ecr.missing_repositories(fake, ()) == ()
+
+
+def test_a_call_names_no_more_repositories_than_ecr_takes():
+    images = tuple(Image(name, f"registry.test:5000/{name}") for name in map(str, range(100, 201)))
+    fake = FakeAws(FakeEcr({image.name: {} for image in images}))
+    assert ecr.missing_repositories(fake, images) == ()
+    assert [len(given["repositoryNames"]) for given in fake.ecr.called("describe_repositories")] == [100, 1]
+
+
 def test_an_existing_repository_is_not_missing():
     ecr.require_repositories(aws(), (IMAGE,))
 
@@ -129,7 +148,27 @@ def test_a_release_is_tagged_with_its_version_and_a_second_time_changes_nothing(
     for _ in range(2):
         ecr.tag_release(fake, PUSHED, "7")
     assert fake.ecr.tags == {(NAME, "release-7"): DIGEST}
-    assert {given["imageManifest"] for given in fake.ecr.called("put_image")} == {manifest()}, "byte for byte"
+    assert [given["imageManifest"] for given in fake.ecr.called("put_image")] == [manifest()], "byte for byte"
+
+
+def test_a_tag_that_names_another_image_moves_and_one_that_names_the_image_is_not_put_again():
+    fake = aws(tags=("latest",))
+    ecr.tag(fake, PUSHED, "latest")
+    assert fake.ecr.called("put_image") == []
+    fake.ecr.tags[NAME, "latest"] = OTHER
+    ecr.tag(fake, PUSHED, "latest")
+    assert fake.ecr.tags == {(NAME, "latest"): DIGEST}
+
+
+def test_the_tag_of_a_commit_is_never_taken_from_another_image():
+    fake = aws()
+    fake.ecr.tags[NAME, "c"] = OTHER
+    with pytest.raises(RefusedError, match=f"{NAME}:c is another image already"):
+        ecr.claim(fake, PUSHED, "c")
+    ecr.claim(fake, PUSHED, "d")
+    ecr.claim(fake, PUSHED, "d")
+    assert fake.ecr.tags == {(NAME, "c"): OTHER, (NAME, "d"): DIGEST}
+    assert len(fake.ecr.called("put_image")) == 1
 
 
 def test_a_refused_release_tag_is_reported():
@@ -162,3 +201,36 @@ def test_the_deletion_of_a_missing_image_is_no_error():
     fake = FakeEcr({NAME: {DIGEST: "x"}})
     fake.batch_delete_image = lambda **_: {"failures": [{"failureCode": "ImageNotFound"}]}
     ecr.delete_image(FakeAws(fake), NAME, DIGEST)
+
+
+def test_the_commits_of_an_image_are_its_tags_of_commits_with_the_clean_ones_first():
+    dirty, clean = f"{'a' * 40}-dirty", "c" * 40
+    others = ("latest", "release-1", f"keep-{DIGEST[7:19]}", "live-20260101T000000.000000Z-v1-by-ann", "d" * 39)
+    fake = aws(tags=(dirty, clean, *others))
+    fake.ecr.tags[NAME, "e" * 40] = OTHER
+    assert ecr.commits(fake, PUSHED) == (clean, dirty)
+
+
+def test_an_image_that_the_registry_lost_has_no_commits_and_no_age():
+    fake = FakeAws(FakeEcr({NAME: {}}))
+    assert (ecr.commits(fake, PUSHED), ecr.age(fake, PUSHED), ecr.exists(fake, PUSHED)) == ((), None, False)
+
+
+@pytest.mark.parametrize("read", [ecr.commits, ecr.exists])
+def test_a_read_that_is_refused_does_not_mean_that_the_image_is_gone(read):
+    fake = aws()
+    fake.ecr.refuses |= {name: refusal("ServerException") for name in ("describe_images", "batch_get_image")}
+    with pytest.raises(CloudError, match="look up"):
+        read(fake, PUSHED)
+
+
+def test_an_image_that_disappears_before_it_gets_its_tag_is_reported():
+    with pytest.raises(BuildError, match="does not exist"):
+        ecr.tag(FakeAws(FakeEcr({NAME: {}})), PUSHED, "latest")
+
+
+def test_a_tag_that_another_run_gives_the_same_image_first_is_no_failure():
+    fake = aws()
+    fake.ecr.refuses["put_image"] = refusal("ImageAlreadyExistsException")
+    ecr.tag(fake, PUSHED, "latest")
+    assert len(fake.ecr.called("put_image")) == 1

@@ -1,5 +1,7 @@
 """Lambda takes a new image of a function, and publishes it, only if nobody else has changed the function."""
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import WaiterError
 from support.aws import FakeAws, refusal
@@ -58,7 +60,7 @@ def test_an_unchanged_function_keeps_its_version_and_the_commit_of_it(aws):
 def test_a_version_that_was_read_is_not_read_again(aws):
     aws.functions.images["2"] = aws.functions.images["$LATEST"] = URI
     aws.functions.commits["2"] = COMMIT
-    assert function_code.publish(aws, Unpublished(FUNCTION, PUSHED, "function-1"), COMMIT, VERSION) is VERSION
+    assert function_code.publish(aws, Unpublished(FUNCTION, PUSHED, "function-1"), COMMIT, VERSION) == VERSION
     assert [name for name, _ in aws.functions.calls] == ["publish_version"]
 
 
@@ -82,6 +84,11 @@ def test_a_function_that_got_another_image_during_the_update_is_refused(aws):
     aws.functions.given(OLD_URI)
     with pytest.raises(RefusedError, match="changed by somebody else"):
         function_code.end_update(aws, FUNCTION, PUSHED)
+
+
+def test_a_version_that_was_read_before_its_function_had_a_url_has_the_url(aws):
+    known = replace(VERSION, version="1", url="")
+    assert function_code.publish(aws, BEFORE, COMMIT, known).url == FUNCTION.url
 
 
 def test_a_version_of_a_function_that_somebody_changed_is_not_published(aws):

@@ -1,5 +1,7 @@
 """Access to a Function URL: the statements that a release sets, and their check by doctor."""
 
+import contextlib
+
 import pytest
 from support.aws import FakeAws, FakeLambda, refusal
 from support.world import FUNCTION
@@ -54,6 +56,30 @@ def test_a_refused_change_of_access_is_reported(aws, name):
     aws.functions.refuses[name] = refusal("AccessDeniedException")
     with pytest.raises(CloudError, match="URL of fn"):
         function_url.apply_access(aws, FUNCTION)
+
+
+def racing(aws, name, code, message):
+    """Another run makes the same change first; Lambda answers ours so."""
+    aws.functions.refuses[name] = refusal(code, message)
+    return function_url.apply_access(aws, FUNCTION)
+
+
+def test_a_statement_that_another_run_adds_first_is_no_failure(aws):
+    message = "The statement id (PublicUrl) provided already exists. Please provide a new statement id"
+    assert racing(aws, "add_permission", "ResourceConflictException", message) is True
+
+
+def test_a_function_that_is_being_changed_by_another_run_is_reported(aws):
+    with pytest.raises(CloudError, match="in progress"):
+        racing(aws, "add_permission", "ResourceConflictException", "An update is in progress for resource")
+
+
+@pytest.mark.parametrize(("code", "fails"), [("ResourceNotFoundException", False), ("ServiceException", True)])
+def test_a_statement_that_another_run_removes_first_is_no_failure(code, fails):
+    aws = FakeAws(functions=FakeLambda(auth="AWS_IAM"))
+    aws.functions.statements = dict(PUBLIC)
+    with pytest.raises(CloudError) if fails else contextlib.nullcontext():
+        assert racing(aws, "remove_permission", code, "refused") is False
 
 
 def test_doctor_accepts_the_access_that_a_release_sets(aws):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,11 +13,13 @@ from botocore import exceptions
 from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 from botocore.hooks import HierarchicalEmitter
 from support.aws import refusal
+from support.shell import FakeShell
 from support.world import ENVIRONMENT
 
 from delivery import clock
 from delivery.aws import session
 from delivery.errors import CloudError, ConfigurationError
+from delivery.process import parallel
 
 LOGIN = "`aws sso login` (or renew the credentials), then run the same command again"
 URL = "https://lambda.us-east-1.amazonaws.com/"
@@ -128,6 +131,53 @@ class Client:
 
     class meta:
         events = HierarchicalEmitter()
+
+
+class SlowSession:
+    """A session of boto3 whose ECR grants authorizations for `hours`; each client takes longer than all threads."""
+
+    def __init__(self, threads, hours=12.0):
+        self.made, self.granted, self._hours = [], [], hours
+        self._all_ask = threading.Barrier(threads, timeout=10)
+
+    def install(self, monkeypatch):
+        monkeypatch.setattr("delivery.aws.session.boto3.Session", lambda **_: self)
+        monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 27, tzinfo=UTC))
+        return self
+
+    def get_credentials(self):
+        return None
+
+    def client(self, service, config):
+        assert config.max_pool_connections >= 3 * parallel.LANES
+        self.made.append(service)
+        return type("Ecr", (Client,), {"get_authorization_token": self.grant})()
+
+    def grant(self, _=None):
+        expires = clock.now() + timedelta(hours=self._hours)
+        self.granted.append({"authorizationToken": "eA==", "proxyEndpoint": URL, "expiresAt": expires})
+        return {"authorizationData": self.granted[-1:]}
+
+    def work(self, aws):
+        self._all_ask.wait()
+        return aws.authorization()
+
+
+def test_lanes_that_ask_at_the_same_time_share_one_client_and_one_authorization(monkeypatch):
+    made = SlowSession(parallel.LANES).install(monkeypatch)
+    aws = session.Aws(ENVIRONMENT, {})
+    granted = parallel.map(FakeShell(), made.work, [aws] * parallel.LANES)
+    assert (made.made, len(made.granted)) == (["ecr"], 1)
+    assert all(authorization is made.granted[0] for authorization in granted)
+
+
+@pytest.mark.parametrize(("hours", "asked"), [(12, 1), (1.01, 1), (0.99, 2)])
+def test_an_authorization_that_expires_within_an_hour_is_asked_for_again(monkeypatch, hours, asked):
+    """A build or a copy may take long."""
+    made = SlowSession(1, hours).install(monkeypatch)
+    aws = session.Aws(ENVIRONMENT, {})
+    assert [made.work(aws), made.work(aws)][1] is made.granted[-1]
+    assert len(made.granted) == asked
 
 
 def test_one_session_makes_all_clients_from_the_variables_of_the_environment(monkeypatch):

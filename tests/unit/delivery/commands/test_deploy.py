@@ -1,6 +1,8 @@
 """A deploy: its guards, its plan, and the order in which a version becomes live."""
 
 import json
+import re
+import threading
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, WaiterError
@@ -36,6 +38,7 @@ from delivery.errors import (
     TerraformError,
     UnhealthyError,
 )
+from delivery.process import parallel
 from delivery.process.shell import Result
 from delivery.release import url
 
@@ -479,6 +482,15 @@ def test_a_refresh_that_read_the_function_too_early_is_repeated(tmp_path):
     assert len(made.shell.typed("terraform apply")) == 2
 
 
+def test_a_state_that_cannot_be_read_after_its_refresh_does_not_undo_a_release(tmp_path):
+    made = world(tmp_path)
+    refuses = made.aws.s3.refuses
+    made.shell.answers["terraform apply"] = lambda _: refuses.update(get_object=refusal("SlowDown")) or ""
+    (release,) = deployed(made)
+    assert (release.version, made.aws.functions.live) == ("2", "2")
+    assert "! state      The state is behind; the next deploy refreshes it. Could not " in made.out.getvalue()
+
+
 def test_a_version_that_fails_is_reported_once_the_state_is_refreshed(tmp_path):
     made = world(tmp_path)
     made.aws.functions.responses["2"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
@@ -773,3 +785,155 @@ def test_no_function_is_made_live_when_another_does_not_stream(tmp_path, monkeyp
     with pytest.raises(UnhealthyError, match="Version 1 of worse"):
         deployed(made)
     assert (first.live, first.called("update_alias")) == ("1", [])
+
+
+def test_no_version_is_published_when_somebody_changed_one_of_the_functions(tmp_path, monkeypatch):
+    made, first, second = two_functions(tmp_path)
+    monkeypatch.setattr(url, "require_open", lambda *_: None)
+    saved = deploy.plan(made.run)
+    second.function_revision += 1
+    with pytest.raises(RefusedError, match="The function worse was changed by somebody else meanwhile"):
+        deploy.deliver(made.run, saved)
+    assert (first.live, second.live, second.called("invoke_with_response_stream")[1:]) == ("1", "1", [])
+    assert first.called("update_alias") == []
+    (refresh, *_) = made.shell.typed("terraform apply")
+    assert "-refresh-only" in refresh.argv, "the other function has its image"
+
+
+def releasing(monkeypatch, require_open):
+    """A stand-in for the check of a URL. `require_open`: gets the name of the function."""
+    monkeypatch.setattr(url, "require_open", lambda _, deployed, __: require_open(deployed.name))
+
+
+def test_if_one_of_two_functions_cannot_be_released_the_error_names_the_other_that_is_live(tmp_path, monkeypatch):
+    made, first, second = two_functions(tmp_path)
+    live = threading.Event()
+
+    def require_open(name):
+        if name == "fn":
+            live.set()
+        else:
+            assert live.wait(10)
+            raise UnhealthyError("The URL of worse answers 502.")
+
+    releasing(monkeypatch, require_open)
+    with pytest.raises(UnhealthyError, match="The URL of worse answers 502") as caught:
+        deployed(made)
+    assert (first.live, second.live) == ("2", "1")
+    assert caught.value.why.splitlines()[-1] == "sse-streaming version 2 is live."
+
+
+def test_a_function_whose_release_did_not_begin_before_another_failed_is_named(tmp_path, monkeypatch):
+    made, first, _ = two_functions(tmp_path)
+
+    def require_open(_):
+        raise UnhealthyError("The URL does not answer.")
+
+    releasing(monkeypatch, require_open)
+    planned_before = deploy.plan(made.run)
+    monkeypatch.setattr(parallel, "LANES", 1)
+    with pytest.raises(UnhealthyError, match="The URL does not answer") as caught:
+        deploy.deliver(made.run, planned_before)
+    assert "sse-streaming version 2 was not released: version 1 still serves." in caught.value.why
+    assert (first.live, first.called("update_alias")) == ("1", [])
+
+
+def test_if_both_functions_cannot_be_released_the_error_names_both(tmp_path, monkeypatch):
+    made, first, _ = two_functions(tmp_path)
+    both = threading.Barrier(2, timeout=10)
+
+    def require_open(name):
+        both.wait()
+        raise UnhealthyError(f"The URL of {name} answers 502.")
+
+    releasing(monkeypatch, require_open)
+    with pytest.raises(UnhealthyError) as caught:
+        deployed(made)
+    assert {"The URL of fn answers 502.", "The URL of worse answers 502."} <= set(
+        re.findall(r"The URL of \w+ answers 502\.", str(caught.value))
+    )
+    assert "failed, too" in caught.value.why
+    assert first.live == "1", "it returned"
+
+
+@pytest.mark.parametrize("changes", [(), (UPDATE,)])
+def test_an_apply_publishes_a_version_and_neither_verifies_it_nor_moves_the_alias(tmp_path, changes):
+    made = world(tmp_path, answers(*changes))
+    (version,) = deploy.apply(made.run, deploy.plan(made.run))
+    assert (version.version, version.digest, version.commit) == ("2", DIGEST, COMMIT)
+    assert "invoke_with_response_stream" not in calls(made)
+    assert alias_untouched(made)
+    assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
+
+
+def test_an_environment_that_bootstraps_gets_its_bucket_before_terraform_is_initialised(tmp_path):
+    made = unconnected(tmp_path)
+    object.__setattr__(made.run.settings, "bootstraps", True)
+    made.aws.s3.buckets.clear()
+    made.aws.s3.objects.clear()
+    made.aws.ecr.repositories.clear()
+    service = made.shell.answers["terraform apply"]
+
+    def apply(command):
+        if not str(command.argv[-1]).endswith("foundation.tfplan"):
+            return service(command)
+        made.aws.s3.objects["foundation.tfstate"] = foundation_document()
+        made.aws.ecr.repositories[NAME] = {}
+        return ""
+
+    made.shell.answers["terraform apply"] = apply
+    (release,) = deployed(made)
+    assert (release.version, made.aws.s3.buckets) == ("1", {"state"})
+    initialised = [stage for stage in made.stages() if stage in ("bootstrap", "foundation", "init")]
+    assert initialised[-1] == "init"
+
+
+def test_an_image_that_lambda_cannot_use_fails_the_deploy_and_leaves_the_alias(tmp_path):
+    made = world(tmp_path)
+    made.aws.functions.update_ends, made.aws.functions.update_reason = "Failed", "The image is too large."
+    with pytest.raises(UnhealthyError, match="Lambda cannot use the image") as caught:
+        deployed(made)
+    assert (caught.value.exit_code, made.aws.functions.called("publish_version")) == (7, [])
+    assert "The image is too large." in caught.value.why
+    assert alias_untouched(made)
+
+
+def test_an_image_that_lambda_refuses_fails_the_deploy_and_leaves_the_function(tmp_path):
+    made = world(tmp_path)
+    made.aws.functions.refuses["update_function_code"] = refusal("InvalidParameterValueException", "not supported")
+    with pytest.raises(CloudError, match="give fn the image") as caught:
+        deployed(made)
+    assert (caught.value.exit_code, made.aws.functions.images["$LATEST"]) == (8, OLD_URI)
+    assert alias_untouched(made)
+
+
+def test_a_function_that_is_changed_between_its_update_and_its_version_gets_no_version(tmp_path):
+    made = world(tmp_path)
+    publish = made.aws.functions.publish_version
+
+    def meanwhile(**given):
+        made.aws.functions.function_revision += 1
+        return publish(**given)
+
+    made.aws.functions.publish_version = meanwhile
+    with pytest.raises(RefusedError, match="fn was changed by somebody else meanwhile"):
+        deployed(made)
+    assert "2" not in made.aws.functions.images
+    assert alias_untouched(made)
+
+
+def test_a_plan_that_fails_during_the_build_stops_the_build(tmp_path):
+    """The build ends only once it is stopped, as the child of a real shell does."""
+    made = world(tmp_path, answers(**{"terraform plan": Result(1, diagnostic("Bad module"), "")}))
+    stopped, stop = threading.Event(), made.shell.stop
+
+    def build(_):
+        assert stopped.wait(10), "the build was never stopped"
+        raise KeyboardInterrupt
+
+    made.shell.stop = lambda: (stop(), stopped.set())
+    made.shell.answers["docker buildx bake --file"] = build
+    with pytest.raises(TerraformError, match="Bad module") as caught:
+        deploy.plan(made.run)
+    assert caught.value.exit_code == 6
+    assert stopped.is_set()

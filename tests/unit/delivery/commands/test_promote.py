@@ -146,6 +146,29 @@ def test_the_commit_that_is_checked_out_is_promoted_if_it_has_the_live_image(env
     assert [promotion.commit for promotion in environments.prepare()] == [COMMIT]
 
 
+def test_a_work_tree_with_changes_that_did_not_change_the_image_does_not_hide_the_commit_of_the_version(environments):
+    """Its deploy made no version, and gave the image one more tag."""
+    environments.origin.aws.functions.commits["2"] = "b" * 40
+    environments.origin.aws.ecr.tags[NAME, f"{COMMIT}-dirty"] = DIGEST
+    object.__setattr__(environments.origin.run.commit, "dirty", True)
+    assert [promotion.commit for promotion in environments.prepare()] == ["b" * 40]
+
+
+def test_a_version_of_a_work_tree_with_changes_is_promoted_as_the_clean_commit_of_its_image(environments):
+    """Somebody committed the changes and deployed again, and another commit is checked out here."""
+    environments.origin.aws.functions.commits["2"] = f"{'b' * 40}-dirty"
+    environments.origin.aws.ecr.tags |= {(NAME, f"{'b' * 40}-dirty"): DIGEST, (NAME, "d" * 40): DIGEST}
+    assert [promotion.commit for promotion in environments.prepare()] == ["d" * 40]
+
+
+def test_of_two_commits_with_the_named_digits_the_one_of_the_version_is_promoted(environments):
+    """Both have the same image."""
+    first, second = "abc" + "1" * 37, "abc" + "2" * 37
+    environments.origin.aws.functions.commits["2"] = second
+    environments.origin.aws.ecr.tags |= {(NAME, commit): DIGEST for commit in (first, second)}
+    assert [promotion.commit for promotion in environments.prepare("abc")] == [second]
+
+
 def test_a_protected_destination_takes_only_commits_of_the_default_branch(environments):
     environments.destination.shell.answers["git merge-base"] = Result(1, "", "")
     assert "is not on the default branch" in environments.refused(RefusedError).what
@@ -167,8 +190,14 @@ def test_an_environment_is_not_promoted_to_itself(environments):
     assert isinstance(environments.refused(ConfigurationError), ConfigurationError)
 
 
-@pytest.mark.parametrize(("digest", "live"), [(DIGEST, True), (OTHER, False)])
-def test_a_promotion_knows_whether_the_destination_serves_the_digest(environments, digest, live):
+@pytest.mark.parametrize(
+    ("digest", "tag", "live"), [(DIGEST, COMMIT, True), (OTHER, COMMIT, False), (DIGEST, "a" * 40, False)]
+)
+def test_a_promotion_knows_whether_the_destination_serves_the_digest_with_the_tag_of_the_commit(
+    environments, digest, tag, live
+):
+    environments.destination.aws.ecr.repositories[PROD] = {DIGEST: TEXT}
+    environments.destination.aws.ecr.tags[PROD, tag] = DIGEST
     environments.destination.aws.s3.objects["service.tfstate"] = state_document()
     environments.destination.aws.functions.live = "7"
     environments.destination.aws.functions.commits["7"] = COMMIT

@@ -342,8 +342,43 @@ def test_a_failure_without_the_cache_is_reported_as_it_is(tmp_path):
         cached(tmp_path, *[Result(1, "", "ERROR: write /x: no space left on device")] * 2)
 
 
+BAKE_TEXT = (Path(__file__).parents[4] / "docker-bake.hcl").read_text()
+
+
+def declared():
+    return set(re.findall(r'^variable "(\w+)"', BAKE_TEXT, re.MULTILINE))
+
+
 def test_no_variable_of_a_person_s_shell_reaches_the_bake_file(tmp_path):
-    text = (Path(__file__).parents[4] / "docker-bake.hcl").read_text()
     fake = FakeShell(answers())
     bake.targets(settings(tmp_path), fake)
-    assert set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE)) <= set(fake.ran[0].without)
+    assert declared() <= set(fake.ran[0].without)
+
+
+def test_a_build_sets_each_variable_of_the_bake_file(tmp_path):
+    variables = bake.variables(settings(tmp_path), SOURCE, {})
+    command = Bake(("sse-streaming",), ENVIRONMENT, variables, tmp_path, "push").command(tmp_path, entitlements=False)
+    assert declared() <= set(command.variables)
+
+
+def test_the_time_in_an_image_is_a_constant_of_the_bake_file(tmp_path):
+    """A variable SOURCE_DATE_EPOCH that a person exported would become a build argument of a target without it:
+    https://docs.docker.com/build/ci/github-actions/reproducible-builds/
+    """
+    assert re.findall(r"SOURCE_DATE_EPOCH.*", BAKE_TEXT) == ['SOURCE_DATE_EPOCH = "0" }']
+    assert "SOURCE_DATE_EPOCH" not in bake.variables(settings(tmp_path), SOURCE, {"SOURCE_DATE_EPOCH": "7"})
+
+
+def test_all_outputs_have_the_media_types_of_a_push_so_that_the_digest_is_the_same():
+    outputs = dict(re.findall(r'OUTPUT == "(\w+)" \? "(type=[^"]*)"', BAKE_TEXT))
+    assert set(outputs) == {"push", "digest", "layout", "archive"}, "`load` is what is left"
+    assert all("oci-mediatypes=true" in output for output in outputs.values())
+    assert [name for name, output in outputs.items() if "push=true" in output] == ["push"]
+
+
+def test_a_layout_is_a_folder_and_an_archive_a_file_of_the_run(tmp_path):
+    one = one_bake(tmp_path, "layout")
+    assert one.command(tmp_path, entitlements=False).variables["OUTPUTS"] == str(tmp_path)
+    assert 'dest=${OUTPUTS}/${image}"' in BAKE_TEXT
+    assert 'dest=${OUTPUTS}/${image}.tar"' in BAKE_TEXT
+    assert (one.layout("a"), one.archive("a")) == (tmp_path / "a", tmp_path / "a.tar")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.build import BAKED, DIGEST, bake, manifest
-from support.world import COMMIT, IMAGE, NAME, OLD_DIGEST, PUSHED, answers, blobs, world
+from support.world import COMMIT, IMAGE, NAME, OLD_DIGEST, PUSHED, REPOSITORY, answers, blobs, world
 
 from delivery.errors import BuildError, RefusedError
 from delivery.image import push
@@ -15,6 +15,23 @@ from delivery.reference import Image
 
 def bakes(made):
     return [command for command in made.shell.ran if "--metadata-file" in command.argv]
+
+
+def building(made, *others):
+    """The build makes these images, too; the registry has them."""
+    built, record = made.shell.answers["docker buildx bake"], {}
+    for name in others:
+        made.aws.ecr.repositories[NAME.replace("sse-streaming", name)] = {OLD_DIGEST: manifest()}
+        record[name] = {"containerimage.digest": OLD_DIGEST}
+
+    def answer(command):
+        text = built(command)
+        metadata = Path(command.argv[command.argv.index("--metadata-file") + 1])
+        metadata.write_text(json.dumps({**json.loads(BAKED), **record}))
+        return text
+
+    made.shell.answers["docker buildx bake"] = answer
+    return tuple(Image(name, REPOSITORY.replace("sse-streaming", name)) for name in others)
 
 
 @pytest.fixture(autouse=True)
@@ -144,23 +161,20 @@ def test_a_work_tree_whose_image_the_registry_has_pushes_nothing(tmp_path):
 
 
 def test_of_several_images_only_the_new_one_is_exported_and_pushed(tmp_path):
-    other = NAME.replace("sse-streaming", "other")
-    second = Image("other", f"registry.test:5000/{other}")
     made = world(tmp_path, dirty=True)
-    made.aws.ecr.repositories[other] = {OLD_DIGEST: manifest()}
-    built = made.shell.answers["docker buildx bake"]
-
-    def both(command):
-        text = built(command)
-        record = Path(command.argv[command.argv.index("--metadata-file") + 1])
-        record.write_text(json.dumps({**json.loads(BAKED), "other": {"containerimage.digest": OLD_DIGEST}}))
-        return text
-
-    made.shell.answers["docker buildx bake"] = both
+    (second,) = building(made, "other")
     pushed = push.push(made.run, (IMAGE, second))
     assert [(image.name, image.digest) for image in pushed] == [("other", OLD_DIGEST), ("sse-streaming", DIGEST)]
     assert [bake.argv[-1] for bake in bakes(made)] == ["other", "sse-streaming", "sse-streaming"]
     assert "; other sha256:000000000000 unchanged" in made.out.getvalue()
+
+
+def test_many_unchanged_images_are_counted_and_not_named(tmp_path):
+    made = world(tmp_path, dirty=True)
+    others = building(made, *(f"other-{number}" for number in range(13)))
+    assert len(push.push(made.run, (*others, IMAGE))) == 14
+    assert f"push       sse-streaming {DIGEST[:19]} (26.5 MB compressed, 2 layers); 13 unchanged" in made.out.getvalue()
+    assert [bake.argv[-1] for bake in bakes(made)][1:] == ["sse-streaming", "sse-streaming"]
 
 
 def test_an_image_with_very_many_commits_gets_no_more_of_their_tags(tmp_path):
@@ -178,3 +192,27 @@ def test_an_image_that_a_function_has_is_not_checked_again(tmp_path):
     made.aws.ecr.repositories[NAME][DIGEST] = manifest(mediaType="application/vnd.oci.image.index.v1+json")
     made.aws.ecr.tags[NAME, COMMIT] = DIGEST
     assert push.push(made.run, (IMAGE,), frozenset({PUSHED})) == (PUSHED,)
+
+
+def test_a_work_tree_whose_image_the_registry_has_takes_its_tag_from_the_image_of_an_earlier_change(tmp_path):
+    made = world(tmp_path, dirty=True)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
+    made.aws.ecr.tags[NAME, f"{COMMIT}-dirty"] = OLD_DIGEST
+    push.push(made.run, (IMAGE,))
+    assert made.aws.ecr.tags == {(NAME, f"{COMMIT}-dirty"): DIGEST, (NAME, "latest"): DIGEST}
+
+
+def test_a_clean_commit_takes_its_tag_from_no_other_image_even_if_the_registry_has_its_own(tmp_path):
+    """Two machines built the commit, and not the same image: a person must find out which of them is right."""
+    made = world(tmp_path)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
+    built = made.shell.answers["docker buildx bake"]
+
+    def meanwhile(command):
+        made.aws.ecr.tags[NAME, COMMIT] = OLD_DIGEST
+        return built(command)
+
+    made.shell.answers["docker buildx bake"] = meanwhile
+    with pytest.raises(RefusedError, match="is another image already"):
+        push.push(made.run, (IMAGE,))
+    assert made.aws.ecr.tags[NAME, COMMIT] == OLD_DIGEST

@@ -92,7 +92,8 @@ def test_an_interrupt_of_the_task_itself_stops_all_lanes(shell, monkeypatch, run
     assert shell.asked.is_set()
 
 
-def test_an_interrupt_waits_for_no_lane_that_runs_no_tool_such_as_a_call_that_aws_does_not_answer(shell):
+def test_an_interrupt_waits_for_no_lane_that_runs_no_tool_such_as_a_call_that_aws_does_not_answer(shell, monkeypatch):
+    monkeypatch.setattr(parallel, "_LAST", 0.01)
     shell.busy = False
     never, met = threading.Event(), threading.Event()
 

@@ -105,7 +105,7 @@ def test_failures_that_cloudwatch_counts_return_the_alias(made, metric):
     error = failed(made, UnhealthyError)
     assert error.exit_code == 7
     assert error.what == f"Version 2 of fn fails with 10% of the requests: 3 {metric}"
-    assert error.why == "The alias live names version 1 alone."
+    assert error.why == "The alias live of fn names version 1 alone."
     assert alias(made) == ("1", {})
     assert kinds(made) == [("return", "1", "2", "alice")]
 
@@ -121,7 +121,7 @@ def test_a_stream_that_becomes_unhealthy_returns_the_alias(made):
     fake.meanwhile[2] = lambda: setattr(fake, "worse", [chunk(prelude(500)), {"InvokeComplete": {}}])
     error = failed(made, UnhealthyError)
     assert "it answered 500" in error.what
-    assert error.why == "The alias live names version 1 alone."
+    assert error.why == "The alias live of fn names version 1 alone."
     assert alias(made) == ("1", {})
 
 
@@ -130,7 +130,7 @@ def test_an_interrupt_or_an_error_returns_the_alias(made, error):
     made.aws.functions.responses["2"].meanwhile[1] = lambda: stop(error)
     failed(made, error, TEN, HALF)
     assert alias(made) == ("1", {})
-    assert "The alias live names version 1 alone." in made.out.getvalue()
+    assert "The alias live of fn names version 1 alone." in made.out.getvalue()
 
 
 def test_an_interrupt_before_the_answer_of_lambda_is_read_returns_the_alias(made):

@@ -1,15 +1,24 @@
 """A release leaves exactly one release record, also after a run that was cut off."""
 
+import threading
+from concurrent.futures import Future
+
 import pytest
-from support.aws import refusal
+from support.aws import chunk, healthy, prelude, refusal
 from support.build import DIGEST, manifest
 from support.canary import kinds
+from support.clock import LaneClock
+from support.fleet import Fleet
 from support.world import NAME, VERSION, world
 
+from delivery.aws import function
 from delivery.aws.function import Alias
-from delivery.errors import CloudError, RefusedError
+from delivery.commands import rollback
+from delivery.errors import BuildError, CloudError, RefusedError, UnhealthyError
+from delivery.process import parallel
 from delivery.release import live
-from delivery.release.canary import AliasMove
+from delivery.release.canary import AliasMove, Step
+from delivery.terraform import state
 
 FIRST = ("live", "1", "", "ann")
 
@@ -74,3 +83,108 @@ def test_a_refused_move_leaves_no_record(made):
     with pytest.raises(CloudError):
         released(made)
     assert kinds(made) == [FIRST]
+
+
+def rolled_back(fleet):
+    return rollback.rollback(fleet.run, rollback.prepare(fleet.run))
+
+
+@pytest.fixture
+def fleet(tmp_path, monkeypatch):
+    LaneClock(tick=0.1).install(monkeypatch)
+    return Fleet(tmp_path, 3)
+
+
+def test_the_function_whose_url_fails_returns_and_the_error_names_what_became_of_each(fleet):
+    fleet.meet("get_policy")  # so that all three have begun
+    fleet.aws.broken = {"fn-2"}
+    with pytest.raises(UnhealthyError, match="The URL of fn-2 answers 502") as caught:
+        rolled_back(fleet)
+    assert fleet.live() == ["1", "2", "1"]
+    assert caught.value.why.splitlines() == [
+        "broken",
+        "The alias live names version 2 again.",
+        "image-1 version 1 is live.",
+        "image-3 version 1 is live.",
+    ]
+    recorded = {name for name, tag in fleet.ecr.tags if tag.startswith("rollback-")}
+    assert recorded == {fleet.repository(1), fleet.repository(3)}
+
+
+def test_of_several_failures_each_is_in_the_one_error(fleet):
+    fleet.meet("get_policy")
+    fleet.aws.broken = {"fn-1", "fn-3"}
+    opened, lane = fleet.aws.get, Future()
+
+    def get(url, **given):
+        if "fn-1." in url and not lane.done():
+            lane.set_result(threading.current_thread())
+        if "fn-3." in url:  # fails later
+            lane.result(10).join(10)
+        return opened(url, **given)
+
+    fleet.aws.get = get
+    with pytest.raises(UnhealthyError, match="The URL of fn-1 answers 502") as caught:
+        rolled_back(fleet)
+    assert fleet.live() == ["2", "1", "2"]
+    assert caught.value.why.splitlines()[-2:] == [
+        "image-2 version 1 is live.",
+        "image-3 version 1 failed, too: The URL of fn-3 answers 502. broken The alias live names version 2 again.",
+    ]
+
+
+def test_no_further_function_is_released_after_a_failure(fleet, monkeypatch):
+    monkeypatch.setattr(parallel, "LANES", 1)
+    fleet.aws.broken = {"fn-2"}
+    with pytest.raises(UnhealthyError) as caught:
+        rolled_back(fleet)
+    assert fleet.live() == ["1", "2", "2"]
+    assert caught.value.why.splitlines()[-2:] == [
+        "image-1 version 1 is live.",
+        "image-3 version 1 was not released: version 2 still serves.",
+    ]
+
+
+def test_no_alias_moves_if_one_of_the_versions_does_not_stream(fleet):
+    fleet.functions[3].responses["1"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    with pytest.raises(UnhealthyError, match="fn-3"):
+        rolled_back(fleet)
+    assert fleet.live() == ["2", "2", "2"]
+
+
+def test_no_alias_moves_if_one_of_the_images_gets_no_release_tag(fleet):
+    fleet.ecr.repositories[fleet.repository(2)].clear()  # gone since it was chosen
+    moves = tuple(
+        AliasMove(function.read_version(fleet.aws, deployed, "1"), Alias("2", "revision-1"))
+        for deployed in state.functions(fleet.run)
+    )
+    fleet.ecr.tags = {key: digest for key, digest in fleet.ecr.tags.items() if key[0] != fleet.repository(2)}
+    with pytest.raises(BuildError, match="does not exist"):
+        live.make_live(fleet.run, moves)
+    assert fleet.live() == ["2", "2", "2"]
+
+
+def test_a_canary_of_several_functions_returns_all_of_them_when_one_fails(fleet):
+    def rest():
+        yield healthy("1")
+        yield [chunk(prelude(500)), {"InvokeComplete": {}}]
+
+    answers = rest()
+    fleet.functions[2].responses = Responses(answers)
+    with pytest.raises(UnhealthyError, match="fn-2") as caught:
+        rollback.rollback(fleet.run, rollback.prepare(fleet.run), (Step(0.1, 1),))
+    assert fleet.live() == ["2", "2", "2"]
+    assert [fake.weights for fake in fleet.functions.values()] == [{}, {}, {}]
+    returned = [f"The alias live of fn-{number} names version 2 alone." for number in fleet.numbers]
+    assert caught.value.why.splitlines()[-3:] == returned
+
+
+class Responses(dict):
+    """Each request gets the next response, whatever its version."""
+
+    def __init__(self, responses):
+        self._responses = responses
+        super().__init__({"1": None})
+
+    def __getitem__(self, version):
+        return next(self._responses)

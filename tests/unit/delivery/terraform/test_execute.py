@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 
 import pytest
 from support.shell import FakeShell
@@ -201,6 +202,31 @@ def test_what_was_planned_is_what_is_applied(stack):
     assert output == ["a.b: Creating..."]
 
 
+def test_a_refresh_reads_aws_with_the_values_of_the_plan_and_changes_nothing_there(stack):
+    fake, output = FakeShell({"terraform plan": "", "terraform apply": progress("a.b: Refreshing...")}), []
+    saved = execute.plan(stack, {"images": {"a": "r@sha256:d"}}, stack.data, fake, print)
+    execute.refresh(saved, fake, output.append)
+    values = stack.data / "service.tfvars.json"
+    assert fake.ran[-1].argv[2:] == (
+        "apply",
+        "-refresh-only",
+        "-auto-approve",
+        "-json",
+        "-input=false",
+        "-var-file=sandbox.tfvars",
+        f"-var-file={values}",
+    )
+    assert json.loads(values.read_text()) == {"images": {"a": "r@sha256:d"}}
+    assert output == ["a.b: Refreshing..."]
+
+
+def test_a_plan_without_a_refresh_and_without_a_lock_says_so(stack):
+    fake = FakeShell({"terraform plan": ""})
+    plan(replace(stack, refreshes=False, locks=False), fake)
+    assert {"-refresh=false", "-lock=false"} <= set(fake.ran[0].argv)
+    assert not stack.unfinished.exists(), "it leaves no lock"
+
+
 UNRELEASED = diagnostic("Error releasing the state lock", "DeleteObject: api error ExpiredToken")
 
 
@@ -216,3 +242,7 @@ def test_only_a_terraform_that_may_have_left_its_lock_leaves_its_run_unfinished(
 def test_terraform_alone_sees_the_credentials_and_outlives_a_task_that_is_killed(stack):
     command = stack.command("plan")
     assert (command.credentials, command.outlives) == (True, True)
+
+
+def test_terraform_and_its_provider_collect_less_garbage_whatever_a_person_has_exported(stack):
+    assert stack.command("plan").variables["GOGC"] == "400"

@@ -1,11 +1,14 @@
 """What is deployed, read from the state that Terraform keeps in its bucket."""
 
+import json
+
 import pytest
 from support.aws import ACCOUNT, refusal
-from support.world import FUNCTION, state_document, world
+from support.world import ADDRESS, FUNCTION, URI, state_document, world
 
 from delivery.errors import CloudError, TerraformError, UnhealthyError
 from delivery.terraform import state
+from delivery.terraform.state import FunctionResource
 
 
 def test_what_is_deployed_is_read_from_terraform_s_record_and_terraform_does_not_run(tmp_path):
@@ -44,3 +47,51 @@ def test_a_state_that_may_not_be_read_is_reported(tmp_path):
     made.aws.s3.refuses["get_object"] = refusal("AccessDenied", "not authorized to perform: s3:GetObject")
     with pytest.raises(CloudError, match=r"read service\.tfstate in the state bucket"):
         state.functions(made.run)
+
+
+def recorded(tmp_path, **changes):
+    """The resources of a state with one function, of which some fields are changed."""
+    made = world(tmp_path)
+    document = json.loads(state_document(URI))
+    document["resources"][0] |= changes
+    made.aws.s3.objects["service.tfstate"] = json.dumps(document)
+    return state.service(made.run).resources
+
+
+def instance(name, **more):
+    return {"schema_version": 0, "attributes": {"function_name": name, "image_uri": URI}, **more}
+
+
+def test_a_function_is_read_with_its_address_and_the_image_that_terraform_recorded(tmp_path):
+    assert recorded(tmp_path) == {"fn": FunctionResource(ADDRESS, URI)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "address"),
+    [
+        ({"module": None}, "aws_lambda_function.this"),
+        ({"module": "module.a.module.b"}, "module.a.module.b.aws_lambda_function.this"),
+        ({"module": 'module.sse["a"]'}, 'module.sse["a"].aws_lambda_function.this'),
+        ({"instances": [instance("fn", index_key=0)]}, f"{ADDRESS}[0]"),
+        ({"instances": [instance("fn", index_key="x")]}, f'{ADDRESS}["x"]'),
+    ],
+    ids=["root", "nested", "for_each of a module", "count", "for_each"],
+)
+def test_an_address_is_the_one_that_terraform_prints(tmp_path, changes, address):
+    assert recorded(tmp_path, **changes)["fn"].address == address
+
+
+def test_each_instance_of_a_resource_is_a_function(tmp_path):
+    instances = [instance(name, index_key=name) for name in ("a", "b")]
+    found = recorded(tmp_path, instances=instances)
+    assert {name: each.address for name, each in found.items()} == {"a": f'{ADDRESS}["a"]', "b": f'{ADDRESS}["b"]'}
+
+
+@pytest.mark.parametrize("changes", [{"mode": "data"}, {"type": "aws_lambda_alias"}, {"instances": []}])
+def test_what_is_no_function_of_ours_is_not_read(tmp_path, changes):
+    assert recorded(tmp_path, **changes) == {}
+
+
+def test_a_function_of_a_zip_file_has_no_image(tmp_path):
+    instances = [{"schema_version": 0, "attributes": {"function_name": "fn"}}]
+    assert recorded(tmp_path, instances=instances) == {"fn": FunctionResource(ADDRESS, "")}
