@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from delivery import git, inputs, settings, tools
-from delivery.aws import regions
+from delivery.aws import regions, session
 from delivery.aws.session import Aws
 from delivery.errors import ConfigurationError, RefusedError
 from delivery.git import Commit
+from delivery.process import parallel
 from delivery.process.shell import Shell
 from delivery.progress import Progress
 from delivery.settings import Settings
@@ -47,17 +48,23 @@ def open_context(request: Request, shell: Shell, progress: Progress) -> RunConte
     MissingToolError, RefusedError, CloudError, and the errors of `started_by`.
     """
     loaded = settings.load(request.root, request.environment, request.config, request.sources)
-    for tool in (tools.GIT, tools.TERRAFORM):
-        tools.check(tool, shell)
+    parallel.beside(lambda: [tools.check(tool, shell) for tool in (tools.GIT, tools.TERRAFORM)], session.preload)
     loaded = start(loaded, request, progress)
     ready = shell.with_variables(loaded.variables)
-    commit = read_commit(request, ready)
     aws = Aws(loaded.environment, ready.variables)
-    sign_in(aws, loaded, progress)
-    if not commit.dirty:
-        exported = git.export(request.root, commit.sha, request.scratch / f"commit-{commit.sha}", ready)
-        loaded = replace(loaded, exported=exported)
+    _resolve_credentials(aws, progress)
+    # An account that is another one ends the run here; git reads the checkout only.
+    (commit, exported), _ = parallel.beside(lambda: _read_files(request, ready), lambda: _require_account(aws, loaded))
+    loaded = replace(loaded, exported=exported)
     return RunContext(loaded, commit, ready.with_credentials(aws.credentials), aws, progress, request.scratch)
+
+
+def _read_files(request: Request, shell: Shell) -> tuple[Commit, Path | None]:
+    """The commit, and the folder with its files; None for a dirty commit."""
+    commit = read_commit(request, shell)
+    if commit.dirty:
+        return commit, None
+    return commit, git.export(request.root, commit.sha, request.scratch / f"commit-{commit.sha}", shell)
 
 
 def require_docker(run: RunContext) -> str:
@@ -104,8 +111,17 @@ def sign_in(aws: Aws, loaded: Settings, progress: Progress) -> None:
 
     Raises RefusedError when it is another account than that of the environment, CloudError, or ConfigurationError.
     """
+    _resolve_credentials(aws, progress)
+    _require_account(aws, loaded)
+
+
+def _resolve_credentials(aws: Aws, progress: Progress) -> None:
     with progress.asking():
-        actual, expected = aws.account(), loaded.environment.account
+        aws.credentials()
+
+
+def _require_account(aws: Aws, loaded: Settings) -> None:
+    actual, expected = aws.account(), loaded.environment.account
     if actual != expected:
         hint = f"choose the profile of {expected}, e.g. AWS_PROFILE={loaded.environment.name}"
         raise RefusedError(

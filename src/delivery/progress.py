@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from delivery import clock
+from delivery import clock, times
 
 Update = Callable[[str], None]
 """Shows the current activity of a stage."""
@@ -158,14 +158,16 @@ class Progress:
         self._console.print(line, soft_wrap=True)
 
     def summary(self, title: str, lines: Iterable[str]) -> None:
-        """Print one line for each stage, with a bar for its share of the time, then `lines`."""
-        longest = max((stage.seconds for stage in self.stages), default=1.0) or 1.0
+        """Print where the time went (times.py), one line for each name of a stage, then `lines`."""
         total = clock.monotonic() - self._started
         self.line("")
         self.line(f"{title} in {total:.1f} s", "bold")
-        for stage in self.stages:
-            bar = "█" * max(1, round(stage.seconds / longest * _BAR))
-            self.line(f"  {stage.name:<{_WIDTH}} {stage.seconds:6.1f} s  {bar}")
+        spans = times.spans(self._started, total, [(stage.name, stage.started, stage.seconds) for stage in self.stages])
+        longest = max((span.seconds for span in spans), default=1.0) or 1.0
+        for span in spans:
+            bar = "█" * max(1, round(span.seconds / longest * _BAR))
+            note = f"  {span.note}" if span.note else ""
+            self.line(f"  {span.name:<{_WIDTH}} {span.seconds:6.1f} s  {bar:<{_BAR if note else 0}}{note}")
         for line in lines:
             self.line(f"  {line}")
 

@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -155,4 +156,6 @@ def _write(results: Results, facts: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGINT, signal.SIGTERM):  # nox sends the second; both stop the sandbox
+        signal.signal(ending, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

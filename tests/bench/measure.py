@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import resource
+import signal
 import subprocess
 import threading
 import time
@@ -46,12 +48,23 @@ def run(commands: Sequence[Typed], log: Path, *, memory: bool = False) -> Sample
                 stderr=subprocess.STDOUT,
             )
             with _peak_memory(child.pid, peaks) if memory else contextlib.nullcontext():
-                _, status, usage = os.wait4(child.pid, 0)
+                status, usage = _wait(child)
             child.returncode = os.waitstatus_to_exitcode(status)
             cpu += usage.ru_utime + usage.ru_stime
             if child.returncode:
                 raise CommandFailedError(f"`{' '.join(command.argv)}` ended with {child.returncode}:\n{_last(log)}")
     return Sample(time.monotonic() - began, cpu, max(peaks))
+
+
+def _wait(child: "subprocess.Popen[bytes]") -> tuple[int, resource.struct_rusage]:
+    """The status and the usage of an ended child. An interrupt of ours is the child's too: it may hold a lock."""
+    try:
+        _, status, usage = os.wait4(child.pid, 0)
+    except KeyboardInterrupt:
+        child.send_signal(signal.SIGINT)
+        child.wait()
+        raise
+    return status, usage
 
 
 def high_water_mark(status: str) -> float:

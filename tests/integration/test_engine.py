@@ -2,7 +2,6 @@
 
 import functools
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.deploys.leftovers import kill, left_behind, processes_of
+from support.deploys.provisions import link_tree
 
 from sandbox import lifecycle, processes
 from sandbox.base_image import images, python
@@ -46,8 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], L
         first = made[0] if made else Layout.of(PROJECT)
         folders = [first.cache / "apt", first.cache / "debs", *([dockerd.programs(first)] if made else [])]
         for folder in filter(Path.exists, folders):
-            copy = layout.home / folder.relative_to(first.home)
-            shutil.copytree(folder, copy, copy_function=os.link, symlinks=True)
+            link_tree(folder, layout.home / folder.relative_to(first.home))
         made.append(layout)
         return layout
 

@@ -9,6 +9,8 @@ class FakeShell:
     An answer is a text for stdout, a Result, an exception to raise, a function of the command, or a list, one a call.
     """
 
+    busy = False  # no command takes any time
+
     def __init__(self, answers=None, variables=None):
         self.answers = answers or {}
         self.variables = variables or {}

@@ -1,6 +1,8 @@
 """AWS sessions: the only module that imports boto3. Clients use the normal credential chain.
 
 An environment has one session, so its credentials are resolved once: a profile with `mfa_serial` asks for one code.
+Its clients are made at their first use, each once; several lanes may use them at the same time. All sessions share what
+was read of botocore's data.
 boto3 reads the environment of the process whenever it makes a client or renews credentials, so both happen inside
 `_environment(...)`. Every call is made inside `Aws.explained(...)`, which turns the errors of botocore into ours.
 """
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies_environment
 
 import boto3
+import botocore.loaders
 import botocore.session
 import urllib3
 from botocore import exceptions
@@ -50,10 +53,14 @@ _CONFIG = Config(
     read_timeout=30,
     max_pool_connections=_POOL,
 )
+# What botocore reads to make a client: models of all services that a deploy calls, and the data of all of them
+_SERVICES = ("sts", "s3", "lambda", "ecr")
+_MODELS = ("service-2", "endpoint-rule-set-1")
+_SHARED = ("endpoints", "partitions", "sdk-default-configuration")
 # "The operation cannot be performed at this time. An update is in progress": Lambda has not begun the refused call.
 _BUSY = "cannot be performed at this time"
 _CONFLICT_RETRIES = 30  # one a second
-_LOCK = threading.Lock()
+_LOCK, _LOADING = threading.Lock(), threading.Lock()
 _NO_CREDENTIALS = (
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
@@ -87,7 +94,8 @@ class Aws:
         self._variables = variables
         self._clients: dict[str, Any] = {}
         self._authorization: AuthorizationDataTypeDef | None = None
-        self._making, self._authorizing = threading.Lock(), threading.Lock()
+        self._making = threading.RLock()  # a boto3.Session is for one thread at a time; its clients are for many
+        self._authorizing = threading.Lock()
 
     def account(self) -> str:
         """The account of the credentials, 12 digits. Raises CloudError."""
@@ -198,10 +206,15 @@ class Aws:
         shadowed = self._variables.get("AWS_PROFILE") and self.shadowed_profile
         return explained(doing, self.environment, login=shadowed or _LOGIN)
 
-    @functools.cached_property
+    @property
     def _session(self) -> boto3.Session:
+        with self._making:
+            return self._only_session
+
+    @functools.cached_property
+    def _only_session(self) -> boto3.Session:
         with self.explained("find AWS credentials"), _environment(self._variables):
-            core = botocore.session.get_session()
+            core = _share_data(botocore.session.get_session())
             session = boto3.Session(botocore_session=core, region_name=self.environment.region)
             credentials: Any = session.get_credentials()
             if getattr(credentials, "method", "") == "assume-role":
@@ -228,16 +241,31 @@ class Aws:
     def _make(self, service: str, config: Config) -> Any:
         # `Any`: the stubs accept only literal names of services, and only handlers that return nothing.
         session: Any = self._session
-        with self.explained("find AWS credentials"), _environment(self._variables):
+        with self._making, self.explained("find AWS credentials"), _environment(self._variables):
             client: Any = session.client(service, config=config)
             client.meta.events.register("needs-retry.lambda", retry_while_updating)
             return client
 
 
 @functools.cache
-def _data() -> botocore.session.Session:
-    """A session for botocore's own data, which takes 0.1 s to read."""
-    return botocore.session.Session()
+def _loader(path: str | None) -> botocore.loaders.Loader:
+    """A loader of botocore's data; it keeps what it has read. `path`: the setting `data_path` of a session."""
+    return botocore.loaders.create_loader(path)
+
+
+def _share_data(core: botocore.session.Session) -> botocore.session.Session:
+    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    return core
+
+
+def preload() -> None:
+    """Read the data with which botocore makes the clients of a deploy: 0.1 s, beside anything that waits."""
+    with _LOADING:  # `status` opens several environments at once
+        for name in _SHARED:
+            _loader(None).load_data(name)
+        for service in _SERVICES:
+            for model in _MODELS:
+                _loader(None).load_service_model(service, model)
 
 
 def dns_suffix(region: str) -> str:
@@ -245,7 +273,7 @@ def dns_suffix(region: str) -> str:
 
     From botocore's data, which knows a new region by the pattern of its partition.
     """
-    data = _data()
+    data = _share_data(botocore.session.Session())
     try:
         partition = data.get_partition_for_region(region)
     except exceptions.UnknownRegionError as error:

@@ -31,11 +31,11 @@ def plan_lines(plan: Plan) -> tuple[str, ...]:
 
 
 def release_lines(releases: Iterable[Release]) -> tuple[str, ...]:
-    """For each release: its version, and the command that shows its stream."""
+    """For each release, one line: its version, and the command that shows its stream."""
     lines: list[str] = []
     for release in releases:
         command = f"curl -N {release.url}" if release.public else f"./dev invoke stream --env {release.environment}"
-        lines += [f"{release.image} version {release.version} streams:", f"  {command}"]
+        lines.append(f"{release.image} version {release.version}: {command}")
     return tuple(lines)
 
 

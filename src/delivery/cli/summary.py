@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from delivery import times
 from delivery.errors import ConfigurationError
 
 if TYPE_CHECKING:  # jobs.py uses this module without the environment of the project, which has rich
@@ -63,7 +64,7 @@ def page(content: Page) -> str:
         parts.append(_table(("", ""), rows))
     if content.stages:
         lines = [(stage.mark, stage.name, _plain(stage.result), f"{stage.seconds:.1f} s") for stage in content.stages]
-        parts.append(_table(("", "stage", "result", "time"), lines))
+        parts.append(_table(("", "stage", "result", "time"), [*lines, *_total(content.stages)]))
     if warnings := [f"{stage.name}: {warning}" for stage in content.stages for warning in stage.warnings]:
         parts += ["Warnings:", _block("text", warnings)]
     for block in content.blocks:
@@ -109,6 +110,18 @@ def write(environ: Mapping[str, str], page: str, outputs: Mapping[str, Sequence[
                     file.write(text)
             except OSError as error:
                 print(f"{variable} cannot be written: {error}", file=sys.stderr)
+
+
+def _total(stages: Sequence[Stage]) -> list[tuple[str, str, str, str]]:
+    """The last rows of the table: the time that no stage covers, and the time from the first stage to the last."""
+    began = min(stage.started for stage in stages)
+    total = max(stage.started + stage.seconds for stage in stages) - began
+    spans = times.spans(began, total, [(stage.name, stage.started, stage.seconds) for stage in stages])
+    rows = [
+        ("", span.name, "between the stages", f"{span.seconds:.1f} s") for span in spans if span.name == times.OTHER
+    ]
+    beside = any(span.beside for span in spans)
+    return [*rows, ("", "total", "stages beside each other count once" if beside else "", f"{total:.1f} s")]
 
 
 def _gantt(stages: Sequence[Stage]) -> list[str]:

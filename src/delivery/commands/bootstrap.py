@@ -4,10 +4,14 @@ Terraform keeps its state in the bucket, so the bucket must exist first: an API 
 with an `import` block. A repository must exist before its first image. A second bootstrap changes nothing.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from delivery.aws import bucket, ecr, regions
 from delivery.context import RunContext
 from delivery.errors import CloudError
 from delivery.image import bake
+from delivery.process import parallel
 from delivery.terraform import execute, stages, state, variables
 from delivery.terraform.plan import Plan
 
@@ -21,7 +25,12 @@ def needed(run: RunContext, names: tuple[str, ...]) -> bool:
     Raises RefusedError, TerraformError or CloudError.
     """
     images = bake.images(run.settings, names)
-    return not bucket.exists(run.aws) or bool(_unknown(run, names)) or bool(ecr.missing_repositories(run.aws, images))
+    checks: tuple[Callable[[], bool], ...] = (
+        lambda: not bucket.exists(run.aws),
+        lambda: bool(_unknown(run, names)),
+        lambda: bool(ecr.missing_repositories(run.aws, images)),
+    )
+    return any(parallel.map(run.shell, lambda check: check(), checks))
 
 
 def require(run: RunContext, names: tuple[str, ...]) -> None:
@@ -30,8 +39,13 @@ def require(run: RunContext, names: tuple[str, ...]) -> None:
     The outputs of infrastructure/foundation say so: a repository that existed before, or that a bootstrap was cut off
     from, may have no policies. Raises RefusedError or TerraformError when the outputs cannot be read.
     """
-    ecr.require_repositories(run.aws, bake.images(run.settings, names))
-    if unknown := _unknown(run, names):
+    images = bake.images(run.settings, names)
+    checks: tuple[Callable[[], Any], ...] = (
+        lambda: ecr.require_repositories(run.aws, images),
+        lambda: _unknown(run, names),
+    )
+    _, unknown = parallel.map(run.shell, lambda check: check(), checks)
+    if unknown:
         raise CloudError(
             f"The repository was not set up by a bootstrap: {', '.join(unknown)}",
             "It may lack the policies that let Lambda pull from it and that keep deployed images.",

@@ -50,9 +50,11 @@ def guard(run: RunContext) -> tuple[Image, ...]:
         regions.require_function_urls(run.settings.environment)
         (versions, names), _ = parallel.both(run.shell, lambda: _docker(run), lambda: _require_allowed(run))
         stage.done(f"{versions}, commit {run.commit.short}")
-    if run.settings.bootstraps and bootstrap.needed(run, names):
+    needed = run.settings.bootstraps and bootstrap.needed(run, names)
+    if needed:
         bootstrap.apply(run, bootstrap.plan(run, names))
-    bootstrap.require(run, names)
+    if needed or not run.settings.bootstraps:
+        bootstrap.require(run, names)
     return bake.images(run.settings, names)
 
 

@@ -82,13 +82,17 @@ def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
     """
     present = _tagged(run, images)
     access = ecr.authorize(run.aws)
-    pushed = tuple((image, inspect.pushed(run.aws, image, access)) for image in present.values())
+
+    def read(image: PushedImage) -> Built:
+        return image, inspect.pushed(run.aws, image, access)
+
+    pushed = parallel.map(run.shell, read, tuple(present.values()))
     missing = tuple(image for image in images if image not in present)
     if not missing:
         return pushed
     with _docker(run) as shell:
         known, new = _build(run, missing, shell)
-        pushed += tuple((image, inspect.pushed(run.aws, image, access)) for image in known.values())
+        pushed += parallel.map(run.shell, read, tuple(known.values()))
         return (*pushed, *_export_and_check(run, new, shell)) if new else pushed
 
 
@@ -168,8 +172,7 @@ def _push(
     if pushed != checked:
         why = f"The checked image is {_names(checked)}. The pushed one got no tag of its commit, and is not deployed."
         raise BuildError(f"{_names(pushed)} was pushed, which is not the checked image.", why, "deploy again")
-    for image in pushed:
-        _tag(run, image)
+    parallel.map(run.shell, functools.partial(_tag, run), pushed)
     return baked.warnings
 
 

@@ -40,6 +40,19 @@ def both(shell: Shell, first: Callable[[], A], second: Callable[[], B]) -> tuple
     return one.result(), two.result()
 
 
+def beside(work: Callable[[], A], here: Callable[[], B]) -> tuple[A, B]:
+    """Run `work` in a lane while `here` runs in this thread, and return both results.
+
+    Stops nothing: it waits for the lane, and then raises the error of `here`, or else that of `work`.
+    """
+    lane = _lane(work)
+    try:
+        result = here()
+    finally:
+        wait((lane,))
+    return lane.result(), result
+
+
 def map(shell: Shell, work: Callable[[A], B], items: Iterable[A]) -> tuple[B, ...]:
     """Call `work` for each item, at most 16 at a time, and return the results in the order of the items.
 

@@ -12,7 +12,7 @@ from sandbox.engine import choice, dockerd, own
 from sandbox.layout import Layout
 
 PROJECT = Path(__file__).parents[3]
-_FOLDERS = (".cache", ".sandbox/cache", ".sandbox/engine/programs")
+_FOLDERS = (".cache", ".sandbox/cache/base", ".sandbox/cache/debs", ".sandbox/engine/programs")
 
 
 def provide(root: Path) -> None:
@@ -20,7 +20,19 @@ def provide(root: Path) -> None:
     _fetch()
     for folder in _FOLDERS:
         if (PROJECT / folder).is_dir():
-            shutil.copytree(PROJECT / folder, root / folder, copy_function=os.link, symlinks=True)
+            link_tree(PROJECT / folder, root / folder)
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Copy a folder of files that nobody changes in place: hard links, where both are on one file system."""
+    shutil.copytree(source, target, copy_function=_link, symlinks=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @functools.cache

@@ -72,8 +72,8 @@ def test_long_lines_are_not_broken(progress, out):
 
 
 def test_the_summary_has_a_line_and_a_bar_for_each_stage_and_then_the_facts(progress, clock, out):
-    stages = {"push": 20.0, "apply": 10.0, "release": 0.1}
-    progress.stages = [Stage(name, progress, "-", seconds=seconds) for name, seconds in stages.items()]
+    stages = {"push": (0.0, 20.0), "apply": (20.0, 10.0), "release": (30.0, 0.1)}
+    progress.stages = [Stage(name, progress, "-", started=at, seconds=took) for name, (at, took) in stages.items()]
     clock.time = 30.5
     progress.summary("sandbox: commit c is live", ("streams at: x",))
     assert out.getvalue().splitlines() == [
@@ -82,7 +82,22 @@ def test_the_summary_has_a_line_and_a_bar_for_each_stage_and_then_the_facts(prog
         "  push         20.0 s  " + "█" * 20,
         "  apply        10.0 s  " + "█" * 10,
         "  release       0.1 s  █",
+        "  other         0.4 s  █",
         "  streams at: x",
+    ]
+
+
+def test_stages_that_ran_beside_another_one_say_so(progress, clock, out):
+    stages = [("init", 0.0, 1.0), ("plan", 1.0, 4.0), ("verify", 4.5, 1.0), ("verify", 4.8, 1.2), ("push", 1.0, 2.0)]
+    progress.stages = [Stage(name, progress, "-", started=at, seconds=took) for name, at, took in stages]
+    clock.time = 6.0
+    progress.summary("done", ())
+    assert out.getvalue().splitlines()[1:] == [
+        "done in 6.0 s",
+        "  init          1.0 s  █████",
+        "  plan          4.0 s  ████████████████████",
+        "  push          2.0 s  ██████████            beside plan",
+        "  verify        1.5 s  ████████              2 times, 0.5 s beside plan",
     ]
 
 

@@ -3,10 +3,13 @@
 import io
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import botocore.loaders
+import botocore.session
 import pytest
 import urllib3
 from botocore import exceptions
@@ -122,8 +125,10 @@ class Profile:
         self.full_config = {"profiles": profiles}
 
     def get_config_variable(self, name):
-        assert name == "profile"
-        return os.environ.get("AWS_PROFILE")
+        return {"profile": os.environ.get("AWS_PROFILE"), "data_path": None}[name]
+
+    def register_component(self, name, component):
+        assert (name, component) == ("data_loader", session._loader(None))
 
 
 class Client:
@@ -213,6 +218,54 @@ def test_one_session_makes_all_clients_from_the_variables_of_the_environment(mon
     assert sessions == [text]
     assert clients == [("ecr", 30, 5), ("lambda", 7.0, 1)]
     assert dict(os.environ) == before, "the environment of the process is unchanged"
+
+
+def test_eight_lanes_that_need_a_client_at_once_share_one_session_and_one_client(monkeypatch):
+    made, ready = [], threading.Barrier(8)
+
+    class Session:
+        def __init__(self, botocore_session, region_name):
+            del botocore_session
+            made.append(region_name)
+
+        def get_credentials(self):
+            return None
+
+        def client(self, service, config):
+            made.append((service, config.max_pool_connections))
+            return Client()
+
+    monkeypatch.setattr("delivery.aws.session.boto3.Session", Session)
+    aws = session.Aws(ENVIRONMENT, {})
+
+    def lane(number):
+        ready.wait(10)
+        return aws.functions if number % 2 else aws.ecr
+
+    with ThreadPoolExecutor(8) as lanes:
+        clients = list(lanes.map(lane, range(8)))
+    assert clients[::2] == [aws.ecr] * 4
+    assert clients[1::2] == [aws.functions] * 4
+    assert sorted(made, key=str) == [("ecr", 48), ("lambda", 48), "us-east-1"]
+
+
+def test_all_sessions_share_the_data_that_was_read_before(monkeypatch):
+    session.preload()
+    read = botocore.loaders.JSONFileLoader.load_file
+    again = []
+
+    def load_file(self, path):
+        data = read(self, path)
+        again.extend([path] if data else [])  # None: there is no such file
+        return data
+
+    monkeypatch.setattr(botocore.loaders.JSONFileLoader, "load_file", load_file)
+    for service in ("sts", "s3", "lambda", "ecr"):
+        core = session._share_data(botocore.session.Session())
+        assert core.get_service_model(service).service_name == service
+        core.get_component("data_loader").load_service_model(service, "endpoint-rule-set-1")
+    assert session.dns_suffix("eu-west-1") == "amazonaws.com"
+    assert again == []
 
 
 class Role(RefreshableCredentials):

@@ -126,11 +126,9 @@ def test_a_plan_lists_its_changes_and_then_the_counts():
 @pytest.mark.parametrize(
     ("public", "command"), [(True, f"curl -N {FUNCTION.url}"), (False, "./dev invoke stream --env preprod")]
 )
-def test_a_release_names_its_version_and_the_command_that_shows_the_stream(public, command):
+def test_a_release_is_one_line_with_its_version_and_the_command_that_shows_the_stream(public, command):
     release = Release("preprod", "x", "7", DIGEST, FUNCTION.url, public, datetime(2026, 1, 1, tzinfo=UTC))
-    version, typed = report.release_lines([release])
-    assert version.startswith("x version 7")
-    assert typed.strip() == command
+    assert report.release_lines([release]) == (f"x version 7: {command}",)
 
 
 def test_a_promotion_names_image_digest_and_commit():

@@ -39,6 +39,19 @@ def test_a_page_has_the_command_the_stages_and_their_times(progress):
     assert "  push :done, 0, 1000\n  plan :done, 1000, 3000\n```" in page
 
 
+def test_the_table_of_a_page_ends_with_the_time_between_the_stages_and_the_total(monkeypatch):
+    clock = Clock().install(monkeypatch)
+    shown = Progress(Console(file=io.StringIO(), width=100))
+    with shown.stage("plan", interrupted="-"), shown.stage("push", interrupted="-"):
+        clock.time += 2.0
+    clock.time += 1.0
+    with shown.stage("release", interrupted="-"):
+        clock.time += 0.5
+    page = summary.page(Page(["deploy"], shown.stages))
+    assert "|  | other | between the stages | 1.0 s |" in page
+    assert "|  | total | stages beside each other count once | 3.5 s |" in page
+
+
 def test_a_page_has_titled_blocks_and_outputs():
     blocks = [Block("Plan", ("+ create module.x",)), Block("Can be removed", ("- version 3",))]
     page = summary.page(Page(["deploy"], blocks=blocks, outputs={"digest": [DIGEST]}))

@@ -111,3 +111,9 @@ def test_a_promotion_reads_all_functions_of_both_environments_at_once(tmp_path):
         Counter(["get_alias", "get_function", "batch_get_image"]),
         {"get_object": 2, "describe_repositories": 1},
     )
+
+
+def test_an_environment_that_bootstraps_is_looked_up_once(tmp_path):
+    fleet = Fleet(tmp_path, 3)
+    deploy.guard(replace(fleet.run, settings=replace(fleet.run.settings, bootstraps=True)))
+    assert fleet.calls() == ({}, {"head_bucket": 2, "get_object": 1, "describe_repositories": 1})

@@ -7,7 +7,7 @@ import pytest
 
 from delivery.errors import BuildError, CloudError
 from delivery.process import parallel
-from delivery.process.parallel import LANES, both
+from delivery.process.parallel import LANES, beside, both
 
 
 class Stoppable:
@@ -205,3 +205,35 @@ def test_once_the_shell_was_stopped_no_item_begins(shell, items):
     with pytest.raises(KeyboardInterrupt):
         parallel.map(shell, begun.append, range(items))
     assert begun == []
+
+
+def test_a_lane_runs_beside_this_thread_which_may_ask_a_person():
+    met = threading.Barrier(2, timeout=10)
+
+    def work():
+        met.wait()
+        return threading.current_thread()
+
+    def here():
+        met.wait()
+        return threading.current_thread()
+
+    lane, own = beside(work, here)
+    assert own is threading.current_thread() is not lane
+
+
+def test_a_failure_in_this_thread_counts_first_and_only_after_the_lane_has_ended():
+    ended = threading.Event()
+
+    def work():
+        ended.set()
+        raise ValueError
+
+    with pytest.raises(BuildError, match="no image"):
+        beside(work, fail)
+    assert ended.is_set()
+
+
+def test_a_failure_of_the_lane_is_raised_when_this_thread_has_its_result():
+    with pytest.raises(BuildError, match="no image"):
+        beside(fail, lambda: 1)

@@ -179,6 +179,23 @@ def test_a_canary_of_several_functions_returns_all_of_them_when_one_fails(fleet)
     assert caught.value.why.splitlines()[-3:] == returned
 
 
+def test_an_interrupt_of_a_canary_returns_all_functions_that_share_their_requests(fleet, monkeypatch):
+    interrupts, wait = [KeyboardInterrupt()], parallel.wait
+
+    def interrupted(lanes, **given):
+        """A signal reaches the main thread where it waits for the lanes."""
+        if interrupts and all(fake.weights for fake in fleet.functions.values()):
+            raise interrupts.pop()
+        return wait(lanes, **given)
+
+    monkeypatch.setattr(parallel, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rollback.rollback(fleet.run, rollback.prepare(fleet.run), (Step(0.1, 1),))
+    assert fleet.live() == ["2", "2", "2"]
+    assert [fake.weights for fake in fleet.functions.values()] == [{}, {}, {}]
+    assert fleet.world.out.getvalue().count("names version 2 alone.") == 3
+
+
 class Responses(dict):
     """Each request gets the next response, whatever its version."""
 

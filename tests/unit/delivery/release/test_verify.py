@@ -186,6 +186,33 @@ def test_a_version_that_crashes_is_reported_with_the_text_of_lambda():
     assert error.why == details
 
 
+class Stream:
+    """A response whose events come one by one from its `second` request on; before, all at once."""
+
+    def __init__(self, clock, second):
+        self._clock, self._second, self.requests = clock, second, 0
+
+    def __iter__(self):
+        self.requests += 1
+        self._clock.tick = 1.0 if self.requests >= self._second else 0.0
+        return iter(healthy())
+
+
+def test_events_that_a_busy_machine_read_at_once_are_asked_for_again_with_a_longer_interval(clock):
+    stream = Stream(clock, 2)
+    fake = aws(stream)
+    assert verify(fake, VERSION, DEFAULTS).events == 3
+    asked = [json.loads(given["Payload"])["queryStringParameters"] for _, given in fake.functions.calls]
+    assert [float(query["interval"]) for query in asked] == [0.1, 1.0]
+
+
+def test_a_stream_that_something_buffers_is_refused_after_two_requests(clock):
+    stream = Stream(clock, 3)
+    error = failure(stream)
+    assert (stream.requests, error.exit_code) == (2, 7)
+    assert error.what == "Version 2 of fn does not stream: all events came at once."
+
+
 def test_a_stream_that_fails_in_the_middle_is_unhealthy():
     parts = [chunk(prelude()), chunk(hello()), {"InvokeComplete": {"ErrorCode": "Unhandled"}}]
     assert "Unhandled" in failure(parts).what
