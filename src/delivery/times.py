@@ -6,7 +6,7 @@ for the longest of them; for each other one, `beside` says how much it was. So i
     total = sum(seconds - beside)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 OTHER = "other"
@@ -54,9 +54,16 @@ def spans(began: float, total: float, stages: Iterable[tuple[str, float, float]]
     made = []
     for name, tenths in zip(runs, alone, strict=True):
         beside = round(shared[name] * 10)
-        partners = [other for other in longer[name] if beside and _shared(runs[name], runs[other]) >= 0.05]
-        made.append(Span(name, (tenths + beside) / 10, beside / 10, tuple(partners), len(named[name])))
+        partners = _partners(runs[name], {other: runs[other] for other in longer[name]}) if beside else ()
+        made.append(Span(name, (tenths + beside) / 10, beside / 10, partners, len(named[name])))
     return (*made, Span(OTHER, rest / 10)) if rest else tuple(made)
+
+
+def _partners(joined: Sequence[Interval], longer: Mapping[str, Sequence[Interval]]) -> tuple[str, ...]:
+    """The names that shared a tenth of a second, rounded; at least the one that shared the most."""
+    amounts = {name: _shared(joined, others) for name, others in longer.items()}
+    least = min(0.05, max(amounts.values()))
+    return tuple(name for name, amount in amounts.items() if amount >= least)
 
 
 def _union(intervals: Iterable[Interval]) -> list[Interval]:

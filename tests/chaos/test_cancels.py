@@ -89,11 +89,13 @@ def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_on
         assert "Traceback" not in text or ended == "before the first stage", output
         until(lambda: not place.tools(), 15, f"the end of {place.tools()}; {output}")
         assert place.locks() == [], output
-        assert place.scratches() == [], output
+        if sent != signal.SIGKILL:  # what a killed task leaves is for the next one to take away
+            assert place.scratches() == [], output
         assert place.containers() <= containers, output
     outcome = place.invoke("deploy")
     assert outcome.code == 0, f"seed {seed}\n{outcome.text}"
     assert place.live() == place.newest(), f"seed {seed}"
+    assert place.scratches() == [], f"seed {seed}"
 
 
 def test_every_cancel_was_counted(tally, longest, request, table):

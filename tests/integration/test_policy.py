@@ -185,7 +185,7 @@ def test_nothing_is_updated_without(trial):
     )
     other = trial.guarded.client("ecr").describe_images(repositoryName=trial.image.repository_name)["imageDetails"]
     digest = next(result["imageDigest"] for result in other if result["imageDigest"] != trial.image.digest)
-    trial.without({"lambda:UpdateFunctionConfiguration"}, "apply", lambda: trial.apply(digest))
+    trial.without({"lambda:UpdateFunctionConfiguration"}, "apply", lambda: trial.apply(memory_mb=640))
     before, image = trial.unpublished, replace(trial.image, digest=digest)
     update = functools.partial(function_code.begin_update, trial.run.aws, before, image)
     trial.without({"lambda:UpdateFunctionCode"}, "apply", update)

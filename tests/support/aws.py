@@ -45,8 +45,7 @@ def operation(method):
                 self.meets[name].wait()
             if name in self.refuses:
                 raise self.refuses[name]
-            with self.one_at_a_time:
-                return method(self, **given)
+            return method(self, **given)
 
         try:
             return _checked(aws_model.operation(self.service, name), answer)
@@ -76,7 +75,6 @@ class _Fake:
         self.calls: list[tuple[str, dict]] = []
         self.refuses: dict[str, Exception] = {}
         self.meets: dict[str, threading.Barrier] = {}
-        self.one_at_a_time = threading.RLock()
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -189,7 +187,8 @@ class FakeEcr(_Fake):
             raise refusal("ImageNotFoundException", "The image requested does not exist")
         details = []
         for digest in wanted:
-            tags = [tag for (name, tag), at in self.tags.items() if (name, at) == (repositoryName, digest)]
+            held_tags = list(self.tags.items())  # another lane may add one meanwhile
+            tags = [tag for (name, tag), at in held_tags if (name, at) == (repositoryName, digest)]
             details.append({"imageDigest": digest, "imagePushedAt": self.pushed.get(digest, PUSHED_AT)})
             details[-1] |= {"imageTags": tags} if tags else {}
         return {"imageDetails": details}

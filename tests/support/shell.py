@@ -39,6 +39,8 @@ class FakeShell:
                 on_line(line)
         return result
 
+    interrupted = False
+
     @property
     def stopped(self):
         return bool(self.stops)

@@ -93,8 +93,8 @@ class Aws:
         self.environment = environment
         self._variables = variables
         self._clients: dict[str, Any] = {}
-        self._authorization: AuthorizationDataTypeDef | None = None
         self._making = threading.RLock()  # a boto3.Session is for one thread at a time; its clients are for many
+        self._authorization: AuthorizationDataTypeDef | None = None
         self._authorizing = threading.Lock()
 
     def account(self) -> str:

@@ -87,8 +87,11 @@ def _length(folder: Path, layer: dict[str, Any]) -> int:
     total, unpack = 0, zlib.decompressobj(_GZIP)
     with _blob(folder, layer["digest"]).open("rb") as blob:
         while piece := blob.read(_PIECE):
-            total += len(unpack.decompress(piece))
-            while unpack.eof and unpack.unused_data:  # RFC 1952: a file is one or more members
-                piece, unpack = unpack.unused_data, zlib.decompressobj(_GZIP)
-                total += len(unpack.decompress(piece))
+            count = 0
+            while piece or count == _PIECE:  # zeros shrink to a thousandth, so the output is bounded too
+                count = len(unpack.decompress(piece, _PIECE))
+                total += count
+                piece = unpack.unconsumed_tail
+                if unpack.eof and unpack.unused_data:  # RFC 1952: a file is one or more members
+                    piece, unpack = unpack.unused_data, zlib.decompressobj(_GZIP)
     return total

@@ -1,6 +1,7 @@
 """Runs independent work at the same time, each in a lane.
 
 both(shell, first, second)   two different things; the failure of one stops the children of the other
+beside(work, here)           two different things, one in this thread, which may ask a person; nothing is stopped
 map(shell, work, items)      the same thing for each item; after a failure no further item begins
 """
 
@@ -23,7 +24,8 @@ _LAST = 1.0  # seconds that an interrupt waits for a lane without a child, such 
 def both(shell: Shell, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     """Run both, and return both results. Raises the error of the lane that failed first, after both lanes have ended.
 
-    After an interrupt it waits for the children of both lanes, and at most a second for anything else.
+    A lane that only the failure of another one stopped has no error of its own. After an interrupt it waits for the
+    children of both lanes, and at most a second for anything else.
     """
     one, two = _lane(first), _lane(second)
     lanes: tuple[Future[Any], ...] = (one, two)
@@ -31,8 +33,9 @@ def both(shell: Shell, first: Callable[[], A], second: Callable[[], B]) -> tuple
         wait(lanes, return_when=FIRST_EXCEPTION)
         if failed := _failed(lanes):
             shell.stop()
-            if not isinstance(failed[0].exception(), KeyboardInterrupt):
+            if not shell.interrupted:
                 wait(lanes)
+                failed = sorted((*failed, *_failed(lanes)), key=_was_stopped)
             failed[0].result()
     except KeyboardInterrupt:
         _interrupted(shell, lanes)
@@ -119,6 +122,10 @@ class _Queue:
 
 def _failed(lanes: Sequence[Future[Any]]) -> list[Future[Any]]:
     return [lane for lane in lanes if lane.done() and lane.exception()]
+
+
+def _was_stopped(lane: Future[Any]) -> bool:
+    return isinstance(lane.exception(), KeyboardInterrupt)
 
 
 def _interrupted(shell: Shell, lanes: Sequence[Future[Any]]) -> None:

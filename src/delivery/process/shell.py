@@ -70,6 +70,7 @@ class _Children:
     running: set[Child] = field(default_factory=set)
     starting: int = 0
     stopped_at: float | None = None
+    interrupted: bool = False
     killed: list[str] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -137,6 +138,11 @@ class Shell:
         return self._children.stopped_at is not None
 
     @property
+    def interrupted(self) -> bool:
+        """Whether a signal stopped it, and not the failure of a lane."""
+        return self._children.interrupted
+
+    @property
     def busy(self) -> bool:
         """Whether a child runs or is being started."""
         return bool(self._children.running or self._children.starting)
@@ -164,6 +170,7 @@ class Shell:
             if self.stopped:
                 again()
                 return
+            self._children.interrupted = True
             self.stop()
             if not self.busy:
                 raise KeyboardInterrupt

@@ -65,13 +65,13 @@ class Trial:
     def unpublished(self):
         return function_code.read_unpublished(self.run.aws, self.function)
 
-    def plan(self, digest=None):
+    def plan(self, digest=None, **changes):
         image = PushedImage("sse-streaming", self.images[0].repository, digest or self.image.digest)
         environment = variables.common(self.run.settings.environment)
         values = {**environment, "images": {"sse-streaming": image.uri}}
-        values |= {"live_versions": self.live_versions}
+        values |= {"live_versions": self.live_versions, **changes}
         planned = execute.plan(self.stack, values, self.run.scratch, self.run.shell, str)
         return execute.read_back(planned, self.run.shell)
 
-    def apply(self, digest=None):
-        execute.apply(self.plan(digest), self.run.shell, str)
+    def apply(self, digest=None, **changes):
+        execute.apply(self.plan(digest, **changes), self.run.shell, str)

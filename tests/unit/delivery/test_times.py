@@ -1,6 +1,6 @@
 """The times of a summary add up: each second counts once, whatever ran beside what."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from delivery.times import OTHER, Span, spans
@@ -17,6 +17,7 @@ def alone(made):
 
 
 @given(STAGES, SECONDS)
+@example([("init", 28.0, 100.0), ("plan", 0.0, 28.0), ("push", 28.0, 0.05)], 0.0)  # half a tenth, in floating point
 def test_the_lines_less_what_they_share_sum_to_the_total(stages, after):
     total = max((start + seconds for _, start, seconds in stages), default=0.0) + after
     made = spans(0.0, total, stages)

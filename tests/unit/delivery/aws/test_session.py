@@ -246,7 +246,7 @@ def test_eight_lanes_that_need_a_client_at_once_share_one_session_and_one_client
         clients = list(lanes.map(lane, range(8)))
     assert clients[::2] == [aws.ecr] * 4
     assert clients[1::2] == [aws.functions] * 4
-    assert sorted(made, key=str) == [("ecr", 48), ("lambda", 48), "us-east-1"]
+    assert sorted(made, key=str) == [("ecr", session._POOL), ("lambda", session._POOL), "us-east-1"]
 
 
 def test_all_sessions_share_the_data_that_was_read_before(monkeypatch):

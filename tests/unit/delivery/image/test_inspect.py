@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import tracemalloc
 
 import pytest
 from support.build import CONFIG, DIGEST, blob, layout, manifest
@@ -34,6 +35,18 @@ def test_compressed_layers_are_counted_to_their_last_member(tmp_path):
     text = manifest(layers=[layer], config=config)
     digest = add(tmp_path / "x", text.encode())["digest"]
     assert inspect.layout("x", tmp_path / "x", digest).uncompressed == 8_000_001
+
+
+def test_a_layer_of_any_length_is_counted_in_a_few_megabytes_of_memory(tmp_path):
+    layer = add(tmp_path / "x", gzip.compress(bytes(100_000_000)))
+    config = add(tmp_path / "x", json.dumps(CONFIG).encode())
+    digest = add(tmp_path / "x", manifest(layers=[layer], config=config).encode())["digest"]
+    tracemalloc.start()
+    try:
+        assert inspect.layout("x", tmp_path / "x", digest).uncompressed == 100_000_000
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_target_that_leaves_no_image_is_reported_with_its_output(tmp_path):

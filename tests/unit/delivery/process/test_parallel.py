@@ -14,6 +14,7 @@ class Stoppable:
     """A shell whose `stop` can be waited for; `busy`: whether it runs a tool."""
 
     busy = True
+    interrupted = False
 
     def __init__(self):
         self.asked = threading.Event()
@@ -205,6 +206,24 @@ def test_once_the_shell_was_stopped_no_item_begins(shell, items):
     with pytest.raises(KeyboardInterrupt):
         parallel.map(shell, begun.append, range(items))
     assert begun == []
+
+
+def test_a_failure_deep_in_one_lane_is_raised_and_not_the_interrupt_that_it_causes_in_another(shell):
+    """The inner failure stops the tools of both lanes, and the outer lane ends first."""
+    outer_ended = threading.Event()
+
+    def slow():
+        assert outer_ended.wait(10)
+        return 1
+
+    def stopped():
+        try:
+            shell.work()
+        finally:
+            outer_ended.set()
+
+    with pytest.raises(BuildError, match="no image"):
+        both(shell, lambda: both(shell, fail, slow), stopped)
 
 
 def test_a_lane_runs_beside_this_thread_which_may_ask_a_person():
