@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -23,18 +24,34 @@ os.environ.setdefault("GOMEMLIMIT", "600MiB")
 
 nox.options.default_venv_backend = "none"  # every session uses the environment of ./dev
 nox.options.sessions = ["lint", "types", "unit", "lanes"]
-_SANDBOX = ("tests/integration/cloud", "tests/integration/test_engine.py")
-_CHAOS = {
-    "faults": ("tests/chaos/test_faults.py", "tests/chaos/test_histories.py"),
-    "images": ("tests/chaos/test_bad_images.py", "tests/chaos/test_prune.py"),
+# Parts of `integration` and `chaos` that use nothing of what the other tests there deploy
+_PARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "integration": {
+        "policy": tuple(
+            f"tests/integration/test_{name}.py" for name in ("oidc", "policy", "policy_promotion", "policy_recorded")
+        ),
+        "sandbox": ("tests/integration/cloud", "tests/integration/test_engine.py"),
+    },
+    "chaos": {
+        "faults": ("tests/chaos/test_faults.py", "tests/chaos/test_histories.py"),
+        "images": ("tests/chaos/test_bad_images.py", "tests/chaos/test_prune.py"),
+    },
 }
-# Name => arguments of pytest; the longest first. Each of the first six makes a sandbox of its own.
+
+
+def _rest(name: str) -> tuple[str, ...]:
+    return (f"tests/{name}", *(f"--ignore={path}" for part in _PARTS[name].values() for path in part))
+
+
+# Name => arguments of pytest; the longest first
 LANES = {
-    "chaos": ("tests/chaos", *(f"--ignore={path}" for paths in _CHAOS.values() for path in paths)),
-    "integration": ("tests/integration", *(f"--ignore={path}" for path in _SANDBOX)),
+    "chaos": _rest("chaos"),
+    "faults": _PARTS["chaos"]["faults"],
+    "integration": _rest("integration"),
     "workflow": ("tests/workflow",),
-    **_CHAOS,
-    "sandbox": _SANDBOX,
+    "policy": _PARTS["integration"]["policy"],
+    "images": _PARTS["chaos"]["images"],
+    "sandbox": _PARTS["integration"]["sandbox"],
     "runner": ("tests/runner",),
     "image": ("tests/image",),
     "validate": ("tests/terraform",),
@@ -196,13 +213,14 @@ def _pytest(session: nox.Session, folder: str) -> None:
 class _Lane:
     """A pytest in the background, whose lines are printed behind its name.
 
-    One temporary folder for each: pytest releases a folder before its last fixtures end, and another pytest that ends
-    may then remove it.
+    One temporary folder for each lane of each checkout: pytest releases a folder before its last fixtures end, and
+    another pytest that ends may then remove it.
     """
 
     def __init__(self, name: str) -> None:
         self._name, self._began, self.seconds = name, time.monotonic(), 0.0
-        folder = Path(tempfile.gettempdir()) / f"lane-{name}"
+        checkout = hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]
+        folder = Path(tempfile.gettempdir()) / f"lane-{checkout}-{name}"
         folder.mkdir(exist_ok=True)
         self._child = subprocess.Popen(
             [sys.executable, "-u", "-m", "pytest", "-v", *LANES[name]],

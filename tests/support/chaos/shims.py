@@ -43,5 +43,5 @@ def hangs(mark: Path) -> str:
 
 
 def records(log: Path) -> str:
-    """Its arguments and its whole environment go to a file, then the real one runs."""
-    return f'{{ echo "## $0 $*"; env; }} >> {log}; exec REAL "$@"'
+    """Its arguments and its whole environment go to a file, then the real one runs; several may do so at once."""
+    return f'{{ echo "## $0 $*"; env; }} > {log}.$$; flock {log}.lock sh -c "cat {log}.$$ >> {log}"; exec REAL "$@"'
