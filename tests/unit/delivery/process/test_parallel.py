@@ -95,7 +95,7 @@ def test_an_interrupt_of_the_task_itself_stops_all_lanes(shell, monkeypatch, run
 
 def test_an_interrupt_waits_for_no_lane_that_runs_no_tool_such_as_a_call_that_aws_does_not_answer(shell, monkeypatch):
     monkeypatch.setattr(parallel, "_LAST", 0.01)
-    shell.busy = False
+    shell.busy, shell.interrupted = False, True  # by a signal, which ended the tool of the other lane
     never, met = threading.Event(), threading.Event()
 
     def unanswered():
