@@ -26,7 +26,7 @@ for entry in /run/*/; do
     [ "$entry" = /run/containerd ] && continue
     [ -L "$entry" ] && continue
     mkdir "$top/${entry##*/}"
-    mount -n --bind "$entry" "$top/${entry##*/}"
+    mount -n --bind "$entry" "$top/${entry##*/}" || [ ! -d "$entry" ]
 done
 mount -n --move "$top" /run
 mount -n --bind "$top.ports" /proc/sys/net/ipv4/ip_local_port_range
@@ -37,6 +37,7 @@ exec "$@"
 A /run of its own: containerd always puts its shims' sockets into /run/containerd. Our own socket stays visible
 outside, because its folder is bind-mounted from the machine, like all the others.
 -n: without it, mount(8) writes to the machine's /run/mount.
+A folder that has gone meanwhile is left out: another sandbox may stop while this one starts.
 A range of ports of its own: dockerd publishes on the first port of the machine's range that it has not given away
 itself, and gives up after ten ports that another engine has (libnetwork/portallocator in moby/moby)."""
 _PORTS, _SHARE = (33_000, 60_000), 500
