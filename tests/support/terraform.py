@@ -60,8 +60,10 @@ def planned(*changes, **more):
     if idle and not more and not any("importing" in result["change"] for result in changes):
         return {"terraform plan": ""}
     document = {"format_version": "1.2", "applyable": True, "errored": False, "resource_changes": list(changes), **more}
-    told = [result for result in changes if result["change"]["actions"] != ["no-op"] or "importing" in result["change"]]
-    lines = "".join(f"{_planned(result)}\n" for result in told)
+    printed = [
+        result for result in changes if result["change"]["actions"] != ["no-op"] or "importing" in result["change"]
+    ]
+    lines = "".join(f"{_planned(result)}\n" for result in printed)
     return {"terraform plan": Result(2, lines, ""), "terraform show": json.dumps(document)}
 
 
@@ -71,5 +73,5 @@ def _planned(result):
     action = actions[0] if len(actions) == 1 else "replace"
     # Names of internal/command/views/json/change.go in hashicorp/terraform
     action = {"no-op": "import", "forget": "remove"}.get(action, action)
-    told = {"resource": {"addr": result["address"]}, "action": action}
-    return json.dumps({"@level": "info", "@message": "planned", "type": "planned_change", "change": told})
+    planned_change = {"resource": {"addr": result["address"]}, "action": action}
+    return json.dumps({"@level": "info", "@message": "planned", "type": "planned_change", "change": planned_change})

@@ -65,7 +65,7 @@ class DeployPlan:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """One line for each change, as `sign verb address`, whoever makes it."""
+        """One line for each change, as `sign verb address`: the same whether Terraform or Lambda makes it."""
         resources = [self.deployed[image.name].resource for _, image in self.updates]
         return (*self.terraform.changes, *(f"~ update {each.address} (image_uri)" for each in resources if each))
 
