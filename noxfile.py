@@ -6,6 +6,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,8 @@ import nox
 # their CPU time would be the collection of garbage. The limit is for the engines of the sandboxes, which live longer.
 os.environ.setdefault("GOGC", "off")
 os.environ.setdefault("GOMEMLIMIT", "600MiB")
+# The tests start hundreds of interpreters in clones of their own: without compiled modules each one compiles the suite.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 nox.options.default_venv_backend = "none"  # every session uses the environment of ./dev
 nox.options.sessions = ["lint", "types", "unit", "lanes"]
@@ -57,7 +60,10 @@ LANES = {
     "validate": ("tests/terraform",),
     "function": ("tests/lambda",),
 }
-_AT_ONCE = 4
+_AT_ONCE = 6  # on two cores: a lane often waits for AWS's eventual consistency, a deadline or a lock
+_DONE = re.compile(r"\[ *\d+%\]$")  # at the end of a test's line
+_FIRST = 2
+"""The longest lanes decide when all end, so the other ones leave them the processors (nice)."""
 LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements", "tests/bench/awscli")
 
 
@@ -137,14 +143,14 @@ def image(session: nox.Session) -> None:
 
 @nox.session
 def lanes(session: nox.Session) -> None:
-    """`function`, `validate`, `runner`, `image`, `integration`, `workflow` and `chaos`, four pytests at a time.
+    """`function`, `validate`, `runner`, `image`, `integration`, `workflow` and `chaos`, six pytests at a time.
 
     Not `nox --parallel`: it prints the output of a session when the session ends, and its Ctrl-C is a SIGTERM and then
     a SIGKILL, so the fixtures would not stop their sandboxes.
     """
     waiting, failed = list(LANES), list[str]()
     running: dict[str, _Lane] = {}
-    seconds: dict[str, float] = {}
+    ended: dict[str, _Lane] = {}
     try:
         while waiting or running:
             while waiting and len(running) < _AT_ONCE:
@@ -152,9 +158,8 @@ def lanes(session: nox.Session) -> None:
                 running[name] = _Lane(name)
             for name, lane in list(running.items()):
                 if lane.ended():
-                    seconds[name] = lane.seconds
                     failed += [name] if lane.code else []
-                    del running[name]
+                    ended[name] = running.pop(name)
             time.sleep(0.2)
     except KeyboardInterrupt:
         for lane in running.values():
@@ -162,7 +167,9 @@ def lanes(session: nox.Session) -> None:
         for lane in running.values():
             lane.wait()
         raise
-    session.log(", ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items()))
+    session.log(", ".join(f"{name} {lane.seconds:.0f} s" for name, lane in ended.items()))
+    for name in failed:
+        print(*ended[name].report, sep="\n", flush=True)
     if failed:
         session.error(f"failed: {', '.join(failed)}; the lines of a lane begin with its name")
 
@@ -219,11 +226,12 @@ class _Lane:
 
     def __init__(self, name: str) -> None:
         self._name, self._began, self.seconds = name, time.monotonic(), 0.0
+        self._lines = list[str]()
         checkout = hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8]
         folder = Path(tempfile.gettempdir()) / f"lane-{checkout}-{name}"
         folder.mkdir(exist_ok=True)
         self._child = subprocess.Popen(
-            [sys.executable, "-u", "-m", "pytest", "-v", *LANES[name]],
+            [*_nice(name), sys.executable, "-u", "-m", "pytest", "-v", *LANES[name]],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -246,6 +254,12 @@ class _Lane:
         self.seconds = time.monotonic() - self._began
         return True
 
+    @property
+    def report(self) -> list[str]:
+        """What pytest printed after its last test: the failures."""
+        begin = max((number for number, line in enumerate(self._lines) if _DONE.search(line)), default=-1)
+        return [f"{self._name:<12} {line}" for line in self._lines[begin + 1 :]]
+
     def interrupt(self) -> None:
         """Interrupt it once, like a terminal: a second SIGINT would interrupt the clean-up of the fixtures."""
         with contextlib.suppress(ProcessLookupError):
@@ -257,7 +271,12 @@ class _Lane:
 
     def _print(self) -> None:
         for line in self._child.stdout or ():
+            self._lines.append(line.rstrip("\n"))
             print(f"{self._name:<12} {line}", end="", flush=True)
+
+
+def _nice(name: str) -> tuple[str, ...]:
+    return ("nice", "-n", "4") if list(LANES).index(name) >= _FIRST else ()
 
 
 def _files(pattern: str) -> list[str]:

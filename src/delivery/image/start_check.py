@@ -145,7 +145,8 @@ def _request(port: int, due: float, runs: Callable[[], bool]) -> bytes:
                 if not runs():
                     raise BuildError("it ended at once.") from error
                 closed = True
-            except urllib3.exceptions.TimeoutError:
+            except urllib3.exceptions.TimeoutError as error:
+                closed = closed and not isinstance(error, urllib3.exceptions.ReadTimeoutError)  # it was opened at last
                 break
             except urllib3.exceptions.HTTPError:
                 closed = False

@@ -79,6 +79,16 @@ def test_no_answer_in_time_is_refused(monkeypatch, tmp_path):
         started(monkeypatch, tmp_path, late)
 
 
+def test_no_answer_from_a_port_that_opened_late_is_the_image_and_not_the_engine(monkeypatch, tmp_path):
+    tries = iter((CLOSED, start_check.urllib3.exceptions.ReadTimeoutError(None, "", "late")))
+
+    def late():
+        raise next(tries)
+
+    with pytest.raises(BuildError, match="it did not answer in time"):
+        started(monkeypatch, tmp_path, late, docker_inspect="true\n")
+
+
 def test_a_port_that_nothing_listens_on_yet_is_asked_again(monkeypatch, tmp_path):
     answers = [start_check.urllib3.exceptions.ProtocolError("reset"), prelude() + hello()]
     monkeypatch.setattr(start_check.clock, "pause", lambda _: None)
