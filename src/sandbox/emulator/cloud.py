@@ -5,13 +5,11 @@ It forgets everything when it stops. Only its port is remembered, so that addres
 
 import contextlib
 import http.client
+import importlib
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import docker
-from docker.errors import DockerException
 
 from sandbox import processes
 from sandbox.emulator import configuration
@@ -109,11 +107,12 @@ def _remove_functions(layout: Layout, settings: Settings) -> None:
 
     By the SDK, which works without the docker program: the private engine's is not on the PATH.
     """
-    with contextlib.suppress(DockerException, OSError):
+    docker = importlib.import_module("docker")  # by name: each deploy would wait for it, and only a stop needs it
+    with contextlib.suppress(docker.errors.DockerException, OSError):
         client = docker.DockerClient(base_url=settings.docker_host or None, timeout=10)
         ours = {"label": configuration.label(layout, settings)}
         for container in client.containers.list(all=True, sparse=True, filters=ours):
-            with contextlib.suppress(DockerException):
+            with contextlib.suppress(docker.errors.DockerException):
                 container.remove(force=True, v=True)
 
 

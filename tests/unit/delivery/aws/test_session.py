@@ -1,4 +1,4 @@
-"""An error of boto3 becomes a message: the call that failed, the reason, and the command to type."""
+"""An error of botocore becomes a message: the call that failed, the reason, and the command to type."""
 
 import io
 import os
@@ -118,11 +118,25 @@ def test_an_expired_sso_session_names_the_login_command(error):
     assert "aws sso login" in explained(error).hint
 
 
-class Profile:
-    """The configuration of a profile, as botocore has it."""
+class Session:
+    """A session of botocore without credentials. `profiles`: the configuration that it has read."""
 
     def __init__(self, **profiles):
         self.full_config = {"profiles": profiles}
+
+    def install(self, monkeypatch):
+        monkeypatch.setattr("delivery.aws.session.botocore.session.get_session", lambda: self)
+        return self
+
+    def set_config_variable(self, name, value):
+        assert (name, value) == ("region", ENVIRONMENT.region)
+
+    def get_credentials(self):
+        return None
+
+    def create_client(self, service, config):
+        del service, config
+        return Client()
 
     def get_config_variable(self, name):
         return {"profile": os.environ.get("AWS_PROFILE"), "data_path": None}[name]
@@ -132,28 +146,25 @@ class Profile:
 
 
 class Client:
-    """A client of boto3; only its events are used here."""
+    """A client of botocore; only its events are used here."""
 
     class meta:
         events = HierarchicalEmitter()
 
 
-class SlowSession:
-    """A session of boto3 whose ECR grants authorizations for `hours`; each client takes longer than all threads."""
+class SlowSession(Session):
+    """A session of botocore whose ECR grants authorizations for `hours`; each client takes longer than all threads."""
 
     def __init__(self, threads, hours=12.0):
+        super().__init__()
         self.made, self.granted, self._hours = [], [], hours
         self._all_ask = threading.Barrier(threads, timeout=10)
 
     def install(self, monkeypatch):
-        monkeypatch.setattr("delivery.aws.session.boto3.Session", lambda **_: self)
         monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 27, tzinfo=UTC))
-        return self
+        return super().install(monkeypatch)
 
-    def get_credentials(self):
-        return None
-
-    def client(self, service, config):
+    def create_client(self, service, config):
         assert config.max_pool_connections >= 3 * parallel.LANES
         self.made.append(service)
         return type("Ecr", (Client,), {"get_authorization_token": self.grant})()
@@ -188,21 +199,17 @@ def test_an_authorization_that_expires_within_an_hour_is_asked_for_again(monkeyp
 def test_one_session_makes_all_clients_from_the_variables_of_the_environment(monkeypatch):
     sessions, clients = [], []
 
-    class Session:
-        def __init__(self, botocore_session, region_name):
-            del botocore_session
+    class Recording(Session):
+        def set_config_variable(self, name, value):
             recorded = {name: os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")}
-            sessions.append({"region_name": region_name, **recorded})
+            sessions.append({name: value, **recorded})
 
-        def get_credentials(self):
-            return None
-
-        def client(self, service, config):
+        def create_client(self, service, config):
             clients.append((service, config.read_timeout, config.retries["total_max_attempts"]))
             assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
             return Client()
 
-    monkeypatch.setattr("delivery.aws.session.boto3.Session", Session)
+    Recording().install(monkeypatch)
     monkeypatch.setenv("AWS_PROFILE", "of somebody else")
     before = dict(os.environ)
     variables = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ACCESS_KEY_ID": "id", "AWS_PROFILE": ""}
@@ -210,7 +217,7 @@ def test_one_session_makes_all_clients_from_the_variables_of_the_environment(mon
     assert made.ecr is made.ecr
     assert made.streaming(7.0) is not None
     text = {
-        "region_name": "eu-west-1",
+        "region": "eu-west-1",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
         "AWS_ACCESS_KEY_ID": "id",
         "AWS_PROFILE": None,
@@ -223,19 +230,15 @@ def test_one_session_makes_all_clients_from_the_variables_of_the_environment(mon
 def test_eight_lanes_that_need_a_client_at_once_share_one_session_and_one_client(monkeypatch):
     made, ready = [], threading.Barrier(8)
 
-    class Session:
-        def __init__(self, botocore_session, region_name):
-            del botocore_session
-            made.append(region_name)
+    class Counting(Session):
+        def set_config_variable(self, _, value):
+            made.append(value)
 
-        def get_credentials(self):
-            return None
-
-        def client(self, service, config):
+        def create_client(self, service, config):
             made.append((service, config.max_pool_connections))
             return Client()
 
-    monkeypatch.setattr("delivery.aws.session.boto3.Session", Session)
+    Counting().install(monkeypatch)
     aws = session.Aws(ENVIRONMENT, {})
 
     def lane(number):
@@ -286,20 +289,11 @@ def role(monkeypatch):
     """Credentials of a role that is assumed, and the profile that names it."""
     credentials = Role()
 
-    class Session:
-        def __init__(self, botocore_session, region_name):
-            del botocore_session, region_name
-
+    class Assuming(Session):
         def get_credentials(self):
             return credentials
 
-        def client(self, service, config):
-            del service, config
-            return Client()
-
-    chain = Profile(dev={"role_arn": "r", "source_profile": "base"}, base={})
-    monkeypatch.setattr("delivery.aws.session.boto3.Session", Session)
-    monkeypatch.setattr("delivery.aws.session.botocore.session.get_session", lambda: chain)
+    chain = Assuming(dev={"role_arn": "r", "source_profile": "base"}, base={}).install(monkeypatch)
     monkeypatch.setattr("sys.stdin", io.StringIO())
     return credentials, chain.full_config["profiles"]
 
