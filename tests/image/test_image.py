@@ -1,14 +1,11 @@
-"""The image is built for real, inspected, and run without a cloud."""
+"""The image is built for real and inspected; test_check.py starts it."""
 
 import json
 import shutil
-import urllib.request
 
 import pytest
 from python_on_whales import DockerClient
-from support import function_url
 from support.image_project import ROOT, SOURCES, ImageProject
-from support.waiting import until
 
 from delivery.process.shell import Command
 from sandbox.base_image.dockerfile import references
@@ -62,28 +59,3 @@ def test_every_imported_module_is_compiled_and_the_aws_sdk_is_absent(shell, buil
     result = shell.run(Command(argv))
     assert result.code == 0, result.stderr
     assert json.loads(result.stdout) == [[], False]
-
-
-def test_a_container_with_a_read_only_root_answers_the_invoke_route_with_prelude_and_events(client, built):
-    run = client.run(built.image, detach=True, read_only=True, tmpfs=["/tmp"], publish=[("127.0.0.1:0", 8080)])
-    with run as container:
-        port = until(lambda: _published_port(container), 20, "a published port")
-        raw = until(lambda: _invoke(port, function_url.payload(query="events=2&interval=0.05")), 20, "an answer")
-        response = function_url.response(raw)
-        assert response.status == 200
-        assert function_url.event_types(response.body) == ["hello", "heartbeat"]
-
-
-def _published_port(container):
-    container.reload()
-    bindings = container.network_settings.ports.get("8080/tcp")
-    return int(bindings[0]["HostPort"]) if bindings else None
-
-
-def _invoke(port, payload):
-    url = f"http://127.0.0.1:{port}{function_url.INVOKE_PATH}"
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(payload).encode()), timeout=10) as answer:
-            return answer.read()
-    except OSError:
-        return None

@@ -1,15 +1,13 @@
 """The function's tests use HTTP on loopback, without a cloud and without containers."""
 
 import asyncio
-import socket
-import threading
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-import uvicorn
+from support import function_url
 from support.function.fake_runtime_api import FakeRuntimeApi
 
-from sse_streaming import app, local, runtime, settings
+from sse_streaming import app, runtime, settings
 
 ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_VERSION": "7",
@@ -51,15 +49,20 @@ def serving(api):
     return serve
 
 
-@pytest.fixture(scope="module")
-def local_port(function):
-    """The port of a server in a thread. It serves the function's routes and the invoke route."""
-    served = local.with_invoke_route(function, timeout_seconds=60)
-    config = uvicorn.Config(served, lifespan="off", ws="none", log_level="critical")
-    server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    yield listener.getsockname()[1]
-    server.should_exit = server.force_exit = True
-    thread.join(5)
+@pytest.fixture
+def request_to(function):
+    """`request_to(target, method)`: the function's response to a request, which arrives through the runtime."""
+
+    async def answer(target, method):
+        path, _, query = target.partition("?")
+        async with FakeRuntimeApi() as fake:
+            task = asyncio.create_task(runtime.run(fake.address, lambda: function))
+            invocation = fake.invoke(function_url.payload(path, query, method))
+            try:
+                return function_url.response((await invocation.ended()).body)
+            finally:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    return lambda target, method="GET": asyncio.run(answer(target, method))

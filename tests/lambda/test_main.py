@@ -22,3 +22,9 @@ def test_a_runtime_that_cannot_reach_its_api_ends_with_an_error_that_names_the_a
     with process.python("-m", "sse_streaming", AWS_LAMBDA_RUNTIME_API="127.0.0.1:1") as runtime:
         assert runtime.wait(10) == 1
         assert b"no connection to the Runtime API at 127.0.0.1:1" in runtime.stderr.read()
+
+
+def test_a_process_that_no_lambda_started_ends_with_an_error_that_says_so():
+    with process.python("-m", "sse_streaming", AWS_LAMBDA_RUNTIME_API="") as runtime:
+        assert runtime.wait(10) == 1
+        assert b"AWS_LAMBDA_RUNTIME_API is not set" in runtime.stderr.read()

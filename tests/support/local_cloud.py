@@ -18,6 +18,7 @@ from sandbox.engine.client import Engine
 from sandbox.layout import Layout
 
 FUNCTION = Path(__file__).parents[1] / "integration/cloud/function"
+HANDLER = FUNCTION.parent / "handler"
 REPOSITORY = "test-streams"
 BUCKET = "signals"
 URL: tuple[str, dict[str, Any]] = ("lambda:InvokeFunctionUrl", {"FunctionUrlAuthType": "NONE"})
@@ -57,17 +58,20 @@ class Function:
     url: str
 
 
-def push(docker: Engine, running: cloud.Cloud) -> str:
-    """Build the function's image and push it with docker; returns its name with its digest."""
-    name = f"{running.registry}/{REPOSITORY}"
-    ecr = LocalCloud(Layout.of(FUNCTION), docker, running, "").aws("ecr")
-    ecr.create_repository(repositoryName=REPOSITORY)
+def push(docker: Engine, running: cloud.Cloud, folder: Path = FUNCTION, repository: str = REPOSITORY) -> str:
+    """Build the image in that folder and push it with docker; returns its name with its digest."""
+    name = f"{running.registry}/{repository}"
+    ecr = LocalCloud(Layout.of(folder), docker, running, "").aws("ecr")
+    ecr.create_repository(repositoryName=repository)
     login = ecr.get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(login["authorizationToken"]).decode().partition(":")
     docker.docker("login", "--username", user, "--password", password, login["proxyEndpoint"])
-    build = ("--platform", "linux/amd64", "--provenance", "false", "--tag", f"{name}:1")
-    docker.docker("buildx", "build", *build, "--push", str(FUNCTION), timeout=120)
-    digest = ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"][0]["imageDigest"]
+    build = ["--platform", "linux/amd64", "--provenance", "false", "--tag", f"{name}:1"]
+    build += ["--network", docker.variables["BUILD_NETWORK"]]
+    if authorities := docker.variables["CA_BUNDLE"]:
+        build += ["--secret", f"id=ca,src={authorities}"]
+    docker.docker("buildx", "build", *build, "--push", str(folder), timeout=120)
+    digest = ecr.describe_images(repositoryName=repository)["imageDetails"][0]["imageDigest"]
     return f"{name}@{digest}"
 
 
@@ -77,9 +81,13 @@ def create(local: LocalCloud, name: str, **settings: Any) -> None:
         FunctionName=name,
         Role=f"arn:aws:iam::{configuration.ACCOUNT}:role/{role(local)}",
         PackageType="Image",
-        Code={"ImageUri": local.image},
         Publish=True,
-        **{"Timeout": 60, "Environment": {"Variables": {"RELEASE": "one"}}, **settings},
+        **{
+            "Code": {"ImageUri": local.image},
+            "Timeout": 60,
+            "Environment": {"Variables": {"RELEASE": "one"}},
+            **settings,
+        },
     )
     function.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
 
@@ -92,12 +100,10 @@ def role(local: LocalCloud) -> str:
     return "test-function"
 
 
-def with_url(local: LocalCloud, name: str, alias: str) -> Function:
+def with_url(local: LocalCloud, name: str, alias: str, mode: str = "RESPONSE_STREAM") -> Function:
     api = local.aws("lambda")
     api.create_alias(FunctionName=name, Name=alias, FunctionVersion="1")
-    url = api.create_function_url_config(
-        FunctionName=name, Qualifier=alias, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
-    )
+    url = api.create_function_url_config(FunctionName=name, Qualifier=alias, AuthType="NONE", InvokeMode=mode)
     return Function(name, alias, url["FunctionUrl"])
 
 

@@ -1,4 +1,4 @@
-"""`python -m sse_streaming`: serve Lambda's Runtime API inside Lambda, and plain HTTP on port 8080 elsewhere."""
+"""`python -m sse_streaming`: answer the invocations of Lambda's Runtime API."""
 
 import asyncio
 import os
@@ -7,23 +7,23 @@ import sys
 
 from starlette.types import ASGIApp
 
+from sse_streaming import runtime
+
 
 def main() -> None:
     """Serve until the process is stopped. SIGTERM gives exit code 0.
 
-    If the function cannot start, the process prints a traceback and exits with code 1.
+    If the function cannot start, the process prints the reason and exits with code 1.
     """
     # A container's first process ignores SIGTERM unless it has a handler, and Python installs none.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
-    if address:
-        from sse_streaming import runtime
-
-        asyncio.run(runtime.run(address, _create_app))
-    else:
-        from sse_streaming import local, settings
-
-        local.serve(_create_app(), settings.load(os.environ).timeout_seconds)
+    if not address:
+        sys.exit(
+            "AWS_LAMBDA_RUNTIME_API is not set: only Lambda, or an emulator of Lambda, can start this function; "
+            "try: ./dev invoke deploy --env sandbox"
+        )
+    asyncio.run(runtime.run(address, _create_app))
 
 
 def _create_app() -> ASGIApp:

@@ -39,8 +39,7 @@ class _StreamQuery:
 def create(settings: Settings) -> Starlette:
     """Return the ASGI app.
 
-    A request's deadline is `function_url.DEADLINE` in its ASGI scope. Without that key, the deadline is the
-    function's timeout, counted from the start of the request.
+    The deadline of a request is `function_url.DEADLINE` in its ASGI scope.
     """
     routes = [
         Route("/api/v2/stream", _stream_endpoint(settings), methods=["GET"]),
@@ -57,8 +56,7 @@ def _stream_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Respon
         query = _parse_query(request.query_params, settings.heartbeat_seconds)
         if request.method == "HEAD":
             return Response(headers=_STREAM_HEADERS)
-        deadline = request.scope.get(DEADLINE, time.time() + settings.timeout_seconds)
-        lifetime = stream.choose_lifetime(deadline - time.time())
+        lifetime = stream.choose_lifetime(request.scope[DEADLINE] - time.time())
         events = heartbeat.events(settings.identity, query.interval)
         return StreamingResponse(stream.encode_events(events, query.max_events, lifetime), headers=_STREAM_HEADERS)
 

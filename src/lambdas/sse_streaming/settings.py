@@ -10,8 +10,6 @@ MAX_INTERVAL = 60.0
 """Seconds."""
 
 _DEFAULT_HEARTBEAT_SECONDS = "15"
-# Lambda's own limit: developer guide, "Lambda quotas".
-_MAX_LAMBDA_TIMEOUT = "900"
 
 
 class SettingsError(ValueError):
@@ -27,11 +25,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Settings:
-    """The identity of the code, the seconds between heartbeats, and the function's timeout in seconds."""
+    """The identity of the code, and the seconds between heartbeats."""
 
     identity: Identity
     heartbeat_seconds: float
-    timeout_seconds: float
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -43,8 +40,7 @@ def load(environment: Mapping[str, str]) -> Settings:
             f"HEARTBEAT_SECONDS must be {MIN_INTERVAL} to {MAX_INTERVAL}, not {heartbeat}; "
             f"try: HEARTBEAT_SECONDS={_DEFAULT_HEARTBEAT_SECONDS}"
         )
-    timeout = _seconds(environment, "AWS_LAMBDA_FUNCTION_TIMEOUT", _MAX_LAMBDA_TIMEOUT)
-    return Settings(identity, heartbeat, timeout)
+    return Settings(identity, heartbeat)
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:

@@ -5,14 +5,15 @@
     launcher          the emulator's own process
     patches           every change to the emulator, each with its reason
     access            the changes that decide who may do what
+    logs              what an invocation leaves in CloudWatch Logs
     recording         a record of every request, for the tests that compare it with a policy
 
-Streams: MiniStack collects a function's answer before it sends the first byte. For image functions its two ways
-into a function are replaced:
+Image functions run as on Lambda: each container has a Runtime API, which its runtime polls, and the answers stream.
 
-    client -- Function URL (function_url) --------------------+
-                                                              +-- relay -- invocation -- http_stream -- container
-    client -- InvokeWithResponseStream (response_stream) -----+   bytes as they come            (containers)
+    Function URL (function_url) -------------+-- relay: bytes as they come --+
+    InvokeWithResponseStream (response_stream)                               +-- invocation -- runtime_api -- container
+    Invoke, triggers (buffered) -------------+-- collected ------------------+                       (containers,
+                                                                                                      environment)
 
 Only this room uses private names of MiniStack. MiniStack has no types and reads its settings from the environment
 when it is imported, so it is imported by name, in the functions that need it.

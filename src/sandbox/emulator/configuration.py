@@ -23,8 +23,8 @@ HEALTH = "/_ministack/health"
 OWNER = "x-sandbox"
 """The header of HEALTH's answer that names the emulator's checkout, as `owner` writes it."""
 
-_FUNCTION_FLAGS = "--read-only --tmpfs /tmp"
-"""As on Lambda, a function can write only to /tmp."""
+GATEWAY = "SANDBOX_GATEWAY"
+"""The emulator's variable with this machine's address on the containers' network; "" when nothing can listen there."""
 
 
 def owner(home: str) -> str:
@@ -98,7 +98,7 @@ def environment(layout: Layout, engine: Engine, settings: Settings) -> dict[str,
         "MINISTACK_REGION": REGION,
         "MINISTACK_HOSTNAME": _name(layout),
         "LAMBDA_EXECUTOR": "docker",
-        "LAMBDA_DOCKER_FLAGS": _FUNCTION_FLAGS,
+        GATEWAY: settings.gateway,
         # Services that are not used here, whose listeners would be open to the network.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",

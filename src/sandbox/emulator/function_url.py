@@ -10,8 +10,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from sandbox.emulator.containers import FunctionError, ThrottledError
-from sandbox.emulator.invocation import Invocation
+from sandbox.emulator.failures import FunctionError, ThrottledError
+from sandbox.emulator.invocation import CALL, Call, Invocation
 from sandbox.emulator.relay import relay, streaming_response
 
 Answer = tuple[int, dict[str, Any], Any]
@@ -31,12 +31,15 @@ _FORBIDDEN = (
 
 
 def streaming(svc: Any, upstream: Handler) -> Handler:
-    """Wrap `handle_function_url_request`: image functions whose URL has RESPONSE_STREAM stream."""
+    """Wrap `handle_function_url_request`: image functions whose URL has RESPONSE_STREAM stream.
+
+    Both modes are closed to callers without a signature unless the function's policy opens them.
+    """
 
     async def handle(url_id: str, *request: Any, **options: Any) -> Answer:
         method, _, headers, _, query = request
         options["resolved"] = url = options.get("resolved") or svc.resolve_function_url(url_id)
-        record = _streaming_function(svc, url)
+        record = _image_function(svc, url)
         account, region, name, qualifier, config = url or ("", "", "", None, dict[str, Any]())
         open_to_all = config.get("AuthType") == "NONE"
         preflight = method == "OPTIONS" and config.get("Cors")
@@ -44,6 +47,8 @@ def streaming(svc: Any, upstream: Handler) -> Handler:
             return await upstream(url_id, *request, **options)
         if open_to_all and not _public(svc, account, region, name, qualifier):
             return _error(403, {"Message": _FORBIDDEN})
+        if config.get("InvokeMode") != "RESPONSE_STREAM":
+            return await upstream(url_id, *request, **options)
         source = {"source_ip": options.get("source_ip") or "127.0.0.1", "anonymous": open_to_all}
         event = svc._build_function_url_event(url_id, account, region, *request, **source)
         return await _answer(svc, record, event, svc._function_url_cors_headers(config, headers))
@@ -51,16 +56,17 @@ def streaming(svc: Any, upstream: Handler) -> Handler:
     return handle
 
 
-def _streaming_function(svc: Any, url: Any) -> dict[str, Any] | None:
-    """The version that the URL's alias names at this moment, if it is an image and the URL streams."""
-    if url is None or url[4].get("InvokeMode") != "RESPONSE_STREAM":
+def _image_function(svc: Any, url: Any) -> dict[str, Any] | None:
+    """The version that the URL's alias names at this moment, if it is an image; it is invoked as the alias."""
+    if url is None:
         return None
     account, region, name, qualifier, _ = url
     reference = f"{name}:{qualifier}" if qualifier else name
     record, config, _ = svc._get_func_record_for_ref_in_scope(reference, account_id=account, region=region)
     if config is None or config.get("PackageType") != "Image":
         return None
-    return dict(svc._execution_record_for_config(record, config))
+    invoked = {**config, "FunctionArn": f"arn:aws:lambda:{region}:{account}:function:{reference}"}
+    return dict(svc._execution_record_for_config(record, invoked))
 
 
 def _public(svc: Any, account: str, region: str, name: str, qualifier: str | None) -> bool:
@@ -79,6 +85,7 @@ def _public(svc: Any, account: str, region: str, name: str, qualifier: str | Non
 
 async def _answer(svc: Any, record: dict[str, Any], event: Any, cors: dict[str, str]) -> Answer:
     invocation, request_id = None, event["requestContext"]["requestId"]
+    token = CALL.set(Call(trace=event["headers"]["x-amzn-trace-id"]))
     try:
         invocation = await Invocation.begin(record, event, request_id)
         chunks = invocation.chunks()
@@ -91,8 +98,10 @@ async def _answer(svc: Any, record: dict[str, Any], event: Any, cors: dict[str, 
         return _error(status, document)
     except BaseException:
         if invocation is not None:
-            invocation.close(failed=True)
+            invocation.close(FunctionError("Sandbox.ClientGone", "The client closed the connection."))
         raise
+    finally:
+        CALL.reset(token)
     status, headers, first = svc._function_url_stream_response({"body": head}, cors)
     prelude, _ = svc._split_stream_prelude(head)
     headers = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}

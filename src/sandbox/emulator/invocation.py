@@ -3,21 +3,55 @@
 import asyncio
 import importlib
 import json
+import secrets
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+import uuid
+from collections.abc import AsyncIterator, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sandbox.emulator import containers, http_stream
-from sandbox.emulator.containers import FunctionError
-
-ROUTE = "/2015-03-31/functions/function/invocations"
-"""The path that an image is invoked at, as by AWS's Runtime Interface Emulator."""
+from sandbox.emulator import containers, logs, runtime_loop
+from sandbox.emulator.failures import BrokenError, FunctionError
+from sandbox.emulator.runtime_api import Task
 
 INIT_SECONDS = 30.0
-"""How long a new container may take to listen. Lambda allows 10 s; this machine may be busy with a build."""
+"""How long a runtime may take to ask for its first invocation. Lambda allows 10 s; this machine may be busy."""
 
-_POLL = 0.02
+Result = TypeVar("Result")
+
 _background: set[asyncio.Task[None]] = set()
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a caller gives beside the event, as headers of the Lambda API.
+
+    Attributes:
+        client_context: the JSON text of X-Amz-Client-Context.
+        cognito_identity: the JSON text of X-Amz-Cognito-Identity, which Lambda makes of a caller's credentials.
+        tenant: X-Amz-Tenant-Id.
+        trace: X-Amzn-Trace-Id.
+    """
+
+    client_context: str = ""
+    cognito_identity: str = ""
+    tenant: str = ""
+    trace: str = ""
+
+    def headers(self) -> dict[str, str]:
+        """The headers of the Runtime API that pass it on to the runtime."""
+        given = {
+            "Lambda-Runtime-Client-Context": self.client_context,
+            "Lambda-Runtime-Cognito-Identity": self.cognito_identity,
+            "Lambda-Runtime-Aws-Tenant-Id": self.tenant,
+        }
+        return {"Lambda-Runtime-Trace-Id": _trace(self.trace), **{name: text for name, text in given.items() if text}}
+
+
+_NOTHING = Call()
+CALL: ContextVar[Call] = ContextVar("sandbox_call", default=_NOTHING)
+"""That of the request that is served now."""
 
 
 class Invocation:
@@ -28,7 +62,7 @@ class Invocation:
         self._lease = lease
         self._timeout = int(lease.record["config"].get("Timeout", 3))
         self._began = asyncio.get_running_loop().time()
-        self._answer: http_stream.Answer | None = None
+        self._task: Task | None = None
         self._closed = False
 
     @classmethod
@@ -39,16 +73,23 @@ class Invocation:
             ThrottledError: see `containers.take`.
             FunctionError: there is no container, or it exited, timed out, or answered with an error.
         """
-        lease = await _thread(containers.in_scope_of, record, containers.take, record)
-        invocation = cls(lease, request_id)
-        try:
-            invocation._answer = await invocation._start(json.dumps(event).encode())
-            if invocation._answer.failed:
-                raise await invocation._error(invocation._answer)
-        except BaseException:
-            invocation.close(failed=True)
-            raise
-        return invocation
+        payload = json.dumps(event).encode()
+        while True:
+            lease = await _thread(containers.in_scope_of, record, containers.take, record, CALL.get().tenant)
+            invocation = cls(lease, request_id)
+            try:
+                await invocation._start(payload)
+            except _GoneError:
+                await _thread(lease.discard)
+            except FunctionError as error:
+                error.log = await invocation.log()
+                invocation.close(error)
+                raise
+            except BaseException:
+                invocation.close(BrokenError("cancelled"))
+                raise
+            else:
+                return invocation
 
     @property
     def deadline(self) -> float:
@@ -57,71 +98,98 @@ class Invocation:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The answer's bytes while they arrive. Raises FunctionError when it breaks or takes too long."""
-        if self._answer is None:
+        if self._task is None:
             raise RuntimeError("an invocation has an answer only after `begin`")
-        source = self._answer.chunks()
+        error: Exception | None = BrokenError("not read to its end")
         try:
-            while True:
-                async with asyncio.timeout_at(self.deadline):
-                    chunk = await anext(source)
-                yield chunk
-        except StopAsyncIteration:
-            self.close(failed=False)
-        except TimeoutError:
-            raise self._timed_out() from None
-        except http_stream.BrokenError:
-            raise await _thread(self._lease.failure) from None
+            while (part := await self._in_time(self._task.answer.part())) is not None:
+                yield part
+            error = None
+        except FunctionError as failure:
+            failure.log, error = await self.log(), failure
+            raise
         finally:
-            self.close(failed=True)
+            self.close(error)
 
-    def close(self, failed: bool) -> None:
-        """Return the container to the pool; remove it after a failure. Only the first call has an effect."""
+    async def log(self) -> str:
+        """What the function has written."""
+        return logs.text(await _thread(self._lease.lines))
+
+    def close(self, error: Exception | None) -> None:
+        """Return the container to the pool, or remove it. Only the first call has an effect.
+
+        Args:
+            error: None after a complete answer; an error that the runtime reported leaves the runtime in order.
+        """
         if self._closed:
             return
         self._closed = True
-        if self._answer is not None:
-            self._answer.close()
-        if not failed:
-            self._lease.give_back()
+        usable = error is None or getattr(error, "usable", False)
         seconds = asyncio.get_running_loop().time() - self._began
-        task = asyncio.create_task(_thread(self._report, seconds, failed))
+        task = asyncio.create_task(_thread(self._report, seconds, error is not None, usable))
         _background.add(task)
         task.add_done_callback(_background.discard)
+        if usable:
+            self._lease.give_back()
 
-    def _report(self, seconds: float, failed: bool) -> None:
-        log = self._lease.log()
-        if failed:
+    def _report(self, seconds: float, failed: bool, usable: bool) -> None:
+        lines = self._lease.lines()
+        if not usable:
             self._lease.discard()
-        containers.in_scope_of(self._lease.record, self._lease.report, self._request_id, seconds, log, failed)
+        containers.in_scope_of(self._lease.record, self._lease.report, self._request_id, seconds, lines, failed)
 
-    async def _start(self, event: bytes) -> http_stream.Answer:
-        headers = {"Content-Type": "application/json", "X-Amzn-RequestId": self._request_id}
-        give_up = time.monotonic() + INIT_SECONDS
-        while (address := await _thread(self._lease.address)) is not None:
-            self._began = asyncio.get_running_loop().time()
-            try:
-                async with asyncio.timeout_at(self.deadline):
-                    return await http_stream.post(address, ROUTE, headers, event)
-            except TimeoutError:
-                raise self._timed_out() from None
-            except http_stream.BrokenError:
-                if not self._lease.fresh or time.monotonic() > give_up:
-                    break
-                await asyncio.sleep(_POLL)
-        raise await _thread(self._lease.failure)
-
-    async def _error(self, answer: http_stream.Answer) -> FunctionError:
-        async with asyncio.timeout_at(self.deadline):
-            body = b"".join([chunk async for chunk in answer.chunks()])
+    async def _start(self, payload: bytes) -> None:
+        api, fresh = self._lease.api, self._lease.fresh
         try:
-            document = json.loads(body)
-            return FunctionError(document["errorType"], document["errorMessage"])
-        except (ValueError, KeyError, TypeError):
-            text = body[:500].decode(errors="replace")
-            return FunctionError("Runtime.Unknown", f"The invoke route answered {answer.status}: {text}")
+            async with asyncio.timeout(INIT_SECONDS):
+                await runtime_loop.run(api.initialised())
+        except TimeoutError:
+            missing = f"the runtime asked for no invocation within {INIT_SECONDS:.0f} s of its start"
+            raise FunctionError("Sandbox.Timedout", f"{missing}, at http://{self._lease.address}") from None
+        except BrokenError:
+            if not fresh:
+                raise _GoneError from None
+            raise await _thread(self._lease.failure) from None
+        self._began = asyncio.get_running_loop().time()
+        self._task = task = self._made(payload)
+        try:
+            await self._in_time(api.invoke(task))
+        except FunctionError:
+            if task.taken or fresh:
+                raise
+            raise _GoneError from None
 
-    def _timed_out(self) -> FunctionError:
-        return FunctionError("Sandbox.Timedout", f"Task timed out after {self._timeout}.00 seconds")
+    def _made(self, payload: bytes) -> Task:
+        deadline = int((time.time() + self._timeout) * 1000)
+        headers = {
+            "Lambda-Runtime-Deadline-Ms": str(deadline),
+            "Lambda-Runtime-Invoked-Function-Arn": self._lease.record["config"]["FunctionArn"],
+            **CALL.get().headers(),
+        }
+        return Task(self._request_id, str(uuid.uuid4()), headers, payload)
+
+    async def _in_time(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of something that the runtime does. Raises FunctionError when it takes too long, or exits."""
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                return await runtime_loop.run(work)
+        except TimeoutError:
+            raise FunctionError("Sandbox.Timedout", f"Task timed out after {self._timeout}.00 seconds") from None
+        except BrokenError:
+            raise await _thread(self._lease.failure) from None
+
+
+class _GoneError(Exception):
+    """A warm container ended before it took the invocation, which another one can take."""
+
+
+def _trace(given: str) -> str:
+    """The tracing header: that of the caller, or a new one that is not sampled (X-Ray guide, "Tracing header")."""
+    root = next((part for part in given.split(";") if part.startswith("Root=")), "")
+    if root and "Parent=" in given:
+        return given
+    root = root or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    return f"{root};Parent={secrets.token_hex(8)};Sampled=0"
 
 
 async def _thread(call: Any, *args: Any) -> Any:

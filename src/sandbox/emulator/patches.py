@@ -2,8 +2,8 @@
 
 A patch wraps one function of MiniStack, or the whole application. It becomes unnecessary when MiniStack itself
 behaves like AWS. Each patch that changes an answer has a unit test that first shows the difference in the unpatched
-emulator; the test fails once upstream has removed the difference, and then the patch is deleted. The two patches
-that stream have the tests of tests/integration/cloud/test_streams.py, which must pass without them.
+emulator; the test fails once upstream has removed the difference, and then the patch is deleted. The patches of
+invocations have the tests of tests/integration/cloud, which must pass without them.
 Written for MiniStack 1.5.33.
 """
 
@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-from sandbox.emulator import access, configuration, function_url, response_stream
+from sandbox.emulator import access, buffered, configuration, containers, function_url, response_stream
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -490,9 +490,6 @@ def changes_answered_late(app: App) -> App:
 
 def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
-    reading = ("get_function", "get_function_config", "list_functions", "list_versions")
-    configured = ("create_function", "publish_version", *reading)
-    url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
     return (
         Patch("core.iam_actions", "extract_iam_action", access.actions_of_lambda),
         Patch("core.iam_actions", "extract_resource_arn", access.resources_in_full),
@@ -503,6 +500,17 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
+        Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
+        *_of_functions(endpoint),
+        *_of_invocations(),
+    )
+
+
+def _of_functions(endpoint: str) -> tuple[Patch, ...]:
+    reading = ("get_function", "get_function_config", "list_functions", "list_versions")
+    configured = ("create_function", "publish_version", *reading, "update_code", "update_config")
+    url_calls = ("create_function_url_config", "get_function_url_config", "update_function_url_config")
+    return (
         Patch("lambda_svc", "_build_config", image_code_sha_at_create),
         Patch("lambda_svc", "_update_code", image_code_sha_at_update),
         Patch("lambda_svc", "_create_function", version_arns),
@@ -512,20 +520,26 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("lambda_svc", "_publish_version", no_version_without_a_change),
         Patch("lambda_svc", "_publish_version", revisions_guard_versions),
         Patch("lambda_svc", "_get_function", tags_for_those_who_may_list_them),
-        Patch("lambda_svc", "_warm_pool_key", containers_by_version),
-        Patch("lambda_svc", "_pool_kill_function", updates_leave_versions_running),
         *(Patch("lambda_svc", f"_{name}", function_urls(endpoint)) for name in url_calls),
         Patch("lambda_svc", "_list_function_url_configs", function_urls(endpoint)),
-        Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
-        *(
-            Patch("lambda_svc", f"_{name}", configurations_of_images)
-            for name in (*configured, "update_code", "update_config")
-        ),
+        *(Patch("lambda_svc", f"_{name}", configurations_of_images) for name in configured),
         Patch("lambda_svc", "_create_function_url_config", urls_created_once),
         Patch("lambda_svc", "_delete_function", urls_deleted_with_functions),
-        # MiniStack collects a function's answer before it sends the first byte; see the two modules.
+    )
+
+
+def _of_invocations() -> tuple[Patch, ...]:
+    """Upstream posts an event to port 8080 of a container, and collects the answer before it sends the first byte."""
+    return (
+        Patch("lambda_svc", "_warm_pool_key", containers_by_version),
+        Patch("lambda_svc", "_pool_kill_function", updates_leave_versions_running),
+        Patch("lambda_svc", "_kill_pool_entry", containers.removed_at_once),
+        Patch("lambda_svc", "_emit_lambda_metrics", containers.counted_once),
+        Patch("lambda_svc", "_execute_function", buffered.executed),
+        Patch("lambda_svc", "_invoke", buffered.called),
         Patch("lambda_svc", "handle_function_url_request", function_url.streaming),
         Patch("lambda_svc", "_invoke_with_response_stream", response_stream.streaming),
+        Patch("lambda_svc", "_invoke_with_response_stream", buffered.called),
     )
 
 

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from sandbox.emulator.containers import FunctionError
+from sandbox.emulator.failures import FunctionError
 from sandbox.emulator.invocation import Invocation
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -48,7 +48,7 @@ def relay(
         try:
             await _until_gone(receive, asyncio.create_task(pass_on()))
         finally:
-            invocation.close(failed=True)
+            invocation.close(FunctionError("Sandbox.ClientGone", "The client closed the connection."))
 
     return write
 

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sandbox.emulator.containers import FunctionError, ThrottledError
+from sandbox.emulator.failures import FunctionError, ThrottledError
 from sandbox.emulator.invocation import Invocation
 from sandbox.emulator.relay import relay, streaming_response
 
@@ -33,7 +33,8 @@ def streaming(svc: Any, upstream: Handler) -> Handler:
         dry = headers.get("x-amz-invocation-type", "RequestResponse") != "RequestResponse"
         if config is None or config.get("PackageType") != "Image" or dry:
             return await upstream(name, event, headers, path_qualifier, query)
-        return await _answer(svc._execution_record_for_config(record, config), event)
+        called = {**config, "FunctionArn": ":".join(filter(None, (svc._func_arn(name), qualifier)))}
+        return await _answer(svc._execution_record_for_config(record, called), event)
 
     return invoke
 
@@ -55,8 +56,7 @@ async def _answer(record: dict[str, Any], event: Any) -> Answer:
 def _complete(error: FunctionError | None) -> bytes:
     if error is None:
         return invoke_complete()
-    details = json.dumps({"errorType": error.kind, "errorMessage": error.message})
-    return invoke_complete((error.kind, details))
+    return invoke_complete((error.kind, error.payload.decode(errors="replace")))
 
 
 def payload_chunk(data: bytes) -> bytes:

@@ -137,8 +137,10 @@ def test_the_timeout_of_the_function_bounds_the_whole_answer(local: LocalCloud, 
     assert "Task timed out after 1.00 seconds" in end["ErrorDetails"]
 
 
-def test_a_version_that_cannot_start_is_an_error_with_its_output(local: LocalCloud) -> None:
-    create(local, "broken", Environment={"Variables": {"CRASH": "1"}})
-    end = completion(invoke(local, "broken", "1", {}))
-    assert end["ErrorCode"] == "Runtime.ExitError"
-    assert "this version cannot start" in end["ErrorDetails"]
+def test_an_error_midway_ends_an_invocation_with_its_reason_and_the_next_one_is_served(
+    local: LocalCloud, function: Function
+) -> None:
+    for _ in range(2):
+        end = completion(invoke(local, function.name, "1", {"rawPath": "/midway"}))
+        assert end["ErrorCode"] == "Function.ValueError"
+        assert json.loads(end["ErrorDetails"])["errorMessage"] == "midway"
