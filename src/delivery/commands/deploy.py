@@ -6,7 +6,7 @@
       it is empty (nearly always): Lambda takes the digest; the state is refreshed beside it <---+
       it is not: plan with the digest -> shown, confirmed -> apply exactly that              <---+
                                           |
-    Release <-- URL opened <-- alias `live` moves <-- its stream is verified <-- a version is published
+    Release <-- URL opened <-- alias `live` moves <-- it is verified <-- a version is published
                      | fails: the alias returns       | fails: the alias stays, the old version serves, exit 7
 
 Terraform owns the function, image included; tags are for people. Given to Lambda at once, a digest leads to the state
@@ -140,7 +140,7 @@ def _pushed(
 
 
 def _verify_live(run: RunContext, now: Deployed) -> Version | None:
-    """The live version, if it has the image that the function has now and streams; a failure counts after the plan."""
+    """The live version, if it has the image that the function has now and is healthy; a failure counts later."""
     if now.alias is None or now.alias.weights:
         return None
     with contextlib.suppress(DeliveryError):
