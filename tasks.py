@@ -44,7 +44,7 @@ def push_image(c: Context, env: str | None = None) -> None:
     """Build and push the images as :latest and :<commit>; print repository@digest."""
     with session(c) as s:
         run = s.open(env)
-        images = image.push.push(run, commands.deploy.guard(run))
+        images = commands.deploy.push_images(run)
         s.output((each.digest for each in images), [run.commit.tag])
     print_lines(each.uri for each in images)
 

@@ -304,6 +304,7 @@ class FakeLambda(_Fake):
         self.configured = False  # whether the configuration was changed since the last version
         self.weights: dict[str, float] = {}
         self.statements: dict[str, dict] = {}
+        self.variables: dict[str, str] = {}
         self.responses: dict[str, object] = {}
         self.results: dict[str, tuple[bytes, str]] = {}
         self.versions: list[dict] = []
@@ -346,7 +347,8 @@ class FakeLambda(_Fake):
         if qualifier != "$LATEST":
             return {**always, "Description": f"commit {self.commits[qualifier]}"}
         reason = {"LastUpdateStatusReason": self.update_reason} if self.update_reason else {}
-        return {**always, "RevisionId": self._revision, "LastUpdateStatus": self.update_status, **reason}
+        own = {"Environment": {"Variables": self.variables}} if self.variables else {}
+        return {**always, "RevisionId": self._revision, "LastUpdateStatus": self.update_status, **reason, **own}
 
     @property
     def _revision(self):
