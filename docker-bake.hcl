@@ -1,4 +1,5 @@
 # The images of this project and how Docker builds them. A second Lambda function needs one more target in this file.
+# The label lambda.health of a target says how a version of the image is verified: src/delivery/health.py.
 # The tasks set the variables. `docker buildx bake --print` shows the resulting configuration.
 
 variable "REGISTRY" { default = "" }
@@ -23,8 +24,13 @@ group "default" {
 }
 
 target "sse-streaming" {
-  inherits   = ["_common"]
-  context    = "src/lambdas/sse_streaming"
+  inherits = ["_common"]
+  context  = "src/lambdas/sse_streaming"
+  labels = {
+    "lambda.health" = jsonencode({
+      stream = "/api/v2/stream", first = "hello", events = 3, query = { events = "3", interval = "0.1" }
+    })
+  }
   tags       = tags("sse-streaming")
   cache-from = cache_from("sse-streaming")
   cache-to   = cache_to("sse-streaming")

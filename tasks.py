@@ -4,6 +4,7 @@
 first use (delivery/lazy.py).
 """
 
+import itertools
 import os
 import re
 import sys
@@ -43,7 +44,7 @@ def push_image(c: Context, env: str | None = None) -> None:
     """Build and push the images as :latest and :<commit>; print repository@digest."""
     with session(c) as s:
         run = s.open(env)
-        images = image.push.push(run, commands.deploy.guard(run))
+        images = commands.deploy.push_images(run)
         s.output((each.digest for each in images), [run.commit.tag])
     print_lines(each.uri for each in images)
 
@@ -72,7 +73,7 @@ def tf_apply(
 
 @task(help=ENV)
 def verify(c: Context, env: str | None = None) -> None:
-    """Open the stream of the newest version, and check that it streams."""
+    """Verify the newest version by the health contract of its image."""
     with session(c) as s:
         run = s.open(env)
         versions = release.live.verify_newest(run, terraform.state.require_functions(run))
@@ -88,7 +89,7 @@ def deploy(
     canary: str = "",
     lock_wait: str = "",
 ) -> None:
-    """Build, push, plan, apply, verify the new version's stream, then make the version live."""
+    """Build, push, plan, apply, verify the new version, then make it live."""
     steps = release.canary.parse_steps(canary)
     with session(c) as s:
         run = s.open(env, lock_wait)
@@ -193,9 +194,8 @@ def stream(c: Context, env: str | None = None, events: str = "10") -> None:
                 f"Malformed --events: {events!r}", "It is a whole number, 1 or more.", "--events 10"
             )
         run = s.open(env)
-        deployed = terraform.state.require_functions(run)[0]
-    query = {"events": events, "interval": "1"}
-    for event in aws.sse.events(aws.function.stream(run.aws, deployed, deployed.alias, query, silence=60)):
+        chunks = commands.stream.open_live(run, int(events))
+    for event in itertools.islice(aws.sse.events(chunks), int(events)):
         print_line(f"{event.name:<10} {event.data}")
         sys.stdout.flush()
 

@@ -4,8 +4,8 @@
        |
     cli  commands   ->   release | terraform | image   ->   context   ->   git tools   ->   aws   ->   process
 
-Each room imports only rooms to its right; `errors settings progress times clock durations reference lazy` are open to
-all. `lint-imports` checks this (pyproject.toml).
+Each room imports only rooms to its right; `errors settings health progress times clock durations reference lazy` are
+open to all. `lint-imports` checks this (pyproject.toml).
 
     deploy:  guards --+-- image: build -> check -> push -> digest -----------------+
                       +-- terraform: init -> plan with the images of now ----------+
@@ -13,7 +13,7 @@ all. `lint-imports` checks this (pyproject.toml).
        empty: Lambda takes the digest, the state is refreshed    <-----------------+
        not empty: plan with the digest -> apply                  <-----------------+
                                         |
-                       new version, published for the commit -> its stream is verified -> canary
+                       new version, published for the commit -> it is verified -> canary
                                                                   | fails: the alias stays, exit 7
        release record <-- URL opened <-- alias `live` moves <--------------------------+
                            | fails: the alias returns

@@ -37,11 +37,13 @@ Seconds = Annotated[float, Field(gt=0, description="a number of seconds above 0"
 
 
 class Deadlines(_Section):
-    """Seconds that verify waits: for the first event (a cold start), between two events, and for the end."""
+    """Seconds that verify waits: for an answer or a first event (a cold start), and for each further event.
+
+    The deadline of a health contract counts instead.
+    """
 
     first_event: Seconds = 60.0
     between: Seconds = 10.0
-    end: Seconds = 15.0
 
 
 def _any_of(words: tuple[str, ...]) -> str:

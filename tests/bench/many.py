@@ -19,6 +19,9 @@ _TARGET = """
 target "{name}" {{
   inherits   = ["_common"]
   context    = "src/lambdas/{name}"
+  labels = {{
+    "lambda.health" = jsonencode({{ stream = "/", first = "hello", query = {{ events = "3", interval = "0.1" }} }})
+  }}
   tags       = tags("{name}")
   cache-from = cache_from("{name}")
   cache-to   = cache_to("{name}")

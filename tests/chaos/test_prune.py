@@ -24,7 +24,7 @@ def released(checkout):
 
 def test_what_failed_goes_and_what_serves_or_was_released_stays(clone):
     head = clone.head()
-    next(bad for bad in BAD if bad.name == "another version").spoil(clone)
+    next(bad for bad in BAD if bad.name == "another event").spoil(clone)
     assert clone.invoke("deploy", "--env", "sandbox").code == 7
     failed = clone.versions()[-1]
     assert "nothing to prune" in clone.invoke(*PRUNE, "--dry-run").text, "somebody may be verifying it"

@@ -15,7 +15,7 @@ from support.deploys.policies import UNENFORCED
 from support.deploys.policy_trial import Trial
 from support.policies import actions
 
-from delivery import clock
+from delivery import clock, health
 from delivery.aws import ecr, function, function_code, function_url
 from delivery.aws.bucket import exists
 from delivery.release import alias, metrics, url, verify
@@ -156,19 +156,21 @@ def test_nothing_is_released_without(trial):
     functions = trial.guarded.client("lambda")
     soon = replace(trial.run, settings=replace(trial.run.settings, deadlines=Deadlines(first_event=0.1)))
     before = function.read_alias(aws, target)
-    deadlines = trial.run.settings.deadlines
+    deadlines, contract = trial.run.settings.deadlines, health.UNLABELLED
     trial.without({"lambda:GetAlias"}, "release", lambda: function.read_alias(aws, target))
     trial.without({"lambda:UpdateAlias"}, "release", lambda: alias.move(aws, target, before))
-    trial.without({"lambda:InvokeFunction"}, "verify", lambda: verify.verify(aws, target, deadlines))
+    trial.without({"lambda:InvokeFunction"}, "verify", lambda: verify.verify(aws, target, contract, deadlines))
     unpublished, waiting = trial.unpublished, replace(target, active=False)
     trial.without({"lambda:PublishVersion"}, "apply", lambda: function_code.publish(aws, unpublished, "a-commit"))
-    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.wait_active(aws, waiting))
+    trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.wait_active(aws, waiting, None))
     trial.without({"ecr:PutImage"}, "release", lambda: ecr.tag_release(aws, image, "0"))
     trial.without({"ecr:DescribeImages"}, "releases", lambda: ecr.tags(aws, image.repository_name))
     trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.check_access(aws, target))
     trial.without({"cloudwatch:GetMetricData"}, "canary", lambda: metrics.failures(aws, target, clock.now()))
     trial.without({"s3:GetObject"}, "rollback", lambda: state.functions(trial.run))
-    trial.without({"lambda:InvokeFunctionUrl"}, "release", lambda: url.require_open(soon, target, public=False))
+    trial.without(
+        {"lambda:InvokeFunctionUrl"}, "release", lambda: url.require_open(soon, target, contract, public=False)
+    )
     functions.update_function_url_config(FunctionName=FUNCTION, Qualifier="live", AuthType="NONE")
     trial.without({"lambda:AddPermission"}, "release", lambda: function_url.apply_access(aws, target))
     function_url.apply_access(aws, target)

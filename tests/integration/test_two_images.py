@@ -10,6 +10,9 @@ TARGET = """
 target "ticker" {
   inherits   = ["_common"]
   context    = "tests/integration/second"
+  labels = {
+    "lambda.health" = jsonencode({ stream = "/", first = "hello", query = { events = "3", interval = "0.1" } })
+  }
   tags       = tags("ticker")
   cache-from = cache_from("ticker")
   cache-to   = cache_to("ticker")

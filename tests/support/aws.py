@@ -287,6 +287,8 @@ NULS = b"\0" * 8
 class FakeLambda(_Fake):
     """One function, by default `fn`, with an alias `live`; `responses`: qualifier -> the items of its response stream.
 
+    `results`: qualifier -> the bytes of a result that is not streamed, and the kind of error or "".
+
     `images`: version -> image; `$LATEST` is the function itself. `commits`: version -> the commit in its description.
     """
 
@@ -302,7 +304,9 @@ class FakeLambda(_Fake):
         self.configured = False  # whether the configuration was changed since the last version
         self.weights: dict[str, float] = {}
         self.statements: dict[str, dict] = {}
+        self.variables: dict[str, str] = {}
         self.responses: dict[str, object] = {}
+        self.results: dict[str, tuple[bytes, str]] = {}
         self.versions: list[dict] = []
         self.commits: dict[str, str] = {}
         self.images: dict[str, str] = {}
@@ -343,7 +347,8 @@ class FakeLambda(_Fake):
         if qualifier != "$LATEST":
             return {**always, "Description": f"commit {self.commits[qualifier]}"}
         reason = {"LastUpdateStatusReason": self.update_reason} if self.update_reason else {}
-        return {**always, "RevisionId": self._revision, "LastUpdateStatus": self.update_status, **reason}
+        own = {"Environment": {"Variables": self.variables}} if self.variables else {}
+        return {**always, "RevisionId": self._revision, "LastUpdateStatus": self.update_status, **reason, **own}
 
     @property
     def _revision(self):
@@ -433,6 +438,15 @@ class FakeLambda(_Fake):
         return {"EventStream": self.responses[Qualifier]}
 
     @operation
+    def invoke(self, FunctionName, Qualifier, Payload):
+        assert FunctionName == self.name
+        json.loads(Payload)
+        if Qualifier not in self.results:
+            raise AssertionError(f"the fake function has no result of {Qualifier}")
+        payload, error = self.results[Qualifier]
+        return {"StatusCode": 200, "Payload": io.BytesIO(payload), **({"FunctionError": error} if error else {})}
+
+    @operation
     def list_versions_by_function(self, FunctionName):
         assert FunctionName == self.name
         return {"Versions": self.versions}
@@ -519,6 +533,8 @@ class FakeAws:
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()
         self.silences: list[float] = []
+        self.configs: dict[str, dict] = {}
+        self._authorization, self._authorizing = None, threading.Lock()
         self.opened: list[tuple[str, bool]] = []
         self.answers: list[object] = []
         self._account = account
@@ -529,9 +545,10 @@ class FakeAws:
     def account(self):
         return self._account
 
-    def get(self, url, *, signed, silence):
+    def get(self, url, *, signed, silence, accept="*/*"):
         """A request to the Function URL: the next of `answers`, or the stream of the live version without one."""
         assert silence > 0
+        assert accept in ("*/*", "text/event-stream")
         self.opened.append((url, signed))
         answer = self.answers.pop(0) if self.answers else (200, hello(self.functions.live))
         if isinstance(answer, Exception):
@@ -542,7 +559,10 @@ class FakeAws:
         return Connections()
 
     def authorization(self):
-        return self.ecr.get_authorization_token()["authorizationData"][0]
+        with self._authorizing:
+            if self._authorization is None:
+                self._authorization = self.ecr.get_authorization_token()["authorizationData"][0]
+        return self._authorization
 
     def explained(self, doing):
         return session.explained(doing, self.environment)
@@ -587,3 +607,7 @@ def healthy(version="2"):
     """The items of the response of a version that streams."""
     parts = (prelude(), hello(version), heartbeat(1), heartbeat(2), END)
     return [*map(chunk, parts), {"InvokeComplete": {}}]
+
+
+STREAMED = b"".join((prelude(), hello(), heartbeat(1), heartbeat(2), END))
+"""A whole response, as the Runtime Interface Emulator gives it."""

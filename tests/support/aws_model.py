@@ -193,6 +193,9 @@ class _Events:
             _require(_Answers(), f"AWS sends no such event of {self._model.name}", self._shape, item)
             yield item
 
+    def close(self) -> None:
+        """As botocore's EventStream, whose connection is free afterwards."""
+
 
 def _require(validator: ParamValidator, what: str, shape: Shape | None, value: Any) -> None:
     if shape is None:

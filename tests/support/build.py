@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from delivery import health
+
 _OPENING = """\
 #0 building with "default" instance using docker driver
 
@@ -120,7 +122,27 @@ ERROR: failed to solve: failed to push registry.test:5000/sandbox-sse-streaming-
 
 
 CONFIG_DIGEST = "sha256:" + "c" * 64
-CONFIG = {"os": "linux", "architecture": "amd64", "config": {"User": "65532:65532", "Cmd": ["python"]}}
+CONTRACT = {"stream": "/api/v2/stream", "first": "hello", "events": 3, "query": {"events": "3", "interval": "0.1"}}
+
+
+def labels(contract=None):
+    """The labels of an image with this health contract; without one, that of the function of this project."""
+    return {health.LABEL: json.dumps(CONTRACT if contract is None else contract)}
+
+
+def printed(*names, **targets):
+    """What `docker buildx bake --print` says of targets with a health contract, and of others as they are given."""
+    named = {name: {"labels": labels()} for name in names}
+    return json.dumps({"group": {}, "target": {**named, **targets}})
+
+
+def config(contract=None, **changes):
+    """The configuration of an image that Lambda takes."""
+    own = {"User": "65532:65532", "Cmd": ["python"], "Labels": labels(contract), **changes}
+    return {"os": "linux", "architecture": "amd64", "config": own}
+
+
+CONFIG = config()
 
 
 def manifest(**changes):

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from support.aws import FakeAws, FakeEcr, FakeLambda, FakeLambdas, FakeS3, healthy, hello
-from support.build import DIGEST, manifest
+from support.build import CONFIG, DIGEST, manifest, printed
 from support.world import COMMIT, ENVIRONMENT, answers, foundation_document, world
 
 OLD = manifest(of="the version before")
@@ -22,13 +22,14 @@ class Fleet:
 
     def __init__(self, root, count, environment=ENVIRONMENT):
         self.environment, self.numbers = environment, range(1, count + 1)
-        targets = json.dumps({"target": {f"image-{number}": {} for number in self.numbers}})
+        targets = printed(*(f"image-{number}" for number in self.numbers))
         self.world = world(root, answers(**{_TARGETS: targets}), environment=environment)
         self.functions = {number: _function(number, self.uri) for number in self.numbers}
         self.ecr = FakeEcr({self.repository(number): {DIGEST: manifest(), OLD_DIGEST: OLD} for number in self.numbers})
         for number in self.numbers:
             self.ecr.tags |= {(self.repository(number), tag): digest for tag, digest in _TAGS.items()}
         self.aws = FleetAws(self.ecr, FakeLambdas(*self.functions.values()), FakeS3("state"), environment=environment)
+        self.aws.configs |= {self.uri(number, of): CONFIG for number in self.numbers for of in (DIGEST, OLD_DIGEST)}
         self.aws.s3.objects |= {
             "service.tfstate": json.dumps(_state({number: self.uri(number) for number in self.numbers})),
             "foundation.tfstate": foundation_document(*(f"image-{number}" for number in self.numbers)),
@@ -70,7 +71,8 @@ class FleetAws(FakeAws):
 
     broken = frozenset()
 
-    def get(self, url, *, signed, silence):
+    def get(self, url, *, signed, silence, accept="*/*"):
+        del accept
         assert silence > 0
         self.opened.append((url, signed))
         name = url.removeprefix("https://").partition(".")[0]

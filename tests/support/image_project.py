@@ -51,13 +51,13 @@ class ImageProject:
         return inspected
 
     def start_check(self, seconds=start_check.DEADLINE):
-        """Build and check the image, then start it as a deploy does; return the text that reports its first event."""
+        """Build and check the image, then start it as a deploy does; return the text that reports its answer."""
         inspected = self.check()
         self.build("archive")
         start_check.load(self.root / f"{NAME}.tar", self.shell)
         start = start_check.StartCheck(self.image, inspected.config, PLATFORM)
         program = start_check.emulator(ROOT / ".cache", PLATFORM, self.shell)
-        return start_check.run_check(start, program, self.shell, seconds)
+        return start_check.run_check(start, program, self.shell, self.root, seconds)
 
     def start_check_containers(self):
         """Return the ids of the containers of start checks that still exist."""

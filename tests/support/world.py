@@ -16,8 +16,8 @@ from delivery.image import start_check
 from delivery.progress import Progress
 from delivery.reference import Image, PushedImage
 from delivery.settings import Environment, Settings
-from support.aws import ACCOUNT, URL, FakeAws, FakeEcr, FakeLambda, FakeS3, healthy, hello, prelude
-from support.build import CONFIG, DIGEST, bake, manifest
+from support.aws import ACCOUNT, STREAMED, URL, FakeAws, FakeEcr, FakeLambda, FakeS3, healthy
+from support.build import CONFIG, DIGEST, bake, manifest, printed
 from support.shell import FakeShell
 from support.terraform import change, planned
 
@@ -32,6 +32,7 @@ OLD_DIGEST = "sha256:" + "0" * 64
 OLD_URI = f"{REPOSITORY}@{OLD_DIGEST}"
 FUNCTION = Function("sse-streaming", "fn", "live", URL)
 VERSION = Version("sse-streaming", "fn", "live", URL, "2", PUSHED, COMMIT)
+_STARTED = "http://127.0.0.1:32768/"  # the image, in its start check
 ADDRESS = "module.sse.aws_lambda_function.this"
 UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})
 
@@ -103,7 +104,7 @@ def answers(*changes, **more):
         "git --version": "git version 2.39.5",
         "docker version": "26.1.5+dfsg1\n",
         "docker buildx version": "github.com/docker/buildx 0.13.1",
-        "docker buildx bake --file docker-bake.hcl --print": json.dumps({"target": {"sse-streaming": {}}}),
+        "docker buildx bake --file docker-bake.hcl --print": printed("sse-streaming"),
         "docker buildx bake --help": "  --file\n  --print\n",
         "docker login": "Login Succeeded\n",
         "docker load": "",
@@ -123,11 +124,11 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
 
     Without a `shell`, the plan is empty: only the image changes.
     """
-    emulator = (
-        root / ".cache" / f"aws-lambda-rie-x86_64-{hashlib.sha256(start_check.LOCK.read_bytes()).hexdigest()[:12]}"
-    )
-    emulator.parent.mkdir(parents=True, exist_ok=True)
-    emulator.touch()
+    lock = hashlib.sha256(start_check.LOCK.read_bytes()).hexdigest()[:12]
+    for machine in ("x86_64", "arm64"):
+        emulator = root / ".cache" / f"aws-lambda-rie-{machine}-{lock}"
+        emulator.parent.mkdir(parents=True, exist_ok=True)
+        emulator.touch()
     out = io.StringIO()
     fake = FakeShell(answers() if shell is None else shell, {"DOCKER_CONFIG": str(root / "home")})
     functions = FakeLambda()
@@ -137,6 +138,7 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     ready = settings(root, protected, **changes)
     ecr = FakeEcr({NAME: {OLD_DIGEST: "old"}})
     aws = FakeAws(ecr, functions, FakeS3("state"), environment=ready.environment)
+    aws.configs |= {URI: CONFIG, OLD_URI: CONFIG}
     aws.s3.objects |= {"service.tfstate": state_document(), "foundation.tfstate": foundation_document()}
     progress = Progress(Console(file=out, width=200))
     source = Commit(COMMIT, dirty)
@@ -155,12 +157,23 @@ def blobs(monkeypatch, status=200, **config):
     def request(self, method, url, headers=None, **_):
         del self
         asked.append((method, url, headers))
-        started = url.startswith("http://127.0.0.1:32768/")  # the image, in its start check
-        body = prelude() + hello() if started else json.dumps({**CONFIG, **config}).encode()
+        body = STREAMED if url.startswith(_STARTED) else json.dumps({**CONFIG, **config}).encode()
         return urllib3.HTTPResponse(io.BytesIO(body), status=status, preload_content=False)
 
     monkeypatch.setattr(urllib3.PoolManager, "request", request)
     return asked
+
+
+def start(monkeypatch):
+    """A started image answers with a whole stream; every other request goes where it went before."""
+    other = urllib3.PoolManager.request
+
+    def request(self, method, url, *args, **options):
+        if url.startswith(_STARTED):
+            return urllib3.HTTPResponse(io.BytesIO(STREAMED), status=200, preload_content=False)
+        return other(self, method, url, *args, **options)
+
+    monkeypatch.setattr(urllib3.PoolManager, "request", request)
 
 
 def initialised(command):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from support import world
 from support.messages import Recorder
 
 DESELECTED = pytest.StashKey[bool]()
@@ -68,6 +69,11 @@ def _signals():
     yield
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _start(monkeypatch):
+    world.start(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -113,10 +113,10 @@ def test_a_state_that_cannot_be_pushed_is_kept_as_an_artifact(released):
     assert kept in run.logs["deploy-preprod"], run.logs["deploy-preprod"]
 
 
-def test_a_version_that_does_not_stream_does_not_get_the_alias_and_is_not_promoted(released):
+def test_an_image_that_does_not_start_is_not_pushed_and_not_promoted(released):
     version = released.alias("preprod")
     run = push_change(released, DOCKERFILE, 'CMD ["python", "-P", "-m", "sse_streaming"]', 'CMD ["false"]')
-    assert_stopped(run, "deploy-preprod", UnhealthyError, "deploy --env preprod")
+    assert_stopped(run, "deploy-preprod", BuildError, "deploy --env preprod")
     assert released.alias("preprod") == version
 
 

@@ -1,13 +1,14 @@
 """ECR: the authorization, repositories, images by tag or digest, tags, and the removal of an image."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from delivery import clock
-from delivery.aws.distribution import MANIFEST_TYPES, Login
+from delivery.aws.distribution import MANIFEST_TYPES, Login, Repository
 from delivery.aws.session import Aws, ClientError, error_code
 from delivery.errors import BuildError, CloudError, RefusedError
 from delivery.reference import Image, PushedImage
@@ -97,6 +98,18 @@ def manifest(aws: Aws, image: PushedImage) -> bytes:
     if not answer["images"]:
         raise _missing(aws, image)
     return answer["images"][0]["imageManifest"].encode()
+
+
+def config(aws: Aws, image: PushedImage) -> Mapping[str, Any]:
+    """The configuration of an image, which has its labels; read once in a run, because a digest names the same bytes.
+
+    Raises BuildError when the registry has no such digest, or CloudError.
+    """
+    if image.uri not in aws.configs:
+        document = json.loads(manifest(aws, image))
+        repository = Repository(authorize(aws), image.repository_name)
+        aws.configs[image.uri] = repository.json(document["config"]["digest"]) if "config" in document else {}
+    return aws.configs[image.uri]
 
 
 def tag(aws: Aws, image: PushedImage, name: str) -> None:

@@ -19,22 +19,24 @@ if TYPE_CHECKING:
         WaiterConfigTypeDef,
     )
 
-_STREAM = "/api/v2/stream"
+Event = Mapping[str, Any]
+"""What a function is invoked with."""
+_ACTIVE = 120.0  # seconds
+_DETAILS = 2000  # characters of an error that a person reads
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function as Terraform's outputs name it. `url`: empty as long as no version was verified."""
+    """A function as Terraform's outputs name it. `url`: empty without a URL, and as long as no version was verified."""
 
     image: str
     name: str
     alias: str
     url: str
 
-    @property
-    def stream_url(self) -> str:
-        """The address of the live event stream."""
-        return self.url.rstrip("/") + _STREAM
+    def address(self, target: str) -> str:
+        """The address of a path, with or without a query, at its URL."""
+        return self.url.rstrip("/") + target
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Alias:
 def from_outputs(outputs: dict[str, Any]) -> tuple[Function, ...]:
     """The functions in Terraform's outputs."""
     named = sorted(outputs["functions"].items())
-    return tuple(Function(image, each["function_name"], each["alias"], each["url"]) for image, each in named)
+    return tuple(Function(image, each["function_name"], each["alias"], each["url"] or "") for image, each in named)
 
 
 def find_alias(aws: Aws, function: Function) -> Alias | None:
@@ -167,14 +169,25 @@ def image_of(aws: Aws, function: Function, answer: "GetFunctionResponseTypeDef")
         raise RefusedError(what, why, aws.environment.command("deploy")) from error
 
 
-def wait_active(aws: Aws, function: Version) -> None:
-    """Wait until a version is active, at most two minutes. Raises UnhealthyError when Lambda fails, or CloudError."""
+def wait_active(aws: Aws, function: Version, wake: Event | None, seconds: float | None = None) -> None:
+    """Wait until a version is active, two minutes without `seconds`.
+
+    Lambda deactivates a version after weeks without a call, and activates it by a call. `wake`: the event of that call;
+    without one, an inactive version stays so until its first request:
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html, "Inactive". Raises UnhealthyError when Lambda
+    fails, or CloudError.
+    """
     if function.active:
         return
     with aws.explained(f"wait for version {function.version} of {function.name} to become active"):
-        _wake(aws, function)
+        answer = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
+        if answer.get("State") == "Inactive":
+            if wake is None:
+                return
+            with contextlib.suppress(DeliveryError):
+                list(stream(aws, function, function.version, wake, silence=30))
         waiter = aws.functions.get_waiter("published_version_active")
-        config: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 120}  # seconds, attempts
+        config: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": max(1, int(seconds or _ACTIVE))}  # seconds, attempts
         try:
             waiter.wait(FunctionName=function.name, Qualifier=function.version, WaiterConfig=config)
         except WaiterError as error:
@@ -183,62 +196,58 @@ def wait_active(aws: Aws, function: Version) -> None:
             raise UnhealthyError(f"Lambda cannot make version {function.version} ready.", str(error)) from error
 
 
-def _wake(aws: Aws, function: Version) -> None:
-    """Invoke an inactive version: Lambda deactivates a version after weeks without a call, and activates it by a call.
+def invoke(aws: Aws, function: Function, qualifier: str, event: Event, silence: float) -> Iterator[bytes]:
+    """The result of one event, once it is there. `qualifier`: a version or an alias.
 
-    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html, "Inactive"
+    `silence`: seconds without an answer until the connection counts as dead. Raises UnhealthyError when the function
+    fails, CloudError when Lambda does not answer.
     """
-    answer = aws.functions.get_function_configuration(FunctionName=function.name, Qualifier=function.version)
-    if answer.get("State") == "Inactive":
-        with contextlib.suppress(DeliveryError):
-            list(stream(aws, function, function.version, {"events": "1"}, silence=30))
+    with aws.explained(f"invoke {function.name}:{qualifier}"):
+        answer = aws.streaming(silence).invoke(
+            FunctionName=function.name, Qualifier=qualifier, Payload=json.dumps(event)
+        )
+        payload = answer["Payload"].read()
+    if answer.get("FunctionError"):
+        raise _failed(f"{qualifier} of {function.name}", *_error(payload))
+    yield payload
 
 
-def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], silence: float) -> Iterator[bytes]:
+def stream(aws: Aws, function: Function, qualifier: str, event: Event, silence: float) -> Iterator[bytes]:
     """The bytes of one response as they arrive. `qualifier`: a version or an alias.
 
     `silence`: seconds without a byte until the stream counts as dead. Raises UnhealthyError when the function fails,
     CloudError when Lambda does not answer.
     """
-    event = stream_event(query)
     complete = False
     with aws.explained(f"open the stream of {function.name}:{qualifier}"):
         answer = aws.streaming(silence).invoke_with_response_stream(
             FunctionName=function.name, Qualifier=qualifier, Payload=json.dumps(event)
         )
-        for item in answer["EventStream"]:
-            if "PayloadChunk" in item:
-                yield item["PayloadChunk"]["Payload"]
-            elif "InvokeComplete" in item:
-                complete = True
-                _require_success(item["InvokeComplete"], f"{qualifier} of {function.name}")
+        with contextlib.closing(answer["EventStream"]) as items:
+            for item in items:
+                if "PayloadChunk" in item:
+                    yield item["PayloadChunk"]["Payload"]
+                elif "InvokeComplete" in item:
+                    complete = True
+                    _require_success(item["InvokeComplete"], f"{qualifier} of {function.name}")
     if not complete:
         raise UnhealthyError(f"The invocation of {qualifier} of {function.name} was cut off.")
 
 
 def _require_success(end: "InvokeWithResponseStreamCompleteEventTypeDef", version: str) -> None:
     if end.get("ErrorCode"):
-        details = end.get("ErrorDetails", "")
-        raise UnhealthyError(f"Version {version} failed: {end['ErrorCode']}", details, "correct it, then deploy again")
+        raise _failed(version, end["ErrorCode"], end.get("ErrorDetails", ""))
 
 
-def stream_event(query: dict[str, str]) -> dict[str, Any]:
-    """The request for the stream as Lambda passes it on: a Function URL event, payload format 2.0.
+def _error(payload: bytes) -> tuple[str, str]:
+    """The type of a function's error, and the whole of it; the runtime chooses its form."""
+    text = payload.decode(errors="replace")
+    try:
+        kind = json.loads(text)["errorType"]
+    except (ValueError, TypeError, KeyError):
+        kind = "Unhandled"
+    return str(kind), text
 
-    https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
-    """
-    text = "&".join(f"{name}={value}" for name, value in query.items())
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": _STREAM,
-        "rawQueryString": text,
-        "headers": {"accept": "text/event-stream", "host": "verify"},
-        "queryStringParameters": query,
-        "requestContext": {
-            "http": {"method": "GET", "path": _STREAM, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
-            "domainName": "verify",
-            "stage": "$default",
-        },
-        "isBase64Encoded": False,
-    }
+
+def _failed(version: str, kind: str, details: str) -> UnhealthyError:
+    return UnhealthyError(f"Version {version} failed: {kind}", details[:_DETAILS], "correct it, then deploy again")

@@ -7,8 +7,8 @@ time, the second one gets an error and changes nothing.
 """
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from delivery.aws import function
@@ -27,13 +27,15 @@ _NO_MOVE = "The alias was not moved: the old version serves."
 class Unpublished:
     """`$LATEST` of a function: the image that it has now, and the revision that guards a change.
 
-    `image`: None if the function was given a tag. `failed`: whether its last update failed.
+    `image`: None if the function was given a tag. `failed`: whether its last update failed. `variables`: its
+    environment variables, which may be secrets.
     """
 
     function: Function
     image: PushedImage | None
     revision: str
     failed: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 def read_unpublished(aws: Aws, deployed: Function) -> Unpublished | None:
@@ -49,8 +51,10 @@ def read_unpublished(aws: Aws, deployed: Function) -> Unpublished | None:
                 return None
             raise
     image = function.image_of(aws, deployed, answer) if "@sha256:" in answer["Code"].get("ImageUri", "") else None
-    failed = answer["Configuration"].get("LastUpdateStatus") == "Failed"
-    return Unpublished(deployed, image, answer["Configuration"]["RevisionId"], failed)
+    configuration = answer["Configuration"]
+    failed = configuration.get("LastUpdateStatus") == "Failed"
+    variables = configuration.get("Environment", {}).get("Variables", {})
+    return Unpublished(deployed, image, configuration["RevisionId"], failed, variables)
 
 
 def begin_update(aws: Aws, before: Unpublished, image: PushedImage) -> None:

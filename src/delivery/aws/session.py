@@ -91,6 +91,8 @@ class Aws:
 
     def __init__(self, environment: Environment, variables: Mapping[str, str]) -> None:
         self.environment = environment
+        self.configs: dict[str, Mapping[str, Any]] = {}
+        """URI with digest to the configuration of the image, as far as this run has read it."""
         self._variables = variables
         self._clients: dict[str, Any] = {}
         self._making = threading.RLock()  # a session is for one thread at a time; its clients are for many
@@ -174,13 +176,13 @@ class Aws:
                 self._authorization = self.ecr.get_authorization_token()["authorizationData"][0]
             return self._authorization
 
-    def get(self, url: str, *, signed: bool, silence: float) -> tuple[int, Iterator[bytes]]:
+    def get(self, url: str, *, signed: bool, silence: float, accept: str = "*/*") -> tuple[int, Iterator[bytes]]:
         """The status of an answer, and its bytes as they arrive; read them inside `explained`.
 
         `signed`: with these credentials, for Lambda (SigV4); otherwise as anybody. `silence`: seconds without a byte
         until the connection counts as dead. Proxies and the bundle of certificates are those of every other call.
         """
-        request = AWSRequest("GET", url, headers={"Accept": "text/event-stream"})
+        request = AWSRequest("GET", url, headers={"Accept": accept})
         if signed:
             if (credentials := self._fresh()) is None:
                 raise exceptions.NoCredentialsError

@@ -9,7 +9,8 @@ from delivery.errors import UnhealthyError
 
 # https://docs.aws.amazon.com/lambda/latest/dg/response-streaming-tutorial.html, HTTP integration responses:
 # a JSON prelude, eight NUL bytes, then the body.
-_SEPARATOR = b"\0" * 8
+SEPARATOR = b"\0" * 8
+MEDIA_TYPE = "text/event-stream"
 _BLANK = re.compile(rb"\r\n|\r")
 
 
@@ -43,11 +44,11 @@ class Parser:
         """The prelude, once, and each event that is now complete. Raises ValueError for a malformed prelude."""
         self._rest += chunk
         if self.prelude is None:
-            head, separator, rest = self._rest.partition(_SEPARATOR)
+            head, separator, rest = self._rest.partition(SEPARATOR)
             if not separator:
                 return
             self._rest = rest
-            self.prelude = _prelude(head)
+            self.prelude = read_prelude(head)
             yield self.prelude
         held = self._rest.endswith(b"\r")  # the LF of this pair may still arrive
         *blocks, self._rest = _BLANK.sub(b"\n", self._rest[: len(self._rest) - held]).split(b"\n\n")
@@ -80,7 +81,8 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
         raise UnhealthyError("The response is no stream.", parser.unfinished.decode(errors="replace")[:200])
 
 
-def _prelude(head: bytes) -> Prelude:
+def read_prelude(head: bytes) -> Prelude:
+    """The prelude in the bytes before the separator. Raises ValueError for a malformed one."""
     document = json.loads(head)
     try:
         headers = {name.lower(): str(value) for name, value in document.get("headers", {}).items()}

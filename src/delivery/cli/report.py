@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from delivery.commands.promote import Promotion
 from delivery.commands.prune import Pruning
 from delivery.commands.rollback import Return
 from delivery.commands.status import EnvironmentStatus, FunctionStatus
+from delivery.health import Http, Stream, Uncalled
 from delivery.reference import short_digest
 from delivery.release.history import HistoryEntry
 from delivery.release.live import Release
@@ -31,12 +33,36 @@ def plan_lines(plan: Plan) -> tuple[str, ...]:
 
 
 def release_lines(releases: Iterable[Release]) -> tuple[str, ...]:
-    """For each release, one line: its version, and the command that shows its stream."""
-    lines: list[str] = []
-    for release in releases:
-        command = f"curl -N {release.url}" if release.public else f"./dev invoke stream --env {release.environment}"
-        lines.append(f"{release.image} version {release.version}: {command}")
-    return tuple(lines)
+    """For each release, its version and the command that shows its answer; and whether it was not called."""
+    return tuple(line for release in releases for line in _release_lines(release))
+
+
+def _release_lines(release: Release) -> Iterator[str]:
+    name = f"{release.image} version {release.version}"
+    yield f"{name}: {_reachable(release)}"
+    if isinstance(release.contract, Uncalled):
+        yield f"! {name} was NOT called before it became live: {release.contract.reason}"
+
+
+def _reachable(release: Release) -> str:
+    if not release.url:
+        return "live; no URL"
+    if not release.public:
+        streams = isinstance(release.contract, Stream)
+        command = f"./dev invoke stream --env {release.environment}"
+        return command if streams else f"{release.url}, for signed requests"
+    match release.contract:
+        case Stream():
+            return f"curl -N {shlex.quote(_address(release))}"
+        case Http():
+            return f"curl {shlex.quote(_address(release))}"
+        case _:
+            return release.url
+
+
+def _address(release: Release) -> str:
+    path = release.contract.path if isinstance(release.contract, Stream | Http) else ""
+    return release.url.rstrip("/") + path
 
 
 def returns_text(returns: Iterable[Return]) -> str:
@@ -153,13 +179,24 @@ def _history_object(entry: HistoryEntry) -> dict[str, object]:
 
 
 def status_table(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
-    """Aligned lines, a heading first; then the drift of each environment; then whether the bytes are the same."""
+    """Aligned lines, a heading first; then the drift of each environment, and the versions that were not called.
+
+    Last, whether the bytes are the same.
+    """
     rows = _table(_STATUS, (row for environment in environments for row in _status_rows(environment)))
     unread = tuple(
         f"{each.name}: {each.failure or 'nothing is live yet'}" for each in environments if not each.functions
     )
     drift = tuple(f"{each.name}: {line}" for each in environments if each.drift for line in plan_lines(each.drift))
-    return (*rows, *unread, *drift, *same_bytes_lines(environments))
+    uncalled = tuple(line for each in environments for line in _uncalled_lines(each))
+    return (*rows, *unread, *drift, *uncalled, *same_bytes_lines(environments))
+
+
+def _uncalled_lines(environment: EnvironmentStatus) -> Iterator[str]:
+    for each in environment.functions:
+        if isinstance(each.contract, Uncalled):
+            live = f"{each.image} version {each.entry.version}"
+            yield f"{environment.name}: ! {live} was NOT called before it became live: {each.contract.reason}"
 
 
 def _status_rows(environment: EnvironmentStatus) -> list[tuple[str, ...]]:
@@ -195,7 +232,12 @@ def status_json(environments: Sequence[EnvironmentStatus]) -> str:
 
 def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
     functions = [
-        {"image": each.image, "image_age_seconds": each.age, **_history_object(each.entry)}
+        {
+            "image": each.image,
+            "image_age_seconds": each.age,
+            "health": each.contract.model_dump(by_alias=True, exclude_none=True) if each.contract else None,
+            **_history_object(each.entry),
+        }
         for each in environment.functions
     ]
     drift = plan_lines(environment.drift) if environment.drift else ()

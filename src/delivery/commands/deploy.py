@@ -6,7 +6,7 @@
       it is empty (nearly always): Lambda takes the digest; the state is refreshed beside it <---+
       it is not: plan with the digest -> shown, confirmed -> apply exactly that              <---+
                                           |
-    Release <-- URL opened <-- alias `live` moves <-- its stream is verified <-- a version is published
+    Release <-- URL opened <-- alias `live` moves <-- it is verified <-- a version is published
                      | fails: the alias returns       | fails: the alias stays, the old version serves, exit 7
 
 Terraform owns the function, image included; tags are for people. Given to Lambda at once, a digest leads to the state
@@ -18,14 +18,15 @@ version to an alias and a URL. Each step reads first what exists, so the next de
 
 import contextlib
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 
 from delivery import git
 from delivery.aws import bucket, ecr, function, function_code, regions
 from delivery.aws.function import Alias, Function, Version
 from delivery.aws.function_code import Unpublished
-from delivery.commands import bootstrap, deployed, short_way
+from delivery.commands import bootstrap, declared, deployed, short_way
 from delivery.commands.deployed import Deployed, DeployPlan
 from delivery.context import RunContext, require_docker
 from delivery.errors import DeliveryError, RefusedError, TerraformError
@@ -65,8 +66,11 @@ def plan(run: RunContext, destroy: tuple[str, ...] = ()) -> DeployPlan:
     """
     images, (stack, now) = parallel.both(run.shell, lambda: guard(run), lambda: _initialised(run))
     stack = stack or stages.init(run, state.STACK)  # the guards have made the bucket
+    given: Future[Callable[[], declared.Variables]] = Future()  # a push waits for it only before it starts an image
     (pushed, verified), looked = parallel.both(
-        run.shell, lambda: _pushed(run, images, now), lambda: _look(run, stack, images, now)
+        run.shell,
+        lambda: _pushed(run, images, now, lambda: given.result()()),
+        lambda: _look_and_give(run, stack, images, now, given),
     )
     if looked and looked.empty:
         planned = DeployPlan(pushed, looked, now, verified)
@@ -129,18 +133,26 @@ def _initialised(run: RunContext) -> tuple[Stack | None, Mapping[str, Deployed]]
     return parallel.both(run.shell, lambda: stages.init(run, state.STACK), lambda: deployed.read(run))
 
 
+def push_images(run: RunContext) -> tuple[PushedImage, ...]:
+    """Push the images of this commit. A new one is started with the variables that its function has now.
+
+    Raises the errors of `guard`, BuildError, RefusedError or CloudError.
+    """
+    return push.push(run, guard(run), variables=lambda: declared.of_functions(deployed.read(run)))
+
+
 def _pushed(
-    run: RunContext, images: tuple[Image, ...], now: Mapping[str, Deployed]
+    run: RunContext, images: tuple[Image, ...], now: Mapping[str, Deployed], variables: push.Variables
 ) -> tuple[tuple[PushedImage, ...], frozenset[Version]]:
     """The pushed images, and the live versions that run one of them and were verified again."""
-    pushed = push.push(run, images, frozenset(each.image for each in now.values() if each.image))
+    pushed = push.push(run, images, frozenset(each.image for each in now.values() if each.image), variables)
     same = [now[image.name] for image in pushed if deployed.runs(now, image)]
     verified = parallel.map(run.shell, functools.partial(_verify_live, run), same)
     return pushed, frozenset(filter(None, verified))
 
 
 def _verify_live(run: RunContext, now: Deployed) -> Version | None:
-    """The live version, if it has the image that the function has now and streams; a failure counts after the plan."""
+    """The live version, if it has the image that the function has now and is healthy; a failure counts later."""
     if now.alias is None or now.alias.weights:
         return None
     with contextlib.suppress(DeliveryError):
@@ -149,6 +161,27 @@ def _verify_live(run: RunContext, now: Deployed) -> Version | None:
             live.verify_version(run, version)
             return version
     return None
+
+
+def _look_and_give(
+    run: RunContext,
+    stack: Stack,
+    images: tuple[Image, ...],
+    now: Mapping[str, Deployed],
+    given: Future[Callable[[], declared.Variables]],
+) -> Plan | None:
+    """Look, and give the push the variables of the functions, or the failure that it would wait for."""
+    try:
+        looked = _look(run, stack, images, now)
+        saved = looked or declared.plan(run, stack, images, now)
+        if saved.empty:
+            given.set_result(lambda: declared.of_functions(now))
+        else:
+            given.set_result(lambda: declared.of_plan(run, saved, images))
+    except BaseException as error:
+        given.set_exception(error)
+        raise
+    return looked
 
 
 def _look(run: RunContext, stack: Stack, images: tuple[Image, ...], now: Mapping[str, Deployed]) -> Plan | None:

@@ -2,7 +2,7 @@
 
     Terraform's state --> versions, release tags, release records --> the version to return to
                                                                              |
-    release record <-- URL opened <-- alias `live` moves <-- (canary) <-- its stream is verified again
+    release record <-- URL opened <-- alias `live` moves <-- (canary) <-- it is verified again, by its own contract
                                                            | fails: the alias stays, exit 7
 
 A rollback returns only to a version that was verified and whose image still exists. Without `--to`, the version must

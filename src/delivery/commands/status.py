@@ -4,17 +4,20 @@ All environments are read at the same time; one that cannot be read is a row wit
 change, with the images that the functions have and the infrastructure of this checkout.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from delivery.aws import ecr, function, function_code
-from delivery.aws.function import Function
+from delivery.aws.function import Function, Version
 from delivery.context import RunContext
+from delivery.errors import UnhealthyError
+from delivery.health import Contract
 from delivery.process import parallel
 from delivery.process.shell import Shell
 from delivery.progress import UNCHANGED, Update
-from delivery.release import history
+from delivery.release import contracts, history
 from delivery.release.history import HistoryEntry
 from delivery.terraform import execute, state, variables
 from delivery.terraform.plan import Plan
@@ -23,11 +26,15 @@ from delivery.terraform.state import Service
 
 @dataclass(frozen=True)
 class FunctionStatus:
-    """The live version of one function. `age`: seconds since its image was pushed, None when the image is gone."""
+    """The live version of one function, and its health contract.
+
+    `age`: seconds since its image was pushed. The image may be gone: then `age` and `contract` are None.
+    """
 
     image: str
     entry: HistoryEntry
     age: float | None
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,15 @@ def _live(run: RunContext, deployed: Function) -> FunctionStatus | None:
     if entry is None:
         return None
     version = function.read_version(run.aws, deployed, entry.version)
-    return FunctionStatus(deployed.image, replace(entry, digest=version.digest), ecr.age(run.aws, version.pushed_image))
+    age = ecr.age(run.aws, version.pushed_image)
+    contract = None if age is None else _contract(run, version)
+    return FunctionStatus(deployed.image, replace(entry, digest=version.digest), age, contract)
+
+
+def _contract(run: RunContext, version: Version) -> Contract | None:
+    with contextlib.suppress(UnhealthyError):  # a malformed label: `verify` says so
+        return contracts.read(run.aws, version)
+    return None
 
 
 def _drift(run: RunContext, service: Service, live: tuple[FunctionStatus, ...], update: Update) -> Plan | None:

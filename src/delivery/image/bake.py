@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from delivery import health
 from delivery.errors import BuildError, ConfigurationError
 from delivery.git import Commit
 from delivery.image import failure, login
@@ -111,13 +113,30 @@ class Baked:
 
 
 def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
-    """The targets that docker-bake.hcl builds by default; each is an image. Raises ConfigurationError."""
+    """The targets that docker-bake.hcl builds by default; each is an image with a health contract.
+
+    Raises ConfigurationError for a file that cannot be read, and for a contract that is missing or malformed.
+    """
     argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
     result = shell.run(Command(argv, cwd=settings.source, without=BAKE_VARIABLES))
     if result.code:
         raise ConfigurationError(f"{BAKE_FILE} cannot be read.", result.stderr.strip(), f"correct {BAKE_FILE}")
-    names: dict[str, object] = json.loads(result.stdout)["target"]
-    return tuple(sorted(names))
+    read: dict[str, Mapping[str, Any]] = json.loads(result.stdout)["target"]
+    for name, target in sorted(read.items()):
+        _require_contract(name, target.get("labels") or {})
+    return tuple(sorted(read))
+
+
+def _require_contract(name: str, labels: Mapping[str, str | None]) -> None:
+    text = labels.get(health.LABEL)
+    try:
+        if text is None:
+            raise health.missing()
+        health.parse(text)
+    except ConfigurationError as error:
+        error.what = f"{BAKE_FILE}, target {name}: {error.what}"
+        error.hint = f"in the target {name}: {error.hint}"
+        raise
 
 
 def images(settings: Settings, names: tuple[str, ...]) -> tuple[Image, ...]:

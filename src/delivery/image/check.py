@@ -1,4 +1,4 @@
-"""The rules of Lambda for an image: manifest, layers, size, platform, program, user.
+"""The rules of Lambda for an image: manifest, layers, size, platform, program.
 
 https://docs.aws.amazon.com/lambda/latest/dg/images-create.html, "Requirements".
 """
@@ -33,11 +33,16 @@ def require(image: InspectedImage, platform: str) -> None:
     if not settings.get("Entrypoint") and not settings.get("Cmd"):
         why = "Lambda starts the image's own program: ENTRYPOINT, CMD, or both."
         raise BuildError(f"{image.name} names no program to start.", why, _DOCKERFILE)
-    user = str(settings.get("User") or "").partition(":")[0]
-    if user in ("", "0", "root"):
-        # Lambda ignores USER: an image that runs as root in every test would run as another user there.
-        why = 'Lambda always runs an image as a user "with least-privileged permissions".'
-        raise BuildError(f"{image.name} runs as root.", why, "`USER 65532:65532` in the Dockerfile")
+
+
+def runs_as_root(image: InspectedImage) -> bool:
+    """Whether the image names root as its user, here and in every test; Lambda runs it as another one.
+
+    Without a user, which is no mistake, Lambda chooses: "Lambda defines a default Linux user with least-privileged
+    permissions": https://docs.aws.amazon.com/lambda/latest/dg/images-create.html.
+    """
+    user = str((image.config.get("config") or {}).get("User") or "").partition(":")[0]
+    return user in ("0", "root")
 
 
 def require_pushed(aws: Aws, image: PushedImage, platform: str, access: Login) -> InspectedImage:

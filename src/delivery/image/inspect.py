@@ -54,6 +54,7 @@ def pushed(aws: Aws, image: PushedImage, access: Login) -> InspectedImage:
     config: dict[str, Any] = {}
     if "config" in document:
         config = Repository(access, image.repository_name).json(document["config"]["digest"])
+        aws.configs[image.uri] = config
     return InspectedImage(image.uri, content, config, uncompressed=0)
 
 

@@ -3,8 +3,8 @@
     the commit has its tag in the registry --> nothing to build
     build, and keep the digest only --> the registry has the digest --> unchanged --+
       | new                                                                         |
-      +--> into a folder --> check the rules of Lambda; for a protected               +--> tag with the commit
-           environment, start the image once --> push --> the same digest? ---------+
+      +--> into a folder --> check the rules of Lambda --> start the                  +--> tag with the commit
+           image once, by its health contract --> push --> the same digest? --------+
              | refused: nothing was pushed
 
 An image depends on its context and its base only, so one image may have the tags of many commits. A promoted image is
@@ -13,14 +13,17 @@ not started again: Lambda ran it, and it was verified there.
 
 import contextlib
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 from delivery.aws import ecr
 from delivery.context import RunContext
 from delivery.errors import BuildError
+from delivery.health import Uncalled
 from delivery.image import bake, check, inspect, login, network, start_check
 from delivery.image.bake import Bake
 from delivery.image.inspect import InspectedImage
+from delivery.image.start_check import StartCheck
 from delivery.process import parallel
 from delivery.process.shell import Shell
 from delivery.progress import Update
@@ -28,6 +31,9 @@ from delivery.reference import Image, PushedImage
 
 Built = tuple[PushedImage, InspectedImage]
 """An image as it was or would be pushed, and its content."""
+
+Variables = Callable[[], Mapping[str, Mapping[str, str]]]
+"""Image name to the environment variables of its function; they are asked for only if an image is started."""
 
 _NOT_PUSHED = "nothing was pushed"
 # Tags per image: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html; the rest is for releases.
@@ -47,18 +53,21 @@ def build(run: RunContext, images: tuple[Image, ...]) -> str:
 
 
 def push(
-    run: RunContext, images: tuple[Image, ...], running: frozenset[PushedImage] = frozenset()
+    run: RunContext,
+    images: tuple[Image, ...],
+    running: frozenset[PushedImage] = frozenset(),
+    variables: Variables = dict,
 ) -> tuple[PushedImage, ...]:
-    """Build, check and push the images that the registry does not have, then tag all with the commit.
+    """Build, check, start and push the images that the registry does not have, then tag all with the commit.
 
-    `running`: images that functions have, which Lambda has accepted. Raises BuildError, CloudError, or RefusedError
-    when another image has the tag of the commit.
+    `running`: images that functions have, which Lambda has accepted. Raises BuildError, CloudError, ConfigurationError,
+    or RefusedError when another image has the tag of the commit.
     """
     tagged = _tagged(run, images)
     untagged = tuple(image for image in images if image not in tagged)
     with _docker(run) if untagged else contextlib.nullcontext(run.shell) as shell:
         known, new = _build(run, untagged, shell) if untagged else ({}, ())
-        built = _export_and_check(run, new, shell) if new else ()
+        built = _export_and_check(run, new, shell, variables) if new else ()
         left = "layers may have been pushed; no function runs them"
         after = "the image is in the registry; no function runs it"
         with run.progress.stage("push", interrupted=left, after=after) as stage:
@@ -76,9 +85,9 @@ def push(
 
 
 def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
-    """The images that `push` would push, with their content; pushes nothing.
+    """The images that `push` would push, with their content; pushes and starts nothing.
 
-    Raises BuildError for an image that would be refused, or CloudError.
+    Raises BuildError for an image that breaks a rule of Lambda, or CloudError.
     """
     present = _tagged(run, images)
     access = ecr.authorize(run.aws)
@@ -125,7 +134,10 @@ def _build(
     )
 
 
-def _export_and_check(run: RunContext, images: tuple[Image, ...], shell: Shell) -> tuple[Built, ...]:
+def _export_and_check(
+    run: RunContext, images: tuple[Image, ...], shell: Shell, variables: Variables | None = None
+) -> tuple[Built, ...]:
+    """Check the new images, and start them if there are `variables` to start them with."""
     layout = _bake(run, images, "layout")
     with run.progress.stage("check", interrupted=_NOT_PUSHED) as stage:
         baked = bake.build(layout, run.settings.source, shell, stage.update)
@@ -135,32 +147,40 @@ def _export_and_check(run: RunContext, images: tuple[Image, ...], shell: Shell) 
             stage.update(f"checking {image.name}")
             inspected = inspect.layout(image.name, layout.layout(image.name), image.digest)
             check.require(inspected, run.settings.platform)
+            if check.runs_as_root(inspected):
+                stage.warn(f"{image.name} names root as its user; Lambda runs it as a user without its rights.")
             built.append((image, inspected))
         size = sum(inspected.uncompressed for _, inspected in built) / 1e6
         result = f"{_names(image for image, _ in built)}: {size:.0f} MB uncompressed"
-        if run.settings.environment.protected:
-            result += f", {_start_checks(run, images, built, shell, stage.update)}"
+        if variables:
+            result += f", {_start_checks(run, built, variables, shell, stage.update)}"
         stage.done(result)
     return tuple(built)
 
 
-def _start_checks(run: RunContext, images: tuple[Image, ...], built: list[Built], shell: Shell, update: Update) -> str:
-    """Start each image once; return the times, for people. Raises BuildError."""
+def _start_checks(run: RunContext, built: list[Built], variables: Variables, shell: Shell, update: Update) -> str:
+    """Start each image once that may be called; return the results, for people. Raises BuildError."""
+    images = tuple(Image(image.name, image.repository) for image, _ in built)
     archive = _bake(run, images, "archive")
     baked = bake.build(archive, run.settings.source, shell, update)
     if bake.pushed_images(images, baked.digests) != tuple(image for image, _ in built):
         raise BuildError("The image to start is not the checked image.", "", "deploy again")
-    return ", ".join(_start_check(run, archive, each, shell, update) for each in built)
+    given = variables()
+    results = []
+    for image, inspected in built:
+        update(f"starting {image.name} as Lambda does")
+        reference, own = f"{image.repository}:{run.commit.tag}", given.get(image.name, {})
+        start = StartCheck(reference, inspected.config, run.settings.platform, own)
+        results.append(f"{image.name} {_start(run, start, archive.archive(image.name), shell)}")
+    return ", ".join(results)
 
 
-def _start_check(run: RunContext, archive: Bake, built: Built, shell: Shell, update: Update) -> str:
-    image, inspected = built
-    update(f"starting {image.name} as Lambda does")
-    platform, commit = run.settings.platform, run.commit.tag
-    program = start_check.emulator(run.settings.root / ".cache", platform, shell)
-    start_check.load(archive.archive(image.name), shell)
-    start = start_check.StartCheck(f"{image.repository}:{commit}", inspected.config, platform)
-    return start_check.run_check(start, program, shell)
+def _start(run: RunContext, start: StartCheck, archive: Path, shell: Shell) -> str:
+    if isinstance(start.contract, Uncalled):
+        return f"not started: {start.contract.reason}"
+    program = start_check.emulator(run.settings.root / ".cache", run.settings.platform, shell)
+    start_check.load(archive, shell)
+    return start_check.run_check(start, program, shell, run.scratch)
 
 
 def _push(

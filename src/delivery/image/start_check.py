@@ -1,7 +1,10 @@
-"""Starts an image once as Lambda does: AWS's Runtime Interface Emulator runs the image and requests its stream.
+"""Starts an image once as Lambda does: AWS's Runtime Interface Emulator runs the image and calls it by its contract.
 
-The container is read-only except for /tmp, and has the user of the image, no capabilities, no credentials and limited
-memory. It has a network, as on Lambda; its only open port is on loopback.
+The container is read-only except for /tmp, and has the user of the image, no capabilities, no credentials, limited
+memory, and the variables that the function is given. It has a network, as on Lambda; its only open port is on loopback.
+
+The emulator holds a stream back until it ends. So a stream that does not end proves only that its function has started:
+the emulator has logged that its runtime asks for an event. Whether the stream is right, the version must show.
 """
 
 import contextlib
@@ -11,17 +14,19 @@ import re
 import secrets
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
-from delivery import clock
-from delivery.aws.function import stream_event
-from delivery.aws.sse import Event, Parser, Prelude
-from delivery.errors import BuildError, CloudError, ConfigurationError
+from delivery import clock, health
+from delivery.aws import answers
+from delivery.aws.function import Event
+from delivery.aws.sse import SEPARATOR, Parser, Prelude
+from delivery.errors import BuildError, CloudError, ConfigurationError, UnhealthyError
+from delivery.health import Contract, Http, Invoke, Stream
 from delivery.process.shell import Command, Shell
 
 LOCK = Path(__file__).with_name("start_check.txt")
@@ -31,6 +36,10 @@ _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 _ROUTE = "/2015-03-31/functions/function/invocations"
 _INSIDE = "/aws-lambda-rie"
 _EMULATOR = re.compile(r"\[(INFO|WARNING|ERROR)\] \(r[a-z.]+\) ")
+# What the emulator logs once the runtime has asked for its first event
+_INITIALISED = "INIT RTDONE(status: success)"
+_ERROR = {"errorType", "errorMessage", "stackTrace", "trace", "cause", "requestId"}
+_BODY = 300  # characters of an answer that a person reads
 _PAUSE = 0.05  # seconds between two requests to the emulator
 _ISOLATED = (
     *("--read-only", "--tmpfs", "/tmp:exec,size=512m,mode=1777"),  # Lambda's default size of /tmp
@@ -39,21 +48,49 @@ _ISOLATED = (
 )
 
 
+class _LateError(BuildError):
+    """The answer did not come in time."""
+
+
 @dataclass(frozen=True)
 class StartCheck:
-    """An image in the local engine to start. `config`: the image's own."""
+    """An image in the local engine to start. `config`: the image's own.
+
+    `variables`: those that the function is given. They may be secrets, so they stand in no argument.
+    """
 
     image: str
     config: Mapping[str, Any]
     platform: str
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def command(self, name: str, program: Path) -> Command:
-        """The command that runs the emulator, which runs the entrypoint and command of the image."""
+    @property
+    def contract(self) -> Contract:
+        """The health contract in the label of the image. Raises ConfigurationError."""
+        text = (self.config["config"].get("Labels") or {}).get(health.LABEL)
+        if text is None:
+            raise health.missing()
+        return health.parse(text)
+
+    def command(self, name: str, program: Path, variables: Path) -> Command:
+        """The command that runs the emulator, which runs the entrypoint and command of the image.
+
+        `variables`: the file with the variables, a line each.
+        """
         settings = self.config["config"]
         own = [*(settings.get("Entrypoint") or ()), *(settings.get("Cmd") or ())]
         mount = f"type=bind,src={program},dst={_INSIDE},readonly"
         argv = ["docker", "run", "--detach", "--name", name, "--platform", self.platform, *_ISOLATED]
-        return Command((*argv, "--mount", mount, "--entrypoint", _INSIDE, self.image, *own))
+        argv += ["--env-file", str(variables), "--mount", mount, "--entrypoint", _INSIDE]
+        # A file of variables has one line for each; docker reads a longer one from its own environment.
+        longer = {each: value for each, value in self.variables.items() if "\n" in value}
+        argv += [word for each in longer for word in ("--env", each)]
+        return Command((*argv, self.image, *own), variables=longer)
+
+    @property
+    def lines(self) -> str:
+        """The content of the file with the variables: https://docs.docker.com/reference/cli/docker/container/run/#env."""
+        return "".join(f"{name}={value}\n" for name, value in self.variables.items() if "\n" not in value)
 
 
 def emulator(folder: Path, platform: str, shell: Shell) -> Path:
@@ -91,29 +128,43 @@ def load(archive: Path, shell: Shell) -> None:
         raise BuildError("The image cannot be loaded into the engine.", result.stderr.strip(), "invoke doctor")
 
 
-def run_check(start: StartCheck, program: Path, shell: Shell, deadline: float = DEADLINE) -> str:
-    """Start the image and request its stream once; return the time until `hello`, for people.
+def run_check(start: StartCheck, program: Path, shell: Shell, folder: Path, deadline: float = DEADLINE) -> str:
+    """Start the image and call it once; return the result and its time, for people.
 
-    The container is removed afterwards, after an interrupt too. Raises BuildError when the answer does not come within
-    `deadline` seconds, with the last lines of the log, and ConfigurationError when this engine cannot run the platform
-    or its ports cannot be reached from here.
+    `folder`: of this run. The container is removed afterwards, after an interrupt too. Raises BuildError when the
+    answer is another one or does not come within `deadline` seconds, or within the deadline of the contract if that is
+    longer; with the last lines of the log. Raises ConfigurationError when this engine cannot run the platform or its
+    ports cannot be reached from here.
     """
+    contract = start.contract
+    event = answers.event(contract) or {}
     name = f"start-check-{secrets.token_hex(8)}"  # no process number: two containers of one engine may have the same
     began = clock.monotonic()
+    due = began + max(deadline, contract.deadline or 0)
     try:
-        _run(start, name, program, shell)
+        _run(start, name, program, folder, shell)
         try:
             port = _port(name, shell)
-            _require_hello(_request(port, began + deadline, lambda: _runs(name, shell)))
+            result = _check(contract, _request(port, event, due, lambda: _runs(name, shell)))
+        except _LateError as error:
+            if not (isinstance(contract, Stream) and _INITIALISED in _output(name, shell)):
+                raise _explained(error, _log(name, shell), start.platform) from error
+            result = "started, its stream goes on"
         except BuildError as error:
             raise _explained(error, _log(name, shell), start.platform) from error
     finally:
         shell.unstopped().run(Command(("docker", "rm", "--force", "--volumes", name)))
-    return f"hello after {clock.monotonic() - began:.1f} s"
+    return f"{result} after {clock.monotonic() - began:.1f} s"
 
 
-def _run(start: StartCheck, name: str, program: Path, shell: Shell) -> None:
-    result = shell.run(start.command(name, program))
+def _run(start: StartCheck, name: str, program: Path, folder: Path, shell: Shell) -> None:
+    variables = folder / f"{name}.env"
+    variables.touch(mode=0o600)
+    try:
+        variables.write_text(start.lines)
+        result = shell.run(start.command(name, program, variables))
+    finally:
+        variables.unlink()
     if result.code:
         raise _explained(BuildError("The image cannot be started."), result.stderr.strip(), start.platform)
 
@@ -129,18 +180,21 @@ def _runs(name: str, shell: Shell) -> bool:
     return shell.run(Command(("docker", "inspect", "--format", "{{.State.Running}}", name))).stdout.strip() == "true"
 
 
-def _request(port: int, due: float, runs: Callable[[], bool]) -> bytes:
-    """The whole answer to one request. The port is open before the emulator listens, so requests are retried.
+def _request(port: int, event: Event, due: float, runs: Callable[[], bool]) -> bytes:
+    """The whole answer to one event. The port is open before the emulator listens, so requests are retried.
 
     Raises BuildError without an answer, ConfigurationError if the port stays closed while the container `runs`.
     """
     closed = False
-    body = json.dumps(stream_event({"events": "1"})).encode()
+    body = json.dumps(event).encode()
     url, pool = f"http://127.0.0.1:{port}{_ROUTE}", urllib3.PoolManager(retries=False)
     with pool:
         while (left := due - clock.monotonic()) > 0:
             try:
-                return pool.request("POST", url, body=body, timeout=urllib3.Timeout(total=left)).data
+                answer = pool.request("POST", url, body=body, timeout=urllib3.Timeout(total=left))
+                if answer.status >= 500 and not answer.data:  # the emulator's own answer
+                    raise BuildError("its program ended without an answer.")
+                return answer.data
             except urllib3.exceptions.NewConnectionError as error:  # in urllib3 2 also a TimeoutError
                 if not runs():
                     raise BuildError("it ended at once.") from error
@@ -157,30 +211,63 @@ def _request(port: int, due: float, runs: Callable[[], bool]) -> bytes:
             f"The container runs, but nothing listens on 127.0.0.1:{port}: the engine may be on another machine.",
             "select an engine of this machine: `docker context ls`",
         )
-    raise BuildError("it did not answer in time.", "Lambda ends the start of a function after 10 s.")
+    raise _LateError("it did not answer in time.", "Lambda ends the start of a function after 10 s.")
 
 
-def _require_hello(answer: bytes) -> None:
-    for item in _items(answer):
-        if isinstance(item, Prelude) and item.status != 200:
-            raise BuildError(f"it answered {item.status}.")
-        if isinstance(item, Event):
-            if item.name != "hello":
-                raise BuildError(f"its first event is `{item.name}`, not `hello`.")
-            return
-    raise BuildError("it answered without `hello`.", answer[:300].decode(errors="replace"))
+def _check(contract: Contract, answer: bytes) -> str:
+    """The result for people. Raises BuildError for an answer that the contract does not expect."""
+    if kind := _function_error(answer):
+        raise BuildError(f"it failed: {kind}.", answer.decode(errors="replace")[:_BODY])
+    try:
+        if isinstance(contract, Stream):
+            return _check_stream(contract, answer)
+        if isinstance(contract, Http | Invoke):
+            answers.check(contract, answer)
+    except UnhealthyError as error:
+        raise BuildError(error.what, error.why) from error
+    return "answered"
 
 
-def _items(answer: bytes) -> Iterator[Prelude | Event]:
+def _function_error(answer: bytes) -> str:
+    """The type of the error that a runtime has reported: the emulator shows it as a result. Empty without one.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, "Invocation error"
+    """
+    try:
+        document = json.loads(answer)
+    except ValueError:
+        return ""
+    if isinstance(document, dict) and document.keys() <= _ERROR and "errorType" in document:
+        return str(document["errorType"])
+    return ""
+
+
+def _check_stream(contract: Stream, answer: bytes) -> str:
+    parser = Parser()
+    events: list[str] = []
     with contextlib.suppress(ValueError):  # without a prelude, the message shows the raw answer
-        yield from Parser().feed(answer)
+        for item in parser.feed(answer):
+            if isinstance(item, Prelude):
+                answers.check_prelude(item, answer.partition(SEPARATOR)[2])
+                continue
+            if not events:
+                answers.check_first(contract, item)
+            events.append(item.name)
+    if len(events) < contract.events:
+        what = f"it answered with {len(events)} of {contract.events} events."
+        raise BuildError(what, answer.decode(errors="replace")[:_BODY])
+    return f"{len(events)} events"
 
 
 def _log(name: str, shell: Shell) -> str:
     """The last lines of the function; the lines of the emulator have a mark such as `(rapid)`."""
-    result = shell.run(Command(("docker", "logs", "--tail", "200", name)))
-    lines = (result.stdout + result.stderr).splitlines()
+    lines = _output(name, shell).splitlines()
     return "\n".join([line for line in lines if not _EMULATOR.search(line)][-12:]).strip()
+
+
+def _output(name: str, shell: Shell) -> str:
+    result = shell.run(Command(("docker", "logs", "--tail", "200", name)))
+    return result.stdout + result.stderr
 
 
 def _explained(error: BuildError, log: str, platform: str) -> BuildError | ConfigurationError:

@@ -1,7 +1,7 @@
 """A canary: the new version gets a share of the requests first, and all requests only if it works.
 
     10% for 60 s --> 50% for 2 m --> the release
-         | an error, a throttle, an unhealthy stream, an interrupt: the old version gets all requests again
+         | an error, a throttle, an unhealthy version, an interrupt: the old version gets all requests again
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html. Each move is guarded by the revision that
 was read before it.
@@ -22,7 +22,7 @@ from delivery.context import RunContext
 from delivery.errors import CloudError, ConfigurationError, DeliveryError, UnhealthyError
 from delivery.process import parallel
 from delivery.progress import Stage
-from delivery.release import alias, metrics, records, verify
+from delivery.release import alias, contracts, metrics, records, verify
 
 _INTERVAL = 5.0  # seconds between two checks of the new version
 _STEP = re.compile(r"(\d+(?:\.\d+)?)%/(.+)")
@@ -128,7 +128,7 @@ def _check(run: RunContext, step: Step, began: datetime, move: AliasMove) -> Non
         share = f"{step.share * 100:.4g}% of the requests"
         what = f"Version {deployed.version} of {deployed.name} fails with {share}: {counts}"
         raise UnhealthyError(what, "", "read its log, correct the function, then deploy again")
-    verify.verify(run.aws, deployed, run.settings.deadlines)
+    verify.verify(run.aws, deployed, contracts.read(run.aws, deployed), run.settings.deadlines)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """How a version becomes live, for a deploy and for a rollback.
 
-    stream verified --> tag `release-<version>` --> (canary) --> alias `live` moves --> URL opened --> release record
-                                                                          ^               | fails
-                                                                          +-- returns ----+
+    verified --> tag `release-<version>` --> (canary) --> alias `live` moves --> URL opened --> release record
+                                                                   ^               | fails
+                                                                   +-- returns ----+
 
 The release tag comes first: retention protects the image that it names, so the tag must exist before the version
 serves. The release record comes last, because it says what has happened.
@@ -19,19 +19,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from delivery import clock
-from delivery.aws import ecr, function, function_url
+from delivery.aws import answers, ecr, function, function_url
 from delivery.aws.function import Alias, Function, Version
 from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError, UnhealthyError
+from delivery.health import Contract, Uncalled
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
-from delivery.release import alias, canary, history, records, url, verify
+from delivery.release import alias, canary, contracts, history, records, url, verify
 from delivery.release.canary import AliasMove, Step
+from delivery.release.stream import Streamed
+from delivery.release.verify import Answered, Health
 
 
 @dataclass(frozen=True)
 class Release:
-    """A version that was verified and made live. `public`: whether everyone may call the URL."""
+    """A version that was verified by its contract and made live.
+
+    `url`: its Function URL, empty without one. `public`: whether everyone may call that.
+    """
 
     environment: str
     image: str
@@ -40,24 +46,38 @@ class Release:
     url: str
     public: bool
     verified_at: datetime
+    contract: Contract
 
 
 def verify_version(run: RunContext, deployed: Version) -> None:
-    """Wait until a version is ready, open its stream, and check it.
+    """Wait until a version is ready, and verify it by the health contract of its image.
 
-    The alias is not moved. Raises UnhealthyError or CloudError.
+    The alias is not moved. Raises UnhealthyError, CloudError, or BuildError when the image is gone from the registry.
     """
     with run.progress.stage("verify", interrupted=UNCHANGED) as stage:
         stage.update(f"waiting for version {deployed.version}")
-        function.wait_active(run.aws, deployed)
-        stage.update(f"opening the stream of version {deployed.version}")
         try:
-            health = verify.verify(run.aws, deployed, run.settings.deadlines)
+            contract = contracts.read(run.aws, deployed)
+            uncalled = contract.deadline if isinstance(contract, Uncalled) else None
+            function.wait_active(run.aws, deployed, answers.event(contract), uncalled)
+            stage.update(f"calling version {deployed.version}")
+            health = verify.verify(run.aws, deployed, contract, run.settings.deadlines)
         except UnhealthyError as error:
             error.why = f"{error.why}\nThe alias {deployed.alias} was not moved.".strip()
             raise
-        first = f"first after {health.first_event * 1000:.0f} ms"
-        stage.done(f"{deployed.image} version {deployed.version}: {health.events} events, {first}")
+        if isinstance(health, Uncalled):
+            stage.warn(f"{deployed.image} version {deployed.version} was not called: {health.reason}")
+        stage.done(f"{deployed.image} version {deployed.version}: {_result(health)}")
+
+
+def _result(health: Health) -> str:
+    match health:
+        case Streamed():
+            return f"{health.events} events, first after {health.first_event * 1000:.0f} ms"
+        case Answered():
+            return f"{health.request} answered after {health.seconds * 1000:.0f} ms"
+        case Uncalled():
+            return f"active, NOT called: {health.reason}"
 
 
 def verify_newest(run: RunContext, functions: tuple[Function, ...]) -> tuple[Version, ...]:
@@ -151,18 +171,23 @@ def _make_live(run: RunContext, move: AliasMove, recorded: str) -> Release:
             _record_earlier_move(run, move, who=records.UNKNOWN if move.changes else run.aws.caller())
         after = alias.move(run.aws, deployed, before) if move.changes else before
         with _returning_on_failure(run, move, after):
+            contract = contracts.read(run.aws, deployed)
             stage.update("opening the URL")
-            public = function_url.apply_access(run.aws, deployed)
-            url.require_open(run, deployed, public)
+            public = bool(deployed.url) and function_url.apply_access(run.aws, deployed)
+            url.require_open(run, deployed, contract, public)
         if move.changes:
             kind = records.ROLLBACK if move.back else records.LIVE
             _record(run, move, records.tag_name(kind, deployed.version, before.version, run.aws.caller()))
         version = f"{before.version} -> {deployed.version}" if move.changes else deployed.version
-        access = "everyone" if public else "signed requests"
-        stage.done(f"{deployed.image} alias {deployed.alias}: version {version}, open to {access}")
-    name = run.settings.environment.name
-    image = deployed.pushed_image
-    return Release(name, image.name, deployed.version, image.digest, deployed.stream_url, public, clock.now())
+        stage.done(f"{deployed.image} alias {deployed.alias}: version {version}, {_access(deployed, public)}")
+    name, image = run.settings.environment.name, deployed.pushed_image
+    return Release(name, image.name, deployed.version, image.digest, deployed.url, public, clock.now(), contract)
+
+
+def _access(deployed: Version, public: bool) -> str:
+    if not deployed.url:
+        return "no URL"
+    return f"open to {'everyone' if public else 'signed requests'}"
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from delivery import clock
 from delivery.errors import TerraformError
@@ -18,7 +19,7 @@ from delivery.scratch import ERRORED_STATE
 from delivery.settings import Environment, Settings
 from delivery.terraform import mirror
 from delivery.terraform.diagnostics import Diagnostics
-from delivery.terraform.plan import Plan, Stack, read, state_key
+from delivery.terraform.plan import Plan, Stack, function_variables, read, state_key
 
 # With this flag, a plan that changes something exits with 2: https://developer.hashicorp.com/terraform/cli/commands/plan
 _DETAILED, _CHANGES = "-detailed-exitcode", 2
@@ -93,12 +94,20 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
 
 def read_back(saved: Plan, shell: Shell) -> Plan:
     """The plan with all its changes, for which Terraform starts the provider again. Raises TerraformError."""
-    if not saved.unread:
-        return saved
+    return read(saved.stack, saved.file, _shown(saved, shell)) if saved.unread else saved
+
+
+def read_variables(saved: Plan, shell: Shell) -> dict[str, dict[str, str]]:
+    """The environment variables of each function, by the repository of its image. Raises TerraformError."""
+    return function_variables(_shown(saved, shell))
+
+
+def _shown(saved: Plan, shell: Shell) -> dict[str, Any]:
     shown = shell.run(saved.stack.command("show", "-json", str(saved.file)))
     if shown.code:
         raise TerraformError(f"The plan of {saved.stack.name} cannot be read back.", shown.stderr.strip())
-    return read(saved.stack, saved.file, json.loads(shown.stdout))
+    document: dict[str, Any] = json.loads(shown.stdout)
+    return document
 
 
 def apply(saved: Plan, shell: Shell, update: Update) -> None:

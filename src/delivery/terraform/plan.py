@@ -149,6 +149,20 @@ def read(stack: Stack, file: Path, document: dict[str, Any]) -> Plan:
     )
 
 
+def function_variables(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The environment variables of each function, by the repository of its image, in the output of `terraform show`.
+
+    A value that is known only after the apply is left out.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for resource in document.get("resource_changes", []):
+        after = resource["change"]["after"] or {}
+        if resource.get("type") == "aws_lambda_function" and after.get("image_uri"):
+            blocks = after.get("environment") or [{}]
+            found[after["image_uri"].partition("@")[0]] = blocks[0].get("variables") or {}
+    return found
+
+
 def _updates(change: dict[str, Any]) -> bool:
     return bool(change["actions"] == ["update"])
 

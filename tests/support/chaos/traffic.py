@@ -7,7 +7,7 @@ from collections import Counter
 
 from support.deploys.checkout import FUNCTION, hello
 
-from delivery.aws.function import stream_event
+from delivery.aws import url_event
 
 PAUSE = 0.2  # seconds between two requests
 
@@ -56,7 +56,7 @@ def _by_url(url):
 
 
 def _by_invoke(client):
-    payload = json.dumps(stream_event({"events": "1"}))
+    payload = json.dumps(url_event.request("/api/v2/stream", {"events": "1"}))
     answer = client.invoke(FunctionName=FUNCTION, Qualifier="live", Payload=payload)
     assert "FunctionError" not in answer, answer
     return answer["Payload"].read()

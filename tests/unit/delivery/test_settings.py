@@ -26,14 +26,14 @@ def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
         False,
         "",
     )
-    assert loaded.deadlines == Deadlines(first_event=60, between=10, end=15)
+    assert loaded.deadlines == Deadlines(first_event=60, between=10)
 
 
 def test_every_setting_reaches_its_place(tmp_path):
     more = {"registry": "127.0.0.1:5000", "protected": True, "bootstraps": True, "started_by": "some.where:start"}
     more["state_bucket"] = "of-our-own"
     build = {"platform": "linux/arm64", "cache": "none"}
-    verify = {"first_event": 90, "end": 0.5}
+    verify = {"first_event": 90, "between": 0.5}
     loaded = load(
         tmp_path,
         "preprod",
@@ -45,7 +45,7 @@ def test_every_setting_reaches_its_place(tmp_path):
     assert (loaded.platform, loaded.cache) == ("linux/arm64", "none")
     assert (loaded.bootstraps, loaded.started_by) == (True, "some.where:start")
     assert loaded.variables == {"AWS_PROFILE": "preprod", "PORT": "4566"}
-    assert loaded.deadlines == Deadlines(first_event=90, between=10.0, end=0.5)
+    assert loaded.deadlines == Deadlines(first_event=90, between=0.5)
 
 
 def test_a_time_of_waiting_is_written_with_its_unit(tmp_path):
@@ -86,8 +86,8 @@ def test_the_settings_of_another_environment_are_not_checked(tmp_path):
         ({"build": {"platform": "linux/s390x"}}, "Malformed setting build.platform in invoke.yaml: 'linux/s390x'"),
         ({"build": {"cache": "s3"}}, "Malformed setting build.cache in invoke.yaml: 's3'"),
         ({"verify": {"between": "5"}}, "Malformed setting verify.between in invoke.yaml: '5'"),
-        ({"verify": {"end": 0}}, "Malformed setting verify.end in invoke.yaml: 0"),
-        ({"verify": {"end": True}}, "Malformed setting verify.end in invoke.yaml: True"),
+        ({"verify": {"between": 0}}, "Malformed setting verify.between in invoke.yaml: 0"),
+        ({"verify": {"between": True}}, "Malformed setting verify.between in invoke.yaml: True"),
         ({"verify": {"first": 5}}, "Unknown setting verify.first in invoke.yaml."),
         ({"git": {"default_branch": "a b"}}, "Malformed setting git.default_branch in invoke.yaml: 'a b'"),
         ({"terraform": {"lock_wait": "5"}}, "Malformed setting terraform.lock_wait in invoke.yaml: '5'"),

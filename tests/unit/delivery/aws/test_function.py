@@ -13,6 +13,7 @@ from delivery.aws.function import Function
 from delivery.errors import CloudError, RefusedError, UnhealthyError
 
 PENDING = replace(VERSION, active=False)
+WAKE = {"path": "/health"}
 
 
 @pytest.fixture
@@ -29,9 +30,14 @@ def test_functions_come_from_the_outputs_of_terraform_in_order():
     assert (first.image, second) == ("a", FUNCTION)
 
 
-def test_a_function_has_the_url_of_its_stream():
-    assert FUNCTION.stream_url == "https://abc.lambda-url.us-east-1.on.aws/api/v2/stream"
-    assert Function("", "", "", "https://x").stream_url == "https://x/api/v2/stream"
+def test_a_function_has_addresses_below_its_url():
+    assert FUNCTION.address("/health") == "https://abc.lambda-url.us-east-1.on.aws/health"
+    assert Function("", "", "", "https://x").address("/a?b=c") == "https://x/a?b=c"
+
+
+def test_a_function_without_a_url_has_an_empty_one():
+    result = {"function_name": "fn", "alias": "live", "url": None}
+    assert [each.url for each in function.from_outputs({"functions": {"worker": result}})] == [""]
 
 
 def test_a_version_has_the_image_that_lambda_names_and_the_commit_of_its_description(aws):
@@ -56,12 +62,12 @@ def test_the_newest_version_is_the_one_with_the_highest_number(aws):
 
 
 def test_a_version_that_is_active_is_not_waited_for(aws):
-    function.wait_active(aws, VERSION)
+    function.wait_active(aws, VERSION, WAKE)
     assert (aws.functions.waited, aws.functions.calls) == ([], [])
 
 
 def test_the_published_version_is_polled_once_a_second(aws):
-    function.wait_active(aws, PENDING)
+    function.wait_active(aws, PENDING, WAKE)
     assert aws.functions.waited == [{"version": "2", "Delay": 1, "MaxAttempts": 120}]
 
 
@@ -70,20 +76,32 @@ def test_a_version_that_never_becomes_active_is_reported(aws):
         "PublishedVersionActive", "State is Failed: ImageDeleted", {}
     )
     with pytest.raises(CloudError, match="version 2 of fn to become active") as caught:
-        function.wait_active(aws, PENDING)
+        function.wait_active(aws, PENDING, WAKE)
     assert "ImageDeleted" in caught.value.why
 
 
 def test_an_inactive_version_is_called_once_to_activate_it_and_that_call_may_fail(aws):
     aws.functions.states["2"] = "Inactive"
     aws.functions.refuses["invoke_with_response_stream"] = refusal("ResourceNotReadyException")
-    function.wait_active(aws, PENDING)
+    function.wait_active(aws, PENDING, WAKE)
     assert len(aws.functions.called("invoke_with_response_stream")) == 1
     assert [wait["version"] for wait in aws.functions.waited] == ["2"]
+
+
+def test_an_inactive_version_that_must_not_be_called_stays_inactive(aws):
+    aws.functions.states["2"] = "Inactive"
+    function.wait_active(aws, PENDING, None)
+    assert aws.functions.waited == []
+    assert [name for name, _ in aws.functions.calls] == ["get_function_configuration"]
+
+
+def test_a_version_may_have_its_own_time_to_become_active(aws):
+    function.wait_active(aws, PENDING, None, 30)
+    assert aws.functions.waited == [{"version": "2", "Delay": 1, "MaxAttempts": 30}]
 
 
 def test_a_version_that_lambda_cannot_activate_is_unhealthy(aws):
     reason = 'Waiter encountered a terminal failure state: "Failed"'
     aws.functions.refuses["published_version_active"] = WaiterError("PublishedVersionActive", reason, {})
     with pytest.raises(UnhealthyError, match="cannot make version 2 ready"):
-        function.wait_active(aws, PENDING)
+        function.wait_active(aws, PENDING, WAKE)

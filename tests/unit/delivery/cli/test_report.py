@@ -9,6 +9,7 @@ import pytest
 from support.build import DIGEST
 from support.world import COMMIT, ENVIRONMENT, FUNCTION, NAME, PUSHED
 
+from delivery import health
 from delivery.aws.ecr import StoredImage
 from delivery.cli import report
 from delivery.commands.diff import Change, Difference, Live
@@ -123,12 +124,36 @@ def test_a_plan_lists_its_changes_and_then_the_counts():
     assert counts == "1 to create, 0 to update, 1 to delete"
 
 
+STREAM = {"stream": "/events"}
+HTTP = {"http": "/health"}
+EVENT = {"invoke": {}}
+BASE = FUNCTION.url.removesuffix("/")
+
+
+def released(url, public, contract):
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Release("preprod", "x", "7", DIGEST, url, public, at, health.parse(json.dumps(contract)))
+
+
 @pytest.mark.parametrize(
-    ("public", "command"), [(True, f"curl -N {FUNCTION.url}"), (False, "./dev invoke stream --env preprod")]
+    ("url", "public", "contract", "text"),
+    [
+        (FUNCTION.url, True, STREAM, f"curl -N {BASE}/events"),
+        (FUNCTION.url, False, STREAM, "./dev invoke stream --env preprod"),
+        (FUNCTION.url, True, HTTP, f"curl {BASE}/health"),
+        (FUNCTION.url, False, HTTP, f"{FUNCTION.url}, for signed requests"),
+        (FUNCTION.url, True, EVENT, FUNCTION.url),
+        ("", False, EVENT, "live; no URL"),
+        ("", False, HTTP, "live; no URL"),
+    ],
 )
-def test_a_release_is_one_line_with_its_version_and_the_command_that_shows_the_stream(public, command):
-    release = Release("preprod", "x", "7", DIGEST, FUNCTION.url, public, datetime(2026, 1, 1, tzinfo=UTC))
-    assert report.release_lines([release]) == (f"x version 7: {command}",)
+def test_a_release_is_one_line_with_its_version_and_how_it_is_reached(url, public, contract, text):
+    assert report.release_lines([released(url, public, contract)]) == (f"x version 7: {text}",)
+
+
+def test_a_release_that_was_not_called_has_a_line_that_says_so():
+    _, line = report.release_lines([released("", False, {"none": "it deletes what it finds"})])
+    assert line == "! x version 7 was NOT called before it became live: it deletes what it finds"
 
 
 def test_a_promotion_names_image_digest_and_commit():

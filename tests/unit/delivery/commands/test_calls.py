@@ -50,22 +50,26 @@ CALLS = {
     roll_back: (
         Counter(READ | RELEASE | dict.fromkeys(["get_function", "invoke_with_response_stream", "update_alias"], 1))
         # The tags are read again before the alias moves; the record is a tag, which needs the manifest.
-        + Counter(["describe_images", "batch_get_image", "put_image"]),
-        {"get_object": 1},
+        # The other manifest is on the way to the health contract of the version, which stands in its image.
+        + Counter(["describe_images", "batch_get_image", "batch_get_image", "put_image"]),
+        {"get_authorization_token": 1, "get_object": 1},
     ),
     deploy_again: (
         Counter(RELEASE | {"invoke_with_response_stream": 1, "publish_version": 1, "describe_images": 1})
         # The function and its live version; the alias before the plan and after it was confirmed; the tags `latest`
-        # and that of the commit.
-        + Counter({"get_function": 2, "get_alias": 2, "batch_get_image": 2}),
-        {"get_object": 3, "head_bucket": 2, "describe_repositories": 1},
+        # and that of the commit, and the manifest on the way to the health contract.
+        + Counter({"get_function": 2, "get_alias": 2, "batch_get_image": 3}),
+        {"get_authorization_token": 1, "get_object": 3, "head_bucket": 2, "describe_repositories": 1},
     ),
-    # The live version and the function; the age of the image
-    read_status: (Counter(READ) + Counter({"get_function": 2, "describe_images": 1}), {"get_object": 1}),
+    # The live version and the function; the age and the health contract of the image
+    read_status: (
+        Counter(READ) + Counter({"get_function": 2, "describe_images": 1, "batch_get_image": 1}),
+        {"get_authorization_token": 1, "get_object": 1},
+    ),
     read_releases: (Counter(READ | {"get_function": 2}), {"get_object": 1}),  # there are two versions
     verify: (
-        Counter(["list_versions_by_function", "get_function", "invoke_with_response_stream"]),
-        {"get_object": 1},
+        Counter(["list_versions_by_function", "get_function", "batch_get_image", "invoke_with_response_stream"]),
+        {"get_authorization_token": 1, "get_object": 1},
     ),
     list_prunable: (
         Counter({"describe_images": 1, "list_aliases": 1, "list_versions_by_function": 1, "get_function": 3}),
@@ -81,9 +85,16 @@ def _clock(monkeypatch):
     blobs(monkeypatch)
 
 
+def unread(root, count):
+    """A fleet of whose images nothing was read yet."""
+    fleet = Fleet(root, count)
+    fleet.aws.configs.clear()
+    return fleet
+
+
 @pytest.mark.parametrize("task", CALLS, ids=lambda task: task.__name__)
 def test_a_task_makes_these_calls_for_each_function_and_no_more(tmp_path, task):
-    fleet = Fleet(tmp_path, 3)
+    fleet = unread(tmp_path, 3)
     task(fleet)
     assert fleet.calls() == CALLS[task]
 
@@ -91,7 +102,7 @@ def test_a_task_makes_these_calls_for_each_function_and_no_more(tmp_path, task):
 @pytest.mark.parametrize("task", CALLS, ids=lambda task: task.__name__)
 def test_the_calls_for_fifteen_functions_overlap(tmp_path, task):
     """Each call waits for that of every other function: a loop would wait for ever."""
-    fleet = Fleet(tmp_path, 15)
+    fleet = unread(tmp_path, 15)
     fleet.meet(*OPERATIONS)
     task(fleet)
     assert fleet.calls() == CALLS[task]

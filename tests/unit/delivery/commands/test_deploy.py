@@ -3,11 +3,12 @@
 import json
 import re
 import threading
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, WaiterError
-from support.aws import FakeEcr, FakeLambda, FakeLambdas, FakeS3, chunk, healthy, hello, prelude, refusal
-from support.build import DIGEST, RUN_FAILED, manifest, push_failed
+from support.aws import FakeEcr, FakeLambda, FakeLambdas, FakeS3, chunk, healthy, heartbeat, prelude, refusal
+from support.build import DIGEST, RUN_FAILED, manifest, printed, push_failed
 from support.clock import Clock
 from support.terraform import LOCKED, change, diagnostic, planned
 from support.world import (
@@ -188,7 +189,7 @@ def test_an_environment_with_bucket_and_repositories_is_not_bootstrapped(tmp_pat
 
 
 def test_a_second_target_of_the_bake_file_is_a_second_image(tmp_path):
-    two = json.dumps({"target": {"sse-streaming": {}, "other": {}}})
+    two = printed("sse-streaming", "other")
     made = world(tmp_path, answers(**{"docker buildx bake --file docker-bake.hcl --print": two}))
     made.aws.ecr = FakeEcr({NAME: {DIGEST: "x"}, NAME.replace("sse-streaming", "other"): {}})
     made.aws.s3.objects["foundation.tfstate"] = foundation_document("other", "sse-streaming")
@@ -219,11 +220,13 @@ def test_a_failure_of_one_lane_stops_the_other_one_and_nothing_is_applied(tmp_pa
 
 
 def planned_images(made):
-    """The images that Terraform plans with, plan by plan."""
+    """The images that Terraform plans with, plan by plan; without the plan that is only read for its variables."""
     values = []
 
     def recorded(command):
-        values.append(json.loads((made.run.scratch / "service.tfvars.json").read_text()))
+        (file,) = (word for word in command.argv if word.endswith("service.tfvars.json"))
+        if "/declared/" not in file:
+            values.append(json.loads(Path(file.removeprefix("-var-file=")).read_text()))
         return known(command) if callable(known) else known
 
     known = made.shell.answers["terraform plan"]
@@ -255,7 +258,7 @@ def test_if_the_infrastructure_changes_too_terraform_plans_again_with_the_new_di
     values = planned_images(made)
     assert deploy.plan(made.run).changes == (f"~ update {ADDRESS} (image_uri)",)
     assert [each["images"] for each in values] == [{"sse-streaming": OLD_URI}, {"sse-streaming": URI}]
-    assert len(made.shell.typed("terraform show")) == 1
+    assert len(made.shell.typed("terraform show")) == 2, "of the first plan for the variables of a new image"
 
 
 def test_if_only_the_infrastructure_changes_there_is_one_plan(tmp_path):
@@ -345,7 +348,7 @@ def test_a_deploy_goes_through_its_stages_and_ends_in_a_release(tmp_path):
     assert made.aws.functions.live == "2"
     assert (release.digest, release.url, release.public) == (
         DIGEST,
-        "https://abc.lambda-url.us-east-1.on.aws/api/v2/stream",
+        FUNCTION.url,
         True,
     )
 
@@ -550,7 +553,7 @@ def test_a_function_that_was_given_a_tag_is_left_to_terraform(tmp_path):
     [
         ([chunk(prelude(500)), {"InvokeComplete": {}}], "it answered 500"),
         ([{"InvokeComplete": {"ErrorCode": "Runtime.ExitError"}}], "Runtime.ExitError"),
-        (healthy("1"), "`hello` names the version 1, not 2"),
+        ([chunk(prelude() + heartbeat(1)), {"InvokeComplete": {}}], "its first event is `heartbeat`, not `hello`"),
         ([chunk(prelude()), {"InvokeComplete": {}}], "the stream ended after 0"),
         ([chunk(prelude())], "was cut off"),
     ],
@@ -636,13 +639,16 @@ def test_a_first_version_is_connected_only_after_it_was_verified_and_tagged(tmp_
     made = unconnected(tmp_path)
     (release,) = deployed(made)
     assert made.applied == [{}, {"sse-streaming": "1"}]
-    first, second = (command.argv for command in made.shell.typed("terraform plan"))
+    read, first, second = (command.argv for command in made.shell.typed("terraform plan"))
     assert ("-refresh=false" in first, "-refresh=false" in second) == (False, True)
-    assert made.shell.typed("terraform show") == [], "both plans only create"
+    assert "-lock=false" in read
+    assert len(made.shell.typed("terraform show")) == 1, (
+        "of the plan for the variables; others only create"
+    )
     assert made.stages()[5:] == ["plan", "apply", "verify", "connect", "release"]
     assert "update_alias" not in calls(made)
     assert (release.version, release.public) == ("1", True)
-    assert release.url == FUNCTION.stream_url
+    assert release.url == FUNCTION.url
     assert made.aws.ecr.tags[NAME, "release-1"] == DIGEST
 
 
@@ -681,9 +687,9 @@ def test_nothing_else_changes_when_the_first_version_is_connected(tmp_path):
     ("answer", "kind", "what"),
     [
         ((403, b"Forbidden"), CloudError, r"refuses requests of everyone \(403\)"),
-        ((502, b"Internal Server Error"), UnhealthyError, "answers 502"),
-        ((200, b""), UnhealthyError, "without an event"),
-        ((200, hello("1")), UnhealthyError, "does not serve version 2"),
+        ((502, b"Internal Server Error"), UnhealthyError, "it answered 502, not 200"),
+        ((200, b""), UnhealthyError, "it answered without an event"),
+        ((200, heartbeat(1)), UnhealthyError, "does not serve version 2: its first event is `heartbeat`"),
         (EndpointConnectionError(endpoint_url="https://x"), CloudError, "AWS cannot be reached"),
     ],
 )
@@ -700,9 +706,9 @@ def test_a_url_that_does_not_serve_the_version_gives_the_requests_back(tmp_path,
 
 def test_a_url_is_opened_until_the_move_has_reached_it(tmp_path):
     made = world(tmp_path)
-    made.aws.answers = [(403, b"Forbidden"), (200, hello("1"))]
+    made.aws.answers = [(403, b"Forbidden"), (502, b"Bad Gateway")]
     deployed(made)
-    assert made.aws.opened == [(f"{FUNCTION.stream_url}?events=1", False)] * 3
+    assert made.aws.opened == [(f"{FUNCTION.url}api/v2/stream?events=3&interval=0.1", False)] * 3
     assert made.aws.functions.live == "2"
 
 
@@ -759,7 +765,7 @@ def two_functions(tmp_path):
     document["resources"].append({**resource, "module": "module.other", "instances": [{"attributes": attributes}]})
     made.aws.s3.objects["service.tfstate"] = json.dumps(document)
     made.aws.s3.objects["foundation.tfstate"] = foundation_document("other", "sse-streaming")
-    targets = json.dumps({"target": {"sse-streaming": {}, "other": {}}})
+    targets = printed("sse-streaming", "other")
     made.shell.answers["docker buildx bake --file docker-bake.hcl --print"] = targets
     made.shell.answers["terraform apply"] = ""
     return made, first, second
@@ -802,7 +808,7 @@ def test_no_version_is_published_when_somebody_changed_one_of_the_functions(tmp_
 
 def releasing(monkeypatch, require_open):
     """A stand-in for the check of a URL. `require_open`: gets the name of the function."""
-    monkeypatch.setattr(url, "require_open", lambda _, deployed, __: require_open(deployed.name))
+    monkeypatch.setattr(url, "require_open", lambda _, deployed, *__: require_open(deployed.name))
 
 
 def test_if_one_of_two_functions_cannot_be_released_the_error_names_the_other_that_is_live(tmp_path, monkeypatch):

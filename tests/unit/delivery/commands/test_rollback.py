@@ -4,7 +4,7 @@ import json
 
 import pytest
 from support.aws import FakeEcr, chunk, healthy, prelude
-from support.build import manifest
+from support.build import CONFIG, config, manifest
 from support.clock import Clock
 from support.world import COMMIT, NAME, REPOSITORY, outputs, state_document, world
 
@@ -27,6 +27,7 @@ class ReleasedFunction:
         self.fake.responses |= {number: healthy(number) for number in DIGESTS}
         self.ecr = FakeEcr({NAME: {digest: manifest(of=number) for number, digest in DIGESTS.items()}})
         self.world.aws.ecr = self.ecr
+        self.world.aws.configs |= dict.fromkeys(self.fake.images.values(), CONFIG)
         for day, (number, digest) in enumerate(DIGESTS.items(), 1):
             self.ecr.tags[NAME, f"release-{number}"] = digest
             self.record("live", day, f"v{number}-after-v{int(number) - 1}" if number != "1" else "v1")
@@ -196,3 +197,31 @@ class RepeatedResponse:
 
     def __iter__(self):
         return iter(healthy("2"))
+
+
+def test_an_old_version_is_verified_by_its_own_contract_and_not_by_that_of_the_live_one(released):
+    event = {"invoke": {"Records": []}, "expect": {"handled": 0}}
+    released.world.aws.configs[released.fake.images["2"]] = config(event)
+    released.fake.results["2"] = (b'{"handled": 0}', "")
+    (release,) = released.roll_back()
+    assert [name for name, _ in released.fake.calls if name.startswith("invoke")] == ["invoke"]
+    assert (release.version, release.contract.event) == ("2", {"Records": []})
+    assert released.world.aws.opened == [], "an event is no request to the URL"
+
+
+def test_an_old_version_that_breaks_its_own_contract_does_not_become_live(released):
+    released.world.aws.configs[released.fake.images["2"]] = config({"http": "/health"})
+    released.fake.results["2"] = (b'{"statusCode": 500}', "")
+    error = released.refused(UnhealthyError)
+    assert "Version 2 of fn is not healthy: it answered 500, not 200." in error.what
+    assert "The alias live was not moved." in error.why
+
+
+def test_a_version_that_must_not_be_called_becomes_live_and_that_is_said(released):
+    released.world.aws.configs[released.fake.images["2"]] = config({"none": "it deletes what it finds"})
+    (release,) = released.roll_back()
+    assert release.version == "2"
+    assert [name for name, _ in released.fake.calls if name.startswith("invoke")] == []
+    printed = released.world.out.getvalue()
+    assert "! verify     sse-streaming version 2 was not called: it deletes what it finds" in printed
+    assert "version 2: active, NOT called: it deletes what it finds" in printed

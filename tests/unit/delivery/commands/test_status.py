@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from support.aws import refusal
-from support.build import DIGEST, manifest
+from support.build import CONTRACT, DIGEST, config, manifest
 from support.shell import FakeShell
 from support.terraform import change
 from support.world import ADDRESS, COMMIT, ENVIRONMENT, NAME, OLD_URI, UPDATE, URI, answers, world
@@ -156,3 +156,24 @@ def test_an_environment_where_no_version_was_verified_serves_nothing(made):
     made.aws.functions.live = ""
     (environment,) = read(preprod=lambda: made.run)
     assert table(environment)[1:] == ["preprod: nothing is live yet"]
+
+
+def test_a_live_version_that_was_not_called_is_named_with_the_reason(made):
+    made.aws.configs[URI] = config({"none": "it deletes what it finds"})
+    statuses = read(sandbox=lambda: made.run)
+    said = "sandbox: ! sse-streaming version 2 was NOT called before it became live: it deletes what it finds"
+    assert said in table(*statuses)
+    (environment,) = json.loads(report.status_json(statuses))["environments"]
+    assert environment["functions"][0]["health"] == {"none": "it deletes what it finds"}
+
+
+def test_the_json_has_the_health_contract_of_each_live_version(made):
+    (environment,) = json.loads(report.status_json(read(sandbox=lambda: made.run)))["environments"]
+    assert environment["functions"][0]["health"] == CONTRACT
+
+
+@pytest.mark.parametrize("label", ["{", '{"htp": "/"}'])
+def test_a_malformed_label_does_not_hide_the_live_version(made, label):
+    made.aws.configs[URI] = config(Labels={"lambda.health": label})
+    (environment,) = json.loads(report.status_json(read(sandbox=lambda: made.run)))["environments"]
+    assert (environment["functions"][0]["version"], environment["functions"][0]["health"]) == ("2", None)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from support import build
-from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, push_failed
+from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, printed, push_failed
 from support.shell import FakeShell
 from support.world import COMMIT, ENVIRONMENT, IMAGE, PUSHED, REPOSITORY, answers, settings
 
+from delivery import health
 from delivery.errors import BuildError, CloudError, ConfigurationError, DeliveryError, MissingToolError
 from delivery.git import Commit
 from delivery.image import bake
@@ -234,9 +235,36 @@ def test_a_missing_cache_is_not_the_reason_of_a_later_failure(tmp_path):
 
 
 def test_the_targets_are_what_the_bake_file_builds_by_default(tmp_path):
-    printed = json.dumps({"group": {}, "target": {"b": {}, "a": {}}})
-    fake = FakeShell({"docker buildx bake --file docker-bake.hcl --print": printed})
+    fake = FakeShell({"docker buildx bake --file docker-bake.hcl --print": printed("b", "a")})
     assert bake.targets(settings(tmp_path), fake) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ({}, "The label lambda.health is missing."),
+        ({"labels": None}, "is missing."),
+        ({"labels": {"other": "x"}}, "is missing."),
+        ({"labels": {"lambda.health": None}}, "is missing."),
+        ({"labels": {"lambda.health": "{"}}, "is malformed: {"),
+        ({"labels": {"lambda.health": '{"htp": "/"}'}}, 'is malformed: {"htp": "/"}'),
+        ({"labels": {"lambda.health": '{"http": "/", "stream": "/"}'}}, "is malformed: "),
+    ],
+)
+def test_a_target_without_a_health_contract_is_refused_with_the_line_to_add(tmp_path, target, why):
+    fake = FakeShell({"docker buildx bake": printed("a", orders=target)})
+    with pytest.raises(ConfigurationError) as caught:
+        bake.targets(settings(tmp_path), fake)
+    assert caught.value.exit_code == 2
+    assert caught.value.what.startswith("docker-bake.hcl, target orders: ")
+    assert why in caught.value.what
+    assert caught.value.hint == f"in the target orders: {health.line('http')}"
+
+
+def test_the_contract_of_our_function_stands_in_the_bake_file_as_a_constant():
+    (contract,) = re.findall(r'"lambda.health" = jsonencode\(\{(.*?)\}\)\n', BAKE_TEXT, re.DOTALL)
+    assert "${" not in contract
+    assert 'stream = "/api/v2/stream", first = "hello", events = 3' in contract
 
 
 def test_a_bake_file_that_cannot_be_read_is_quoted(tmp_path):

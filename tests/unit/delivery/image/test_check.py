@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.build import BAKED, CONFIG, DIGEST, bake, digest_of, layout, manifest
+from support.build import BAKED, CONFIG, DIGEST, bake, config, digest_of, layout, manifest
 from support.world import COMMIT, IMAGE, answers, blobs, world
 
 from delivery.errors import BuildError
@@ -60,17 +60,29 @@ def test_an_image_has_a_program(settings):
     assert refused(config=settings) == "x names no program to start."
 
 
-@pytest.mark.parametrize("user", ["", "0", "root", "0:65532", "root:root"])
-def test_an_image_does_not_run_as_root(user):
-    assert refused(config={"User": user, "Entrypoint": ["a"]}) == "x runs as root."
-
-
-@pytest.mark.parametrize("user", ["65532", "65532:65532", "nobody"])
-def test_any_other_user_may_run_it(user):
+@pytest.mark.parametrize("user", ["", None, "0", "root", "65532:65532"])
+def test_any_user_or_none_is_accepted_because_lambda_chooses_its_own(user):
     check.require(candidate(config={"User": user, "Entrypoint": ["a"]}), "linux/amd64")
 
 
-def spoiled(config=CONFIG, but="", **changes):
+@pytest.mark.parametrize(
+    ("user", "root"),
+    [("0", True), ("root", True), ("0:65532", True), ("root:root", True), ("", False), (None, False), ("1:0", False)],
+)
+def test_only_a_user_that_is_named_root_is_root(user, root):
+    assert check.runs_as_root(candidate(config={"User": user})) == root
+
+
+@pytest.mark.parametrize(("user", "warned"), [("root", True), ("", False)])
+def test_an_image_that_names_root_is_pushed_with_a_warning(tmp_path, monkeypatch, user, warned):
+    blobs(monkeypatch)
+    made = pushing(world(tmp_path, spoiled(config(User=user))))
+    push.push(made.run, (IMAGE,))
+    assert ("sse-streaming names root as its user" in made.out.getvalue()) == warned
+    assert "✓ push" in made.out.getvalue()
+
+
+def spoiled(settings=CONFIG, but="", **changes):
     """A build that leaves another image than the one it should, except for the output `but`."""
 
     def build(command):
@@ -78,7 +90,7 @@ def spoiled(config=CONFIG, but="", **changes):
         if command.variables["OUTPUT"] == but:
             return printed
         if command.variables["OUTPUT"] == "layout":
-            layout(Path(command.variables["OUTPUTS"]) / "sse-streaming", config, **changes)
+            layout(Path(command.variables["OUTPUTS"]) / "sse-streaming", settings, **changes)
         record = Path(command.argv[command.argv.index("--metadata-file") + 1])
         record.write_text(BAKED.replace(DIGEST, digest_of(manifest(**changes))))
         return printed
@@ -86,15 +98,28 @@ def spoiled(config=CONFIG, but="", **changes):
     return answers(**{"docker buildx bake": build})
 
 
+def pushing(made):
+    """The world, where a push of the image reaches the registry."""
+    build = made.shell.answers["docker buildx bake"]
+
+    def pushed(command):
+        if command.variables["OUTPUT"] == "push":
+            made.aws.ecr.repositories[IMAGE.repository_name][DIGEST] = manifest()
+        return build(command)
+
+    made.shell.answers["docker buildx bake"] = pushed
+    return made
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        {"config": {**CONFIG, "architecture": "arm64"}},
-        {"config": {**CONFIG, "config": {"Cmd": ["x"]}}},
+        {"settings": {**CONFIG, "architecture": "arm64"}},
+        {"settings": {**CONFIG, "config": {"User": "1"}}},
         {"mediaType": "application/vnd.oci.image.index.v1+json"},
         {"annotations": {"note": "x" * 30_000}},
     ],
-    ids=["arm64", "root", "index", "manifest"],
+    ids=["arm64", "program", "index", "manifest"],
 )
 def test_an_image_that_is_refused_is_not_pushed_and_not_tagged(tmp_path, spoil):
     made = world(tmp_path, spoiled(**spoil))
@@ -114,18 +139,39 @@ def test_a_push_of_another_image_than_was_checked_gets_no_tag_of_its_commit(tmp_
 
 
 @pytest.mark.parametrize("protected", [True, False])
-def test_only_before_a_protected_environment_the_image_is_started(tmp_path, monkeypatch, protected):
+def test_a_new_image_is_started_before_it_is_pushed_in_any_environment(tmp_path, monkeypatch, protected):
     blobs(monkeypatch)
     made = world(tmp_path, protected=protected)
     push.push(made.run, (IMAGE,))
     order = [command.argv[1] for command in made.shell.ran if command.argv[1] in ("load", "run", "rm")]
-    assert order == (["load", "run", "rm"] if protected else [])
-    assert ("hello after" in made.out.getvalue()) == protected
+    assert order == ["load", "run", "rm"]
+    assert "sse-streaming 3 events after" in made.out.getvalue()
+
+
+def test_an_image_that_must_not_be_called_is_not_started_and_that_is_said(tmp_path):
+    reason = {"none": "it deletes what it finds"}
+    made = pushing(world(tmp_path, spoiled(config(reason))))
+    push.push(made.run, (IMAGE,))
+    assert made.shell.typed("docker run") == []
+    assert "sse-streaming not started: it deletes what it finds" in made.out.getvalue()
+
+
+def test_an_image_is_started_with_the_variables_of_its_function(tmp_path, monkeypatch):
+    blobs(monkeypatch)
+    made, given = world(tmp_path), []
+
+    def run(command):
+        given.append(Path(command.argv[command.argv.index("--env-file") + 1]).read_text())
+        return ""
+
+    made.shell.answers["docker run"] = run
+    push.push(made.run, (IMAGE,), variables=lambda: {"sse-streaming": {"TABLE": "users"}, "other": {"A": "b"}})
+    assert given == ["TABLE=users\n"]
 
 
 def test_a_start_that_fails_keeps_the_image_from_being_pushed(tmp_path, monkeypatch):
     blobs(monkeypatch)
-    made = world(tmp_path, answers(**{"docker port": "", "docker logs": "no such module"}), protected=True)
+    made = world(tmp_path, answers(**{"docker port": "", "docker logs": "no such module"}))
     with pytest.raises(BuildError, match="no such module"):
         push.push(made.run, (IMAGE,))
     assert [command.argv[:3] for command in made.shell.ran][-1] == ("docker", "rm", "--force")
@@ -135,7 +181,7 @@ def test_a_start_that_fails_keeps_the_image_from_being_pushed(tmp_path, monkeypa
 
 def test_what_is_there_already_is_not_started_again(tmp_path, monkeypatch):
     blobs(monkeypatch)
-    made = world(tmp_path, protected=True)
+    made = world(tmp_path)
     made.aws.ecr.repositories[IMAGE.repository_name][DIGEST] = manifest()
     made.aws.ecr.tags[IMAGE.repository_name, COMMIT] = DIGEST
     push.push(made.run, (IMAGE,))
@@ -152,7 +198,7 @@ def test_an_image_that_differs_from_the_checked_one_is_not_started(tmp_path, mon
             Path(command.argv[command.argv.index("--metadata-file") + 1]).write_text(other)
         return printed
 
-    made = world(tmp_path, answers(**{"docker buildx bake": build}), protected=True)
+    made = world(tmp_path, answers(**{"docker buildx bake": build}))
     with pytest.raises(BuildError, match="The image to start is not the checked image"):
         push.push(made.run, (IMAGE,))
     assert made.shell.typed("docker run") == []

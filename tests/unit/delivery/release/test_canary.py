@@ -2,6 +2,7 @@
 
 import pytest
 from support.aws import chunk, prelude, refusal
+from support.build import config
 from support.canary import HALF, TEN, alias, canary_world, failed, kinds, shifted, stop, weights
 from support.world import COMMIT, FUNCTION, NAME, URI, VERSION
 
@@ -121,8 +122,23 @@ def test_a_stream_that_becomes_unhealthy_returns_the_alias(made):
     fake.meanwhile[2] = lambda: setattr(fake, "worse", [chunk(prelude(500)), {"InvokeComplete": {}}])
     error = failed(made, UnhealthyError)
     assert "it answered 500" in error.what
-    assert error.why == "The alias live of fn names version 1 alone."
+    assert error.why.splitlines()[-1] == "The alias live of fn names version 1 alone."
     assert alias(made) == ("1", {})
+
+
+def test_a_canary_calls_the_new_version_by_the_contract_of_its_image(made):
+    made.aws.configs[URI] = config({"invoke": {}, "expect": {"ok": True}})
+    made.aws.functions.results["2"] = (b'{"ok": false}', "")
+    error = failed(made, UnhealthyError)
+    assert 'Expected: {"ok": true}\nCame: {"ok": false}' in error.why
+    assert alias(made) == ("1", {})
+
+
+def test_a_canary_of_a_version_that_must_not_be_called_watches_its_metrics_alone(made):
+    made.aws.configs[URI] = config({"none": "it deletes"})
+    shifted(made, TEN)
+    assert alias(made) == ("2", {})
+    assert made.aws.functions.responses["2"].requests == 0
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])

@@ -2,14 +2,15 @@
 
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 from support.aws import chunk, healthy, prelude, refusal
-from support.build import DIGEST, manifest
+from support.build import DIGEST, config, manifest
 from support.canary import kinds
-from support.clock import LaneClock
+from support.clock import Clock, LaneClock
 from support.fleet import Fleet
-from support.world import NAME, VERSION, world
+from support.world import NAME, URI, VERSION, world
 
 from delivery.aws import function
 from delivery.aws.function import Alias
@@ -21,6 +22,7 @@ from delivery.release.canary import AliasMove, Step
 from delivery.terraform import state
 
 FIRST = ("live", "1", "", "ann")
+ASKED = "Asked: GET /api/v2/stream?events=3&interval=0.1"
 
 
 @pytest.fixture
@@ -98,10 +100,13 @@ def fleet(tmp_path, monkeypatch):
 def test_the_function_whose_url_fails_returns_and_the_error_names_what_became_of_each(fleet):
     fleet.meet("get_policy")  # so that all three have begun
     fleet.aws.broken = {"fn-2"}
-    with pytest.raises(UnhealthyError, match="The URL of fn-2 answers 502") as caught:
+    with pytest.raises(
+        UnhealthyError, match=r"The URL of fn-2 does not serve version 1: it answered 502, not 200\."
+    ) as caught:
         rolled_back(fleet)
     assert fleet.live() == ["1", "2", "1"]
     assert caught.value.why.splitlines() == [
+        ASKED,
         "broken",
         "The alias live names version 2 again.",
         "image-1 version 1 is live.",
@@ -124,12 +129,13 @@ def test_of_several_failures_each_is_in_the_one_error(fleet):
         return opened(url, **given)
 
     fleet.aws.get = get
-    with pytest.raises(UnhealthyError, match="The URL of fn-1 answers 502") as caught:
+    with pytest.raises(UnhealthyError, match=r"The URL of fn-1 does not serve version 1: it answered 502") as caught:
         rolled_back(fleet)
     assert fleet.live() == ["2", "1", "2"]
     assert caught.value.why.splitlines()[-2:] == [
         "image-2 version 1 is live.",
-        "image-3 version 1 failed, too: The URL of fn-3 answers 502. broken The alias live names version 2 again.",
+        "image-3 version 1 failed, too: The URL of fn-3 does not serve version 1: it answered 502, not 200. "
+        f"{ASKED} broken The alias live names version 2 again.",
     ]
 
 
@@ -205,3 +211,47 @@ class Responses(dict):
 
     def __getitem__(self, version):
         return next(self._responses)
+
+
+@pytest.mark.parametrize(
+    ("contract", "answer", "opened"),
+    [
+        ({"http": "/health", "query": {"a": "b"}}, (200, b"ok"), ["health?a=b"]),
+        ({"http": "/", "status": 403}, (403, b"Forbidden"), [""]),
+        ({"http": "/", "expect": {"ok": True}}, (200, b'{"ok": true, "at": 1}'), [""]),
+        ({"invoke": {}}, None, []),
+        ({"none": "it deletes"}, None, []),
+    ],
+)
+def test_the_url_is_opened_as_the_contract_says(made, contract, answer, opened):
+    made.aws.configs[URI] = config(contract)
+    made.aws.answers = [answer]
+    (release,) = released(made)
+    assert [url for url, _ in made.aws.opened] == [f"{VERSION.url}{target}" for target in opened]
+    assert release.public
+
+
+def test_a_url_that_answers_otherwise_than_the_contract_gives_the_requests_back(made, monkeypatch):
+    Clock(tick=10).install(monkeypatch)
+    made.aws.configs[URI] = config({"http": "/", "expect": {"ok": True}})
+    made.aws.answers = [(200, b'{"ok": false}')] * 100
+    with pytest.raises(UnhealthyError, match="its answer has not what is expected") as caught:
+        released(made)
+    assert 'Came: 200 {"ok": false}' in caught.value.why
+    assert made.aws.functions.live == "1"
+
+
+def test_a_function_without_a_url_is_released_without_one(made):
+    made.aws.configs[URI] = config({"invoke": {}})
+    without = replace(VERSION, url="")
+    (release,) = live.make_live(made.run, (AliasMove(without, Alias("1", "revision-1")),))
+    assert (release.url, release.public, made.aws.opened) == ("", False, [])
+    assert {"get_function_url_config", "get_policy"} & {name for name, _ in made.aws.functions.calls} == set()
+    assert "alias live: version 1 -> 2, no URL" in made.out.getvalue()
+
+
+def test_a_version_without_a_url_is_verified_too(made):
+    made.aws.configs[URI] = config({"invoke": {"n": 1}, "expect": {"n": 1}})
+    made.aws.functions.results["2"] = (b'{"n": 1}', "")
+    live.verify_version(made.run, replace(VERSION, url=""))
+    assert 'version 2: the event {"n": 1} answered after' in made.out.getvalue()
