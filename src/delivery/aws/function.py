@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from delivery.aws.session import Aws, ClientError, WaiterError, error_code
-from delivery.errors import DeliveryError, RefusedError, UnhealthyError
+from delivery.errors import DeliveryError, RefusedError, TerraformError, UnhealthyError
 from delivery.reference import PushedImage
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _STREAM = "/api/v2/stream"
 
 @dataclass(frozen=True)
 class Function:
-    """A function as Terraform's outputs name it. `url`: empty as long as no version was verified."""
+    """A function as Terraform's outputs name it. `url`: empty without one, and as long as no version was verified."""
 
     image: str
     name: str
@@ -33,8 +33,8 @@ class Function:
 
     @property
     def stream_url(self) -> str:
-        """The address of the live event stream."""
-        return self.url.rstrip("/") + _STREAM
+        """The address of the live event stream; empty without a URL."""
+        return self.url.rstrip("/") + _STREAM if self.url else ""
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,19 @@ class Alias:
 
 
 def from_outputs(outputs: dict[str, Any]) -> tuple[Function, ...]:
-    """The functions in Terraform's outputs."""
-    named = sorted(outputs["functions"].items())
-    return tuple(Function(image, each["function_name"], each["alias"], each["url"]) for image, each in named)
+    """The functions in Terraform's outputs. Raises TerraformError for outputs that name no functions.
+
+    A function without a URL has none, or null.
+    """
+    try:
+        named = sorted((outputs.get("functions") or {}).items())
+        return tuple(
+            Function(image, each["function_name"], each["alias"], each.get("url") or "") for image, each in named
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        why = f"The output `functions` is image name => {{function_name, alias, url}}; it lacks {error}."
+        hint = "restore infrastructure/service/outputs.tf, then deploy again"
+        raise TerraformError("The state does not tell which functions are deployed.", why, hint) from error
 
 
 def find_alias(aws: Aws, function: Function) -> Alias | None:

@@ -24,14 +24,14 @@ from delivery.aws.function import Alias, Function, Version
 from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError, UnhealthyError
 from delivery.process import parallel
-from delivery.progress import UNCHANGED
+from delivery.progress import UNCHANGED, Update
 from delivery.release import alias, canary, history, records, url, verify
 from delivery.release.canary import AliasMove, Step
 
 
 @dataclass(frozen=True)
 class Release:
-    """A version that was verified and made live. `public`: whether everyone may call the URL."""
+    """A version that was verified and made live. `url`: empty without one. `public`: whether everyone may call it."""
 
     environment: str
     image: str
@@ -151,18 +151,26 @@ def _make_live(run: RunContext, move: AliasMove, recorded: str) -> Release:
             _record_earlier_move(run, move, who=records.UNKNOWN if move.changes else run.aws.caller())
         after = alias.move(run.aws, deployed, before) if move.changes else before
         with _returning_on_failure(run, move, after):
-            stage.update("opening the URL")
-            public = function_url.apply_access(run.aws, deployed)
-            url.require_open(run, deployed, public)
+            public = _open_url(run, deployed, stage.update)
         if move.changes:
             kind = records.ROLLBACK if move.back else records.LIVE
             _record(run, move, records.tag_name(kind, deployed.version, before.version, run.aws.caller()))
         version = f"{before.version} -> {deployed.version}" if move.changes else deployed.version
-        access = "everyone" if public else "signed requests"
-        stage.done(f"{deployed.image} alias {deployed.alias}: version {version}, open to {access}")
+        access = "open to everyone" if public else "open to signed requests" if deployed.url else "no URL"
+        stage.done(f"{deployed.image} alias {deployed.alias}: version {version}, {access}")
     name = run.settings.environment.name
     image = deployed.pushed_image
     return Release(name, image.name, deployed.version, image.digest, deployed.stream_url, public, clock.now())
+
+
+def _open_url(run: RunContext, deployed: Version, update: Update) -> bool:
+    """Set who may call the URL and open it, if the function has one; return whether everyone may call it."""
+    if not deployed.url:
+        return False
+    update("opening the URL")
+    public = function_url.apply_access(run.aws, deployed)
+    url.require_open(run, deployed, public)
+    return public
 
 
 @contextlib.contextmanager
