@@ -31,12 +31,25 @@ def plan_lines(plan: Plan) -> tuple[str, ...]:
 
 
 def release_lines(releases: Iterable[Release]) -> tuple[str, ...]:
-    """For each release, one line: its version, and the command that shows its stream."""
+    """For each release, one line: its version, and the command that shows its stream if it has a URL."""
     lines: list[str] = []
     for release in releases:
         command = f"curl -N {release.url}" if release.public else f"./dev invoke stream --env {release.environment}"
-        lines.append(f"{release.image} version {release.version}: {command}")
+        lines.append(f"{release.image} version {release.version}: {command if release.url else 'no URL'}")
     return tuple(lines)
+
+
+def written_lines(name: str, paths: Iterable[str], first: str) -> tuple[str, ...]:
+    """What was written for a new function, and what to do next. `first`: an environment to try it in, or empty."""
+    here = f"./dev invoke deploy --env {first}" if first else "./dev invoke deploy --env ENVIRONMENT"
+    return (
+        *(f"wrote {path}" for path in paths),
+        "next:",
+        "  ./dev nox -s lint types unit",
+        f"  git add --all && git commit --message 'The function {name}'",
+        f"  {here}",
+        "  ./dev invoke bootstrap --env ENVIRONMENT    # once in every other environment: its image repository",
+    )
 
 
 def returns_text(returns: Iterable[Return]) -> str:

@@ -131,6 +131,11 @@ def test_a_release_is_one_line_with_its_version_and_the_command_that_shows_the_s
     assert report.release_lines([release]) == (f"x version 7: {command}",)
 
 
+def test_a_release_without_a_url_says_so():
+    release = Release("preprod", "x", "7", DIGEST, "", False, datetime(2026, 1, 1, tzinfo=UTC))
+    assert report.release_lines([release]) == ("x version 7: no URL",)
+
+
 def test_a_promotion_names_image_digest_and_commit():
     promotion = Promotion(COMMIT, "2", PUSHED, PUSHED, True)
     assert report.promotion_lines([promotion]) == (f"sse-streaming {PUSHED.short_digest}, commit {COMMIT[:12]}",)
