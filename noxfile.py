@@ -64,7 +64,10 @@ _AT_ONCE = 5  # on two cores: a lane often waits for AWS's eventual consistency,
 _DONE = re.compile(r"\[ *\d+%\]$")  # at the end of a test's line
 _FIRST = 2
 """The longest lanes decide when all end, so the other ones leave them the processors (nice)."""
-LOCKED = ("src/lambdas/sse_streaming/requirements", "requirements", "tests/bench/awscli")
+LOCKED = (
+    *sorted(str(path.with_suffix("")) for path in Path("src").glob("**/requirements.in")),
+    *("requirements", "tests/bench/awscli"),
+)
 
 
 @nox.session

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from invoke.context import Context
 
+import delivery
 from delivery import aws, cli, commands, image, release, terraform
 from delivery.cli import jobs
 from delivery.cli.output import print_line, print_lines
@@ -220,6 +221,21 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Se
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         commands.bootstrap.apply(run, plan)
+
+
+@task(
+    help={
+        "name": "the name of the function and of its bake target, such as orders-api",
+        "kind": "http (answers requests), stream (Server-Sent Events) or event (no URL)",
+    }
+)
+def new(c: Context, name: str = "", kind: str = "") -> None:
+    """Write a new function: its code with a test, its bake target and its module block."""
+    with session(c) as s:
+        made = commands.new.files(ROOT, name, kind, s.environments(()))
+        commands.new.write(made)
+        first = next(iter(delivery.settings.starting(s.config)), "")
+    print_lines(cli.report.written_lines(name, [str(path.relative_to(ROOT)) for path in made], first))
 
 
 @task(

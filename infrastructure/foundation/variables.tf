@@ -179,3 +179,45 @@ variable "create_oidc_provider" {
   default     = true
   nullable    = false
 }
+
+# An ARN has the words {account}, {region} and {environment} in place of these; docs/functions.md has examples.
+variable "permissions" {
+  description = "More permissions: of the functions (statements, managed policies), and of the jobs that deploy them."
+  type = object({
+    functions = optional(list(object({
+      actions    = set(string)
+      resources  = set(string)
+      conditions = optional(list(object({ test = string, variable = string, values = set(string) })), [])
+    })), [])
+    managed = optional(set(string), [])
+    jobs = optional(list(object({
+      actions    = set(string)
+      resources  = set(string)
+      conditions = optional(list(object({ test = string, variable = string, values = set(string) })), [])
+    })), [])
+  })
+  default  = {}
+  nullable = false
+
+  # With `*`, the boundary would be no limit, and a job could make itself an administrator.
+  validation {
+    condition = alltrue(flatten([
+      for statement in concat(var.permissions.functions, var.permissions.jobs) :
+      [for action in statement.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9*?]+$", action)) && !startswith(action, "iam:*")]
+    ]))
+    error_message = "Each action of permissions must be SERVICE:ACTION, such as s3:GetObject, and neither * nor iam:*."
+  }
+
+  validation {
+    condition = alltrue([
+      for statement in concat(var.permissions.functions, var.permissions.jobs) :
+      length(statement.actions) > 0 && length(statement.resources) > 0
+    ])
+    error_message = "Each statement of permissions must have actions and resources."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.permissions.managed : can(regex("^arn:[a-z-]+:iam::[0-9a-z{}]*:policy/.+$", arn))])
+    error_message = "permissions.managed must be ARNs of managed policies, arn:…:iam::…:policy/NAME."
+  }
+}

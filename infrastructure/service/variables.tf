@@ -61,45 +61,8 @@ variable "architecture" {
   }
 }
 
-variable "memory_mb" {
-  description = "Memory of the function in MB, 128 to 10240 (AWS Lambda). CPU grows with memory."
-  type        = number
-  default     = 512
-  nullable    = false
-
-  validation {
-    condition     = var.memory_mb >= 128 && var.memory_mb <= 10240 && floor(var.memory_mb) == var.memory_mb
-    error_message = "memory_mb must be a whole number from 128 to 10240."
-  }
-}
-
-# A stream ends itself after at most two minutes. An invocation that still runs a minute later hangs, and AWS bills it.
-variable "timeout_seconds" {
-  description = "Seconds after which Lambda kills an invocation, at most 900 (AWS Lambda)."
-  type        = number
-  default     = 180
-  nullable    = false
-
-  validation {
-    condition     = contains(range(10, 901), var.timeout_seconds)
-    error_message = "timeout_seconds must be a whole number from 10 to 900; a stream ends itself 5 seconds before it."
-  }
-}
-
-variable "heartbeat_seconds" {
-  description = "Seconds between two heartbeats of a stream whose client requested no interval."
-  type        = number
-  default     = 15
-  nullable    = false
-
-  validation {
-    condition     = var.heartbeat_seconds >= 0.05 && var.heartbeat_seconds <= 60
-    error_message = "heartbeat_seconds must be from 0.05 to 60."
-  }
-}
-
 variable "function_url_auth_type" {
-  description = "Who may call the Function URL: AWS_IAM (signed requests only) or NONE (everybody)."
+  description = "Who may call the Function URLs: AWS_IAM (signed requests only) or NONE (everybody)."
   type        = string
   default     = "AWS_IAM"
   nullable    = false
@@ -110,9 +73,9 @@ variable "function_url_auth_type" {
   }
 }
 
-# Each connected client holds one concurrent execution for as long as its stream lasts; docs/aws.md has the costs.
+# Each connected client of a stream holds one concurrent execution as long as it lasts; docs/aws.md has the costs.
 variable "reserved_concurrent_executions" {
-  description = "Largest number of streams at a time, a share of the account's limit. -1: only that limit holds."
+  description = "Largest number of invocations of a function with a URL at a time, a share of the account's limit. -1: only that."
   type        = number
   default     = -1
   nullable    = false

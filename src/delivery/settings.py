@@ -5,6 +5,7 @@ of the result has a model here. A refusal names the key, its source and the valu
 is expected.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
@@ -24,6 +25,9 @@ Sources = Sequence[tuple[str, Mapping[str, Any]]]
 """The files and options that Invoke merged, each with its values; the one that wins comes first."""
 CACHES = ("registry", "gha", "local", "none")
 PLATFORMS = ("linux/amd64", "linux/arm64")  # Lambda: "Architectures", one for a function
+_NAME, _LONGEST = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"), 16
+# The last word of every region's name; a misspelt one would else be met when its endpoints have no address.
+_REGION = r"^[a-z]{2,4}(-[a-z]+)*-(central|north|south|(north|south)?(east|west))-[0-9]+$"
 
 
 class _Section(BaseModel):
@@ -59,7 +63,7 @@ def _texts(variables: object) -> object:
 
 class _EnvironmentSection(_Section):
     account: str = Field(pattern=r"^[0-9]{12}$", description='12 digits in quotes, such as "123456789012"')
-    region: str = Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]+$", description="an AWS region, such as eu-west-1")
+    region: str = Field(pattern=_REGION, description="an AWS region, such as eu-west-1")
     registry: str | None = Field(None, pattern=r"^[\w.-]+(:[0-9]+)?$", description="a registry host")
     state_bucket: str | None = Field(
         None,
@@ -124,6 +128,8 @@ class Settings:
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
     deadlines: Deadlines = field(default_factory=Deadlines)
+    neighbours: tuple[str, ...] = ()
+    """The other environments of the same account."""
     lock_wait: float = 0.0
     """Seconds to wait for a state lock that another run holds."""
     exported: Path | None = None
@@ -142,6 +148,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
     environment, and for a key that is missing, unknown or malformed.
     """
     raw = _checked(_EnvironmentSection, _environment(name, config), f"environments.{name}", sources)
+    _require_name(str(name))
     build = _checked(_BuildSection, config.get("build"), "build", sources)
     environment = Environment(
         str(name),
@@ -161,6 +168,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,
+        neighbours=_neighbours(str(name), raw.account, config),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
         lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform", sources).lock_wait,
     )
@@ -189,6 +197,20 @@ def started(config: Mapping[str, Any], name: str, more: Mapping[str, object]) ->
     own, added = environments[name].get("variables") or {}, more.get("variables") or {}
     environments[name] = {**environments[name], **more, "variables": {**own, **cast(Mapping[str, str], added)}}
     return {**config, "environments": environments}
+
+
+def _require_name(name: str) -> None:
+    """Raises ConfigurationError for a name that the prefix of no repository, bucket and role can be."""
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        why = (
+            f"It has 1 to {_LONGEST} lower-case letters and digits, joined by single hyphens, and begins with a letter."
+        )
+        raise ConfigurationError(f"Malformed name of an environment: {name!r}", why, f"rename it in {FILE}")
+
+
+def _neighbours(name: str, account: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+    every = _environments(config).items()
+    return tuple(n for n, raw in every if n != name and isinstance(raw, Mapping) and raw.get("account") == account)
 
 
 def _environments(config: Mapping[str, Any]) -> Mapping[str, object]:

@@ -30,14 +30,13 @@ target "{name}" {{
 """
 _MODULE = """
 module "{name}" {{
-  source = "../modules/streaming_function"
+  source = "../modules/image_function"
+  common = local.common
 
-  environment          = var.environment
-  name                 = "${{var.environment}}-{name}"
-  image_uri            = var.images["{name}"]
-  live_version         = lookup(var.live_versions, "{name}", "")
-  settings             = local.settings
-  permissions_boundary = local.permissions_boundary
+  name                 = "{name}"
+  timeout_seconds      = var.timeout_seconds
+  reserved_concurrency = var.reserved_concurrent_executions
+  url                  = {{ auth_type = var.function_url_auth_type, invoke_mode = "RESPONSE_STREAM" }}
 }}
 """
 

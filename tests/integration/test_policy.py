@@ -194,6 +194,10 @@ def test_nothing_is_updated_without(trial):
     trial.without({"logs:PutRetentionPolicy"}, "call", lambda: retain(trial))
     trial.without({"lambda:PutFunctionConcurrency"}, "call", lambda: limit(trial))
     trial.without({"lambda:UpdateFunctionUrlConfig"}, "call", lambda: close(trial))
+    for action in ("get_policy", "get_policy_version"):
+        trial.without(
+            {f"iam:{action.title().replace('_', '')}"}, "call", functools.partial(read_boundary, trial, action)
+        )
 
 
 def limit(trial):
@@ -208,6 +212,14 @@ def retain(trial):
     with trial.run.aws.explained("keep the log for a week"):
         logs = trial.guarded.client("logs", trial.credentials)
         logs.put_retention_policy(logGroupName=f"/aws/lambda/{FUNCTION}", retentionInDays=7)
+
+
+def read_boundary(trial, action):
+    """The call alone: Terraform reads the boundary only for a function that has permissions of its own."""
+    with trial.run.aws.explained("read the boundary"):
+        more = {"VersionId": "v1"} if action == "get_policy_version" else {}
+        iam = trial.guarded.client("iam", trial.credentials)
+        getattr(iam, action)(PolicyArn=f"arn:aws:iam::111111111111:policy/{ENVIRONMENT}-function-boundary", **more)
 
 
 def close(trial):

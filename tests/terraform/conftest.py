@@ -20,11 +20,14 @@ INIT = ("init", "-backend=false", "-input=false", "-lockfile=readonly")
 
 @pytest.fixture(scope="session")
 def infrastructure(tmp_path_factory):
-    """A copy of the infrastructure; each root module has its test file."""
+    """A copy of the infrastructure; each root module, and the module of functions, has its test file."""
     copy = tmp_path_factory.mktemp("infrastructure") / "infrastructure"
     shutil.copytree(HERE.parents[1] / "infrastructure", copy, ignore=shutil.ignore_patterns(".terraform"))
     for root in ("foundation", "service"):
         shutil.copy(HERE / f"{root}.tftest.hcl", copy / root)
+    module = copy / "modules" / "image_function"
+    shutil.copy(HERE / "image_function.tftest.hcl", module)
+    shutil.copy(copy / "service" / mirror.LOCK, module)
     return copy
 
 

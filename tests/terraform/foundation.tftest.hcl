@@ -3,6 +3,17 @@ mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
   }
+
+  mock_data "aws_iam_policy" {
+    defaults = {
+      policy = <<-JSON
+        {"Version": "2012-10-17", "Statement": [
+          {"Sid": "WriteLogs", "Effect": "Allow", "Action": "xray:PutTraceSegments", "Resource": "*"},
+          {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}
+        ]}
+      JSON
+    }
+  }
 }
 
 override_resource {
@@ -108,5 +119,62 @@ run "the_ci_role_may_use_the_key_and_the_reader_may_decrypt" {
   assert {
     condition     = toset(data.aws_iam_policy_document.state_key["reader"].statement[0].actions) == toset(["kms:Decrypt"])
     error_message = "the reader writes nothing"
+  }
+}
+
+run "every_action_for_functions_or_jobs_is_refused" {
+  command         = plan
+  expect_failures = [var.permissions]
+
+  variables {
+    permissions = { jobs = [{ actions = ["*"], resources = ["*"] }] }
+  }
+}
+
+run "a_managed_policy_without_an_arn_is_refused" {
+  command         = plan
+  expect_failures = [var.permissions]
+
+  variables {
+    permissions = { managed = ["ReadOnlyAccess"] }
+  }
+}
+
+run "without_permissions_the_boundary_has_the_logs_alone" {
+  command = plan
+
+  assert {
+    condition = jsonencode([for statement in data.aws_iam_policy_document.function_boundary.statement : statement.actions]) == jsonencode([
+      ["logs:CreateLogStream", "logs:PutLogEvents"]
+    ])
+    error_message = "more than the logs"
+  }
+}
+
+run "the_boundary_gets_exactly_the_permissions_and_what_the_managed_policies_allow" {
+  command = plan
+
+  variables {
+    permissions = {
+      functions = [{ actions = ["sqs:ReceiveMessage"], resources = ["arn:aws:sqs:{region}:{account}:{environment}-orders"] }]
+      managed   = ["arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"]
+      jobs      = [{ actions = ["scheduler:CreateSchedule"], resources = ["*"] }]
+    }
+  }
+
+  assert {
+    condition = (
+      length(data.aws_iam_policy_document.function_boundary.statement) == 2
+      && tolist(data.aws_iam_policy_document.function_boundary.statement[1].actions) == tolist(["sqs:ReceiveMessage"])
+      && tolist(data.aws_iam_policy_document.function_boundary.statement[1].resources) == tolist(["arn:aws:sqs:eusc-de-east-1:111111111111:preprod-orders"])
+    )
+    error_message = "what the jobs may do is nothing that a function may do"
+  }
+
+  assert {
+    condition = [for text in data.aws_iam_policy_document.function_boundary.source_policy_documents : jsondecode(text).Statement] == [
+      [{ Action = "xray:PutTraceSegments", Effect = "Allow", Resource = "*" }]
+    ]
+    error_message = "a managed policy gives what it allows, without its names"
   }
 }

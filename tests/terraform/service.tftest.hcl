@@ -49,42 +49,24 @@ run "an_unverified_function_has_no_alias_and_no_url" {
   command = plan
 
   assert {
-    condition     = output.functions["sse-streaming"].url == "" && output.functions["sse-streaming"].alias == "live"
+    condition     = output.functions["sse-streaming"].url == null && output.functions["sse-streaming"].alias == "live"
     error_message = "nobody may call a version that was not verified"
+  }
+
+  assert {
+    condition     = output.functions["sse-streaming"].alias_arn == null
+    error_message = "a trigger may not exist before the alias"
   }
 }
 
-run "a_verified_version_is_connected" {
-  command = plan
-
-  module {
-    source = "../modules/streaming_function"
-  }
+run "an_image_without_a_function_is_refused" {
+  command         = plan
+  expect_failures = [output.functions]
 
   variables {
-    name                 = "preprod-sse-streaming"
-    image_uri            = "registry/preprod-sse-streaming-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-    live_version         = "7"
-    permissions_boundary = "arn:aws:iam::111111111111:policy/boundary"
-    settings = {
-      architecture           = "x86_64"
-      memory_mb              = 512
-      concurrency            = 20
-      timeout_seconds        = 180
-      heartbeat_seconds      = 15
-      function_url_auth_type = "NONE"
-      log_retention_days     = 30
-      alarm_actions          = []
+    images = {
+      sse-streaming = "registry/preprod-sse-streaming-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+      orders        = "registry/preprod-orders-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     }
-  }
-
-  assert {
-    condition     = aws_lambda_alias.live[0].function_version == "7" && length(aws_lambda_function_url.live) == 1
-    error_message = "the alias must name the verified version"
-  }
-
-  assert {
-    condition     = aws_lambda_function.this.reserved_concurrent_executions == 20
-    error_message = "the limit must reach the function"
   }
 }

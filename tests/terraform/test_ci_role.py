@@ -29,6 +29,7 @@ GITHUB = {
     "create_oidc_provider": True,
 }
 PREPROD = {"name": "preprod", "account": "111111111111", "region": "us-east-1"}
+BOUNDARY = "arn:aws:iam::111111111111:policy/preprod-function-boundary"
 LONGEST = 64
 """Characters of the longest name of a function: Lambda API, CreateFunction, FunctionName."""
 
@@ -54,7 +55,7 @@ def module(initialised, tmp_path):
     return shutil.copytree(initialised[0], tmp_path / "ci_role")
 
 
-def policies(terraform, module, environment, images):
+def policies(terraform, module, environment, images, permissions=None):
     """Name of the policy => its text, from a plan that calls nothing."""
     (module / "provider.tf").write_text(PROVIDER.replace("us-east-1", environment["region"]))
     variables = {
@@ -63,7 +64,8 @@ def policies(terraform, module, environment, images):
         "images": images,
         "state_bucket_arn": "arn:aws:s3:::preprod-111111111111-us-east-1-terraform-state",
         "state_kms_key": f"arn:aws:kms:{environment['region']}:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-        "boundary_arn": "arn:aws:iam::111111111111:policy/preprod-function-boundary",
+        "boundary_arn": BOUNDARY,
+        "permissions": permissions or {},
     }
     (module / "values.tfvars.json").write_text(json.dumps(variables))
     terraform(module, "plan", "-input=false", "-refresh=false", "-var-file=values.tfvars.json", "-out=plan")
@@ -90,6 +92,19 @@ def test_the_policies_are_those_that_lint_and_the_unit_tests_read(terraform, mod
         for name, document in made.items():
             (GOLDEN / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
     assert made == {file.stem: json.loads(file.read_text()) for file in GOLDEN.glob("*.json")}
+
+
+def test_the_jobs_get_exactly_the_permissions_of_the_environment(terraform, module):
+    managed = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"
+    schedule = "arn:aws:scheduler:us-east-1:111111111111:schedule/default/preprod-nightly"
+    jobs = [{"actions": ["scheduler:CreateSchedule"], "resources": [schedule]}]
+    made = policies(terraform, module, PREPROD, ["orders"], {"managed": [managed], "jobs": jobs})
+    read, attach, job = json.loads(made["extra"])["Statement"]
+    assert (read["Action"], read["Resource"]) == (["iam:GetPolicyVersion", "iam:GetPolicy"], managed)
+    assert attach["Action"] == "iam:AttachRolePolicy"
+    assert attach["Resource"] == "arn:aws:iam::111111111111:role/functions/preprod/*"
+    assert attach["Condition"] == {"ArnEquals": {"iam:PolicyARN": managed, "iam:PermissionsBoundary": BOUNDARY}}
+    assert job == {"Effect": "Allow", "Action": "scheduler:CreateSchedule", "Resource": schedule}
 
 
 def test_twenty_functions_with_the_longest_names_fit_into_the_limits_of_iam(terraform, module):

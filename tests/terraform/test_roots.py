@@ -1,11 +1,11 @@
-"""`terraform test` of the root modules, in a copy, with a provider that calls nothing."""
+"""`terraform test` of the root modules and of the module of functions, in a copy; AWS is not called."""
 
 import pytest
 from support.lock_file import drop_checksums
 
 
-@pytest.mark.parametrize("root", ["foundation", "service"])
-def test_a_root_module_accepts_and_refuses_what_its_test_file_says(terraform_in, infrastructure, root):
+@pytest.mark.parametrize("root", ["foundation", "service", "modules/image_function"])
+def test_a_module_accepts_and_refuses_what_its_test_file_says(terraform_in, infrastructure, root):
     terraform = terraform_in(infrastructure / root)
     drop_checksums(infrastructure / root)
     terraform(infrastructure / root, "test")

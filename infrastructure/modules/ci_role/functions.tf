@@ -8,7 +8,7 @@ locals {
   functions = [for image in sort(var.images) : "${var.environment.name}-${image}"]
   groups    = { for index, names in chunklist(local.functions, 4) : format("functions-%d", index + 1) => names }
 
-  # modules/streaming_function creates the alarms. An alias or a version of a function is <function>:<alias>.
+  # modules/image_function creates the alarms. An alias or a version of a function is <function>:<alias>.
   alarms       = "${local.arn}:cloudwatch:${local.here}:alarm"
   lambda       = "${local.arn}:lambda:${local.here}:function"
   log_groups   = "${local.arn}:logs:${local.here}:log-group:/aws/lambda"

@@ -128,4 +128,11 @@ data "aws_iam_policy_document" "delivery" {
       values   = ["lambda.amazonaws.com"]
     }
   }
+
+  # The plan refuses what the boundary would cut off from a function (modules/image_function/boundary.tf).
+  statement {
+    sid       = "ReadBoundary"
+    actions   = ["iam:GetPolicy", "iam:GetPolicyVersion"]
+    resources = [var.boundary_arn]
+  }
 }

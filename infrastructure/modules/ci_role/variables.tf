@@ -42,3 +42,17 @@ variable "boundary_arn" {
   type        = string
   nullable    = false
 }
+
+variable "permissions" {
+  description = "What the jobs may do beside a deploy: attach managed policies to functions' roles, and statements."
+  type = object({
+    managed = optional(set(string), [])
+    jobs = optional(list(object({
+      actions    = set(string)
+      resources  = set(string)
+      conditions = optional(list(object({ test = string, variable = string, values = set(string) })), [])
+    })), [])
+  })
+  default  = {}
+  nullable = false
+}

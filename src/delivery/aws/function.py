@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from delivery.aws.session import Aws, ClientError, WaiterError, error_code
-from delivery.errors import DeliveryError, RefusedError, UnhealthyError
+from delivery.errors import DeliveryError, RefusedError, TerraformError, UnhealthyError
 from delivery.reference import PushedImage
 
 if TYPE_CHECKING:
@@ -86,9 +86,19 @@ class Alias:
 
 
 def from_outputs(outputs: dict[str, Any]) -> tuple[Function, ...]:
-    """The functions in Terraform's outputs."""
-    named = sorted(outputs["functions"].items())
-    return tuple(Function(image, each["function_name"], each["alias"], each["url"] or "") for image, each in named)
+    """The functions in Terraform's outputs. Raises TerraformError for outputs that name no functions.
+
+    A function without a URL has none, or null.
+    """
+    try:
+        named = sorted((outputs.get("functions") or {}).items())
+        return tuple(
+            Function(image, each["function_name"], each["alias"], each.get("url") or "") for image, each in named
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        why = f"The output `functions` is image name => {{function_name, alias, url}}; it lacks {error}."
+        hint = "restore infrastructure/service/outputs.tf, then deploy again"
+        raise TerraformError("The state does not tell which functions are deployed.", why, hint) from error
 
 
 def find_alias(aws: Aws, function: Function) -> Alias | None:

@@ -65,6 +65,19 @@ def _address(release: Release) -> str:
     return release.url.rstrip("/") + path
 
 
+def written_lines(name: str, paths: Iterable[str], first: str) -> tuple[str, ...]:
+    """What was written for a new function, and what to do next. `first`: an environment to try it in, or empty."""
+    here = f"./dev invoke deploy --env {first}" if first else "./dev invoke deploy --env ENVIRONMENT"
+    return (
+        *(f"wrote {path}" for path in paths),
+        "next:",
+        "  ./dev nox -s lint types unit",
+        f"  git add --all && git commit --message 'The function {name}'",
+        f"  {here}",
+        "  ./dev invoke bootstrap --env ENVIRONMENT    # once in every other environment: its image repository",
+    )
+
+
 def returns_text(returns: Iterable[Return]) -> str:
     """For each function: the version and commit that a rollback returns to."""
     return "; ".join(map(_return_text, returns))

@@ -137,7 +137,7 @@ def _urls(run: RunContext) -> str:
 
 
 def _access(run: RunContext, deployed: Function) -> str:
-    access = function_url.check_access(run.aws, deployed) if deployed.url else "no URL before a version was verified"
+    access = function_url.check_access(run.aws, deployed) if deployed.url else "no URL"
     return f"{deployed.name}: {access}"
 
 

@@ -1,6 +1,7 @@
 """docker buildx bake: which images exist, how they are built, and the digests that buildx reports."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from delivery.process.shell import Command, Result, Shell
 from delivery.reference import Image, PushedImage
 from delivery.settings import Environment, Settings
 
+NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LONGEST = 64  # Lambda API, CreateFunction, FunctionName; IAM API, CreateRole, RoleName
 # The gha cache of buildx reads these. A `run:` step does not have them, and buildx then drops the cache silently.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
 _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
@@ -115,13 +118,15 @@ class Baked:
 def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
     """The targets that docker-bake.hcl builds by default; each is an image with a health contract.
 
-    Raises ConfigurationError for a file that cannot be read, and for a contract that is missing or malformed.
+    Raises ConfigurationError for a file that cannot be read, for a name that AWS or Terraform does not take, and for a
+    contract that is missing or malformed.
     """
     argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
     result = shell.run(Command(argv, cwd=settings.source, without=BAKE_VARIABLES))
     if result.code:
         raise ConfigurationError(f"{BAKE_FILE} cannot be read.", result.stderr.strip(), f"correct {BAKE_FILE}")
     read: dict[str, Mapping[str, Any]] = json.loads(result.stdout)["target"]
+    require_names(settings, tuple(sorted(read)))
     for name, target in sorted(read.items()):
         _require_contract(name, target.get("labels") or {})
     return tuple(sorted(read))
@@ -137,6 +142,28 @@ def _require_contract(name: str, labels: Mapping[str, str | None]) -> None:
         error.what = f"{BAKE_FILE}, target {name}: {error.what}"
         error.hint = f"in the target {name}: {error.hint}"
         raise
+
+
+def require_names(settings: Settings, names: tuple[str, ...]) -> None:
+    """Raises ConfigurationError unless each name can be that of a repository, a function and a role of its own.
+
+    The names of roles are unique in an account, whatever their path and region: IAM user guide, "IAM and STS quotas".
+    """
+    environment = settings.environment.name
+    if wrong := [name for name in names if not NAME.fullmatch(name)]:
+        what = f"{BAKE_FILE} has a target whose name Terraform and ECR cannot take: {', '.join(wrong)}"
+        why = "It is the name of a function: lower-case letters and digits, joined by single hyphens; a letter first."
+        raise ConfigurationError(what, why, f"rename it in {BAKE_FILE}, such as `orders-api`")
+    if wrong := [name for name in names if len(f"{environment}-{name}") > LONGEST]:
+        what = f"{BAKE_FILE} has a target whose name is too long: {', '.join(wrong)}"
+        why = f"{environment}-{wrong[0]} has more than {LONGEST} characters, the limit of Lambda and IAM."
+        raise ConfigurationError(what, why, f"rename it in {BAKE_FILE}")
+    ours = {f"{environment}-{name}" for name in names}
+    for other in settings.neighbours:
+        if both := sorted(ours & {f"{other}-{name}" for name in names}):
+            what = f"{environment} and {other} are in one account, and would share a name: {', '.join(both)}"
+            why = "The functions of both environments, and their roles, would have the same name."
+            raise ConfigurationError(what, why, f"rename the target in {BAKE_FILE}, or the environment in invoke.yaml")
 
 
 def images(settings: Settings, names: tuple[str, ...]) -> tuple[Image, ...]:

@@ -25,7 +25,7 @@ from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError, UnhealthyError
 from delivery.health import Contract, Uncalled
 from delivery.process import parallel
-from delivery.progress import UNCHANGED
+from delivery.progress import UNCHANGED, Update
 from delivery.release import alias, canary, contracts, history, records, url, verify
 from delivery.release.canary import AliasMove, Step
 from delivery.release.stream import Streamed
@@ -172,9 +172,7 @@ def _make_live(run: RunContext, move: AliasMove, recorded: str) -> Release:
         after = alias.move(run.aws, deployed, before) if move.changes else before
         with _returning_on_failure(run, move, after):
             contract = contracts.read(run.aws, deployed)
-            stage.update("opening the URL")
-            public = bool(deployed.url) and function_url.apply_access(run.aws, deployed)
-            url.require_open(run, deployed, contract, public)
+            public = _open_url(run, deployed, contract, stage.update)
         if move.changes:
             kind = records.ROLLBACK if move.back else records.LIVE
             _record(run, move, records.tag_name(kind, deployed.version, before.version, run.aws.caller()))
@@ -188,6 +186,16 @@ def _access(deployed: Version, public: bool) -> str:
     if not deployed.url:
         return "no URL"
     return f"open to {'everyone' if public else 'signed requests'}"
+
+
+def _open_url(run: RunContext, deployed: Version, contract: Contract, update: Update) -> bool:
+    """Set who may call the URL and open it, if the function has one; return whether everyone may call it."""
+    if not deployed.url:
+        return False
+    update("opening the URL")
+    public = function_url.apply_access(run.aws, deployed)
+    url.require_open(run, deployed, contract, public)
+    return public
 
 
 @contextlib.contextmanager

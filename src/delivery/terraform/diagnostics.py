@@ -25,6 +25,7 @@ _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start",
 # The fields of the lock in Terraform's text; statemgr.LockInfo in hashicorp/terraform.
 _LOCK = re.compile(r"^[ \t]*(ID|Who|Operation|Created):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _WRONG_VALUE = "Invalid value for variable"  # a `validation` block, before anything is read or changed
+_WRONG_RESULT = ("Resource precondition failed", "Module output value precondition failed")
 _UNRELEASED = "Error releasing the state lock"
 # A warning for people who develop a provider: the lock file is not checked for it then.
 _OVERRIDES = "Provider development overrides are in effect"
@@ -88,9 +89,9 @@ class Diagnostics:
             return TerraformError(f"The credentials expired before Terraform could {doing} {stack.name}.", text, hint)
         if NO_SPACE in text:
             return disk_full(text)
-        if self.errors and all(error["summary"] == _WRONG_VALUE for error in self.errors):
-            file = f"infrastructure/{stack.name}/{stack.environment.name}.tfvars"
-            return ConfigurationError(f"Terraform refuses a value for {stack.name}.", text, f"correct it in {file}")
+        if self.errors and all(error["summary"] in (_WRONG_VALUE, *_WRONG_RESULT) for error in self.errors):
+            hint = f"correct {_file(self.errors[0], stack)}"
+            return ConfigurationError(f"Terraform refuses a value for {stack.name}.", text, hint)
         if actions := permissions.missing(text):  # before the lock, whose object may be the one that cannot be written
             return TerraformError(f"Terraform may not {doing} {stack.name}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
@@ -112,6 +113,15 @@ class Diagnostics:
             text,
             "correct the cause above, then run the same command again",
         )
+
+
+def _file(error: dict[str, Any], stack: Stack) -> str:
+    """The file to correct: that of a module block, or the values of the environment."""
+    file = (error.get("range") or {}).get("filename", "")
+    in_code = file.endswith(".tf") and file != "variables.tf"
+    if error["summary"] == _WRONG_RESULT[1] or (in_code and "/" in file):
+        return f"the module block in infrastructure/{stack.name}, or add what the message names"
+    return f"infrastructure/{stack.name}/{file if in_code else f'{stack.environment.name}.tfvars'}"
 
 
 def _is_provider(error: dict[str, Any]) -> bool:

@@ -145,8 +145,11 @@ def _values(folder: Path, stack: Stack) -> Path:
     return folder / f"{stack.name}.tfvars.json"
 
 
-def _variable_files(folder: Path, stack: Stack) -> tuple[str, str]:
-    return f"-var-file={stack.environment.name}.tfvars", f"-var-file={_values(folder, stack)}"
+def _variable_files(folder: Path, stack: Stack) -> tuple[str, ...]:
+    """The environment's own file, if the root module has one, and the values of the tasks."""
+    own = f"{stack.environment.name}.tfvars"
+    files = ([own] if (stack.folder / own).exists() else []) + [str(_values(folder, stack))]
+    return tuple(f"-var-file={file}" for file in files)
 
 
 def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update) -> Diagnostics:

@@ -55,7 +55,7 @@ def service(run: RunContext) -> Service:
     """
     document = _document(run, STACK)
     values = _outputs(document)
-    return Service(function.from_outputs(values) if "functions" in values else (), dict(_resources(document)))
+    return Service(function.from_outputs(values), dict(_resources(document)))
 
 
 def outputs(run: RunContext, stack: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _document(run: RunContext, stack: str) -> dict[str, Any]:
 
 
 def _outputs(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: output["value"] for name, output in document.get("outputs", {}).items()}
+    return {name: output.get("value") for name, output in document.get("outputs", {}).items()}
 
 
 def _resources(document: dict[str, Any]) -> Iterator[tuple[str, FunctionResource]]:

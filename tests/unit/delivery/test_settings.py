@@ -19,7 +19,7 @@ def test_an_environment_needs_only_an_account_and_a_region(tmp_path):
     loaded = load(tmp_path, "preprod", config())
     bucket = "preprod-111111111111-eu-west-1-terraform-state"
     environment = Environment("preprod", "111111111111", "eu-west-1", "", False, state_bucket=bucket)
-    assert loaded == Settings(tmp_path, environment)
+    assert loaded == Settings(tmp_path, environment, neighbours=("prod",))
     assert (loaded.platform, loaded.cache, loaded.bootstraps, loaded.started_by) == (
         "linux/amd64",
         "registry",
@@ -64,6 +64,26 @@ def test_two_environments_of_one_account_have_two_state_buckets(tmp_path, name):
     assert bucket == f"{name}-111111111111-eu-west-1-terraform-state"
 
 
+@pytest.mark.parametrize("name", ["Prod", "prod_eu", "prod--eu", "1prod", "prod-", "a" * 17])
+def test_a_name_that_no_bucket_and_no_role_can_have_is_refused(tmp_path, name):
+    with pytest.raises(ConfigurationError, match="Malformed name of an environment") as caught:
+        load(tmp_path, name, {"environments": {name: GOOD}})
+    assert repr(name) in caught.value.what
+
+
+def test_environments_of_any_name_in_several_regions_of_one_account_share_no_bucket(tmp_path):
+    regions = {"prod": "eu-west-1", "prod-us": "us-east-1", "blue": "us-east-1", "a1-b2-c3": "cn-northwest-1"}
+    every = {"environments": {name: {**GOOD, "region": region} for name, region in regions.items()}}
+    loaded = [load(tmp_path, name, every) for name in regions]
+    assert len({each.environment.state_bucket for each in loaded}) == len(regions)
+    assert loaded[1].neighbours == ("prod", "blue", "a1-b2-c3")
+
+
+def test_the_neighbours_of_an_environment_are_those_of_its_account(tmp_path):
+    others = {"x": {"account": "222222222222", "region": "eu-west-1"}, "broken": None}
+    assert load(tmp_path, "preprod", {"environments": {**config()["environments"], **others}}).neighbours == ("prod",)
+
+
 def test_the_settings_of_another_environment_are_not_checked(tmp_path):
     assert load(tmp_path, "prod", config(account="wrong")).environment.name == "prod"
 
@@ -76,6 +96,7 @@ def test_the_settings_of_another_environment_are_not_checked(tmp_path):
         ({"account": "11111111111"}, "Malformed setting environments.preprod.account in invoke.yaml: '11111111111'"),
         ({"region": ...}, "Missing setting environments.preprod.region in invoke.yaml."),
         ({"region": None}, "Missing setting environments.preprod.region in invoke.yaml."),
+        ({"region": "eu-wst-1"}, "Malformed setting environments.preprod.region in invoke.yaml: 'eu-wst-1'"),
         ({"region": "Ireland"}, "Malformed setting environments.preprod.region in invoke.yaml: 'Ireland'"),
         ({"registry": "https://x/y"}, "Malformed setting environments.preprod.registry in invoke.yaml: 'https://x/y'"),
         ({"state_bucket": "a.b"}, "Malformed setting environments.preprod.state_bucket in invoke.yaml: 'a.b'"),

@@ -11,7 +11,7 @@ PRICE = 0.0000166667  # dollars for a GB-second
 
 
 def default(variable):
-    text = (ROOT / "infrastructure" / "service" / "variables.tf").read_text(encoding="utf-8")
+    text = (ROOT / "infrastructure" / "service" / "sse_streaming.tf").read_text(encoding="utf-8")
     block = re.search(rf'^variable "{variable}" \{{\n(.*?)^\}}', text, re.MULTILINE | re.DOTALL)[1]
     return int(re.search(r"^  default +=+ (\d+)$", block, re.MULTILINE)[1])
 

@@ -102,7 +102,7 @@ def test_the_jobs_delete_nothing_but_the_lock_and_what_a_closed_url_had_granted(
 
 
 def test_the_job_may_set_exactly_the_alarms_that_the_module_of_functions_has():
-    text = (INFRASTRUCTURE / "modules" / "streaming_function" / "alarms.tf").read_text()
+    text = (INFRASTRUCTURE / "modules" / "image_function" / "alarms.tf").read_text()
     names = re.findall(r'^    (\w+) += "', text.partition("}")[0], re.MULTILINE)
     (statement,) = (item for item in ROLES["delivery"]["Statement"] if item["Sid"] == "SetAlarms")
     assert sorted(statement["Resource"]) == [

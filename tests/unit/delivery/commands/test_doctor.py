@@ -164,7 +164,7 @@ def test_a_function_without_a_verified_version_has_no_url_yet(tmp_path, monkeypa
     document = json.loads(state_document())
     document["outputs"]["functions"]["value"]["sse-streaming"]["url"] = ""
     made.aws.s3.objects["service.tfstate"] = json.dumps(document)
-    assert checked(made, tmp_path, monkeypatch)[-1] == Finding("url", "fn: no URL before a version was verified")
+    assert checked(made, tmp_path, monkeypatch)[-1] == Finding("url", "fn: no URL")
 
 
 def with_repository(root):

@@ -234,6 +234,24 @@ def test_a_missing_cache_is_not_the_reason_of_a_later_failure(tmp_path):
     assert "no space left" in failure(tmp_path, text).why
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("Orders_API", "cannot take: Orders_API"), ("2fast", "cannot take: 2fast"), ("a" * 57, "too long: aaa")],
+)
+def test_a_name_that_no_function_can_have_is_refused_before_anything_is_built(tmp_path, name, words):
+    fake = FakeShell({"docker buildx bake": printed("api", name)})
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        bake.targets(settings(tmp_path), fake)
+    assert caught.value.hint.startswith("rename it in docker-bake.hcl")
+
+
+def test_two_environments_of_an_account_do_not_share_the_name_of_a_function(tmp_path):
+    fake = FakeShell({"docker buildx bake": printed("api", "eu-api")})
+    assert bake.targets(settings(tmp_path, neighbours=("prod",)), fake) == ("api", "eu-api")
+    with pytest.raises(ConfigurationError, match="would share a name: sandbox-eu-api"):
+        bake.targets(settings(tmp_path, neighbours=("prod", "sandbox-eu")), fake)
+
+
 def test_the_targets_are_what_the_bake_file_builds_by_default(tmp_path):
     fake = FakeShell({"docker buildx bake --file docker-bake.hcl --print": printed("b", "a")})
     assert bake.targets(settings(tmp_path), fake) == ("a", "b")

@@ -44,6 +44,13 @@ def test_a_release_is_recorded_on_its_image(made):
     assert set(made.aws.ecr.tags.values()) == {DIGEST}
 
 
+def test_a_function_without_a_url_becomes_live_and_no_url_is_opened(made):
+    (release,) = live.make_live(made.run, (AliasMove(replace(VERSION, url=""), Alias("1", "revision-1")),))
+    assert (release.url, release.public) == ("", False)
+    assert made.aws.functions.called("get_function_url_config") == []
+    assert "version 1 -> 2, no URL" in made.out.getvalue()
+
+
 def test_the_first_release_replaces_no_version(made):
     made.aws.ecr.tags.clear()
     released(made, serving="2")

@@ -136,8 +136,25 @@ def test_a_lock_without_an_owner_has_an_unknown_owner():
 def test_a_value_that_a_variable_refuses_is_a_wrong_setting():
     limit = "An open Function URL (NONE) needs a limit: set reserved_concurrent_executions."
     error = read(diagnostic("Invalid value for variable", limit))[0].error("plan", STACK)
-    assert (error.exit_code, error.hint) == (2, "correct it in infrastructure/service/sandbox.tfvars")
+    assert (error.exit_code, error.hint) == (2, "correct infrastructure/service/sandbox.tfvars")
     assert limit in error.why
+
+
+@pytest.mark.parametrize(
+    ("summary", "file", "corrected"),
+    [
+        ("Invalid value for variable", "ghost.tf", "infrastructure/service/ghost.tf"),
+        ("Invalid value for variable", "variables.tf", "infrastructure/service/sandbox.tfvars"),
+        ("Invalid value for variable", "sandbox.tfvars", "infrastructure/service/sandbox.tfvars"),
+        ("Module output value precondition failed", "outputs.tf", "the module block in infrastructure/service"),
+        ("Resource precondition failed", "../modules/image_function/role.tf", "the module block in infrastructure/ser"),
+    ],
+)
+def test_what_a_module_refuses_names_the_file_to_correct(summary, file, corrected):
+    error = read(diagnostic(summary, "No image is named ghost.", range={"filename": file}))[0].error("plan", STACK)
+    assert error.exit_code == 2
+    assert error.hint.startswith(f"correct {corrected}")
+    assert "No image is named ghost." in error.why
 
 
 def test_a_provider_of_github_that_exists_already_says_how_to_use_it():

@@ -32,7 +32,9 @@ INIT = ("init", *FLAGS, *(f"-backend-config={setting}" for setting in BACKEND))
 
 @pytest.fixture
 def stack(tmp_path):
-    (tmp_path / "data").mkdir()
+    for folder in ("data", "service"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "service" / "sandbox.tfvars").touch()
     return Stack("service", tmp_path / "service", tmp_path / "data", ENVIRONMENT)
 
 
@@ -125,6 +127,15 @@ def test_a_plan_is_saved_with_its_values_in_a_file(stack):
     )
     assert show.argv[2:] == ("show", "-json", str(saved))
     assert json.loads(values.read_text()) == {"images": {"a": "r@sha256:d"}, "region": "c"}
+
+
+def test_an_environment_without_a_file_of_values_has_the_defaults(stack):
+    (stack.folder / "sandbox.tfvars").unlink()
+    fake = FakeShell(planned())
+    plan(stack, fake)
+    assert [word for word in fake.ran[0].argv if word.startswith("-var-file=")] == [
+        f"-var-file={stack.data / 'service.tfvars.json'}"
+    ]
 
 
 def test_a_plan_that_only_creates_is_read_from_the_progress_of_terraform(stack):

@@ -34,6 +34,24 @@ def test_a_state_without_outputs_deploys_nothing(tmp_path):
     assert state.functions(made.run) == ()
 
 
+@pytest.mark.parametrize("url", [{}, {"url": None}, {"url": ""}])
+def test_a_function_without_a_url_is_deployed_too(tmp_path, url):
+    made = world(tmp_path)
+    functions = {"worker": {"function_name": "fn", "alias": "live", "role_name": "fn", **url}}
+    made.aws.s3.objects["service.tfstate"] = state_document(outputs={"functions": {"value": functions}})
+    (deployed,) = state.functions(made.run)
+    assert (deployed.image, deployed.url) == ("worker", "")
+
+
+@pytest.mark.parametrize("value", [{"worker": {"alias": "live"}}, {"worker": "fn"}, ["worker"]])
+def test_outputs_that_name_no_function_are_refused_with_the_file_to_restore(tmp_path, value):
+    made = world(tmp_path)
+    made.aws.s3.objects["service.tfstate"] = state_document(outputs={"functions": {"value": value}})
+    with pytest.raises(TerraformError, match="does not tell which functions") as caught:
+        state.functions(made.run)
+    assert "infrastructure/service/outputs.tf" in caught.value.hint
+
+
 def test_a_format_that_is_not_known_is_not_guessed_at(tmp_path):
     made = world(tmp_path)
     made.aws.s3.objects["service.tfstate"] = state_document(version=5)

@@ -1,6 +1,6 @@
 resource "aws_cloudwatch_log_group" "this" {
-  name              = "/aws/lambda/${var.name}"
-  retention_in_days = var.settings.log_retention_days
+  name              = "/aws/lambda/${local.full_name}"
+  retention_in_days = var.common.log_retention_days
 }
 
 data "aws_iam_policy_document" "assume" {
@@ -15,13 +15,26 @@ data "aws_iam_policy_document" "assume" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = var.name
-  path               = "/functions/${var.environment}/"
-  description        = "Lets ${var.name} write its own log."
+  name               = local.full_name
+  path               = "/functions/${var.common.environment}/"
+  description        = "Lets ${local.full_name} write its own log."
   assume_role_policy = data.aws_iam_policy_document.assume.json
 
   # The CI role may create only roles with this path and this boundary. infrastructure/foundation defines it.
-  permissions_boundary = var.permissions_boundary
+  permissions_boundary = var.common.permissions_boundary
+
+  lifecycle {
+    precondition {
+      condition     = length(local.refused) == 0
+      error_message = <<-TEXT
+        The boundary of the function roles would cut off permissions of ${local.full_name}:
+        ${join("\n", formatlist("  %s", local.refused))}
+        Add to permissions.functions in infrastructure/foundation/${var.common.environment}.tfvars, then
+        `invoke bootstrap --env ${var.common.environment}`:
+        ${join("\n", formatlist("  %s", local.additions))}
+      TEXT
+    }
+  }
 }
 
 # Not AWSLambdaBasicExecutionRole, which may create log groups and write to all of them.

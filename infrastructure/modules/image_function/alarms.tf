@@ -1,14 +1,14 @@
 locals {
   alarms = {
     Errors    = "An invocation of the live version ended in an error."
-    Throttles = "Lambda refused an invocation: more streams at once than the account's concurrency."
+    Throttles = "Lambda refused an invocation: more at once than its limit, or the account's."
   }
 }
 
 resource "aws_cloudwatch_metric_alarm" "live" {
   for_each = local.alarms
 
-  alarm_name        = "${var.name}-${lower(each.key)}"
+  alarm_name        = "${local.full_name}-${lower(each.key)}"
   alarm_description = each.value
 
   namespace   = "AWS/Lambda"
@@ -26,6 +26,6 @@ resource "aws_cloudwatch_metric_alarm" "live" {
   threshold           = 1
   treat_missing_data  = "notBreaching"
 
-  alarm_actions = var.settings.alarm_actions
-  ok_actions    = var.settings.alarm_actions
+  alarm_actions = var.common.alarm_actions
+  ok_actions    = var.common.alarm_actions
 }

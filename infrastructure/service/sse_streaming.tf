@@ -1,0 +1,50 @@
+# The sample: a stream of Server-Sent Events. Without it, this file and its line in local.functions go.
+module "sse_streaming" {
+  source = "../modules/image_function"
+  common = local.common
+
+  name                 = "sse-streaming"
+  description          = "Server-Sent Events over a Function URL."
+  memory_mb            = var.memory_mb
+  timeout_seconds      = var.timeout_seconds
+  reserved_concurrency = var.reserved_concurrent_executions
+  variables            = { HEARTBEAT_SECONDS = tostring(var.heartbeat_seconds) }
+  url                  = { auth_type = var.function_url_auth_type, invoke_mode = "RESPONSE_STREAM" }
+}
+
+variable "memory_mb" {
+  description = "Memory of the function in MB, 128 to 10240 (AWS Lambda). CPU grows with memory."
+  type        = number
+  default     = 512
+  nullable    = false
+
+  validation {
+    condition     = var.memory_mb >= 128 && var.memory_mb <= 10240 && floor(var.memory_mb) == var.memory_mb
+    error_message = "memory_mb must be a whole number from 128 to 10240."
+  }
+}
+
+# A stream ends itself after at most two minutes. An invocation that still runs a minute later hangs, and AWS bills it.
+variable "timeout_seconds" {
+  description = "Seconds after which Lambda kills an invocation, at most 900 (AWS Lambda)."
+  type        = number
+  default     = 180
+  nullable    = false
+
+  validation {
+    condition     = contains(range(10, 901), var.timeout_seconds)
+    error_message = "timeout_seconds must be a whole number from 10 to 900; a stream ends itself 5 seconds before it."
+  }
+}
+
+variable "heartbeat_seconds" {
+  description = "Seconds between two heartbeats of a stream whose client requested no interval."
+  type        = number
+  default     = 15
+  nullable    = false
+
+  validation {
+    condition     = var.heartbeat_seconds >= 0.05 && var.heartbeat_seconds <= 60
+    error_message = "heartbeat_seconds must be from 0.05 to 60."
+  }
+}
