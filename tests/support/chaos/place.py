@@ -83,8 +83,9 @@ class Place:
         return self.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"]
 
     def newest(self) -> str:
-        result = self.client("lambda").list_versions_by_function(FunctionName=FUNCTION)["Versions"]
-        return max((item["Version"] for item in result if item["Version"].isdigit()), key=int)
+        pages = self.client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=FUNCTION)
+        versions = [item["Version"] for page in pages for item in page["Versions"]]
+        return max(filter(str.isdigit, versions), key=int)
 
     def objects(self) -> dict[str, bytes]:
         """Everything in the state bucket, locks included."""

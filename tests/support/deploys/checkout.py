@@ -154,8 +154,9 @@ class Checkout:
 
     def versions(self) -> list[str]:
         """Every published version."""
-        result = self.client("lambda").list_versions_by_function(FunctionName=FUNCTION)["Versions"]
-        return [version["Version"] for version in result if version["Version"] != "$LATEST"]
+        pages = self.client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=FUNCTION)
+        versions = [version["Version"] for page in pages for version in page["Versions"]]
+        return [version for version in versions if version != "$LATEST"]
 
     def tags(self) -> dict[str, str]:
         """Tag to digest, of the function's repository."""
