@@ -13,7 +13,7 @@ target "ticker" {
   inherits   = ["_common"]
   context    = "tests/integration/second"
   labels = {
-    "lambda.health" = jsonencode({ stream = "/", first = "hello", query = { events = "3", interval = "0.1" } })
+    "lambda.health" = jsonencode({ stream = "/", first = "hello", events = 3, query = { events = "3", interval = "0.1" } })
   }
   tags       = tags("ticker")
   cache-from = cache_from("ticker")
