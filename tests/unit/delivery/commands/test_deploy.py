@@ -642,9 +642,7 @@ def test_a_first_version_is_connected_only_after_it_was_verified_and_tagged(tmp_
     read, first, second = (command.argv for command in made.shell.typed("terraform plan"))
     assert ("-refresh=false" in first, "-refresh=false" in second) == (False, True)
     assert "-lock=false" in read
-    assert len(made.shell.typed("terraform show")) == 1, (
-        "of the plan for the variables; others only create"
-    )
+    assert len(made.shell.typed("terraform show")) == 1, "of the plan for the variables; others only create"
     assert made.stages()[5:] == ["plan", "apply", "verify", "connect", "release"]
     assert "update_alias" not in calls(made)
     assert (release.version, release.public) == ("1", True)
