@@ -7,6 +7,7 @@ import pytest
 from python_on_whales import DockerClient
 from support.image_project import ROOT, SOURCES, ImageProject
 
+from delivery import health
 from delivery.process.shell import Command
 from sandbox.base_image.dockerfile import references
 
@@ -38,6 +39,11 @@ def test_the_image_has_one_platform_a_numeric_user_and_no_trace_of_its_commit(bu
     assert image.config.user.split(":")[0] != "0"
     assert COMMIT in built.image, "the commit is a tag"
     assert COMMIT not in image.config.model_dump_json()
+
+
+def test_the_image_has_the_health_contract_of_its_bake_target(image):
+    contract = health.parse(image.config.labels[health.LABEL])
+    assert (contract.path, contract.first, contract.events) == ("/api/v2/stream", "hello", 3)
 
 
 def test_the_image_adds_three_layers_to_its_base_standard_library_dependencies_and_app(shell, client, image):

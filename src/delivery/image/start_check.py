@@ -147,7 +147,7 @@ def run_check(start: StartCheck, program: Path, shell: Shell, folder: Path, dead
             port = _port(name, shell)
             result = _check(contract, _request(port, event, due, lambda: _runs(name, shell)))
         except _LateError as error:
-            if not (isinstance(contract, Stream) and _INITIALISED in _output(name, shell)):
+            if not (isinstance(contract, Stream) and _INITIALISED in _output(name, "all", shell)):
                 raise _explained(error, _log(name, shell), start.platform) from error
             result = "started, its stream goes on"
         except BuildError as error:
@@ -261,12 +261,13 @@ def _check_stream(contract: Stream, answer: bytes) -> str:
 
 def _log(name: str, shell: Shell) -> str:
     """The last lines of the function; the lines of the emulator have a mark such as `(rapid)`."""
-    lines = _output(name, shell).splitlines()
+    lines = _output(name, "200", shell).splitlines()
     return "\n".join([line for line in lines if not _EMULATOR.search(line)][-12:]).strip()
 
 
-def _output(name: str, shell: Shell) -> str:
-    result = shell.run(Command(("docker", "logs", "--tail", "200", name)))
+def _output(name: str, last: str, shell: Shell) -> str:
+    """The last lines that the container has printed: so many, or `all`."""
+    result = shell.run(Command(("docker", "logs", "--tail", last, name)))
     return result.stdout + result.stderr
 
 

@@ -46,7 +46,7 @@ class HistoryEntry:
 
     @property
     def verified(self) -> bool:
-        """Whether its stream was verified and its image still exists: the release tag names the image."""
+        """Whether it was verified by its contract, and its image still exists: the release tag names the image."""
         return bool(self.digest) and self.released == self.digest
 
     @property
