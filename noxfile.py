@@ -60,7 +60,7 @@ LANES = {
     "validate": ("tests/terraform",),
     "function": ("tests/lambda",),
 }
-_AT_ONCE = 6  # on two cores: a lane often waits for AWS's eventual consistency, a deadline or a lock
+_AT_ONCE = 5  # on two cores: a lane often waits for AWS's eventual consistency, a deadline or a lock
 _DONE = re.compile(r"\[ *\d+%\]$")  # at the end of a test's line
 _FIRST = 2
 """The longest lanes decide when all end, so the other ones leave them the processors (nice)."""
@@ -146,7 +146,7 @@ def image(session: nox.Session) -> None:
 
 @nox.session
 def lanes(session: nox.Session) -> None:
-    """`function`, `validate`, `runner`, `image`, `integration`, `workflow` and `chaos`, six pytests at a time.
+    """`function`, `validate`, `runner`, `image`, `integration`, `workflow` and `chaos`, five pytests at a time.
 
     Not `nox --parallel`: it prints the output of a session when the session ends, and its Ctrl-C is a SIGTERM and then
     a SIGKILL, so the fixtures would not stop their sandboxes.

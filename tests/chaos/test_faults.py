@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from support.chaos.cells import CANCELLED, FAULTS, NEXT
+from support.chaos.cells import CANCELLED, FAULTS, NEXT, together
 from support.chaos.matrix import MATRIX
 from support.chaos.place import FUNCTION, SOURCE, stages
 from support.chaos.world import broken
@@ -11,8 +11,8 @@ from support.waiting import until
 
 # `init` and `plan` run beside `build`, `check` and `push`; alone they come before whatever else.
 ORDER = ("guards", "init", "build", "check", "push", "plan", "apply", "verify", "release")
-CASES = [(row, cell) for row in MATRIX for cell in row.cases]
-NAMES = [f"{row.stage} {cell.fault}".replace(" ", "-") for row, cell in CASES]
+CASES = [(row, cells) for row in MATRIX for cells in row.cases]
+NAMES = [f"{row.stage} {' and '.join(cell.fault for cell in cells)}".replace(" ", "-") for row, cells in CASES]
 SIGNALS = {CANCELLED: signal.SIGINT}
 
 
@@ -46,6 +46,7 @@ def later(row):
 
 
 def ended(place, row, cell, folder):
+    """The exit code of the task, and what it printed. `cell`: the fault, or all that the task survives together."""
     if cell is NEXT:
         outcome = place.invoke("deploy")
         return outcome.code, outcome.text
@@ -64,14 +65,15 @@ def ended(place, row, cell, folder):
     return child.returncode, text
 
 
-@pytest.mark.parametrize(("row", "cell"), CASES, ids=NAMES)
+@pytest.mark.parametrize(("row", "cells"), CASES, ids=NAMES)
 def test_a_fault_ends_as_it_should_with_nothing_later_run_and_the_next_deploy_converges(
-    place, row, cell, tmp_path, done
+    place, row, cells, tmp_path, done
 ):
-    prepare(place, row, CASES.index((row, cell)))
+    cell = together(cells)
+    prepare(place, row, CASES.index((row, cells)))
     live = place.live()
     code, text = ended(place, row, cell, tmp_path)
-    done[row.stage, cell.fault] = code, stages(text)
+    done.update({(row.stage, each.fault): (code, stages(text)) for each in cells})
     assert code == cell.code, text
     assert cell.fact in text, text
     assert "Traceback" not in text
@@ -96,12 +98,13 @@ def report(done):
     """The matrix of exit codes, then each failure with its stages and the expected fact of its message."""
     columns = (*FAULTS, NEXT.fault)
     yield from ("", "Faults: exit codes by stage (0: tried again, and went through; -9: the task itself was killed)")
+    yield "  What a task of a stage survives, it survived in one run."
     yield f"  {'':<9}" + "".join(f"  {fault}" for fault in columns)
     for row in MATRIX:
         codes = (f"{done.get((row.stage, fault), ('-',))[0]:>{len(fault) + 2}}" for fault in columns)
         yield f"  {row.stage:<9}{''.join(codes)}"
     yield "  Each failure: exit code, stages, and the expected fact of the message:"
-    for row, cell in CASES:
+    for row, cell in ((row, cell) for row, cells in CASES for cell in cells):
         if cell.code and (row.stage, cell.fault) in done:
             code, recorded = done[row.stage, cell.fault]
             yield f"  {row.stage:<9}{cell.fault:<19}{code:>4}  {' '.join(recorded) or '-':<47} {cell.fact}"

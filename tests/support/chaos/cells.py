@@ -1,7 +1,7 @@
 """What a row and a cell of the fault matrix are, and the patterns of the requests that are broken in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from support.chaos.shims import DONE
 
@@ -77,9 +77,17 @@ class Row:
     """Whether there is something for the next deploy to converge from."""
 
     @property
-    def cases(self) -> tuple[Cell, ...]:
-        """Its cells in their order; the next deploy is the last."""
-        return (*self.cells, NEXT) if self.changes else self.cells
+    def cases(self) -> tuple[tuple[Cell, ...], ...]:
+        """Its cells in their order; what a task survives, it survives together; the next deploy is the last."""
+        survived = tuple(cell for cell in self.cells if cell.relay and not cell.code)
+        failing = tuple((cell,) for cell in self.cells if cell not in survived)
+        return (*failing, *filter(None, (survived,)), *(((NEXT,),) if self.changes else ()))
+
+
+def together(cells: tuple[Cell, ...]) -> Cell:
+    """One cell with the faults of all. The refusals come first: a request that is only slow is not sent again."""
+    rules = sorted((rule for cell in cells for rule in cell.relay), key=lambda rule: rule[1] == "slow")
+    return replace(cells[0], relay=tuple(rules))
 
 
 def hung(fact: str, *shims: tuple[str, str, str], relay: tuple[tuple[str, str, int], ...] = ()) -> Cell:

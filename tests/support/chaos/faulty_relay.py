@@ -59,6 +59,11 @@ class Relay(ThreadingHTTPServer):
                 return rule
         return None
 
+    @property
+    def all_met(self) -> bool:
+        """Whether each rule broke something."""
+        return all(rule.met for rule in self.rules)
+
     def release(self) -> None:
         """Break nothing any more, and let go of what is held."""
         self.over.set()
