@@ -92,6 +92,9 @@ def _require_name(name: str, environments: Iterable[str]) -> None:
         what = f"Malformed --name: {name!r}" if name else "No name was named."
         why = "It has lower-case letters and digits, joined by single hyphens, and begins with a letter."
         raise ConfigurationError(what, why, "--name orders-api")
+    if name in bake.ROLES:
+        why = f"The names of roles are unique in an account, and the CI role <environment>-{name} has this name."
+        raise ConfigurationError(f"--name cannot be {name}.", why, f"--name {name}-function")
     if long := next((each for each in environments if len(f"{each}-{name}") > bake.LONGEST), ""):
         why = f"{long}-{name} would have more than {bake.LONGEST} characters, the limit of Lambda and IAM."
         raise ConfigurationError(f"--name is too long: {name}", why, "a shorter --name")

@@ -19,6 +19,7 @@ from delivery.reference import Image, PushedImage
 from delivery.settings import Environment, Settings
 
 NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
+ROLES = ("delivery", "reader")  # the CI roles, <environment>-<role>: infrastructure/modules/ci_role
 LONGEST = 64  # Lambda API, CreateFunction, FunctionName; IAM API, CreateRole, RoleName
 # The gha cache of buildx reads these. A `run:` step does not have them, and buildx then drops the cache silently.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
@@ -159,10 +160,13 @@ def require_names(settings: Settings, names: tuple[str, ...]) -> None:
         why = f"{environment}-{wrong[0]} has more than {LONGEST} characters, the limit of Lambda and IAM."
         raise ConfigurationError(what, why, f"rename it in {BAKE_FILE}")
     ours = {f"{environment}-{name}" for name in names}
+    if both := sorted(ours & {f"{environment}-{role}" for role in ROLES}):
+        what = f"A function cannot have the name of a CI role: {', '.join(both)}"
+        raise ConfigurationError(what, "The names of roles are unique in an account.", f"rename it in {BAKE_FILE}")
     for other in settings.neighbours:
-        if both := sorted(ours & {f"{other}-{name}" for name in names}):
+        if both := sorted(ours & {f"{other}-{name}" for name in (*names, *ROLES)}):
             what = f"{environment} and {other} are in one account, and would share a name: {', '.join(both)}"
-            why = "The functions of both environments, and their roles, would have the same name."
+            why = "Functions and roles of both environments would have the same name."
             raise ConfigurationError(what, why, f"rename the target in {BAKE_FILE}, or the environment in invoke.yaml")
 
 

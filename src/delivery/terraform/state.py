@@ -68,23 +68,30 @@ def outputs(run: RunContext, stack: str) -> dict[str, Any]:
 
 def _document(run: RunContext, stack: str) -> dict[str, Any]:
     body = bucket.read(run.aws, state_key(stack))
-    document: dict[str, Any] = json.loads(body) if body is not None else {}
-    if document.get("version", _FORMAT) != _FORMAT:
-        why = f"Its format is {document['version']}; the supported format is {_FORMAT}."
-        raise TerraformError(f"The state of {stack} cannot be read.", why, "a terraform that writes it, such as 1.11")
-    return document
+    what = f"The state of {stack} cannot be read."
+    try:
+        document = json.loads(body) if body is not None else {}
+    except ValueError as error:
+        bucket_name = run.settings.environment.state_bucket
+        hint = f"an earlier version of {state_key(stack)} in the bucket {bucket_name}, which keeps the newest 20"
+        raise TerraformError(what, f"It is not JSON: {error}", hint) from error
+    form = document.get("version", _FORMAT) if isinstance(document, dict) else None
+    if form != _FORMAT:
+        why = f"Its format is {form}; the supported format is {_FORMAT}."
+        raise TerraformError(what, why, "a terraform that writes it, such as 1.11")
+    return dict(document)
 
 
 def _outputs(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: output.get("value") for name, output in document.get("outputs", {}).items()}
+    return {name: output.get("value") for name, output in (document.get("outputs") or {}).items()}
 
 
 def _resources(document: dict[str, Any]) -> Iterator[tuple[str, FunctionResource]]:
-    for resource in document.get("resources", ()):
+    for resource in document.get("resources") or ():
         if (resource["mode"], resource["type"]) != ("managed", _FUNCTION):
             continue
         address = ".".join(filter(None, (resource.get("module"), _FUNCTION, resource["name"])))
         for instance in resource["instances"]:
             index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
             attributes = instance["attributes"]
-            yield attributes["function_name"], FunctionResource(f"{address}{index}", attributes.get("image_uri", ""))
+            yield attributes["function_name"], FunctionResource(f"{address}{index}", attributes.get("image_uri") or "")

@@ -93,6 +93,7 @@ def test_without_any_function_the_first_one_is_added(project):
         ("orders", "", "No kind was named"),
         ("orders", "grpc", "Unknown kind: grpc"),
         ("json", "http", "--name cannot be json"),
+        ("delivery", "http", "the CI role <environment>-delivery"),
         ("class", "http", "--name cannot be class"),
         ("invoke", "http", "--name cannot be invoke"),
         ("sse-streaming", "http", "sse-streaming exists already"),

@@ -252,6 +252,19 @@ def test_two_environments_of_an_account_do_not_share_the_name_of_a_function(tmp_
         bake.targets(settings(tmp_path, neighbours=("prod", "sandbox-eu")), fake)
 
 
+@pytest.mark.parametrize(
+    ("name", "neighbours", "words"),
+    [
+        ("reader", (), "the name of a CI role: sandbox-reader"),
+        ("eu-delivery", ("sandbox-eu",), "would share a name: sandbox-eu-delivery"),
+    ],
+)
+def test_no_function_has_the_name_of_a_ci_role_of_its_account(tmp_path, name, neighbours, words):
+    fake = FakeShell({"docker buildx bake": json.dumps({"target": {"api": {}, name: {}}})})
+    with pytest.raises(ConfigurationError, match=words):
+        bake.targets(settings(tmp_path, neighbours=neighbours), fake)
+
+
 def test_the_targets_are_what_the_bake_file_builds_by_default(tmp_path):
     fake = FakeShell({"docker buildx bake --file docker-bake.hcl --print": printed("b", "a")})
     assert bake.targets(settings(tmp_path), fake) == ("a", "b")

@@ -60,6 +60,21 @@ def test_a_format_that_is_not_known_is_not_guessed_at(tmp_path):
     assert "5" in caught.value.why
 
 
+@pytest.mark.parametrize("body", ["", "{", "[]", '"text"'])
+def test_a_state_that_is_no_state_is_reported(tmp_path, body):
+    made = world(tmp_path)
+    made.aws.s3.objects["service.tfstate"] = body
+    with pytest.raises(TerraformError, match="The state of service cannot be read"):
+        state.functions(made.run)
+
+
+@pytest.mark.parametrize("changes", [{"outputs": None}, {"outputs": {}, "resources": None}])
+def test_a_state_whose_lists_are_null_deploys_nothing(tmp_path, changes):
+    made = world(tmp_path)
+    made.aws.s3.objects["service.tfstate"] = state_document(**changes)
+    assert state.functions(made.run) == ()
+
+
 def test_a_state_that_may_not_be_read_is_reported(tmp_path):
     made = world(tmp_path)
     made.aws.s3.refuses["get_object"] = refusal("AccessDenied", "not authorized to perform: s3:GetObject")
