@@ -24,6 +24,7 @@ YES = {**ENV, "yes": "do not ask before a protected environment changes"}
 DESTROY = {"destroy": "the address of a resource that a protected environment may lose; repeat it for each address"}
 LOCK_WAIT = {"lock_wait": "how long to wait for the state lock, such as 5m (default: terraform.lock_wait)"}
 CANARY = {"canary": "shares of the requests for the new version, each for a time, such as 10%/5m,50%/10m"}
+ONLY = {"only": "a function, by the name of its image; repeat it or use commas (default: all)"}
 JSON = {"json": "print JSON, and nothing else, on stdout"}
 
 
@@ -197,6 +198,34 @@ def stream(c: Context, env: str | None = None, events: str = "10") -> None:
     query = {"events": events, "interval": "1"}
     for event in aws.sse.events(aws.function.stream(run.aws, deployed, deployed.alias, query, silence=60)):
         print_line(f"{event.name:<10} {event.data}")
+        sys.stdout.flush()
+
+
+@task(
+    help={
+        **ENV,
+        **ONLY,
+        "since": "how far back to read, such as 90s, 10m or 2h",
+        "version": "only the lines of this version (default: all versions)",
+        "follow": "print new lines as they come, until Ctrl-C",
+    },
+    iterable=["only"],
+)
+def logs(
+    c: Context,
+    env: str | None = None,
+    only: Sequence[str] | None = None,
+    since: str = "10m",
+    version: str = "",
+    follow: bool = False,
+) -> None:
+    """Print the lines that the functions wrote, with time, function and version."""
+    with session(c) as s:
+        query, names = commands.logs.parse(since, version, follow), commands.selection.parse(only)
+        run = s.open(env)
+        deployed = commands.selection.functions(terraform.state.require_functions(run), names)
+    for entry in commands.logs.read(run, deployed, query):
+        print_lines(cli.report.log_lines(entry))
         sys.stdout.flush()
 
 

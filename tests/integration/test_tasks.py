@@ -34,6 +34,14 @@ def test_doctor_finds_everything_and_sandbox_status_says_what_is_up(clone):
     assert re.findall(r"^(\w+) +up", clone.invoke("sandbox-status").text, re.MULTILINE) == ["engine", "cloud"]
 
 
+def test_logs_prints_the_lines_of_the_function_by_version(clone):
+    version = clone.live()
+    printed = clone.invoke("logs", "--env", "sandbox", "--since", "1h", "--version", version)
+    assert printed.code == 0, printed.text
+    lines = re.findall(r"^[0-9-]{10} [0-9:]{8} (\S+) (?:START|REPORT) RequestId", printed.text, re.MULTILINE)
+    assert set(lines) == {f"sse-streaming:{version}"}, printed.text
+
+
 def test_bootstrap_again_changes_nothing(clone):
     again = clone.invoke("bootstrap", "--env", "sandbox")
     assert again.code == 0, again.text

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError, WaiterError
 
+from delivery import clock
 from delivery.aws import session
 from delivery.aws.connections import Connections
 from delivery.settings import Environment
@@ -281,6 +282,34 @@ class FakeCloudWatch(_Fake):
         return {"Id": Id, "Values": [] if count is None else [count]}
 
 
+class FakeLogs(_Fake):
+    """Log entries: name of a function -> (seconds since 1970, name of the stream, message)."""
+
+    service = "logs"
+
+    def __init__(self):
+        super().__init__()
+        self.entries: dict[str, list[tuple[float, str, str]]] = {}
+
+    def write(self, message, version="2", at=None, function="fn"):
+        """A running copy of a version writes an entry now, or `at` seconds since 1970."""
+        when = clock.now() if at is None else datetime.fromtimestamp(at, UTC)
+        entries = self.entries.setdefault(function, [])
+        entries.append((when.timestamp(), f"{when:%Y/%m/%d}/[{version}]{'0' * 32}", message))
+
+    @operation
+    def filter_log_events(self, logGroupName, startTime, logStreamNamePrefix=""):
+        name = logGroupName.removeprefix("/aws/lambda/")
+        if name not in self.entries:
+            raise refusal("ResourceNotFoundException", "The specified log group does not exist.")
+        found = [
+            {"timestamp": int(at * 1000), "logStreamName": stream, "message": message, "eventId": str(number)}
+            for number, (at, stream, message) in enumerate(self.entries[name])
+            if at * 1000 >= startTime and stream.startswith(logStreamNamePrefix)
+        ]
+        return {"events": found}
+
+
 NULS = b"\0" * 8
 
 
@@ -516,6 +545,7 @@ class FakeAws:
     def __init__(self, ecr=None, functions=None, s3=None, account=ACCOUNT, environment=None):
         self.cloudwatch = FakeCloudWatch()
         self.ecr = ecr or FakeEcr()
+        self.logs = FakeLogs()
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()
         self.silences: list[float] = []

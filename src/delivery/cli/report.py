@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from delivery import logtext
+from delivery.aws.logs import LogLine
 from delivery.commands.diff import Change, Difference
 from delivery.commands.doctor import Finding
 from delivery.commands.promote import Promotion
@@ -63,6 +65,12 @@ def _mark(finding: Finding) -> str:
     if finding.failure:
         return "✗"
     return "✓" if finding.checked else "-"
+
+
+def log_lines(entry: LogLine) -> tuple[str, ...]:
+    """The lines of one entry, each with its time (UTC), function and version."""
+    head = f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.image}:{entry.version or '?'}"
+    return tuple(f"{head} {line}" for line in logtext.lines(entry.message))
 
 
 def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:

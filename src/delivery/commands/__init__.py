@@ -4,9 +4,33 @@ from typing import TYPE_CHECKING
 
 from delivery import lazy
 
-__all__ = ["bootstrap", "deploy", "diff", "doctor", "promote", "prune", "rollback", "status", "unlock"]
+__all__ = [
+    "bootstrap",
+    "deploy",
+    "diff",
+    "doctor",
+    "logs",
+    "promote",
+    "prune",
+    "rollback",
+    "selection",
+    "status",
+    "unlock",
+]
 
 if TYPE_CHECKING:
-    from delivery.commands import bootstrap, deploy, diff, doctor, promote, prune, rollback, status, unlock
+    from delivery.commands import (
+        bootstrap,
+        deploy,
+        diff,
+        doctor,
+        logs,
+        promote,
+        prune,
+        rollback,
+        selection,
+        status,
+        unlock,
+    )
 else:
     __getattr__ = lazy.modules(__name__, __all__)

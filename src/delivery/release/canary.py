@@ -22,7 +22,7 @@ from delivery.context import RunContext
 from delivery.errors import CloudError, ConfigurationError, DeliveryError, UnhealthyError
 from delivery.process import parallel
 from delivery.progress import Stage
-from delivery.release import alias, metrics, records, verify
+from delivery.release import alias, failure_log, metrics, records, verify
 
 _INTERVAL = 5.0  # seconds between two checks of the new version
 _STEP = re.compile(r"(\d+(?:\.\d+)?)%/(.+)")
@@ -114,9 +114,14 @@ def _hold(run: RunContext, moves: tuple[AliasMove, ...], step: Step, began: date
         versions = ", ".join(f"{move.function.image} version {move.function.version}" for move in moves)
         stage.update(f"{step.share * 100:.4g}% of the requests go to {versions}; {left:.0f} s more")
         clock.pause(min(_INTERVAL, left))
-        parallel.map(run.shell, functools.partial(_check, run, step, began), moves)
+        parallel.map(run.shell, functools.partial(_judge, run, step, began), moves)
         checks += 1
     return checks
+
+
+def _judge(run: RunContext, step: Step, began: datetime, move: AliasMove) -> None:
+    with failure_log.shown(run, move.function, began):
+        _check(run, step, began, move)
 
 
 def _check(run: RunContext, step: Step, began: datetime, move: AliasMove) -> None:

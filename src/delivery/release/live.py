@@ -25,7 +25,7 @@ from delivery.context import RunContext
 from delivery.errors import CloudError, DeliveryError, UnhealthyError
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
-from delivery.release import alias, canary, history, records, url, verify
+from delivery.release import alias, canary, failure_log, history, records, url, verify
 from delivery.release.canary import AliasMove, Step
 
 
@@ -47,10 +47,10 @@ def verify_version(run: RunContext, deployed: Version) -> None:
 
     The alias is not moved. Raises UnhealthyError or CloudError.
     """
-    with run.progress.stage("verify", interrupted=UNCHANGED) as stage:
-        stage.update(f"waiting for version {deployed.version}")
+    with failure_log.shown(run, deployed), run.progress.stage("verify", interrupted=UNCHANGED) as stage:
+        stage.update(f"waiting for {deployed.image} version {deployed.version}")
         function.wait_active(run.aws, deployed)
-        stage.update(f"opening the stream of version {deployed.version}")
+        stage.update(f"opening the stream of {deployed.image} version {deployed.version}")
         try:
             health = verify.verify(run.aws, deployed, run.settings.deadlines)
         except UnhealthyError as error:
@@ -84,7 +84,7 @@ def end_canary(run: RunContext, deployed: Function, before: Alias) -> Alias:
         for version in before.weights:
             after = canary.return_requests(run, function.read_version(run.aws, deployed, version), after)
         shares = ", ".join(f"version {version} had {share * 100:.4g}%" for version, share in before.weights.items())
-        stage.done(f"alias {deployed.alias}: {shares}; version {after.version} has all requests again")
+        stage.done(f"{deployed.image} alias {deployed.alias}: {shares}; version {after.version} has all requests again")
     return after
 
 
@@ -150,8 +150,8 @@ def _make_live(run: RunContext, move: AliasMove, recorded: str) -> Release:
         if recorded != before.version:
             _record_earlier_move(run, move, who=records.UNKNOWN if move.changes else run.aws.caller())
         after = alias.move(run.aws, deployed, before) if move.changes else before
-        with _returning_on_failure(run, move, after):
-            stage.update("opening the URL")
+        with failure_log.shown(run, deployed), _returning_on_failure(run, move, after):
+            stage.update(f"opening the URL of {deployed.image}")
             public = function_url.apply_access(run.aws, deployed)
             url.require_open(run, deployed, public)
         if move.changes:
