@@ -65,6 +65,7 @@ def tf_apply(
     """Plan and apply: publish a new version, and leave the alias `live` where it is."""
     with session(c) as s:
         run = s.open(env, lock_wait)
+        release.hold.require_none(run)
         plan = commands.deploy.plan(run, tuple(destroy or ()))
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
@@ -93,6 +94,7 @@ def deploy(
     steps = release.canary.parse_steps(canary)
     with session(c) as s:
         run = s.open(env, lock_wait)
+        release.hold.require_none(run)
         plan = commands.deploy.plan(run, tuple(destroy or ()))
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
@@ -141,6 +143,28 @@ def promote(
     target.progress.summary(f"{to} has the images that {from_} serves", cli.report.promotion_lines(promotions))
 
 
+@task(
+    help={
+        **ENV,
+        "reason": "why nothing may be deployed; who deploys reads it",
+        "until": "the end, such as 4h or 2026-12-01T08:00 in UTC (default: until `unhold`)",
+    }
+)
+def hold(c: Context, env: str | None = None, reason: str = "", until: str = "") -> None:
+    """Refuse deploys and promotions to an environment until `unhold`; a rollback always works."""
+    with session(c) as s:
+        text, end = release.hold.parse(reason, until)
+        held = release.hold.place(s.open(env), text, end)
+    print_line(cli.report.hold_line(str(env), held))
+
+
+@task(help=ENV)
+def unhold(c: Context, env: str | None = None) -> None:
+    """Lift the hold of an environment."""
+    with session(c) as s:
+        release.hold.lift(s.open(env))
+
+
 # --- Read -------------------------------------------------------------------------------------------------------------
 
 
@@ -168,9 +192,12 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     with session(c, quiet=json) as s:
         run = s.open(env)
         result = release.history.read_all(run, terraform.state.require_functions(run))
+        held = None if json else release.hold.read(run)
     if json:
         print_line(cli.report.history_json(result))
         return
+    if held:
+        print_line(cli.report.hold_line(str(env), held))
     for entries in result.values():
         print_lines(cli.report.history_table(entries))
 
@@ -224,9 +251,9 @@ def logs(
         query, names = commands.logs.parse(since, version, follow), commands.selection.parse(only)
         run = s.open(env)
         deployed = commands.selection.functions(terraform.state.require_functions(run), names)
-    for entry in commands.logs.read(run, deployed, query):
-        print_lines(cli.report.log_lines(entry))
-        sys.stdout.flush()
+        for entry in commands.logs.read(run, deployed, query):
+            print_lines(cli.report.log_lines(entry))
+            sys.stdout.flush()
 
 
 @task()

@@ -42,6 +42,18 @@ def test_logs_prints_the_lines_of_the_function_by_version(clone):
     assert set(lines) == {f"sse-streaming:{version}"}, printed.text
 
 
+def test_a_held_environment_refuses_a_deploy_until_it_is_lifted(clone):
+    held = clone.invoke("hold", "--env", "sandbox", "--reason", "incident 42", "--until", "1h")
+    assert held.code == 0, held.text
+    refused = clone.invoke("deploy", "--env", "sandbox")
+    lifted = clone.invoke("unhold", "--env", "sandbox")
+    assert refused.code == 4, refused.text
+    assert "sandbox is held." in refused.text
+    assert "incident 42" in refused.text
+    assert lifted.code == 0, lifted.text
+    assert "incident 42" not in clone.invoke("releases", "--env", "sandbox").text
+
+
 def test_bootstrap_again_changes_nothing(clone):
     again = clone.invoke("bootstrap", "--env", "sandbox")
     assert again.code == 0, again.text

@@ -230,6 +230,12 @@ class FakeS3(_Fake):
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
     @operation
+    def put_object(self, Bucket, Key, Body, ExpectedBucketOwner):
+        self._require(Bucket, ExpectedBucketOwner, refusal("NoSuchBucket", "The specified bucket does not exist"))
+        self.objects[Key] = Body.decode()
+        return {}
+
+    @operation
     def head_bucket(self, Bucket, ExpectedBucketOwner=None):
         self._require(Bucket, ExpectedBucketOwner, refusal("404", "Not Found"), "403")
         return {}

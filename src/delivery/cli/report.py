@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import asdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from delivery.commands.rollback import Return
 from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.reference import short_digest
 from delivery.release.history import HistoryEntry
+from delivery.release.hold import Hold
 from delivery.release.live import Release
 from delivery.terraform.plan import Plan
 
@@ -113,6 +115,12 @@ def _commit_lines(commits: tuple[str, ...] | None) -> tuple[str, ...]:
     return tuple(f"commit {line}" for line in commits) or ("commits: none that is not live already",)
 
 
+def hold_line(environment: str, hold: Hold) -> str:
+    """One line about a hold: who, since when, until when, and why."""
+    end = f"until {_time(hold.until)}" if hold.until else "without an end"
+    return f"{environment} is held by {hold.who} since {_time(hold.since)}, {end} (UTC): {hold.reason}"
+
+
 def history_table(entries: Sequence[HistoryEntry]) -> tuple[str, ...]:
     """The releases of one function as aligned lines, a heading first."""
     return _table(_HISTORY, map(_history_row, entries))
@@ -167,7 +175,8 @@ def status_table(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
         f"{each.name}: {each.failure or 'nothing is live yet'}" for each in environments if not each.functions
     )
     drift = tuple(f"{each.name}: {line}" for each in environments if each.drift for line in plan_lines(each.drift))
-    return (*rows, *unread, *drift, *same_bytes_lines(environments))
+    holds = tuple(hold_line(each.name, each.hold) for each in environments if each.hold)
+    return (*rows, *unread, *holds, *drift, *same_bytes_lines(environments))
 
 
 def _status_rows(environment: EnvironmentStatus) -> list[tuple[str, ...]]:
@@ -207,7 +216,14 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
         for each in environment.functions
     ]
     drift = plan_lines(environment.drift) if environment.drift else ()
-    return {"environment": environment.name, "functions": functions, "drift": drift, "error": environment.failure}
+    hold = asdict(environment.hold) if environment.hold else None
+    return {
+        "environment": environment.name,
+        "functions": functions,
+        "drift": drift,
+        "hold": hold,
+        "error": environment.failure,
+    }
 
 
 def _digests(environments: Sequence[EnvironmentStatus]) -> dict[str, dict[str, str]]:

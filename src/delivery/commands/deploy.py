@@ -28,12 +28,12 @@ from delivery.aws.function_code import Unpublished
 from delivery.commands import bootstrap, deployed, short_way
 from delivery.commands.deployed import Deployed, DeployPlan
 from delivery.context import RunContext, require_docker
-from delivery.errors import DeliveryError, RefusedError, TerraformError
+from delivery.errors import CloudError, DeliveryError, RefusedError, TerraformError
 from delivery.image import bake, push
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import Image, PushedImage
-from delivery.release import live
+from delivery.release import hold, live
 from delivery.release.canary import AliasMove, Step
 from delivery.release.live import Release
 from delivery.terraform import stages, state, variables
@@ -86,6 +86,7 @@ def apply(run: RunContext, planned: DeployPlan) -> tuple[Version, ...]:
     A run that was killed after Lambda's update and before PublishVersion left an empty plan and a change without a
     version: this publishes the version. Raises TerraformError, UnhealthyError, RefusedError or CloudError.
     """
+    hold.require_none(run)
     return short_way.with_state(run, planned, lambda: _apply(run, planned))
 
 
@@ -95,6 +96,7 @@ def deliver(run: RunContext, planned: DeployPlan, steps: tuple[Step, ...] = ()) 
     `steps`: the steps of a canary; without steps the alias moves at once. Raises TerraformError, UnhealthyError,
     RefusedError or CloudError.
     """
+    hold.require_none(run)
     stack, first = planned.terraform.stack, any(each.alias is None for each, _ in planned.functions)
     if steps or first:
         # A refresh of the state ends before: an interrupt must end a canary, and only the main thread gets it; a
@@ -238,6 +240,8 @@ def _release(
     versions, before = verified
     if run.shell.stopped:  # an interrupt reaches only the main thread, and this may be another one
         raise KeyboardInterrupt
+    with contextlib.suppress(CloudError):  # it was read before; it may have been held during the verification
+        hold.require_none(run)
     if len(before) < len(versions):
         versions = _connect(run, stack, versions, before)
 

@@ -21,7 +21,7 @@ from delivery.errors import BuildError, ConfigurationError, RefusedError
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
-from delivery.release import history
+from delivery.release import history, hold
 from delivery.terraform import state
 
 
@@ -124,6 +124,7 @@ def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
 
 def _require_allowed(run: RunContext, versions: tuple[Version, ...]) -> None:
     settings = run.settings
+    hold.require_none(run)
     bootstrap.require(run, tuple(version.image for version in versions))
     if settings.environment.protected:
         for commit in dict.fromkeys(version.commit for version in versions):

@@ -238,7 +238,13 @@ def test_the_json_of_a_status_has_functions_drift_and_error():
     facts = {name: function[name] for name in ("image", "image_age_seconds", "digest", "by")}
     assert facts == {"image": "x", "image_age_seconds": 7200, "digest": DIGEST, "by": "bob"}
     assert first["drift"] == list(report.plan_lines(drift))
-    assert second == {"environment": "prod", "functions": [], "drift": [], "error": "AWS cannot be reached."}
+    assert second == {
+        "environment": "prod",
+        "functions": [],
+        "drift": [],
+        "hold": None,
+        "error": "AWS cannot be reached.",
+    }
 
 
 @pytest.mark.parametrize(
