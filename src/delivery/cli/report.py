@@ -2,8 +2,8 @@
 
 import io
 import json
-from dataclasses import asdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console

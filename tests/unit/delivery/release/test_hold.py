@@ -32,6 +32,7 @@ def test_a_hold_without_a_reason_is_refused(reason):
         hold.parse(reason)
 
 
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize(
     ("until", "end"),
     [
@@ -42,18 +43,20 @@ def test_a_hold_without_a_reason_is_refused(reason):
         ("2026-12-01T08:00+02:00", "2026-12-01T06:00:00Z"),
     ],
 )
-def test_the_end_is_a_time_from_now_or_a_moment(made, until, end):
+def test_the_end_is_a_time_from_now_or_a_moment(until, end):
     assert hold.parse("a reason", until)[1] == end
 
 
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("until", ["tomorrow", "4", "2026-13-01", "9e99h", "999999999999999h"])
-def test_a_malformed_end_is_refused(made, until):
+def test_a_malformed_end_is_refused(until):
     with pytest.raises(ConfigurationError, match="Malformed --until"):
         hold.parse("a reason", until)
 
 
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("until", ["2026-11-27T09:00", "2020-01-01", "0s"])
-def test_an_end_that_is_past_is_refused(made, until):
+def test_an_end_that_is_past_is_refused(until):
     with pytest.raises(ConfigurationError, match="is past"):
         hold.parse("a reason", until)
 
