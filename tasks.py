@@ -25,6 +25,7 @@ DESTROY = {"destroy": "the address of a resource that a protected environment ma
 LOCK_WAIT = {"lock_wait": "how long to wait for the state lock, such as 5m (default: terraform.lock_wait)"}
 CANARY = {"canary": "shares of the requests for the new version, each for a time, such as 10%/5m,50%/10m"}
 ONLY = {"only": "a function, by the name of its image; repeat it or use commas (default: all)"}
+BUILD = {"build": "--no-build refuses to build: the registry must have the commit's images"}
 JSON = {"json": "print JSON, and nothing else, on stdout"}
 
 
@@ -72,16 +73,18 @@ def tf_apply(
         commands.deploy.apply(run, plan)
 
 
-@task(help=ENV)
-def verify(c: Context, env: str | None = None) -> None:
+@task(help={**ENV, **ONLY}, iterable=["only"])
+def verify(c: Context, env: str | None = None, only: Sequence[str] | None = None) -> None:
     """Open the stream of the newest version, and check that it streams."""
     with session(c) as s:
+        names = commands.selection.parse(only)
         run = s.open(env)
-        versions = release.live.verify_newest(run, terraform.state.require_functions(run))
+        functions = commands.selection.functions(terraform.state.require_functions(run), names)
+        versions = release.live.verify_newest(run, functions)
         s.output((version.digest for version in versions), (version.commit for version in versions))
 
 
-@task(help={**YES, **DESTROY, **CANARY, **LOCK_WAIT}, iterable=["destroy"])
+@task(help={**YES, **DESTROY, **CANARY, **LOCK_WAIT, **ONLY, **BUILD}, iterable=["destroy", "only"])
 def deploy(
     c: Context,
     env: str | None = None,
@@ -89,13 +92,16 @@ def deploy(
     destroy: Sequence[str] | None = None,
     canary: str = "",
     lock_wait: str = "",
+    only: Sequence[str] | None = None,
+    build: bool = True,
 ) -> None:
     """Build, push, plan, apply, verify the new version's stream, then make the version live."""
     steps = release.canary.parse_steps(canary)
     with session(c) as s:
+        names = commands.selection.parse(only)
         run = s.open(env, lock_wait)
         release.hold.require_none(run)
-        plan = commands.deploy.plan(run, tuple(destroy or ()))
+        plan = commands.deploy.plan(run, tuple(destroy or ()), names, build=build)
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
@@ -103,13 +109,29 @@ def deploy(
     run.progress.summary(f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released))
 
 
-@task(help={**YES, **CANARY, "to": "the version to return to (default: the last verified release that served before)"})
-def rollback(c: Context, env: str | None = None, to: str = "", yes: bool = False, canary: str = "") -> None:
+@task(
+    help={
+        **YES,
+        **CANARY,
+        **ONLY,
+        "to": "the version to return to (default: the last verified release that served before)",
+    },
+    iterable=["only"],
+)
+def rollback(
+    c: Context,
+    env: str | None = None,
+    to: str = "",
+    yes: bool = False,
+    canary: str = "",
+    only: Sequence[str] | None = None,
+) -> None:
     """Verify an earlier release again, and make it live; no build, no Terraform."""
     steps = release.canary.parse_steps(canary)
     with session(c) as s:
+        names = commands.selection.parse(only)
         run = s.open(env)
-        returns = commands.rollback.prepare(run, to)
+        returns = commands.rollback.prepare(run, to, names)
         text = cli.report.returns_text(returns)
         if all(planned.done for planned in returns):
             print_line(f"{env}: {text}. Nothing to do.")
@@ -198,8 +220,7 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
         return
     if held:
         print_line(cli.report.hold_line(str(env), held))
-    for entries in result.values():
-        print_lines(cli.report.history_table(entries))
+    print_lines(cli.report.history_table(result))
 
 
 @task(
@@ -212,16 +233,24 @@ def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> 
     print_lines([cli.report.status_json(environments)] if json else cli.report.status_table(environments))
 
 
-@task(help={**ENV, "events": "the number of events to print"})
-def stream(c: Context, env: str | None = None, events: str = "10") -> None:
+@task(
+    help={
+        **ENV,
+        "only": "the function, by the name of its image (default: the first)",
+        "events": "the number of events to print",
+    },
+    iterable=["only"],
+)
+def stream(c: Context, env: str | None = None, only: Sequence[str] | None = None, events: str = "10") -> None:
     """Print the events of the live stream as they arrive."""
     with session(c) as s:
         if not re.fullmatch("[1-9][0-9]*", events):
             raise ConfigurationError(
                 f"Malformed --events: {events!r}", "It is a whole number, 1 or more.", "--events 10"
             )
+        names = commands.selection.parse(only)
         run = s.open(env)
-        deployed = terraform.state.require_functions(run)[0]
+        deployed = commands.selection.one(terraform.state.require_functions(run), names)
     query = {"events": events, "interval": "1"}
     for event in aws.sse.events(aws.function.stream(run.aws, deployed, deployed.alias, query, silence=60)):
         print_line(f"{event.name:<10} {event.data}")

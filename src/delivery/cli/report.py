@@ -23,7 +23,7 @@ from delivery.release.hold import Hold
 from delivery.release.live import Release
 from delivery.terraform.plan import Plan
 
-_HISTORY = ("version", "published (UTC)", "commit", "image", "made live (UTC)", "by", "state")
+_HISTORY = ("function", "version", "published (UTC)", "commit", "image", "made live (UTC)", "by", "state")
 _STATUS = ("environment", "image", "version", "commit", "digest", "live since (UTC)", "by", "image age", "drift")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))  # seconds
 _WIDE = 10_000  # characters: a table is never wrapped, so that `grep` finds whole rows
@@ -121,14 +121,14 @@ def hold_line(environment: str, hold: Hold) -> str:
     return f"{environment} is held by {hold.who} since {_time(hold.since)}, {end} (UTC): {hold.reason}"
 
 
-def history_table(entries: Sequence[HistoryEntry]) -> tuple[str, ...]:
-    """The releases of one function as aligned lines, a heading first."""
-    return _table(_HISTORY, map(_history_row, entries))
+def history_table(histories: Mapping[str, Sequence[HistoryEntry]]) -> tuple[str, ...]:
+    """The releases of all functions, by image, as aligned lines, a heading first."""
+    return _table(_HISTORY, (_history_row(image, entry) for image, each in histories.items() for entry in each))
 
 
-def _history_row(entry: HistoryEntry) -> tuple[str, ...]:
+def _history_row(image: str, entry: HistoryEntry) -> tuple[str, ...]:
     record = entry.made_live
-    cells = (entry.version, _time(entry.published_at), short_commit(entry.commit), short_digest(entry.digest))
+    cells = (image, entry.version, _time(entry.published_at), short_commit(entry.commit), short_digest(entry.digest))
     return tuple(cell or "-" for cell in (*cells, _time(record.at), record.who, state(entry)))
 
 

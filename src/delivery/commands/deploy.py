@@ -20,12 +20,13 @@ import contextlib
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 from delivery import git
 from delivery.aws import bucket, ecr, function, function_code, regions
 from delivery.aws.function import Alias, Function, Version
 from delivery.aws.function_code import Unpublished
-from delivery.commands import bootstrap, deployed, short_way
+from delivery.commands import bootstrap, deployed, selection, short_way
 from delivery.commands.deployed import Deployed, DeployPlan
 from delivery.context import RunContext, require_docker
 from delivery.errors import CloudError, DeliveryError, RefusedError, TerraformError
@@ -40,39 +41,48 @@ from delivery.terraform import stages, state, variables
 from delivery.terraform.plan import Plan, Stack
 
 
-def guard(run: RunContext) -> tuple[Image, ...]:
-    """Refuse everything that can be refused before anything changes; return the images to deploy.
+def guard(run: RunContext, only: tuple[str, ...] = ()) -> tuple[Image, ...]:
+    """Refuse everything that can be refused before anything changes; return all images of the project.
 
+    `only`: the names of the images that will be deployed; without names, all.
     An environment with `bootstraps: true` gets its missing bucket and repositories here. Raises MissingToolError,
     RefusedError, ConfigurationError or CloudError.
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         regions.require_function_urls(run.settings.environment)
         (versions, names), _ = parallel.both(run.shell, lambda: _docker(run), lambda: _require_allowed(run))
+        chosen = selection.choose(names, only, str)
         stage.done(f"{versions}, commit {run.commit.short}")
     needed = run.settings.bootstraps and bootstrap.needed(run, names)
     if needed:
         bootstrap.apply(run, bootstrap.plan(run, names))
     if needed or not run.settings.bootstraps:
-        bootstrap.require(run, names)
+        bootstrap.require(run, chosen)
     return bake.images(run.settings, names)
 
 
-def plan(run: RunContext, destroy: tuple[str, ...] = ()) -> DeployPlan:
+def plan(
+    run: RunContext, destroy: tuple[str, ...] = (), only: tuple[str, ...] = (), *, build: bool = True
+) -> DeployPlan:
     """Push the images, and plan what they and the infrastructure change.
 
     `destroy`: addresses of resources that a protected environment may lose. Raises RefusedError for any other.
+    `only`: the images to deploy (default: all); every other function keeps its image, its version and its alias.
+    `build`: false refuses to build; the registry must have the images of the commit.
     """
-    images, (stack, now) = parallel.both(run.shell, lambda: guard(run), lambda: _initialised(run))
+    images, (stack, now) = parallel.both(run.shell, lambda: guard(run, only), lambda: _initialised(run))
     stack = stack or stages.init(run, state.STACK)  # the guards have made the bucket
+    now = {image.name: now[image.name] for image in images if image.name in now}
+    chosen = selection.choose(images, only, lambda each: each.name)
+    others = _others(run, images, chosen, now)
     (pushed, verified), looked = parallel.both(
-        run.shell, lambda: _pushed(run, images, now), lambda: _look(run, stack, images, now)
+        run.shell, lambda: _pushed(run, chosen, now, build), lambda: _look(run, stack, chosen, now)
     )
     if looked and looked.empty:
-        planned = DeployPlan(pushed, looked, now, verified)
+        planned = DeployPlan(pushed, looked, now, verified, others)
     else:
         unchanged = looked if all(deployed.runs(now, image) for image in pushed) else None
-        planned = DeployPlan(pushed, _decided(run, stack, unchanged, pushed, now), {}, verified)
+        planned = DeployPlan(pushed, _decided(run, stack, unchanged, pushed, now), {}, verified, others)
         planned.terraform.require_harmless(run.settings.environment, destroy)
     if planned.updates or not planned.terraform.empty:
         # Before a version runs the image; `prune` removes the tag's image later.
@@ -97,13 +107,12 @@ def deliver(run: RunContext, planned: DeployPlan, steps: tuple[Step, ...] = ()) 
     RefusedError or CloudError.
     """
     hold.require_none(run)
-    stack, first = planned.terraform.stack, any(each.alias is None for each, _ in planned.functions)
-    if steps or first:
+    if steps or any(each.alias is None for each, _ in planned.functions):
         # A refresh of the state ends before: an interrupt must end a canary, and only the main thread gets it; a
         # connection takes the lock of the state.
         verified = short_way.with_state(run, planned, lambda: _verified(run, planned))
-        return _release(run, stack, verified, steps)
-    return short_way.with_state(run, planned, lambda: _release(run, stack, _verified(run, planned)))
+        return _release(run, planned, verified, steps)
+    return short_way.with_state(run, planned, lambda: _release(run, planned, _verified(run, planned)))
 
 
 def _docker(run: RunContext) -> tuple[str, tuple[str, ...]]:
@@ -131,11 +140,24 @@ def _initialised(run: RunContext) -> tuple[Stack | None, Mapping[str, Deployed]]
     return parallel.both(run.shell, lambda: stages.init(run, state.STACK), lambda: deployed.read(run))
 
 
+def _others(
+    run: RunContext, images: tuple[Image, ...], chosen: tuple[Image, ...], now: Mapping[str, Deployed]
+) -> Mapping[str, Deployed]:
+    """The functions that keep what they have. Raises RefusedError for one that has never been deployed."""
+    names = [image.name for image in images if image not in chosen]
+    if new := [name for name in names if name not in now or not now[name].uri]:
+        what = f"{', '.join(new)} has never been deployed, so the others cannot be deployed without it."
+        why = "The infrastructure of all functions is one, and a function needs an image."
+        hint = run.settings.environment.command("deploy", "--only", ",".join([*(each.name for each in chosen), *new]))
+        raise RefusedError(what, why, hint)
+    return {name: now[name] for name in names}
+
+
 def _pushed(
-    run: RunContext, images: tuple[Image, ...], now: Mapping[str, Deployed]
+    run: RunContext, images: tuple[Image, ...], now: Mapping[str, Deployed], build: bool
 ) -> tuple[tuple[PushedImage, ...], frozenset[Version]]:
     """The pushed images, and the live versions that run one of them and were verified again."""
-    pushed = push.push(run, images, frozenset(each.image for each in now.values() if each.image))
+    pushed = push.push(run, images, frozenset(each.image for each in now.values() if each.image), build=build)
     same = [now[image.name] for image in pushed if deployed.runs(now, image)]
     verified = parallel.map(run.shell, functools.partial(_verify_live, run), same)
     return pushed, frozenset(filter(None, verified))
@@ -185,6 +207,7 @@ def _decided(
 
 def _values(run: RunContext, uris: Mapping[str, str], now: Mapping[str, Deployed]) -> dict[str, object]:
     live_versions = {name: each.alias.version for name, each in now.items() if each.alias}
+    uris = {name: each.uri for name, each in now.items()} | dict(uris)
     return variables.service(run.settings, uris, live_versions)
 
 
@@ -232,7 +255,7 @@ def _verified(run: RunContext, planned: DeployPlan) -> tuple[tuple[Version, ...]
 
 def _release(
     run: RunContext,
-    stack: Stack,
+    planned: DeployPlan,
     verified: tuple[tuple[Version, ...], Mapping[str, Alias]],
     steps: tuple[Step, ...] = (),
 ) -> tuple[Release, ...]:
@@ -243,7 +266,7 @@ def _release(
     with contextlib.suppress(CloudError):  # it was read before; it may have been held during the verification
         hold.require_none(run)
     if len(before) < len(versions):
-        versions = _connect(run, stack, versions, before)
+        versions = _connect(run, planned, versions, before)
 
     def move(each: Version) -> AliasMove:
         return AliasMove(each, before.get(each.image) or function.read_alias(run.aws, each))
@@ -252,7 +275,7 @@ def _release(
 
 
 def _connect(
-    run: RunContext, stack: Stack, versions: tuple[Version, ...], live_aliases: Mapping[str, Alias]
+    run: RunContext, planned: DeployPlan, versions: tuple[Version, ...], live_aliases: Mapping[str, Alias]
 ) -> tuple[Version, ...]:
     """Make the alias and the URL of the functions that had no verified version; return all versions, with their URLs.
 
@@ -266,8 +289,9 @@ def _connect(
         live_versions = {each.image: each.version for each in versions}
         live_versions |= {image: alias.version for image, alias in live_aliases.items()}
         uris = {each.image: each.pushed_image.uri for each in versions}
-        values = variables.service(run.settings, uris, live_versions)
-        saved = stages.plan(run, replace(stack, refreshes=False), values, stage.update)
+        values = _values(run, uris, planned.others)
+        values["live_versions"] = {**cast(dict[str, str], values["live_versions"]), **live_versions}
+        saved = stages.plan(run, replace(planned.terraform.stack, refreshes=False), values, stage.update)
         if saved.updates or saved.deletes:
             raise TerraformError(
                 "The infrastructure was changed while the first version was verified.",

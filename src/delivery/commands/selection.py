@@ -29,6 +29,13 @@ def choose(items: Iterable[T], only: tuple[str, ...], name: Callable[[T], str]) 
     return tuple(item for each, item in known.items() if not only or each in only)
 
 
+def one(deployed: Iterable[Function], only: tuple[str, ...]) -> Function:
+    """The function with the name `only`; the first without a name. Raises ConfigurationError."""
+    if len(only) > 1:
+        raise ConfigurationError(f"--only {','.join(only)} names several functions.", "", f"--only {only[0]}")
+    return functions(deployed, only)[0]
+
+
 def functions(deployed: Iterable[Function], only: tuple[str, ...]) -> tuple[Function, ...]:
     """The functions with the names `only`; all without names. Raises ConfigurationError for an unknown name."""
     return choose(deployed, only, lambda each: each.image)

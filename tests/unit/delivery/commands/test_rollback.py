@@ -5,7 +5,8 @@ import json
 import pytest
 from support.aws import FakeEcr, chunk, healthy, prelude
 from support.build import manifest
-from support.clock import Clock
+from support.clock import Clock, LaneClock
+from support.fleet import OLD_DIGEST, Fleet
 from support.world import COMMIT, NAME, REPOSITORY, outputs, state_document, world
 
 from delivery.commands import rollback
@@ -196,3 +197,53 @@ class RepeatedResponse:
 
     def __iter__(self):
         return iter(healthy("2"))
+
+
+def forget(fleet, number):
+    """The function has served one version only."""
+    name = fleet.repository(number)
+    fleet.ecr.tags = {key: of for key, of in fleet.ecr.tags.items() if key[0] != name or "-v1" not in key[1]}
+    fleet.ecr.tags[name, "live-20260102T000000.000000Z-v2-by-ann"] = fleet.ecr.tags.pop(
+        (name, "live-20260102T000000.000000Z-v2-after-v1-by-ann"), OLD_DIGEST
+    )
+
+
+def test_a_function_without_an_earlier_release_is_left_out_and_named(tmp_path):
+    fleet = Fleet(tmp_path, 3)
+    forget(fleet, 2)
+    returns = rollback.prepare(fleet.run)
+    assert [planned.image for planned in returns] == ["image-1", "image-3"]
+    assert "image-2 stays as it is: There is no release of fn-2 to return to." in fleet.world.out.getvalue()
+
+
+def test_a_function_that_is_not_live_yet_is_left_out_and_named(tmp_path):
+    fleet = Fleet(tmp_path, 2)
+    fleet.functions[1].live = ""
+    assert [planned.image for planned in rollback.prepare(fleet.run)] == ["image-2"]
+    assert "image-1 stays as it is: No version of fn-1 is live." in fleet.world.out.getvalue()
+
+
+def test_only_the_named_functions_are_rolled_back(tmp_path, monkeypatch):
+    LaneClock(tick=0.1).install(monkeypatch)
+    fleet = Fleet(tmp_path, 3)
+    rollback.rollback(fleet.run, rollback.prepare(fleet.run, only=("image-2",)))
+    assert fleet.live() == ["2", "1", "2"]
+
+
+def test_a_version_without_a_name_is_that_of_the_only_named_function(tmp_path):
+    fleet = Fleet(tmp_path, 2)
+    (planned,) = rollback.prepare(fleet.run, "1", ("image-2",))
+    assert (planned.image, planned.version) == ("image-2", "1")
+
+
+def test_if_no_named_function_has_an_earlier_release_the_rollback_is_refused(tmp_path):
+    fleet = Fleet(tmp_path, 2)
+    forget(fleet, 2)
+    with pytest.raises(RefusedError, match="There is no release of fn-2 to return to"):
+        rollback.prepare(fleet.run, only=("image-2",))
+
+
+def test_an_unknown_function_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(ConfigurationError, match="Unknown function: orders") as caught:
+        rollback.prepare(Fleet(tmp_path, 2).run, only=("orders",))
+    assert caught.value.why == "Known are: image-1, image-2"

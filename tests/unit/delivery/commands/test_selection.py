@@ -35,3 +35,10 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(ConfigurationError, match="Unknown function: payments") as caught:
         selection.functions(DEPLOYED, ("orders", "payments"))
     assert caught.value.why == "Known are: orders, stream, users"
+
+
+def test_a_stream_is_that_of_one_function():
+    assert selection.one(DEPLOYED, ()).image == "orders"
+    assert selection.one(DEPLOYED, ("users",)).image == "users"
+    with pytest.raises(ConfigurationError, match="names several functions"):
+        selection.one(DEPLOYED, ("users", "orders"))
