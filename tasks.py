@@ -23,7 +23,7 @@ ENV = {"env": "the environment, by its name in invoke.yaml"}
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
 DESTROY = {"destroy": "the address of a resource that a protected environment may lose; repeat it for each address"}
 LOCK_WAIT = {"lock_wait": "how long to wait for the state lock, such as 5m (default: terraform.lock_wait)"}
-CANARY = {"canary": "shares of the requests for the new version, each for a time, such as 10%/5m,50%/10m"}
+CANARY = {"canary": "shares of the requests for the new version, each for a time, such as 10%/5m,50%/10m; or none"}
 ONLY = {"only": "a function, by the name of its image; repeat it or use commas (default: all)"}
 BUILD = {"build": "--no-build refuses to build: the registry must have the commit's images"}
 JSON = {"json": "print JSON, and nothing else, on stdout"}
@@ -96,10 +96,11 @@ def deploy(
     build: bool = True,
 ) -> None:
     """Build, push, plan, apply, verify the new version's stream, then make the version live."""
-    steps = release.canary.parse_steps(canary)
+    release.canary.steps(canary, "")  # a malformed option is refused before anything is read
     with session(c) as s:
         names = commands.selection.parse(only)
         run = s.open(env, lock_wait)
+        steps = release.canary.steps(canary, run.settings.canary.steps)
         release.hold.require_none(run)
         plan = commands.deploy.plan(run, tuple(destroy or ()), names, build=build)
         s.show("Plan", plan.changes)
@@ -127,7 +128,7 @@ def rollback(
     only: Sequence[str] | None = None,
 ) -> None:
     """Verify an earlier release again, and make it live; no build, no Terraform."""
-    steps = release.canary.parse_steps(canary)
+    steps = release.canary.steps(canary, "")
     with session(c) as s:
         names = commands.selection.parse(only)
         run = s.open(env)

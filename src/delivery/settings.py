@@ -44,6 +44,22 @@ class Deadlines(_Section):
     end: Seconds = 15.0
 
 
+class Canary(_Section):
+    """How an environment judges a canary; `canary:` of an environment in invoke.yaml.
+
+    `steps`: of each deploy without `--canary`, such as `10%/5m,50%/10m`. `minimum_requests`: that the new version must
+    have had at the end of each step. `alarms`: names of CloudWatch alarms that end it. `slower`: how many times the p99
+    of the old version that of the new one may be.
+    """
+
+    steps: str = Field(default="", description="steps such as 10%/5m,50%/10m")
+    minimum_requests: int = Field(default=0, ge=0, description="a whole number, 0 or more")
+    alarms: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(
+        default=[], max_length=100, description="a list of at most 100 names of CloudWatch alarms"
+    )
+    slower: Annotated[float, Field(gt=1)] = Field(default=1.5, description="a number above 1, such as 1.5")
+
+
 def _any_of(words: tuple[str, ...]) -> str:
     return f"^({'|'.join(words)})$"
 
@@ -67,6 +83,7 @@ class _EnvironmentSection(_Section):
     protected: bool = Field(False, description="true or false")
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
+    canary: Any = Field(None, description="a map, see the class Canary")
     variables: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(
         {}, repr=False, description='a map of names to values; "" is an empty value'
     )
@@ -122,6 +139,7 @@ class Settings:
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
     deadlines: Deadlines = field(default_factory=Deadlines)
+    canary: Canary = field(default_factory=Canary)
     lock_wait: float = 0.0
     """Seconds to wait for a state lock that another run holds."""
     exported: Path | None = None
@@ -159,6 +177,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,
+        canary=_checked(Canary, raw.canary, f"environments.{name}.canary", sources),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
         lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform", sources).lock_wait,
     )

@@ -66,3 +66,5 @@ def test_every_task_knows_both(both):
     verified = checkout.invoke("verify", "--env", "sandbox")
     assert verified.code == 0, verified.text
     assert {"sse-streaming", "ticker"} <= set(re.findall(r"^✓ verify +(\S+)", verified.text, re.MULTILINE))
+    named = checkout.invoke("verify", "--env", "sandbox", "--only", "ticker")
+    assert re.findall(r"^✓ verify +(\S+)", named.text, re.MULTILINE) == ["ticker"], named.text

@@ -273,6 +273,14 @@ class FakeCloudWatch(_Fake):
     def __init__(self):
         super().__init__()
         self.counts: dict[tuple[str, str], float] = {}
+        self.slowest: dict[str, list[float]] = {}  # version -> the p99 of each minute
+        self.alarms: dict[str, str] = {}  # name -> state
+
+    @operation
+    def describe_alarms(self, AlarmNames, AlarmTypes, MaxRecords):
+        assert (AlarmTypes, MaxRecords) == (["MetricAlarm", "CompositeAlarm"], len(AlarmNames))
+        found = [{"AlarmName": name, "StateValue": self.alarms[name]} for name in AlarmNames if name in self.alarms]
+        return {"MetricAlarms": found[:1], "CompositeAlarms": found[1:]}
 
     @operation
     def get_metric_data(self, MetricDataQueries, StartTime, EndTime):
@@ -283,6 +291,9 @@ class FakeCloudWatch(_Fake):
         metric = MetricStat["Metric"]
         result = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         assert result.pop("Resource") == f"{result.pop('FunctionName')}:live"
+        if MetricStat["Stat"] == "p99":
+            assert metric["MetricName"] == "Duration"
+            return {"Id": Id, "Values": self.slowest.get(result["ExecutedVersion"], [])}
         assert (metric["Namespace"], MetricStat["Stat"]) == ("AWS/Lambda", "Sum")
         count = self.counts.get((result["ExecutedVersion"], metric["MetricName"]))
         return {"Id": Id, "Values": [] if count is None else [count]}

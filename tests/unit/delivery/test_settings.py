@@ -3,7 +3,7 @@
 import pytest
 
 from delivery.errors import ConfigurationError
-from delivery.settings import Deadlines, Environment, Settings, chosen, load, started
+from delivery.settings import Canary, Deadlines, Environment, Settings, chosen, load, started
 
 GOOD = {"account": "111111111111", "region": "eu-west-1"}
 
@@ -222,3 +222,27 @@ def test_a_wrong_setting_is_refused_by_the_file_variable_or_option_that_gave_it(
         load(tmp_path, "preprod", config(**changes), sources)
     assert caught.value.what.startswith(what)
     assert "invoke.yaml" in f"{what} {sources}" or "invoke.yaml" not in str(caught.value)
+
+
+def test_a_canary_is_judged_by_the_settings_of_its_environment(tmp_path):
+    canary = {"steps": "10%/5m", "minimum_requests": 20, "alarms": ["orders-5xx"], "slower": 2}
+    loaded = load(tmp_path, "preprod", config(canary=canary)).canary
+    assert loaded == Canary(steps="10%/5m", minimum_requests=20, alarms=["orders-5xx"], slower=2.0)
+    assert load(tmp_path, "prod", config(canary=canary)).canary == Canary()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("steps", 10),
+        ("minimum_requests", -1),
+        ("minimum_requests", "many"),
+        ("alarms", "orders-5xx"),
+        ("alarms", [1]),
+        ("slower", 1),
+        ("step", "10%/5m"),
+    ],
+)
+def test_a_wrong_setting_of_a_canary_is_named(tmp_path, key, value):
+    with pytest.raises(ConfigurationError, match=rf"environments\.preprod\.canary\.{key}"):
+        load(tmp_path, "preprod", config(canary={key: value}))
