@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from invoke.context import Context
+from invoke.tasks import Task
 
 from delivery import aws, cli, commands, image, release, terraform
 from delivery.cli import jobs
@@ -29,12 +30,42 @@ BUILD = {"build": "--no-build refuses to build: the registry must have the commi
 JSON = {"json": "print JSON, and nothing else, on stdout"}
 
 
+FIRST = (
+    ("invoke doctor", "check the tools of this machine"),
+    ("invoke deploy --env sandbox", "start a cloud on this machine, and deploy to it"),
+    ("invoke status --env sandbox", "show what is live"),
+)
+HEADINGS = {
+    "Ship": ("deploy", "rollback", "promote", "hold", "unhold"),
+    "The steps of a deploy": ("build-image", "push-image", "tf-plan", "tf-apply", "verify"),
+    "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
+    "Set up and clean up": ("bootstrap", "unlock", "prune"),
+    "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
+    "In a workflow": ("job-summary",),
+}
+"""What `invoke` alone lists; tests/unit/delivery/cli/test_overview.py compares it with the tasks."""
+
+
+@task(default=True)
+def overview(c: Context) -> None:
+    """List the tasks by heading, and the commands to type first; `invoke` alone does this.
+
+    Example: invoke
+    """
+    del c
+    tasks = {name.replace("_", "-"): value for name, value in globals().items() if isinstance(value, Task)}
+    print_lines(cli.overview.lines(FIRST, HEADINGS, {name: each.__doc__ or "" for name, each in tasks.items()}))
+
+
 # --- Ship -------------------------------------------------------------------------------------------------------------
 
 
 @task(help=ENV)
 def build_image(c: Context, env: str | None = None) -> None:
-    """Build the images into the local engine; push nothing."""
+    """Build the images into the local engine; push nothing.
+
+    Example: invoke build-image --env sandbox
+    """
     with session(c) as s:
         run = s.open(env)
         image.push.build(run, commands.deploy.guard(run))
@@ -42,7 +73,10 @@ def build_image(c: Context, env: str | None = None) -> None:
 
 @task(help=ENV)
 def push_image(c: Context, env: str | None = None) -> None:
-    """Build and push the images as :latest and :<commit>; print repository@digest."""
+    """Build and push the images as :latest and :<commit>; print repository@digest.
+
+    Example: invoke push-image --env preprod
+    """
     with session(c) as s:
         run = s.open(env)
         images = image.push.push(run, commands.deploy.guard(run))
@@ -52,7 +86,10 @@ def push_image(c: Context, env: str | None = None) -> None:
 
 @task(help={**ENV, **LOCK_WAIT})
 def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
-    """Push the image, then show the infrastructure changes of a deploy."""
+    """Push the image, then show the infrastructure changes of a deploy.
+
+    Example: invoke tf-plan --env preprod --lock-wait 5m
+    """
     with session(c) as s:
         run = s.open(env, lock_wait)
         plan = commands.deploy.plan(run)
@@ -63,7 +100,10 @@ def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
 def tf_apply(
     c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, lock_wait: str = ""
 ) -> None:
-    """Plan and apply: publish a new version, and leave the alias `live` where it is."""
+    """Plan and apply: publish a new version, and leave the alias `live` where it is.
+
+    Example: invoke tf-apply --env preprod --yes
+    """
     with session(c) as s:
         run = s.open(env, lock_wait)
         release.hold.require_none(run)
@@ -75,7 +115,10 @@ def tf_apply(
 
 @task(help={**ENV, **ONLY}, iterable=["only"])
 def verify(c: Context, env: str | None = None, only: Sequence[str] | None = None) -> None:
-    """Open the stream of the newest version, and check that it streams."""
+    """Open the stream of the newest version, and check that it streams.
+
+    Example: invoke verify --env preprod --only sse-streaming
+    """
     with session(c) as s:
         names = commands.selection.parse(only)
         run = s.open(env)
@@ -95,7 +138,10 @@ def deploy(
     only: Sequence[str] | None = None,
     build: bool = True,
 ) -> None:
-    """Build, push, plan, apply, verify the new version's stream, then make the version live."""
+    """Build, push, plan, apply, verify the new version's stream, then make the version live.
+
+    Example: invoke deploy --env preprod --canary 10%/5m,50%/10m
+    """
     release.canary.steps(canary, "")  # a malformed option is refused before anything is read
     with session(c) as s:
         names = commands.selection.parse(only)
@@ -127,7 +173,10 @@ def rollback(
     canary: str = "",
     only: Sequence[str] | None = None,
 ) -> None:
-    """Verify an earlier release again, and make it live; no build, no Terraform."""
+    """Verify an earlier release again, and make it live; no build, no Terraform.
+
+    Example: invoke rollback --env prod --to sse-streaming:7
+    """
     steps = release.canary.steps(canary, "")
     with session(c) as s:
         names = commands.selection.parse(only)
@@ -153,7 +202,10 @@ def rollback(
 def promote(
     c: Context, from_: str | None = None, to: str | None = None, commit: str | None = None, yes: bool = False
 ) -> None:
-    """Copy the live and verified image of one environment to another, byte for byte; no build."""
+    """Copy the live and verified image of one environment to another, byte for byte; no build.
+
+    Example: invoke promote --from preprod --to prod
+    """
     with session(c) as s:
         origin, target = s.open(from_), s.open(to)
         promotions = commands.promote.prepare(origin, target, commit)
@@ -174,7 +226,10 @@ def promote(
     }
 )
 def hold(c: Context, env: str | None = None, reason: str = "", until: str = "") -> None:
-    """Refuse deploys and promotions to an environment until `unhold`; a rollback always works."""
+    """Refuse deploys and promotions to an environment until `unhold`; a rollback always works.
+
+    Example: invoke hold --env prod --reason "incident 42" --until 4h
+    """
     with session(c) as s:
         text, end = release.hold.parse(reason, until)
         held = release.hold.place(s.open(env), text, end)
@@ -183,7 +238,10 @@ def hold(c: Context, env: str | None = None, reason: str = "", until: str = "") 
 
 @task(help=ENV)
 def unhold(c: Context, env: str | None = None) -> None:
-    """Lift the hold of an environment."""
+    """Lift the hold of an environment.
+
+    Example: invoke unhold --env prod
+    """
     with session(c) as s:
         release.hold.lift(s.open(env))
 
@@ -193,7 +251,10 @@ def unhold(c: Context, env: str | None = None) -> None:
 
 @task(help={"env": f"{ENV['env']}; without it, only the tools are checked"})
 def doctor(c: Context, env: str | None = None) -> None:
-    """Check the tools, the credentials and what a deploy needs, and say how to mend what is missing."""
+    """Check the tools, the credentials and what a deploy needs, and say how to mend what is missing.
+
+    Example: invoke doctor --env prod
+    """
     with session(c) as s:
         check = commands.doctor.check_environment if env else commands.doctor.check_tools
         findings = check(s.request(env), s.shell, s.progress)
@@ -201,17 +262,26 @@ def doctor(c: Context, env: str | None = None) -> None:
     commands.doctor.require_success(findings)
 
 
-@task(help=ENV)
-def diff(c: Context, env: str | None = None) -> None:
-    """Show what a deploy would change: commits, image layers, infrastructure; push and apply nothing."""
-    with session(c) as s:
+@task(help={**ENV, **JSON})
+def diff(c: Context, env: str | None = None, json: bool = False) -> None:
+    """Show what a deploy would change: commits, image layers, infrastructure; push and apply nothing.
+
+    Example: invoke diff --env prod --json
+    """
+    with session(c, quiet=json) as s:
         difference = commands.diff.compare(s.open(env))
-        s.show("A deploy would change", cli.report.difference_lines(difference))
+        if not json:
+            s.show("A deploy would change", cli.report.difference_lines(difference))
+    if json:
+        print_line(cli.report.difference_json(difference))
 
 
 @task(help={**ENV, **JSON})
 def releases(c: Context, env: str | None = None, json: bool = False) -> None:
-    """List the versions: time, commit, image, verified, live, who made them live, and rollbacks."""
+    """List the versions: time, commit, image, verified, live, who made them live, and rollbacks.
+
+    Example: invoke releases --env prod
+    """
     with session(c, quiet=json) as s:
         run = s.open(env)
         result = release.history.read_all(run, terraform.state.require_functions(run))
@@ -228,7 +298,10 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     help={"env": "an environment; repeat it for each (default: all that need not be started)", **JSON}, iterable=["env"]
 )
 def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> None:
-    """Show environments side by side: what is live, since when, by whom, drift, and whether the bytes are the same."""
+    """Show environments side by side: what is live, since when, by whom, drift, and whether the bytes are the same.
+
+    Example: invoke status --env preprod --env prod
+    """
     with session(c, quiet=json) as s:
         environments = commands.status.read(s.environments(env or ()), s.shell, s.open)
     print_lines([cli.report.status_json(environments)] if json else cli.report.status_table(environments))
@@ -243,7 +316,10 @@ def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> 
     iterable=["only"],
 )
 def stream(c: Context, env: str | None = None, only: Sequence[str] | None = None, events: str = "10") -> None:
-    """Print the events of the live stream as they arrive."""
+    """Print the events of the live stream as they arrive.
+
+    Example: invoke stream --env prod --events 3
+    """
     with session(c) as s:
         if not re.fullmatch("[1-9][0-9]*", events):
             raise ConfigurationError(
@@ -276,7 +352,10 @@ def logs(
     version: str = "",
     follow: bool = False,
 ) -> None:
-    """Print the lines that the functions wrote, with time, function and version."""
+    """Print the lines that the functions wrote, with time, function and version.
+
+    Example: invoke logs --env prod --only sse-streaming --since 1h --version 7
+    """
     with session(c) as s:
         query, names = commands.logs.parse(since, version, follow), commands.selection.parse(only)
         run = s.open(env)
@@ -288,7 +367,10 @@ def logs(
 
 @task()
 def job_summary(c: Context) -> None:
-    """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`."""
+    """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`.
+
+    Example: NEEDS='{}' invoke job-summary
+    """
     del c
     print_line(jobs.write(os.environ))
 
@@ -298,7 +380,10 @@ def job_summary(c: Context) -> None:
 
 @task(help={**YES, **DESTROY}, iterable=["destroy"])
 def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
-    """Make the state bucket, the image repositories and the CI roles; once for each environment, safe to repeat."""
+    """Make the state bucket, the image repositories and the CI roles; once for each environment, safe to repeat.
+
+    Example: invoke bootstrap --env preprod
+    """
     with session(c) as s:
         run = s.open(env)
         confirm(run, f"Make the state bucket of {env} if it is missing, and plan the rest?", yes=yes)
@@ -316,7 +401,10 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Se
     }
 )
 def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = "service") -> None:
-    """Show who holds a state lock, and remove the lock if its owner cannot be alive any more."""
+    """Show who holds a state lock, and remove the lock if its owner cannot be alive any more.
+
+    Example: invoke unlock --env prod --stack foundation
+    """
     with session(c) as s:
         run = s.open(env)
         print_line(commands.unlock.unlock(run, stack, lock))
@@ -328,6 +416,8 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
 
     A version that is live, has a share of the requests, was released, or is newer than the live one is never removed.
     A person runs this task: the CI role may delete nothing.
+
+    Example: invoke prune --env preprod --dry-run
     """
     with session(c) as s:
         run = s.open(env)
@@ -341,7 +431,10 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
 
 @task()
 def sandbox_up(c: Context) -> None:
-    """Start the cloud on this machine: a Docker engine, an AWS emulator, the base image."""
+    """Start the cloud on this machine: a Docker engine, an AWS emulator, the base image.
+
+    Example: invoke sandbox-up
+    """
     from sandbox import lifecycle
 
     with session(c) as s, s.progress.stage("sandbox", interrupted=lifecycle.INTERRUPTED) as stage:
@@ -352,7 +445,10 @@ def sandbox_up(c: Context) -> None:
 
 @task()
 def sandbox_down(c: Context) -> None:
-    """Stop the cloud on this machine, and remove what was deployed to it."""
+    """Stop the cloud on this machine, and remove what was deployed to it.
+
+    Example: invoke sandbox-down
+    """
     from sandbox import lifecycle
 
     del c
@@ -361,7 +457,10 @@ def sandbox_down(c: Context) -> None:
 
 @task()
 def sandbox_status(c: Context) -> None:
-    """Show which parts of the cloud on this machine are running."""
+    """Show which parts of the cloud on this machine are running.
+
+    Example: invoke sandbox-status
+    """
     del c
     print_lines(_sandbox_lines())
 

@@ -97,6 +97,36 @@ def difference_lines(difference: Difference) -> tuple[str, ...]:
     return (*lines, *plan_lines(difference.plan))
 
 
+def difference_json(difference: Difference) -> str:
+    """Everything that a deploy would change, as JSON."""
+    plan = difference.plan
+    return _json(
+        {
+            "empty": difference.empty,
+            "functions": [_change_object(change) for change in difference.changes],
+            "infrastructure": {
+                "empty": plan.empty,
+                "creates": list(plan.creates),
+                "updates": list(plan.updates),
+                "deletes": list(plan.deletes),
+            },
+        }
+    )
+
+
+def _change_object(change: Change) -> dict[str, object]:
+    live = change.live
+    return {
+        "function": change.image.name,
+        "empty": change.empty,
+        "digest": change.image.digest,
+        "live": {"version": live.version, "commit": live.commit, "digest": live.image.digest} if live else None,
+        "commits": None if change.commits is None else list(change.commits),
+        "new_layers": len(change.new_layers),
+        "bytes_to_fetch": sum(change.new_layers.values()),
+    }
+
+
 def _change_lines(change: Change) -> tuple[str, ...]:
     image, live = change.image, change.live
     if live is None:

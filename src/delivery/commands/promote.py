@@ -9,6 +9,7 @@ Each step reads first what exists, so the next promotion completes an interrupte
 """
 
 import functools
+import re
 from dataclasses import dataclass, replace
 
 from delivery import git
@@ -48,6 +49,11 @@ def prepare(source: RunContext, destination: RunContext, commit: str | None) -> 
     """
     if source.settings.environment == destination.settings.environment:
         raise ConfigurationError("--from and --to name the same environment.", "", "--to with another one")
+    if commit and not re.fullmatch("[0-9a-f]{1,40}(-dirty)?", commit):
+        what = f"Malformed --commit: {commit!r}"
+        raise ConfigurationError(
+            what, "It is the digits of a commit, all 40 or the first of them.", "--commit 1a2b3c4d"
+        )
     functions, serving = parallel.both(
         source.shell, lambda: state.require_functions(source), lambda: _live_digests(destination)
     )

@@ -256,3 +256,22 @@ def test_a_short_commit_still_says_that_the_work_tree_had_changes(commit, short)
 
 def test_a_repository_that_no_function_uses_is_named():
     assert report.retired_lines(["old"]) == ("? the repository of old stays with its images: no function runs them",)
+
+
+def test_the_json_of_a_difference_has_functions_and_infrastructure():
+    change = Change(NEW, LIVE_NOW, LAYERS, {"sha256:1": 1_000_000}, ("1234567 Add a test",))
+    new = Change(NEW, None, LAYERS, {}, None)
+    document = json.loads(report.difference_json(Difference((change, new), plan(creates=("a.b",)))))
+    first, second = document["functions"]
+    assert first == {
+        "function": NEW.name,
+        "empty": False,
+        "digest": NEW.digest,
+        "live": {"version": "2", "commit": COMMIT, "digest": PUSHED.digest},
+        "commits": ["1234567 Add a test"],
+        "new_layers": 1,
+        "bytes_to_fetch": 2_500_000,
+    }
+    assert (second["live"], second["commits"]) == (None, None)
+    assert document["infrastructure"] == {"empty": False, "creates": ["a.b"], "updates": [], "deletes": []}
+    assert document["empty"] is False
