@@ -145,7 +145,7 @@ def deploy(
     release.canary.steps(canary, "")  # a malformed option is refused before anything is read
     with session(c) as s:
         names = commands.selection.parse(only)
-        run = s.open(env, lock_wait)
+        run = s.open(env, lock_wait, changing=True)
         steps = release.canary.steps(canary, run.settings.canary.steps)
         release.hold.require_none(run)
         plan = commands.deploy.plan(run, tuple(destroy or ()), names, build=build)
@@ -153,7 +153,9 @@ def deploy(
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
         s.output((each.digest for each in released), [run.commit.tag])
-    run.progress.summary(f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released))
+        title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
+        s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
+    run.progress.summary(title, lines)
 
 
 @task(
@@ -180,7 +182,7 @@ def rollback(
     steps = release.canary.steps(canary, "")
     with session(c) as s:
         names = commands.selection.parse(only)
-        run = s.open(env)
+        run = s.open(env, changing=True)
         returns = commands.rollback.prepare(run, to, names)
         text = cli.report.returns_text(returns)
         if all(planned.done for planned in returns):
@@ -188,6 +190,7 @@ def rollback(
             return
         confirm(run, f"Make this live in {env}: {text}?", yes=yes)
         released = commands.rollback.rollback(run, returns, steps)
+        s.announce(f"{env}: rolled back by {run.aws.caller()}", (text, *cli.report.release_lines(released)))
     run.progress.summary(f"{env}: rolled back", cli.report.release_lines(released))
 
 
@@ -207,7 +210,7 @@ def promote(
     Example: invoke promote --from preprod --to prod
     """
     with session(c) as s:
-        origin, target = s.open(from_), s.open(to)
+        origin, target = s.open(from_), s.open(to, changing=True)
         promotions = commands.promote.prepare(origin, target, commit)
         if all(planned.live for planned in promotions):
             print_line(f"{to} already serves it: {'; '.join(cli.report.promotion_lines(promotions))}. Nothing to do.")
@@ -215,6 +218,8 @@ def promote(
         confirm(target, f"Copy this to {to}?", yes=yes)
         commands.promote.promote(origin, target, promotions)
         s.output((each.image.digest for each in promotions), (each.commit for each in promotions))
+        title = f"{to} has the images that {from_} serves, promoted by {target.aws.caller()}"
+        s.announce(title, cli.report.promotion_lines(promotions))
     target.progress.summary(f"{to} has the images that {from_} serves", cli.report.promotion_lines(promotions))
 
 
@@ -232,8 +237,9 @@ def hold(c: Context, env: str | None = None, reason: str = "", until: str = "") 
     """
     with session(c) as s:
         text, end = release.hold.parse(reason, until)
-        held = release.hold.place(s.open(env), text, end)
-    print_line(cli.report.hold_line(str(env), held))
+        line = cli.report.hold_line(str(env), release.hold.place(s.open(env, changing=True), text, end))
+        s.announce(line)
+    print_line(line)
 
 
 @task(help=ENV)
@@ -243,7 +249,9 @@ def unhold(c: Context, env: str | None = None) -> None:
     Example: invoke unhold --env prod
     """
     with session(c) as s:
-        release.hold.lift(s.open(env))
+        run = s.open(env, changing=True)
+        if release.hold.lift(run):
+            s.announce(f"{env} is not held any more: lifted by {run.aws.caller()}")
 
 
 # --- Read -------------------------------------------------------------------------------------------------------------

@@ -71,6 +71,13 @@ def _texts(variables: object) -> object:
     return {str(name): value if value is None else str(value) for name, value in variables.items()}
 
 
+def _listed(urls: object) -> object:
+    """A single URL is a list of one; an empty one is none."""
+    if isinstance(urls, str):
+        return [urls] if urls else []
+    return [] if urls is None else urls
+
+
 class _EnvironmentSection(_Section):
     account: str = Field(pattern=r"^[0-9]{12}$", description='12 digits in quotes, such as "123456789012"')
     region: str = Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]+$", description="an AWS region, such as eu-west-1")
@@ -84,6 +91,9 @@ class _EnvironmentSection(_Section):
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
     canary: Any = Field(None, description="a map, see the class Canary")
+    notify: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        [], repr=False, description="a URL, or a list of URLs, each as text"
+    )
     variables: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(
         {}, repr=False, description='a map of names to values; "" is an empty value'
     )
@@ -140,6 +150,8 @@ class Settings:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
     deadlines: Deadlines = field(default_factory=Deadlines)
     canary: Canary = field(default_factory=Canary)
+    notify: tuple[str, ...] = field(default=(), repr=False)  # may hold secrets
+    """The URLs that hear of a change; `${NAME}` in one is a variable."""
     lock_wait: float = 0.0
     """Seconds to wait for a state lock that another run holds."""
     exported: Path | None = None
@@ -178,6 +190,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         started_by=raw.started_by,
         variables=raw.variables,
         canary=_checked(Canary, raw.canary, f"environments.{name}.canary", sources),
+        notify=tuple(raw.notify),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
         lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform", sources).lock_wait,
     )
@@ -250,7 +263,8 @@ def _refusal(section: type[_Section], prefix: str, details: ErrorDetails, source
         what, why, hint = f"Missing setting {key} in {where}.", f"It is {fields[name].description}.", f"add `{name}:`"
     else:
         expected = fields[name].description if name else f"a map of {', '.join(fields)}"
-        what, why, hint = f"Malformed setting {key} in {where}: {value!r}", f"It must be {expected}.", "correct it"
+        shown = f": {value!r}" if not name or fields[name].repr else "."  # it may hold a secret
+        what, why, hint = f"Malformed setting {key} in {where}{shown}", f"It must be {expected}.", "correct it"
     return ConfigurationError(what, why, f"{hint} in {where}")
 
 
