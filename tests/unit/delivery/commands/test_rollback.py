@@ -11,6 +11,7 @@ from support.world import COMMIT, NAME, REPOSITORY, outputs, state_document, wor
 
 from delivery.commands import rollback
 from delivery.errors import BuildError, ConfigurationError, RefusedError, UnhealthyError
+from delivery.release import hold
 from delivery.release.canary import Step
 
 DIGESTS = {number: f"sha256:{number * 64}" for number in "123"}
@@ -247,3 +248,9 @@ def test_an_unknown_function_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(ConfigurationError, match="Unknown function: orders") as caught:
         rollback.prepare(Fleet(tmp_path, 2).run, only=("orders",))
     assert caught.value.why == "Known are: image-1, image-2"
+
+
+def test_a_held_environment_is_rolled_back_all_the_same(released):
+    hold.place(released.run, "incident 42", "")
+    (release,) = released.roll_back()
+    assert (release.version, released.fake.live) == ("2", "2")
