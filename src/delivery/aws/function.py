@@ -180,7 +180,8 @@ def wait_active(aws: Aws, function: Version) -> None:
         except WaiterError as error:
             if "terminal failure state" not in str(error):
                 raise
-            raise UnhealthyError(f"Lambda cannot make version {function.version} ready.", str(error)) from error
+            what = f"Lambda cannot make version {function.version} of {function.name} ready."
+            raise UnhealthyError(what, str(error)) from error
 
 
 def _wake(aws: Aws, function: Version) -> None:

@@ -54,7 +54,7 @@ def verify_version(run: RunContext, deployed: Version) -> None:
         try:
             health = verify.verify(run.aws, deployed, run.settings.deadlines)
         except UnhealthyError as error:
-            error.why = f"{error.why}\nThe alias {deployed.alias} was not moved.".strip()
+            error.why = f"{error.why}\nThe alias {deployed.alias} of {deployed.name} was not moved.".strip()
             raise
         first = f"first after {health.first_event * 1000:.0f} ms"
         stage.done(f"{deployed.image} version {deployed.version}: {health.events} events, {first}")
@@ -172,15 +172,16 @@ def _returning_on_failure(run: RunContext, move: AliasMove, after: Alias) -> Ite
     try:
         yield
     except DeliveryError as error:
-        text = f"The alias {deployed.alias} names version {deployed.version}, which was verified; it was not moved."
+        name = f"The alias {deployed.alias} of {deployed.name}"
+        text = f"{name} names version {deployed.version}, which was verified; it was not moved."
         if move.changes:
             try:
                 canary.return_requests(run, deployed, replace(after, version=before.version))
             except DeliveryError as failure:
-                what = f"The alias {deployed.alias} still names version {deployed.version}, whose URL does not answer."
+                what = f"{name} still names version {deployed.version}, whose URL does not answer."
                 hint = run.settings.environment.command("rollback", "--to", before.version)
                 raise CloudError(what, f"{error}\n{failure}", hint) from error
-            text = f"The alias {deployed.alias} names version {before.version} again."
+            text = f"{name} names version {before.version} again."
         error.why = f"{error.why}\n{text}".strip()
         raise
 

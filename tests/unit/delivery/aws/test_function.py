@@ -85,5 +85,5 @@ def test_an_inactive_version_is_called_once_to_activate_it_and_that_call_may_fai
 def test_a_version_that_lambda_cannot_activate_is_unhealthy(aws):
     reason = 'Waiter encountered a terminal failure state: "Failed"'
     aws.functions.refuses["published_version_active"] = WaiterError("PublishedVersionActive", reason, {})
-    with pytest.raises(UnhealthyError, match="cannot make version 2 ready"):
+    with pytest.raises(UnhealthyError, match="cannot make version 2 of fn ready"):
         function.wait_active(aws, PENDING)

@@ -693,7 +693,7 @@ def test_a_url_that_does_not_serve_the_version_gives_the_requests_back(tmp_path,
     with pytest.raises(kind, match=what) as caught:
         deployed(made)
     assert made.aws.functions.live == "1"
-    assert "The alias live names version 1 again." in caught.value.why
+    assert "The alias live of fn names version 1 again." in caught.value.why
     assert any(tag.startswith("return-") for _, tag in made.aws.ecr.tags)
     assert not any(tag.startswith("live-") and "v2" in tag for _, tag in made.aws.ecr.tags)
 

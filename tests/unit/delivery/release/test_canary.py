@@ -178,7 +178,7 @@ def test_an_alias_that_somebody_else_moved_stays(made):
     fake = made.aws.functions
     fake.responses["2"].meanwhile[1] = lambda: fake.moved_to("3")
     error = failed(made, RefusedError)
-    assert error.what == "The alias live was moved by somebody else meanwhile."
+    assert error.what == "The alias live of fn was moved by somebody else meanwhile."
     assert alias(made) == ("3", {})
     assert fake.responses["2"].requests == 1, "the next check ends the canary, not the end of the step"
 

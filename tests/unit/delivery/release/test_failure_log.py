@@ -30,7 +30,7 @@ def test_a_version_that_fails_its_verification_shows_its_own_lines(made):
     made.aws.logs.write("of the live version", "1")
     made.aws.logs.write("[ERROR] KeyError: 'NAME'\rTraceback (most recent call last):\n", "2")
     assert unhealthy(made).why.splitlines() == [
-        "The alias live was not moved.",
+        "The alias live of fn was not moved.",
         "The log of version 2:",
         "| [ERROR] KeyError: 'NAME'",
         "| Traceback (most recent call last):",
@@ -64,7 +64,7 @@ def test_lines_that_arrive_a_moment_later_are_waited_for(made):
 
 
 def test_a_log_without_a_line_adds_nothing_and_is_not_waited_for_long(made):
-    assert unhealthy(made).why == "The alias live was not moved."
+    assert unhealthy(made).why == "The alias live of fn was not moved."
     assert 2 <= len(made.aws.logs.calls) <= 20
 
 
@@ -79,7 +79,7 @@ def test_a_read_that_hangs_does_not_hold_back_the_error(made, monkeypatch):
     monkeypatch.setattr(failure_log, "_LONGEST", 0.05)
     never = threading.Event()
     made.aws.logs.filter_log_events = lambda **_: never.wait(30) and {"events": []}
-    assert unhealthy(made).why == "The alias live was not moved."
+    assert unhealthy(made).why == "The alias live of fn was not moved."
     never.set()
 
 

@@ -103,7 +103,7 @@ def test_the_function_whose_url_fails_returns_and_the_error_names_what_became_of
     assert fleet.live() == ["1", "2", "1"]
     assert caught.value.why.splitlines() == [
         "broken",
-        "The alias live names version 2 again.",
+        "The alias live of fn-2 names version 2 again.",
         "image-1 version 1 is live.",
         "image-3 version 1 is live.",
     ]
@@ -129,7 +129,8 @@ def test_of_several_failures_each_is_in_the_one_error(fleet):
     assert fleet.live() == ["2", "1", "2"]
     assert caught.value.why.splitlines()[-2:] == [
         "image-2 version 1 is live.",
-        "image-3 version 1 failed, too: The URL of fn-3 answers 502. broken The alias live names version 2 again.",
+        "image-3 version 1 failed, too: "
+        "The URL of fn-3 answers 502. broken The alias live of fn-3 names version 2 again.",
     ]
 
 
