@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from invoke.context import Context
+from invoke.tasks import Task
 
 import delivery
 from delivery import aws, cli, commands, image, release, terraform
@@ -25,8 +26,37 @@ ENV = {"env": "the environment, by its name in invoke.yaml"}
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
 DESTROY = {"destroy": "the address of a resource that a protected environment may lose; repeat it for each address"}
 LOCK_WAIT = {"lock_wait": "how long to wait for the state lock, such as 5m (default: terraform.lock_wait)"}
-CANARY = {"canary": "shares of the requests for the new version, each for a time, such as 10%/5m,50%/10m"}
+CANARY = {"canary": "shares of the requests for the new version, each for a time, such as 10%/5m,50%/10m; or none"}
+ONLY = {"only": "a function, by the name of its image; repeat it or use commas (default: all)"}
+BUILD = {"build": "--no-build refuses to build: the registry must have the commit's images"}
 JSON = {"json": "print JSON, and nothing else, on stdout"}
+
+
+FIRST = (
+    ("invoke doctor", "check the tools of this machine"),
+    ("invoke deploy --env sandbox", "start a cloud on this machine, and deploy to it"),
+    ("invoke status --env sandbox", "show what is live"),
+)
+HEADINGS = {
+    "Ship": ("deploy", "rollback", "promote", "hold", "unhold"),
+    "The steps of a deploy": ("build-image", "push-image", "tf-plan", "tf-apply", "verify"),
+    "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
+    "Set up and clean up": ("new", "bootstrap", "unlock", "prune"),
+    "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
+    "In a workflow": ("job-summary",),
+}
+"""What `invoke` alone lists; tests/unit/delivery/cli/test_overview.py compares it with the tasks."""
+
+
+@task(default=True)
+def overview(c: Context) -> None:
+    """List the tasks by heading, and the commands to type first; `invoke` alone does this.
+
+    Example: invoke
+    """
+    del c
+    tasks = {name.replace("_", "-"): value for name, value in globals().items() if isinstance(value, Task)}
+    print_lines(cli.overview.lines(FIRST, HEADINGS, {name: each.__doc__ or "" for name, each in tasks.items()}))
 
 
 # --- Ship -------------------------------------------------------------------------------------------------------------
@@ -34,7 +64,10 @@ JSON = {"json": "print JSON, and nothing else, on stdout"}
 
 @task(help=ENV)
 def build_image(c: Context, env: str | None = None) -> None:
-    """Build the images into the local engine; push nothing."""
+    """Build the images into the local engine; push nothing.
+
+    Example: invoke build-image --env sandbox
+    """
     with session(c) as s:
         run = s.open(env)
         image.push.build(run, commands.deploy.guard(run))
@@ -42,7 +75,10 @@ def build_image(c: Context, env: str | None = None) -> None:
 
 @task(help=ENV)
 def push_image(c: Context, env: str | None = None) -> None:
-    """Build and push the images as :latest and :<commit>; print repository@digest."""
+    """Build and push the images as :latest and :<commit>; print repository@digest.
+
+    Example: invoke push-image --env preprod
+    """
     with session(c) as s:
         run = s.open(env)
         images = commands.deploy.push_images(run)
@@ -52,7 +88,10 @@ def push_image(c: Context, env: str | None = None) -> None:
 
 @task(help={**ENV, **LOCK_WAIT})
 def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
-    """Push the image, then show the infrastructure changes of a deploy."""
+    """Push the image, then show the infrastructure changes of a deploy.
+
+    Example: invoke tf-plan --env preprod --lock-wait 5m
+    """
     with session(c) as s:
         run = s.open(env, lock_wait)
         plan = commands.deploy.plan(run)
@@ -63,25 +102,34 @@ def tf_plan(c: Context, env: str | None = None, lock_wait: str = "") -> None:
 def tf_apply(
     c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, lock_wait: str = ""
 ) -> None:
-    """Plan and apply: publish a new version, and leave the alias `live` where it is."""
+    """Plan and apply: publish a new version, and leave the alias `live` where it is.
+
+    Example: invoke tf-apply --env preprod --yes
+    """
     with session(c) as s:
         run = s.open(env, lock_wait)
+        release.hold.require_none(run)
         plan = commands.deploy.plan(run, tuple(destroy or ()))
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         commands.deploy.apply(run, plan)
 
 
-@task(help=ENV)
-def verify(c: Context, env: str | None = None) -> None:
-    """Verify the newest version by the health contract of its image."""
+@task(help={**ENV, **ONLY}, iterable=["only"])
+def verify(c: Context, env: str | None = None, only: Sequence[str] | None = None) -> None:
+    """Verify the newest version by the health contract of its image.
+
+    Example: invoke verify --env preprod --only sse-streaming
+    """
     with session(c) as s:
+        names = commands.selection.parse(only)
         run = s.open(env)
-        versions = release.live.verify_newest(run, terraform.state.require_functions(run))
+        functions = commands.selection.functions(terraform.state.require_functions(run), names)
+        versions = release.live.verify_newest(run, functions)
         s.output((version.digest for version in versions), (version.commit for version in versions))
 
 
-@task(help={**YES, **DESTROY, **CANARY, **LOCK_WAIT}, iterable=["destroy"])
+@task(help={**YES, **DESTROY, **CANARY, **LOCK_WAIT, **ONLY, **BUILD}, iterable=["destroy", "only"])
 def deploy(
     c: Context,
     env: str | None = None,
@@ -89,32 +137,62 @@ def deploy(
     destroy: Sequence[str] | None = None,
     canary: str = "",
     lock_wait: str = "",
+    only: Sequence[str] | None = None,
+    build: bool = True,
 ) -> None:
-    """Build, push, plan, apply, verify the new version, then make it live."""
-    steps = release.canary.parse_steps(canary)
+    """Build, push, plan, apply, verify the new version, then make it live.
+
+    Example: invoke deploy --env preprod --canary 10%/5m,50%/10m
+    """
+    release.canary.steps(canary, "")  # a malformed option is refused before anything is read
     with session(c) as s:
-        run = s.open(env, lock_wait)
-        plan = commands.deploy.plan(run, tuple(destroy or ()))
+        names = commands.selection.parse(only)
+        run = s.open(env, lock_wait, changing=True)
+        steps = release.canary.steps(canary, run.settings.canary.steps)
+        release.hold.require_none(run)
+        plan = commands.deploy.plan(run, tuple(destroy or ()), names, build=build)
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
         s.output((each.digest for each in released), [run.commit.tag])
-    run.progress.summary(f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released))
+        title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
+        s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
+    run.progress.summary(title, lines)
 
 
-@task(help={**YES, **CANARY, "to": "the version to return to (default: the last verified release that served before)"})
-def rollback(c: Context, env: str | None = None, to: str = "", yes: bool = False, canary: str = "") -> None:
-    """Verify an earlier release again, and make it live; no build, no Terraform."""
-    steps = release.canary.parse_steps(canary)
+@task(
+    help={
+        **YES,
+        **CANARY,
+        **ONLY,
+        "to": "the version to return to (default: the last verified release that served before)",
+    },
+    iterable=["only"],
+)
+def rollback(
+    c: Context,
+    env: str | None = None,
+    to: str = "",
+    yes: bool = False,
+    canary: str = "",
+    only: Sequence[str] | None = None,
+) -> None:
+    """Verify an earlier release again, and make it live; no build, no Terraform.
+
+    Example: invoke rollback --env prod --to sse-streaming:7
+    """
+    steps = release.canary.steps(canary, "")
     with session(c) as s:
-        run = s.open(env)
-        returns = commands.rollback.prepare(run, to)
+        names = commands.selection.parse(only)
+        run = s.open(env, changing=True)
+        returns = commands.rollback.prepare(run, to, names)
         text = cli.report.returns_text(returns)
         if all(planned.done for planned in returns):
             print_line(f"{env}: {text}. Nothing to do.")
             return
         confirm(run, f"Make this live in {env}: {text}?", yes=yes)
         released = commands.rollback.rollback(run, returns, steps)
+        s.announce(f"{env}: rolled back by {run.aws.caller()}", (text, *cli.report.release_lines(released)))
     run.progress.summary(f"{env}: rolled back", cli.report.release_lines(released))
 
 
@@ -129,9 +207,12 @@ def rollback(c: Context, env: str | None = None, to: str = "", yes: bool = False
 def promote(
     c: Context, from_: str | None = None, to: str | None = None, commit: str | None = None, yes: bool = False
 ) -> None:
-    """Copy the live and verified image of one environment to another, byte for byte; no build."""
+    """Copy the live and verified image of one environment to another, byte for byte; no build.
+
+    Example: invoke promote --from preprod --to prod
+    """
     with session(c) as s:
-        origin, target = s.open(from_), s.open(to)
+        origin, target = s.open(from_), s.open(to, changing=True)
         promotions = commands.promote.prepare(origin, target, commit)
         if all(planned.live for planned in promotions):
             print_line(f"{to} already serves it: {'; '.join(cli.report.promotion_lines(promotions))}. Nothing to do.")
@@ -139,7 +220,40 @@ def promote(
         confirm(target, f"Copy this to {to}?", yes=yes)
         commands.promote.promote(origin, target, promotions)
         s.output((each.image.digest for each in promotions), (each.commit for each in promotions))
+        title = f"{to} has the images that {from_} serves, promoted by {target.aws.caller()}"
+        s.announce(title, cli.report.promotion_lines(promotions))
     target.progress.summary(f"{to} has the images that {from_} serves", cli.report.promotion_lines(promotions))
+
+
+@task(
+    help={
+        **ENV,
+        "reason": "why nothing may be deployed; who deploys reads it",
+        "until": "the end, such as 4h or 2026-12-01T08:00 in UTC (default: until `unhold`)",
+    }
+)
+def hold(c: Context, env: str | None = None, reason: str = "", until: str = "") -> None:
+    """Refuse deploys and promotions to an environment until `unhold`; a rollback always works.
+
+    Example: invoke hold --env prod --reason "incident 42" --until 4h
+    """
+    with session(c) as s:
+        text, end = release.hold.parse(reason, until)
+        line = cli.report.hold_line(str(env), release.hold.place(s.open(env, changing=True), text, end))
+        s.announce(line)
+    print_line(line)
+
+
+@task(help=ENV)
+def unhold(c: Context, env: str | None = None) -> None:
+    """Lift the hold of an environment.
+
+    Example: invoke unhold --env prod
+    """
+    with session(c) as s:
+        run = s.open(env, changing=True)
+        if release.hold.lift(run):
+            s.announce(f"{env} is not held any more: lifted by {run.aws.caller()}")
 
 
 # --- Read -------------------------------------------------------------------------------------------------------------
@@ -147,7 +261,10 @@ def promote(
 
 @task(help={"env": f"{ENV['env']}; without it, only the tools are checked"})
 def doctor(c: Context, env: str | None = None) -> None:
-    """Check the tools, the credentials and what a deploy needs, and say how to mend what is missing."""
+    """Check the tools, the credentials and what a deploy needs, and say how to mend what is missing.
+
+    Example: invoke doctor --env prod
+    """
     with session(c) as s:
         check = commands.doctor.check_environment if env else commands.doctor.check_tools
         findings = check(s.request(env), s.shell, s.progress)
@@ -155,55 +272,114 @@ def doctor(c: Context, env: str | None = None) -> None:
     commands.doctor.require_success(findings)
 
 
-@task(help=ENV)
-def diff(c: Context, env: str | None = None) -> None:
-    """Show what a deploy would change: commits, image layers, infrastructure; push and apply nothing."""
-    with session(c) as s:
+@task(help={**ENV, **JSON})
+def diff(c: Context, env: str | None = None, json: bool = False) -> None:
+    """Show what a deploy would change: commits, image layers, infrastructure; push and apply nothing.
+
+    Example: invoke diff --env prod --json
+    """
+    with session(c, quiet=json) as s:
         difference = commands.diff.compare(s.open(env))
-        s.show("A deploy would change", cli.report.difference_lines(difference))
+        if not json:
+            s.show("A deploy would change", cli.report.difference_lines(difference))
+    if json:
+        print_line(cli.report.difference_json(difference))
 
 
 @task(help={**ENV, **JSON})
 def releases(c: Context, env: str | None = None, json: bool = False) -> None:
-    """List the versions: time, commit, image, verified, live, who made them live, and rollbacks."""
+    """List the versions: time, commit, image, verified, live, who made them live, and rollbacks.
+
+    Example: invoke releases --env prod
+    """
     with session(c, quiet=json) as s:
         run = s.open(env)
         result = release.history.read_all(run, terraform.state.require_functions(run))
+        held = None if json else release.hold.read(run)
     if json:
         print_line(cli.report.history_json(result))
         return
-    for entries in result.values():
-        print_lines(cli.report.history_table(entries))
+    if held:
+        print_line(cli.report.hold_line(str(env), held))
+    print_lines(cli.report.history_table(result))
 
 
 @task(
     help={"env": "an environment; repeat it for each (default: all that need not be started)", **JSON}, iterable=["env"]
 )
 def status(c: Context, env: Sequence[str] | None = None, json: bool = False) -> None:
-    """Show environments side by side: what is live, since when, by whom, drift, and whether the bytes are the same."""
+    """Show environments side by side: what is live, since when, by whom, drift, and whether the bytes are the same.
+
+    Example: invoke status --env preprod --env prod
+    """
     with session(c, quiet=json) as s:
         environments = commands.status.read(s.environments(env or ()), s.shell, s.open)
     print_lines([cli.report.status_json(environments)] if json else cli.report.status_table(environments))
 
 
-@task(help={**ENV, "events": "the number of events to print"})
-def stream(c: Context, env: str | None = None, events: str = "10") -> None:
-    """Print the events of the live stream as they arrive."""
+@task(
+    help={
+        **ENV,
+        "only": "the function, by the name of its image (default: the first)",
+        "events": "the number of events to print",
+    },
+    iterable=["only"],
+)
+def stream(c: Context, env: str | None = None, only: Sequence[str] | None = None, events: str = "10") -> None:
+    """Print the events of the live stream as they arrive.
+
+    Example: invoke stream --env prod --events 3
+    """
     with session(c) as s:
         if not re.fullmatch("[1-9][0-9]*", events):
             raise ConfigurationError(
                 f"Malformed --events: {events!r}", "It is a whole number, 1 or more.", "--events 10"
             )
+        names = commands.selection.parse(only)
         run = s.open(env)
-        chunks = commands.stream.open_live(run, int(events))
+        chunks = commands.stream.open_live(run, int(events), names)
     for event in itertools.islice(aws.sse.events(chunks), int(events)):
         print_line(f"{event.name:<10} {event.data}")
         sys.stdout.flush()
 
 
+@task(
+    help={
+        **ENV,
+        **ONLY,
+        "since": "how far back to read, such as 90s, 10m or 2h",
+        "version": "only the lines of this version (default: all versions)",
+        "follow": "print new lines as they come, until Ctrl-C",
+    },
+    iterable=["only"],
+)
+def logs(
+    c: Context,
+    env: str | None = None,
+    only: Sequence[str] | None = None,
+    since: str = "10m",
+    version: str = "",
+    follow: bool = False,
+) -> None:
+    """Print the lines that the functions wrote, with time, function and version.
+
+    Example: invoke logs --env prod --only sse-streaming --since 1h --version 7
+    """
+    with session(c) as s:
+        query, names = commands.logs.parse(since, version, follow), commands.selection.parse(only)
+        run = s.open(env)
+        deployed = commands.selection.functions(terraform.state.require_functions(run), names)
+        for entry in commands.logs.read(run, deployed, query):
+            print_lines(cli.report.log_lines(entry))
+            sys.stdout.flush()
+
+
 @task()
 def job_summary(c: Context) -> None:
-    """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`."""
+    """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`.
+
+    Example: NEEDS='{}' invoke job-summary
+    """
     del c
     print_line(jobs.write(os.environ))
 
@@ -213,7 +389,10 @@ def job_summary(c: Context) -> None:
 
 @task(help={**YES, **DESTROY}, iterable=["destroy"])
 def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
-    """Make the state bucket, the image repositories and the CI roles; once for each environment, safe to repeat."""
+    """Make the state bucket, the image repositories and the CI roles; once for each environment, safe to repeat.
+
+    Example: invoke bootstrap --env preprod
+    """
     with session(c) as s:
         run = s.open(env)
         confirm(run, f"Make the state bucket of {env} if it is missing, and plan the rest?", yes=yes)
@@ -230,7 +409,10 @@ def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Se
     }
 )
 def new(c: Context, name: str = "", kind: str = "") -> None:
-    """Write a new function: its code with a test, its bake target and its module block."""
+    """Write a new function: its code with a test, its bake target and its module block.
+
+    Example: invoke new --name orders-api --kind http
+    """
     with session(c) as s:
         made = commands.new.files(ROOT, name, kind, s.environments(()))
         commands.new.write(made)
@@ -246,7 +428,10 @@ def new(c: Context, name: str = "", kind: str = "") -> None:
     }
 )
 def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = "service") -> None:
-    """Show who holds a state lock, and remove the lock if its owner cannot be alive any more."""
+    """Show who holds a state lock, and remove the lock if its owner cannot be alive any more.
+
+    Example: invoke unlock --env prod --stack foundation
+    """
     with session(c) as s:
         run = s.open(env)
         print_line(commands.unlock.unlock(run, stack, lock))
@@ -258,6 +443,8 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
 
     A version that is live, has a share of the requests, was released, or is newer than the live one is never removed.
     A person runs this task: the CI role may delete nothing.
+
+    Example: invoke prune --env preprod --dry-run
     """
     with session(c) as s:
         run = s.open(env)
@@ -271,7 +458,10 @@ def prune(c: Context, env: str | None = None, yes: bool = False, dry_run: bool =
 
 @task()
 def sandbox_up(c: Context) -> None:
-    """Start the cloud on this machine: a Docker engine, an AWS emulator, the base image."""
+    """Start the cloud on this machine: a Docker engine, an AWS emulator, the base image.
+
+    Example: invoke sandbox-up
+    """
     from sandbox import lifecycle
 
     with session(c) as s, s.progress.stage("sandbox", interrupted=lifecycle.INTERRUPTED) as stage:
@@ -282,7 +472,10 @@ def sandbox_up(c: Context) -> None:
 
 @task()
 def sandbox_down(c: Context) -> None:
-    """Stop the cloud on this machine, and remove what was deployed to it."""
+    """Stop the cloud on this machine, and remove what was deployed to it.
+
+    Example: invoke sandbox-down
+    """
     from sandbox import lifecycle
 
     del c
@@ -291,7 +484,10 @@ def sandbox_down(c: Context) -> None:
 
 @task()
 def sandbox_status(c: Context) -> None:
-    """Show which parts of the cloud on this machine are running."""
+    """Show which parts of the cloud on this machine are running.
+
+    Example: invoke sandbox-status
+    """
     del c
     print_lines(_sandbox_lines())
 

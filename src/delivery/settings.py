@@ -50,6 +50,22 @@ class Deadlines(_Section):
     between: Seconds = 10.0
 
 
+class Canary(_Section):
+    """How an environment judges a canary; `canary:` of an environment in invoke.yaml.
+
+    `steps`: of each deploy without `--canary`, such as `10%/5m,50%/10m`. `minimum_requests`: that the new version must
+    have had at the end of each step. `alarms`: names of CloudWatch alarms that end it. `slower`: how many times the p99
+    of the old version that of the new one may be.
+    """
+
+    steps: str = Field(default="", description="steps such as 10%/5m,50%/10m")
+    minimum_requests: int = Field(default=0, ge=0, description="a whole number, 0 or more")
+    alarms: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(
+        default=[], max_length=100, description="a list of at most 100 names of CloudWatch alarms"
+    )
+    slower: Annotated[float, Field(gt=1)] = Field(default=1.5, description="a number above 1, such as 1.5")
+
+
 def _any_of(words: tuple[str, ...]) -> str:
     return f"^({'|'.join(words)})$"
 
@@ -59,6 +75,13 @@ def _texts(variables: object) -> object:
     if not isinstance(variables, Mapping):
         return {} if variables is None else variables
     return {str(name): value if value is None else str(value) for name, value in variables.items()}
+
+
+def _listed(urls: object) -> object:
+    """A single URL is a list of one; an empty one is none."""
+    if isinstance(urls, str):
+        return [urls] if urls else []
+    return [] if urls is None else urls
 
 
 class _EnvironmentSection(_Section):
@@ -73,6 +96,10 @@ class _EnvironmentSection(_Section):
     protected: bool = Field(False, description="true or false")
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
+    canary: Any = Field(None, description="a map, see the class Canary")
+    notify: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        [], repr=False, description="a URL, or a list of URLs, each as text"
+    )
     variables: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(
         {}, repr=False, description='a map of names to values; "" is an empty value'
     )
@@ -130,6 +157,9 @@ class Settings:
     deadlines: Deadlines = field(default_factory=Deadlines)
     neighbours: tuple[str, ...] = ()
     """The other environments of the same account."""
+    canary: Canary = field(default_factory=Canary)
+    notify: tuple[str, ...] = field(default=(), repr=False)  # may hold secrets
+    """The URLs that hear of a change; `${NAME}` in one is a variable."""
     lock_wait: float = 0.0
     """Seconds to wait for a state lock that another run holds."""
     exported: Path | None = None
@@ -169,6 +199,8 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         started_by=raw.started_by,
         variables=raw.variables,
         neighbours=_neighbours(str(name), raw.account, config),
+        canary=_checked(Canary, raw.canary, f"environments.{name}.canary", sources),
+        notify=tuple(raw.notify),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
         lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform", sources).lock_wait,
     )
@@ -255,7 +287,8 @@ def _refusal(section: type[_Section], prefix: str, details: ErrorDetails, source
         what, why, hint = f"Missing setting {key} in {where}.", f"It is {fields[name].description}.", f"add `{name}:`"
     else:
         expected = fields[name].description if name else f"a map of {', '.join(fields)}"
-        what, why, hint = f"Malformed setting {key} in {where}: {value!r}", f"It must be {expected}.", "correct it"
+        shown = f": {value!r}" if not name or fields[name].repr else "."  # it may hold a secret
+        what, why, hint = f"Malformed setting {key} in {where}{shown}", f"It must be {expected}.", "correct it"
     return ConfigurationError(what, why, f"{hint} in {where}")
 
 

@@ -7,6 +7,7 @@ updates, until a second deploy succeeds.
 import functools
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,7 +17,7 @@ from support.deploys.policy_trial import Trial
 from support.policies import actions
 
 from delivery import clock, health
-from delivery.aws import ecr, function, function_code, function_url
+from delivery.aws import ecr, function, function_code, function_url, logs
 from delivery.aws.bucket import exists
 from delivery.release import alias, metrics, url, verify
 from delivery.settings import Deadlines
@@ -167,6 +168,8 @@ def test_nothing_is_released_without(trial):
     trial.without({"ecr:DescribeImages"}, "releases", lambda: ecr.tags(aws, image.repository_name))
     trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.check_access(aws, target))
     trial.without({"cloudwatch:GetMetricData"}, "canary", lambda: metrics.failures(aws, target, clock.now()))
+    since = clock.now() - timedelta(minutes=1)
+    trial.without({"logs:FilterLogEvents"}, "logs", lambda: list(logs.read(aws, target, since)))
     trial.without({"s3:GetObject"}, "rollback", lambda: state.functions(trial.run))
     trial.without(
         {"lambda:InvokeFunctionUrl"}, "release", lambda: url.require_open(soon, target, contract, public=False)

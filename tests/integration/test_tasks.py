@@ -1,8 +1,11 @@
 """Each task alone: it chains what it needs, and does no more than it says."""
 
+import http.server
+import json
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -32,6 +35,65 @@ def test_doctor_finds_everything_and_sandbox_status_says_what_is_up(clone):
     assert marks[-9:] == [*tools, "account", "commit", "state", "registry", "url"]
     assert "sandbox-sse-streaming: everyone (both statements)" in result.text
     assert re.findall(r"^(\w+) +up", clone.invoke("sandbox-status").text, re.MULTILINE) == ["engine", "cloud"]
+
+
+def test_logs_prints_the_lines_of_the_function_by_version(clone):
+    version = clone.live()
+    printed = clone.invoke("logs", "--env", "sandbox", "--since", "1h", "--version", version)
+    assert printed.code == 0, printed.text
+    lines = re.findall(r"^[0-9-]{10} [0-9:]{8} (\S+) (?:START|REPORT) RequestId", printed.text, re.MULTILINE)
+    assert set(lines) == {f"sse-streaming:{version}"}, printed.text
+
+
+def test_a_held_environment_refuses_a_deploy_until_it_is_lifted(clone):
+    held = clone.invoke("hold", "--env", "sandbox", "--reason", "incident 42", "--until", "1h")
+    assert held.code == 0, held.text
+    refused = clone.invoke("deploy", "--env", "sandbox")
+    lifted = clone.invoke("unhold", "--env", "sandbox")
+    assert refused.code == 4, refused.text
+    assert "sandbox is held." in refused.text
+    assert "incident 42" in refused.text
+    assert lifted.code == 0, lifted.text
+    assert "incident 42" not in clone.invoke("releases", "--env", "sandbox").text
+
+
+class _Webhook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        if self.path == "/hangs":
+            self.server.released.wait(60)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def webhook():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Webhook)
+    server.received, server.released = [], threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_webhook_hears_of_a_hold_and_one_that_hangs_does_not_hold_back_its_end(clone, webhook, tmp_path):
+    file, address = tmp_path / "notify.yaml", f"http://127.0.0.1:{webhook.server_port}"
+
+    def invoke(path, *words):
+        file.write_text(f"environments: {{sandbox: {{notify: '{address}/{path}?rto=1'}}}}")
+        return clone.invoke(*words, "--env", "sandbox", INVOKE_RUNTIME_CONFIG=str(file))
+
+    held = invoke("hook", "hold", "--reason", "incident 42")
+    lifted = invoke("hangs", "unhold")
+    assert (held.code, lifted.code) == (0, 0), held.text + lifted.text
+    assert "notify" not in held.text
+    assert "! notify     Nobody was notified through URL 1" in lifted.text
+    assert "sandbox is held by" in webhook.received[0]["title"]
+    assert "sandbox is not held any more" in webhook.received[1]["title"]
 
 
 def test_bootstrap_again_changes_nothing(clone):

@@ -13,7 +13,9 @@ target "ticker" {
   inherits   = ["_common"]
   context    = "tests/integration/second"
   labels = {
-    "lambda.health" = jsonencode({ stream = "/", first = "hello", events = 3, query = { events = "3", interval = "0.1" } })
+    "lambda.health" = jsonencode({
+      stream = "/", first = "hello", events = 3, query = { events = "3", interval = "0.1" }
+    })
   }
   tags       = tags("ticker")
   cache-from = cache_from("ticker")
@@ -95,6 +97,8 @@ def test_every_task_knows_both(both):
     verified = checkout.invoke("verify", "--env", "sandbox")
     assert verified.code == 0, verified.text
     assert {"sse-streaming", "ticker"} <= set(re.findall(r"^✓ verify +(\S+)", verified.text, re.MULTILINE))
+    named = checkout.invoke("verify", "--env", "sandbox", "--only", "ticker")
+    assert re.findall(r"^✓ verify +(\S+)", named.text, re.MULTILINE) == ["ticker"], named.text
 
 
 def test_the_triggers_of_the_document_name_the_alias_and_a_second_plan_is_empty(both):

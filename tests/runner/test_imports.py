@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"boto3", "botocore", "docker", "packaging", "psutil", "pydantic", "requests", "rich", "sandbox", "urllib3"}
+SLOW = {
+    "boto3",
+    "botocore",
+    "docker",
+    "packaging",
+    "psutil",
+    "pydantic",
+    "requests",
+    "rich",
+    "sandbox",
+    "urllib3",
+    "apprise",
+}
 
 
 def imported(*typed):

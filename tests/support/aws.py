@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError, WaiterError
 
+from delivery import clock
 from delivery.aws import session
 from delivery.aws.connections import Connections
 from delivery.settings import Environment
@@ -229,6 +230,12 @@ class FakeS3(_Fake):
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
     @operation
+    def put_object(self, Bucket, Key, Body, ExpectedBucketOwner):
+        self._require(Bucket, ExpectedBucketOwner, refusal("NoSuchBucket", "The specified bucket does not exist"))
+        self.objects[Key] = Body.decode()
+        return {}
+
+    @operation
     def head_bucket(self, Bucket, ExpectedBucketOwner=None):
         self._require(Bucket, ExpectedBucketOwner, refusal("404", "Not Found"), "403")
         return {}
@@ -266,6 +273,14 @@ class FakeCloudWatch(_Fake):
     def __init__(self):
         super().__init__()
         self.counts: dict[tuple[str, str], float] = {}
+        self.slowest: dict[str, list[float]] = {}  # version -> the p99 of each minute
+        self.alarms: dict[str, str] = {}  # name -> state
+
+    @operation
+    def describe_alarms(self, AlarmNames, AlarmTypes, MaxRecords):
+        assert (AlarmTypes, MaxRecords) == (["MetricAlarm", "CompositeAlarm"], len(AlarmNames))
+        found = [{"AlarmName": name, "StateValue": self.alarms[name]} for name in AlarmNames if name in self.alarms]
+        return {"MetricAlarms": found[:1], "CompositeAlarms": found[1:]}
 
     @operation
     def get_metric_data(self, MetricDataQueries, StartTime, EndTime):
@@ -276,9 +291,40 @@ class FakeCloudWatch(_Fake):
         metric = MetricStat["Metric"]
         result = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         assert result.pop("Resource") == f"{result.pop('FunctionName')}:live"
+        if MetricStat["Stat"] == "p99":
+            assert metric["MetricName"] == "Duration"
+            return {"Id": Id, "Values": self.slowest.get(result["ExecutedVersion"], [])}
         assert (metric["Namespace"], MetricStat["Stat"]) == ("AWS/Lambda", "Sum")
         count = self.counts.get((result["ExecutedVersion"], metric["MetricName"]))
         return {"Id": Id, "Values": [] if count is None else [count]}
+
+
+class FakeLogs(_Fake):
+    """Log entries: name of a function -> (seconds since 1970, name of the stream, message)."""
+
+    service = "logs"
+
+    def __init__(self):
+        super().__init__()
+        self.entries: dict[str, list[tuple[float, str, str]]] = {}
+
+    def write(self, message, version="2", at=None, function="fn"):
+        """A running copy of a version writes an entry now, or `at` seconds since 1970."""
+        when = clock.now() if at is None else datetime.fromtimestamp(at, UTC)
+        entries = self.entries.setdefault(function, [])
+        entries.append((when.timestamp(), f"{when:%Y/%m/%d}/[{version}]{'0' * 32}", message))
+
+    @operation
+    def filter_log_events(self, logGroupName, startTime, logStreamNamePrefix=""):
+        name = logGroupName.removeprefix("/aws/lambda/")
+        if name not in self.entries:
+            raise refusal("ResourceNotFoundException", "The specified log group does not exist.")
+        found = [
+            {"timestamp": int(at * 1000), "logStreamName": stream, "message": message, "eventId": str(number)}
+            for number, (at, stream, message) in enumerate(self.entries[name])
+            if at * 1000 >= startTime and stream.startswith(logStreamNamePrefix)
+        ]
+        return {"events": found}
 
 
 NULS = b"\0" * 8
@@ -530,6 +576,7 @@ class FakeAws:
     def __init__(self, ecr=None, functions=None, s3=None, account=ACCOUNT, environment=None):
         self.cloudwatch = FakeCloudWatch()
         self.ecr = ecr or FakeEcr()
+        self.logs = FakeLogs()
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()
         self.silences: list[float] = []

@@ -70,11 +70,18 @@ data "aws_iam_policy_document" "functions" {
     resources = flatten([for name in each.value : ["${local.lambda}:${name}", "${local.lambda}:${name}:*"]])
   }
 
+  # A failed verification shows the last lines of that version's log, and `invoke logs` reads it.
   # The actions on tags use a log group's ARN without `:*`, the others with it.
   # Source: CloudWatch Logs guide, "CloudWatch Logs resources and operations".
   statement {
-    sid       = "ManageLogGroups"
-    actions   = ["logs:CreateLogGroup", "logs:ListTagsForResource", "logs:PutRetentionPolicy", "logs:TagResource"]
+    sid = "ManageLogGroups"
+    actions = [
+      "logs:CreateLogGroup",
+      "logs:FilterLogEvents",
+      "logs:ListTagsForResource",
+      "logs:PutRetentionPolicy",
+      "logs:TagResource",
+    ]
     resources = flatten([for name in each.value : ["${local.log_groups}/${name}", "${local.log_groups}/${name}:*"]])
   }
 

@@ -7,6 +7,7 @@ locals {
   here  = "${var.environment.region}:${var.environment.account}"
   roles = "${local.arn}:iam::${var.environment.account}:role/functions/${var.environment.name}/*"
   state = "${var.state_bucket_arn}/service.tfstate"
+  hold  = "${var.state_bucket_arn}/service.hold.json" # `invoke hold`; nothing is deployed while it is there
 }
 
 data "aws_iam_policy_document" "delivery" {
@@ -25,9 +26,9 @@ data "aws_iam_policy_document" "delivery" {
   }
 
   statement {
-    sid       = "ReadAndWriteStateAndLock"
+    sid       = "ReadAndWriteStateLockAndHold"
     actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = [local.state, "${local.state}.tflock"]
+    resources = [local.state, "${local.state}.tflock", local.hold]
 
     condition {
       test     = "StringEquals"

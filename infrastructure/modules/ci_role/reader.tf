@@ -16,9 +16,9 @@ data "aws_iam_policy_document" "reading" {
   }
 
   statement {
-    sid       = "ReadState"
+    sid       = "ReadStateAndHold"
     actions   = ["s3:GetObject"]
-    resources = [local.state]
+    resources = [local.state, local.hold]
 
     condition {
       test     = "StringEquals"

@@ -67,6 +67,13 @@ def read(aws: Aws, key: str) -> bytes | None:
             raise
 
 
+def write(aws: Aws, key: str, body: bytes) -> None:
+    """Write an object into the state bucket. Raises CloudError."""
+    environment = aws.environment
+    with aws.explained(f"write {key} in the state bucket {environment.state_bucket}"):
+        aws.s3.put_object(Bucket=environment.state_bucket, Key=key, Body=body, ExpectedBucketOwner=environment.account)
+
+
 def _refusal(aws: Aws) -> RefusedError | CloudError:
     """Why S3 answered 403 to HeadBucket, which has no body that could say it."""
     name = aws.environment.state_bucket

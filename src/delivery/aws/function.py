@@ -203,7 +203,8 @@ def wait_active(aws: Aws, function: Version, wake: Event | None, seconds: float 
         except WaiterError as error:
             if "terminal failure state" not in str(error):
                 raise
-            raise UnhealthyError(f"Lambda cannot make version {function.version} ready.", str(error)) from error
+            what = f"Lambda cannot make version {function.version} of {function.name} ready."
+            raise UnhealthyError(what, str(error)) from error
 
 
 def invoke(aws: Aws, function: Function, qualifier: str, event: Event, silence: float) -> Iterator[bytes]:

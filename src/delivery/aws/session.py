@@ -149,6 +149,11 @@ class Aws:
         return client
 
     @property
+    def logs(self) -> Any:  # without types: only FilterLogEvents is called
+        """CloudWatch Logs."""
+        return self._client("logs")
+
+    @property
     def functions(self) -> "LambdaClient":
         """Lambda."""
         client: LambdaClient = self._client("lambda")

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from delivery import lazy
 
-__all__ = ["report"]
+__all__ = ["overview", "report"]
 
 if TYPE_CHECKING:
-    from delivery.cli import report
+    from delivery.cli import overview, report
 else:
     __getattr__ = lazy.modules(__name__, __all__)

@@ -4,11 +4,14 @@ import io
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from delivery import logtext
+from delivery.aws.logs import LogLine
 from delivery.commands.diff import Change, Difference
 from delivery.commands.doctor import Finding
 from delivery.commands.promote import Promotion
@@ -18,10 +21,11 @@ from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.health import Http, Stream, Uncalled
 from delivery.reference import short_digest
 from delivery.release.history import HistoryEntry
+from delivery.release.hold import Hold
 from delivery.release.live import Release
 from delivery.terraform.plan import Plan
 
-_HISTORY = ("version", "published (UTC)", "commit", "image", "made live (UTC)", "by", "state")
+_HISTORY = ("function", "version", "published (UTC)", "commit", "image", "made live (UTC)", "by", "state")
 _STATUS = ("environment", "image", "version", "commit", "digest", "live since (UTC)", "by", "image age", "drift")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))  # seconds
 _WIDE = 10_000  # characters: a table is never wrapped, so that `grep` finds whole rows
@@ -104,6 +108,12 @@ def _mark(finding: Finding) -> str:
     return "✓" if finding.checked else "-"
 
 
+def log_lines(entry: LogLine) -> tuple[str, ...]:
+    """The lines of one entry, each with its time (UTC), function and version."""
+    head = f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.image}:{entry.version or '?'}"
+    return tuple(f"{head} {line}" for line in logtext.lines(entry.message))
+
+
 def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:
     """One line for each version and each image that can be removed."""
     lines: list[str] = []
@@ -126,6 +136,36 @@ def difference_lines(difference: Difference) -> tuple[str, ...]:
     return (*lines, *plan_lines(difference.plan))
 
 
+def difference_json(difference: Difference) -> str:
+    """Everything that a deploy would change, as JSON."""
+    plan = difference.plan
+    return _json(
+        {
+            "empty": difference.empty,
+            "functions": [_change_object(change) for change in difference.changes],
+            "infrastructure": {
+                "empty": plan.empty,
+                "creates": list(plan.creates),
+                "updates": list(plan.updates),
+                "deletes": list(plan.deletes),
+            },
+        }
+    )
+
+
+def _change_object(change: Change) -> dict[str, object]:
+    live = change.live
+    return {
+        "function": change.image.name,
+        "empty": change.empty,
+        "digest": change.image.digest,
+        "live": {"version": live.version, "commit": live.commit, "digest": live.image.digest} if live else None,
+        "commits": None if change.commits is None else list(change.commits),
+        "new_layers": len(change.new_layers),
+        "bytes_to_fetch": sum(change.new_layers.values()),
+    }
+
+
 def _change_lines(change: Change) -> tuple[str, ...]:
     image, live = change.image, change.live
     if live is None:
@@ -144,14 +184,20 @@ def _commit_lines(commits: tuple[str, ...] | None) -> tuple[str, ...]:
     return tuple(f"commit {line}" for line in commits) or ("commits: none that is not live already",)
 
 
-def history_table(entries: Sequence[HistoryEntry]) -> tuple[str, ...]:
-    """The releases of one function as aligned lines, a heading first."""
-    return _table(_HISTORY, map(_history_row, entries))
+def hold_line(environment: str, hold: Hold) -> str:
+    """One line about a hold: who, since when, until when, and why."""
+    end = f"until {_time(hold.until)}" if hold.until else "without an end"
+    return f"{environment} is held by {hold.who} since {_time(hold.since)}, {end} (UTC): {hold.reason}"
 
 
-def _history_row(entry: HistoryEntry) -> tuple[str, ...]:
+def history_table(histories: Mapping[str, Sequence[HistoryEntry]]) -> tuple[str, ...]:
+    """The releases of all functions, by image, as aligned lines, a heading first."""
+    return _table(_HISTORY, (_history_row(image, entry) for image, each in histories.items() for entry in each))
+
+
+def _history_row(image: str, entry: HistoryEntry) -> tuple[str, ...]:
     record = entry.made_live
-    cells = (entry.version, _time(entry.published_at), short_commit(entry.commit), short_digest(entry.digest))
+    cells = (image, entry.version, _time(entry.published_at), short_commit(entry.commit), short_digest(entry.digest))
     return tuple(cell or "-" for cell in (*cells, _time(record.at), record.who, state(entry)))
 
 
@@ -201,8 +247,9 @@ def status_table(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
         f"{each.name}: {each.failure or 'nothing is live yet'}" for each in environments if not each.functions
     )
     drift = tuple(f"{each.name}: {line}" for each in environments if each.drift for line in plan_lines(each.drift))
+    holds = tuple(hold_line(each.name, each.hold) for each in environments if each.hold)
     uncalled = tuple(line for each in environments for line in _uncalled_lines(each))
-    return (*rows, *unread, *drift, *uncalled, *same_bytes_lines(environments))
+    return (*rows, *unread, *holds, *drift, *uncalled, *same_bytes_lines(environments))
 
 
 def _uncalled_lines(environment: EnvironmentStatus) -> Iterator[str]:
@@ -254,7 +301,14 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
         for each in environment.functions
     ]
     drift = plan_lines(environment.drift) if environment.drift else ()
-    return {"environment": environment.name, "functions": functions, "drift": drift, "error": environment.failure}
+    hold = asdict(environment.hold) if environment.hold else None
+    return {
+        "environment": environment.name,
+        "functions": functions,
+        "drift": drift,
+        "hold": hold,
+        "error": environment.failure,
+    }
 
 
 def _digests(environments: Sequence[EnvironmentStatus]) -> dict[str, dict[str, str]]:

@@ -16,9 +16,10 @@ from invoke.context import Context
 
 import delivery
 from delivery import scratch
-from delivery.cli import interrupts, summary
+from delivery.cli import interrupts, notify, summary
+from delivery.cli.notify import Message
 from delivery.cli.summary import Block, Page
-from delivery.errors import Interrupted
+from delivery.errors import BuildError, CloudError, DeliveryError, Interrupted, TerraformError, UnhealthyError
 from delivery.process.environment import inherited
 from delivery.process.shell import Shell
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from delivery.settings import Sources
 
 _FILES = ("runtime", "project", "user", "system")  # levels of Invoke's configuration
+_HALFWAY = {kind.exit_code for kind in (BuildError, TerraformError, UnhealthyError, CloudError)}
+_MOST_LINES = 30  # of an error's message
 ROOT = Path(__file__).parents[3]
 
 
@@ -45,6 +48,10 @@ class Session:
     outputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Output name to values, for later jobs of a workflow."""
     blocks: list[Block] = field(default_factory=list)
+    changing: RunContext | None = None
+    """The environment that the task changes; those whom it notifies hear of it."""
+    news: Message | None = None
+    """What they hear after a success."""
 
     def show(self, title: str, lines: Iterable[str]) -> None:
         """Print lines below the last stage, and put them under `title` on GitHub's page of this task."""
@@ -57,12 +64,19 @@ class Session:
         """Give the digests of images, and the tags of their commits, to later jobs of a workflow."""
         self.outputs = {"digest": tuple(dict.fromkeys(digests)), "tag": tuple(dict.fromkeys(tags))}
 
-    def open(self, environment: str | None, lock_wait: str = "") -> RunContext:
+    def announce(self, title: str, lines: Iterable[str] = ()) -> None:
+        """Tell those whom the changed environment notifies, once the task has succeeded."""
+        self.news = Message(title, tuple(lines))
+
+    def open(self, environment: str | None, lock_wait: str = "", *, changing: bool = False) -> RunContext:
         """The context of one environment. `lock_wait` overrides `terraform.lock_wait` of invoke.yaml.
 
-        Raises ConfigurationError, MissingToolError, RefusedError or CloudError.
+        `changing`: whether the task changes what serves there, so that people are notified. Raises ConfigurationError,
+        MissingToolError, RefusedError or CloudError.
         """
-        return delivery.context.open_context(self.request(environment, lock_wait), self.shell, self.progress)
+        run = delivery.context.open_context(self.request(environment, lock_wait), self.shell, self.progress)
+        self.changing = run if changing else self.changing
+        return run
 
     def request(self, environment: str | None, lock_wait: str = "") -> Request:
         """The environment to open, with the configuration of this command and its sources."""
@@ -95,7 +109,7 @@ def session(context: Context, *, quiet: bool = False, root: Path = ROOT) -> Iter
         progress.showing(),
     ):
         made = Session(root, _plain(context.config), folder, shell, progress, _sources(context.config))
-        with _summary_page(made), _interrupt_message(made):
+        with _summary_page(made), _interrupt_message(made), _notification(made):
             yield made
 
 
@@ -117,6 +131,27 @@ def _summary_page(made: Session) -> Iterator[None]:
         failure = message(error) if (error := sys.exception()) else ""
         page = summary.page(Page(sys.argv[1:], made.progress.stages, made.blocks, made.outputs, failure))
         summary.write(os.environ, page, made.outputs)
+
+
+@contextlib.contextmanager
+def _notification(made: Session) -> Iterator[None]:
+    """Tell people what was changed, or what failed halfway. What was refused before a change is told to nobody."""
+    try:
+        yield
+    except DeliveryError as error:
+        if error.exit_code in _HALFWAY:
+            title = f"{shlex.join(('invoke', *sys.argv[1:]))} failed: {error.what}"
+            _notify(made, Message(title, tuple(str(error).splitlines()[:_MOST_LINES]), failed=True))
+        raise
+    if made.news:
+        _notify(made, made.news)
+
+
+def _notify(made: Session, news: Message) -> None:
+    run = made.changing
+    if run and run.settings.notify:
+        for warning in notify.send(run.settings.notify, os.environ, news):
+            made.progress.line(f"! notify     {warning}", "yellow")
 
 
 @contextlib.contextmanager

@@ -4,9 +4,37 @@ from typing import TYPE_CHECKING
 
 from delivery import lazy
 
-__all__ = ["bootstrap", "deploy", "diff", "doctor", "new", "promote", "prune", "rollback", "status", "stream", "unlock"]
+__all__ = [
+    "bootstrap",
+    "deploy",
+    "diff",
+    "doctor",
+    "logs",
+    "new",
+    "promote",
+    "prune",
+    "rollback",
+    "selection",
+    "status",
+    "stream",
+    "unlock",
+]
 
 if TYPE_CHECKING:
-    from delivery.commands import bootstrap, deploy, diff, doctor, new, promote, prune, rollback, status, stream, unlock
+    from delivery.commands import (
+        bootstrap,
+        deploy,
+        diff,
+        doctor,
+        logs,
+        new,
+        promote,
+        prune,
+        rollback,
+        selection,
+        status,
+        stream,
+        unlock,
+    )
 else:
     __getattr__ = lazy.modules(__name__, __all__)

@@ -35,7 +35,8 @@ def plan(run: RunContext, stack: Stack, images: tuple[Image, ...], now: Mapping[
     """A plan for `of_plan` alone, as long as an image has no function. Raises TerraformError."""
     folder = run.scratch / "declared"
     folder.mkdir(exist_ok=True)
-    uris = {image.name: f"{image.repository}@{_NO_DIGEST}" for image in images}
+    others = {name: each.uri for name, each in now.items()}
+    uris = others | {image.name: f"{image.repository}@{_NO_DIGEST}" for image in images}
     live_versions = {name: each.alias.version for name, each in now.items() if each.alias}
     values = variables.service(run.settings, uris, live_versions)
     return execute.plan(replace(stack, locks=False), values, folder, run.shell, lambda _: None)

@@ -21,62 +21,77 @@ import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import cast
 
 from delivery import git
 from delivery.aws import bucket, ecr, function, function_code, regions
 from delivery.aws.function import Alias, Function, Version
 from delivery.aws.function_code import Unpublished
-from delivery.commands import bootstrap, declared, deployed, short_way
+from delivery.commands import bootstrap, declared, deployed, selection, short_way
 from delivery.commands.deployed import Deployed, DeployPlan
 from delivery.context import RunContext, require_docker
-from delivery.errors import DeliveryError, RefusedError, TerraformError
+from delivery.errors import CloudError, DeliveryError, RefusedError, TerraformError
 from delivery.image import bake, push
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import Image, PushedImage
-from delivery.release import live
+from delivery.release import hold, live
 from delivery.release.canary import AliasMove, Step
 from delivery.release.live import Release
 from delivery.terraform import stages, state, variables
 from delivery.terraform.plan import Plan, Stack
 
 
-def guard(run: RunContext) -> tuple[Image, ...]:
-    """Refuse everything that can be refused before anything changes; return the images to deploy.
+def guard(run: RunContext, only: tuple[str, ...] = ()) -> tuple[Image, ...]:
+    """Refuse everything that can be refused before anything changes; return all images of the project.
 
+    `only`: the names of the images that will be deployed; without names, all.
     An environment with `bootstraps: true` gets its missing bucket and repositories here. Raises MissingToolError,
     RefusedError, ConfigurationError or CloudError.
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         regions.require_function_urls(run.settings.environment)
         (versions, names), _ = parallel.both(run.shell, lambda: _docker(run), lambda: _require_allowed(run))
+        chosen = selection.choose(names, only, str)
         stage.done(f"{versions}, commit {run.commit.short}")
     needed = run.settings.bootstraps and bootstrap.needed(run, names)
     if needed:
         bootstrap.apply(run, bootstrap.plan(run, names))
     if needed or not run.settings.bootstraps:
-        bootstrap.require(run, names)
+        bootstrap.require(run, chosen)
     return bake.images(run.settings, names)
 
 
-def plan(run: RunContext, destroy: tuple[str, ...] = ()) -> DeployPlan:
+def plan(
+    run: RunContext, destroy: tuple[str, ...] = (), only: tuple[str, ...] = (), *, build: bool = True
+) -> DeployPlan:
     """Push the images, and plan what they and the infrastructure change.
 
     `destroy`: addresses of resources that a protected environment may lose. Raises RefusedError for any other.
+    `only`: the images to deploy (default: all); every other function keeps its image, its version and its alias.
+    `build`: false refuses to build; the registry must have the images of the commit.
     """
-    images, (stack, now) = parallel.both(run.shell, lambda: guard(run), lambda: _initialised(run))
+    images, (stack, now) = parallel.both(run.shell, lambda: guard(run, only), lambda: _initialised(run))
     stack = stack or stages.init(run, state.STACK)  # the guards have made the bucket
+    now = {image.name: now[image.name] for image in images if image.name in now}
+    chosen = selection.choose(images, only, lambda each: each.name)
+    others = _others(run, images, chosen, now)
     given: Future[Callable[[], declared.Variables]] = Future()  # a push waits for it only before it starts an image
+
+    def push_chosen() -> tuple[PushedImage, ...]:
+        running = frozenset(each.image for each in now.values() if each.image)
+        return push.push(run, chosen, running, lambda: given.result()(), build=build)
+
     (pushed, verified), looked = parallel.both(
         run.shell,
-        lambda: _pushed(run, images, now, lambda: given.result()()),
-        lambda: _look_and_give(run, stack, images, now, given),
+        lambda: _pushed(run, push_chosen, now),
+        lambda: _look_and_give(run, stack, chosen, now, given),
     )
     if looked and looked.empty:
-        planned = DeployPlan(pushed, looked, now, verified)
+        planned = DeployPlan(pushed, looked, now, verified, others)
     else:
         unchanged = looked if all(deployed.runs(now, image) for image in pushed) else None
-        planned = DeployPlan(pushed, _decided(run, stack, unchanged, pushed, now), {}, verified)
+        planned = DeployPlan(pushed, _decided(run, stack, unchanged, pushed, now), {}, verified, others)
         planned.terraform.require_harmless(run.settings.environment, destroy)
     if planned.updates or not planned.terraform.empty:
         # Before a version runs the image; `prune` removes the tag's image later.
@@ -90,6 +105,7 @@ def apply(run: RunContext, planned: DeployPlan) -> tuple[Version, ...]:
     A run that was killed after Lambda's update and before PublishVersion left an empty plan and a change without a
     version: this publishes the version. Raises TerraformError, UnhealthyError, RefusedError or CloudError.
     """
+    hold.require_none(run)
     return short_way.with_state(run, planned, lambda: _apply(run, planned))
 
 
@@ -99,13 +115,13 @@ def deliver(run: RunContext, planned: DeployPlan, steps: tuple[Step, ...] = ()) 
     `steps`: the steps of a canary; without steps the alias moves at once. Raises TerraformError, UnhealthyError,
     RefusedError or CloudError.
     """
-    stack, first = planned.terraform.stack, any(each.alias is None for each, _ in planned.functions)
-    if steps or first:
+    hold.require_none(run)
+    if steps or any(each.alias is None for each, _ in planned.functions):
         # A refresh of the state ends before: an interrupt must end a canary, and only the main thread gets it; a
         # connection takes the lock of the state.
         verified = short_way.with_state(run, planned, lambda: _verified(run, planned))
-        return _release(run, stack, verified, steps)
-    return short_way.with_state(run, planned, lambda: _release(run, stack, _verified(run, planned)))
+        return _release(run, planned, verified, steps)
+    return short_way.with_state(run, planned, lambda: _release(run, planned, _verified(run, planned)))
 
 
 def _docker(run: RunContext) -> tuple[str, tuple[str, ...]]:
@@ -141,11 +157,24 @@ def push_images(run: RunContext) -> tuple[PushedImage, ...]:
     return push.push(run, guard(run), variables=lambda: declared.of_functions(deployed.read(run)))
 
 
+def _others(
+    run: RunContext, images: tuple[Image, ...], chosen: tuple[Image, ...], now: Mapping[str, Deployed]
+) -> Mapping[str, Deployed]:
+    """The functions that keep what they have. Raises RefusedError for one that has never been deployed."""
+    names = [image.name for image in images if image not in chosen]
+    if new := [name for name in names if name not in now or not now[name].uri]:
+        what = f"{', '.join(new)} has never been deployed, so the others cannot be deployed without it."
+        why = "The infrastructure of all functions is one, and a function needs an image."
+        hint = run.settings.environment.command("deploy", "--only", ",".join([*(each.name for each in chosen), *new]))
+        raise RefusedError(what, why, hint)
+    return {name: now[name] for name in names}
+
+
 def _pushed(
-    run: RunContext, images: tuple[Image, ...], now: Mapping[str, Deployed], variables: push.Variables
+    run: RunContext, push_chosen: Callable[[], tuple[PushedImage, ...]], now: Mapping[str, Deployed]
 ) -> tuple[tuple[PushedImage, ...], frozenset[Version]]:
     """The pushed images, and the live versions that run one of them and were verified again."""
-    pushed = push.push(run, images, frozenset(each.image for each in now.values() if each.image), variables)
+    pushed = push_chosen()
     same = [now[image.name] for image in pushed if deployed.runs(now, image)]
     verified = parallel.map(run.shell, functools.partial(_verify_live, run), same)
     return pushed, frozenset(filter(None, verified))
@@ -216,6 +245,7 @@ def _decided(
 
 def _values(run: RunContext, uris: Mapping[str, str], now: Mapping[str, Deployed]) -> dict[str, object]:
     live_versions = {name: each.alias.version for name, each in now.items() if each.alias}
+    uris = {name: each.uri for name, each in now.items()} | dict(uris)
     return variables.service(run.settings, uris, live_versions)
 
 
@@ -263,7 +293,7 @@ def _verified(run: RunContext, planned: DeployPlan) -> tuple[tuple[Version, ...]
 
 def _release(
     run: RunContext,
-    stack: Stack,
+    planned: DeployPlan,
     verified: tuple[tuple[Version, ...], Mapping[str, Alias]],
     steps: tuple[Step, ...] = (),
 ) -> tuple[Release, ...]:
@@ -271,8 +301,10 @@ def _release(
     versions, before = verified
     if run.shell.stopped:  # an interrupt reaches only the main thread, and this may be another one
         raise KeyboardInterrupt
+    with contextlib.suppress(CloudError):  # it was read before; it may have been held during the verification
+        hold.require_none(run)
     if len(before) < len(versions):
-        versions = _connect(run, stack, versions, before)
+        versions = _connect(run, planned, versions, before)
 
     def move(each: Version) -> AliasMove:
         return AliasMove(each, before.get(each.image) or function.read_alias(run.aws, each))
@@ -281,7 +313,7 @@ def _release(
 
 
 def _connect(
-    run: RunContext, stack: Stack, versions: tuple[Version, ...], live_aliases: Mapping[str, Alias]
+    run: RunContext, planned: DeployPlan, versions: tuple[Version, ...], live_aliases: Mapping[str, Alias]
 ) -> tuple[Version, ...]:
     """Make the alias and the URL of the functions that had no verified version; return all versions, with their URLs.
 
@@ -295,8 +327,9 @@ def _connect(
         live_versions = {each.image: each.version for each in versions}
         live_versions |= {image: alias.version for image, alias in live_aliases.items()}
         uris = {each.image: each.pushed_image.uri for each in versions}
-        values = variables.service(run.settings, uris, live_versions)
-        saved = stages.plan(run, replace(stack, refreshes=False), values, stage.update)
+        values = _values(run, uris, planned.others)
+        values["live_versions"] = {**cast(dict[str, str], values["live_versions"]), **live_versions}
+        saved = stages.plan(run, replace(planned.terraform.stack, refreshes=False), values, stage.update)
         if saved.updates or saved.deletes:
             raise TerraformError(
                 "The infrastructure was changed while the first version was verified.",

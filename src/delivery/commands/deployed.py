@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from delivery.aws import function, function_code
 from delivery.aws.function import Alias, Function, Version
@@ -34,6 +34,13 @@ class Deployed:
         return self.unpublished.image if self.unpublished and self.resource else None
 
     @property
+    def uri(self) -> str:
+        """The image that it has now, as Terraform gets it; that of the state if AWS does not say it by digest."""
+        if self.unpublished and self.unpublished.image:
+            return self.unpublished.image.uri
+        return self.resource.image_uri if self.resource else ""
+
+    @property
     def recorded(self) -> bool:
         """Whether the state has the image that the function has."""
         return bool(self.image and self.resource and self.resource.image_uri == self.image.uri)
@@ -44,13 +51,15 @@ class DeployPlan:
     """What a deploy would do.
 
     `terraform`: its plan. `deployed`: image name to function, where that plan is empty: Lambda takes the new digests.
-    `verified`: the live versions that were verified while Terraform planned.
+    `verified`: the live versions that were verified while Terraform planned. `others`: image name to function, for the
+    functions that the deploy leaves as they are.
     """
 
     images: tuple[PushedImage, ...]
     terraform: Plan
     deployed: Mapping[str, Deployed]
     verified: frozenset[Version]
+    others: Mapping[str, Deployed] = field(default_factory=dict)
 
     @property
     def functions(self) -> tuple[tuple[Deployed, PushedImage], ...]:

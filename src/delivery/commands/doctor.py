@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from delivery import github, settings, tools
 from delivery.aws import bucket, function_url
@@ -10,7 +11,7 @@ from delivery.aws.function import Function
 from delivery.aws.session import Aws
 from delivery.commands import bootstrap
 from delivery.context import Request, RunContext, read_commit, sign_in, start
-from delivery.errors import CloudError, DeliveryError
+from delivery.errors import CloudError, MissingToolError
 from delivery.git import Commit
 from delivery.image import bake
 from delivery.process import parallel
@@ -20,16 +21,19 @@ from delivery.settings import Settings
 from delivery.terraform import state
 
 Check = Callable[[], str]
-"""Returns its result for people, or raises DeliveryError."""
+"""Returns its result for people, or raises an error with an exit code."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: its result, or its failure. `checked`: false if it could not be checked from here."""
+    """One check: its result, or its failure. `checked`: false if it could not be checked from here.
+
+    `failure`: a DeliveryError, or what `started_by` raised: an error with `what`, `hint` and `exit_code`.
+    """
 
     name: str
     result: str
-    failure: DeliveryError | None = None
+    failure: Any = None
     checked: bool = True
 
 
@@ -55,14 +59,19 @@ def check_tools(request: Request, shell: Shell, progress: Progress) -> tuple[Fin
 def check_environment(request: Request, shell: Shell, progress: Progress) -> tuple[Finding, ...]:
     """Start the environment if it has `started_by`, and run every check; a failure does not stop the next one.
 
-    The content of an account is read only if it is the right account. Raises ConfigurationError for wrong settings, and
-    the errors of `started_by`.
+    The content of an account is read only if it is the right account. Raises ConfigurationError for an unknown
+    environment.
     """
-    loaded = settings.load(request.root, request.environment, request.config, request.sources)
-    loaded = start(loaded, request, progress)
+    settings.chosen(request.config, [str(request.environment)])
+    started: list[Settings] = []
+    ready_to_start = finding("settings", lambda: _started(request, progress, started))
+    if not started:
+        return _unstarted(request, shell, ready_to_start)
+    (loaded,) = started
     ready = shell.with_variables(loaded.variables)
     aws = Aws(loaded.environment, ready.variables)
-    tool_findings = tuple(_tool_findings(ready))
+    others = tuple(name for name in settings.starting(request.config) if name != request.environment)
+    tool_findings = tuple(_with_hint(each, others) for each in _tool_findings(ready))
     account = finding("account", lambda: _account(aws, loaded, progress))
     commits: list[Commit] = []
     commit = finding("commit", lambda: _commit(request, ready, commits))
@@ -79,13 +88,28 @@ def check_environment(request: Request, shell: Shell, progress: Progress) -> tup
 
 
 def finding(name: str, check: Check) -> Finding:
-    """Run one check."""
+    """Run one check. An error without an exit code is a defect of the program, and is raised."""
     try:
         return Finding(name, check())
     except _NotCheckedError as error:
         return Finding(name, str(error), checked=False)
-    except DeliveryError as error:
+    except Exception as error:
+        if not hasattr(error, "exit_code"):
+            raise
         return Finding(name, "", error)
+
+
+def _started(request: Request, progress: Progress, started: list[Settings]) -> str:
+    loaded = settings.load(request.root, request.environment, request.config, request.sources)
+    started.append(start(loaded, request, progress))
+    return loaded.environment.name
+
+
+def _unstarted(request: Request, shell: Shell, failed: Finding) -> tuple[Finding, ...]:
+    """The checks that need neither the settings nor what starts the environment."""
+    commit = finding("commit", lambda: _commit(request, shell, []))
+    rest = (Finding(name, "not checked: it needs the settings", checked=False) for name in ("account", *_CONTENT))
+    return (*_tool_findings(shell), failed, commit, *rest)
 
 
 def _tool_findings(shell: Shell) -> Iterator[Finding]:
@@ -105,7 +129,17 @@ def _brought(finding: Finding, starting: tuple[str, ...]) -> Finding:
     if not finding.failure or finding.name not in (tools.DOCKER.name, tools.BUILDX.name):
         return finding
     names = ", ".join(f"`invoke doctor --env {name}`" for name in starting)
-    return Finding(finding.name, f"{finding.failure.what} {names} starts its own; others need it.", checked=False)
+    text = f"{finding.failure.what} {names} brings its own engine; other environments need one."
+    return Finding(finding.name, text, checked=False)
+
+
+def _with_hint(finding: Finding, starting: tuple[str, ...]) -> Finding:
+    """An absent Docker is a failure here; the hint names the environments that bring their own."""
+    if not finding.failure or finding.name not in (tools.DOCKER.name, tools.BUILDX.name) or not starting:
+        return finding
+    failure, names = finding.failure, ", ".join(starting)
+    hint = f"{failure.hint}; or `--env {starting[0]}`: {names} brings its own engine"
+    return replace(finding, failure=MissingToolError(failure.what, failure.why, hint))
 
 
 def _account(aws: Aws, loaded: Settings, progress: Progress) -> str:

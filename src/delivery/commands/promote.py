@@ -9,6 +9,7 @@ Each step reads first what exists, so the next promotion completes an interrupte
 """
 
 import functools
+import re
 from dataclasses import dataclass, replace
 
 from delivery import git
@@ -21,7 +22,7 @@ from delivery.errors import BuildError, ConfigurationError, RefusedError
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
-from delivery.release import history
+from delivery.release import history, hold
 from delivery.terraform import state
 
 
@@ -48,6 +49,11 @@ def prepare(source: RunContext, destination: RunContext, commit: str | None) -> 
     """
     if source.settings.environment == destination.settings.environment:
         raise ConfigurationError("--from and --to name the same environment.", "", "--to with another one")
+    if commit and not re.fullmatch("[0-9a-f]{1,40}(-dirty)?", commit):
+        what = f"Malformed --commit: {commit!r}"
+        raise ConfigurationError(
+            what, "It is the digits of a commit, all 40 or the first of them.", "--commit 1a2b3c4d"
+        )
     functions, serving = parallel.both(
         source.shell, lambda: state.require_functions(source), lambda: _live_digests(destination)
     )
@@ -124,6 +130,7 @@ def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
 
 def _require_allowed(run: RunContext, versions: tuple[Version, ...]) -> None:
     settings = run.settings
+    hold.require_none(run)
     bootstrap.require(run, tuple(version.image for version in versions))
     if settings.environment.protected:
         for commit in dict.fromkeys(version.commit for version in versions):

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 
 from delivery.aws import function
 from delivery.aws.function import Function, Version
+from delivery.commands import selection
 from delivery.context import RunContext
-from delivery.errors import ConfigurationError, RefusedError
+from delivery.errors import ConfigurationError, RefusedError, UnhealthyError
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.release import history, live
@@ -24,6 +25,10 @@ from delivery.release.canary import AliasMove, Step
 from delivery.release.history import HistoryEntry
 from delivery.release.live import Release
 from delivery.terraform import state
+
+
+class _NoReleaseError(RefusedError):
+    """No earlier version was verified and can serve again."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,23 @@ class Return:
         return self.version == self.move.before.version
 
 
-def prepare(run: RunContext, to: str = "") -> tuple[Return, ...]:
+def prepare(run: RunContext, to: str = "", only: tuple[str, ...] = ()) -> tuple[Return, ...]:
     """Choose the version of each function, and refuse everything that can be refused; change nothing.
 
-    `to`: a version, or `image:version` where several functions are deployed. Raises ConfigurationError,
+    `to`: a version, or `image:version` where several functions are deployed. `only`: the functions to roll back.
+    Of several functions, one without an earlier release is left out with a warning. Raises ConfigurationError,
     RefusedError, BuildError, UnhealthyError (nothing is deployed), or CloudError.
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
-        functions, version = _parse(state.require_functions(run), to)
-        returns = parallel.map(run.shell, lambda deployed: _return(run, deployed, version), functions)
+        functions, version = _parse(selection.functions(state.require_functions(run), only), to)
+        found = parallel.map(run.shell, lambda deployed: _return_or_reason(run, deployed, version), functions)
+        returns = tuple(each for each in found if isinstance(each, Return))
+        reasons = [each for each in found if not isinstance(each, Return)]
+        if not returns:
+            raise reasons[0]
+        for deployed, each in zip(functions, found, strict=True):
+            if not isinstance(each, Return):
+                stage.warn(f"{deployed.image} stays as it is: {each.what}")
         stage.done(", ".join(f"{planned.image} version {planned.version}" for planned in returns))
     return returns
 
@@ -93,6 +106,14 @@ def _parse(functions: tuple[Function, ...], to: str) -> tuple[tuple[Function, ..
         known = " or ".join(f"--to {each.image}:{version if version.isdigit() else 1}" for each in functions)
         raise ConfigurationError(f"--to {to} does not name a version of one function.", "", known)
     return chosen, version
+
+
+def _return_or_reason(run: RunContext, deployed: Function, to: str) -> Return | RefusedError | UnhealthyError:
+    """The return of a function, or why it has no earlier release. A version that was named must be there."""
+    try:
+        return _return(run, deployed, to)
+    except (_NoReleaseError, UnhealthyError) as error:
+        return error
 
 
 def _return(run: RunContext, deployed: Function, to: str) -> Return:
@@ -129,7 +150,7 @@ def _previous(run: RunContext, deployed: Function, entries: tuple[HistoryEntry, 
     unusable = ", ".join(entry.version for entry in earlier)
     why = f"Version {unusable} served before, but was never verified, or its image is gone."
     others = [entry.version for entry in entries if entry.released and entry.version != live]
-    raise RefusedError(
+    raise _NoReleaseError(
         f"There is no release of {deployed.name} to return to.",
         why if earlier else f"No version is recorded that served before version {live}.",
         f"{command('rollback', '--to', others[0])}, which was verified" if others else command("deploy"),

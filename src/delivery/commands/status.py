@@ -17,8 +17,9 @@ from delivery.health import Contract
 from delivery.process import parallel
 from delivery.process.shell import Shell
 from delivery.progress import UNCHANGED, Update
-from delivery.release import contracts, history
+from delivery.release import contracts, history, hold
 from delivery.release.history import HistoryEntry
+from delivery.release.hold import Hold
 from delivery.terraform import execute, state, variables
 from delivery.terraform.plan import Plan
 from delivery.terraform.state import Service
@@ -48,6 +49,7 @@ class EnvironmentStatus:
     functions: tuple[FunctionStatus, ...] = ()
     drift: Plan | None = None
     failure: str = ""
+    hold: Hold | None = None
 
 
 def read(
@@ -66,13 +68,14 @@ def _environment(open_environment: Callable[[str], RunContext], name: str) -> En
         with run.progress.stage(name, interrupted=UNCHANGED) as stage:
             service = state.service(run)
             live = tuple(filter(None, parallel.map(run.shell, functools.partial(_live, run), service.functions)))
+            held = hold.read(run)
             drift = _drift(run, service, live, stage.update) if service.functions else None
             stage.done("read")
     except Exception as error:
         if not hasattr(error, "exit_code"):
             raise
         return EnvironmentStatus(name, failure=" ".join(str(error).split()))
-    return EnvironmentStatus(name, live, drift)
+    return EnvironmentStatus(name, live, drift, hold=held)
 
 
 def _live(run: RunContext, deployed: Function) -> FunctionStatus | None:

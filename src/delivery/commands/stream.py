@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from delivery.aws import answers, function
 from delivery.aws.function import Function
+from delivery.commands import selection
 from delivery.context import RunContext
 from delivery.errors import ConfigurationError
 from delivery.health import Contract, Stream
@@ -15,13 +16,14 @@ from delivery.terraform import state
 _SILENCE = 60.0  # seconds
 
 
-def open_live(run: RunContext, events: int) -> Iterator[bytes]:
+def open_live(run: RunContext, events: int, only: tuple[str, ...] = ()) -> Iterator[bytes]:
     """The bytes of the live stream of the first function that streams.
 
     `events`: how many will be read. Where the contract names the parameters `events` and `interval`, so many are
-    requested, one each second. Raises ConfigurationError when no function streams, UnhealthyError or CloudError.
+    requested, one each second. `only`: the names of the functions that may be meant. Raises ConfigurationError when
+    none of them streams, UnhealthyError or CloudError.
     """
-    functions = state.require_functions(run)
+    functions = selection.functions(state.require_functions(run), only)
     found = tuple(zip(functions, parallel.map(run.shell, functools.partial(_contract, run), functions), strict=True))
     for deployed, contract in found:
         if isinstance(contract, Stream):

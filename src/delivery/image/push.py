@@ -18,7 +18,7 @@ from pathlib import Path
 
 from delivery.aws import ecr
 from delivery.context import RunContext
-from delivery.errors import BuildError
+from delivery.errors import BuildError, RefusedError
 from delivery.health import Uncalled
 from delivery.image import bake, check, inspect, login, network, start_check
 from delivery.image.bake import Bake
@@ -57,14 +57,19 @@ def push(
     images: tuple[Image, ...],
     running: frozenset[PushedImage] = frozenset(),
     variables: Variables = dict,
+    *,
+    build: bool = True,
 ) -> tuple[PushedImage, ...]:
     """Build, check, start and push the images that the registry does not have, then tag all with the commit.
 
-    `running`: images that functions have, which Lambda has accepted. Raises BuildError, CloudError, ConfigurationError,
-    or RefusedError when another image has the tag of the commit.
+    `running`: images that functions have, which Lambda has accepted. `build`: false refuses to build. Raises
+    BuildError, CloudError, ConfigurationError, or RefusedError when another image has the tag of the commit, or an
+    image must be built.
     """
     tagged = _tagged(run, images)
     untagged = tuple(image for image in images if image not in tagged)
+    if untagged and not build:
+        raise _not_built(run, untagged)
     with _docker(run) if untagged else contextlib.nullcontext(run.shell) as shell:
         known, new = _build(run, untagged, shell) if untagged else ({}, ())
         built = _export_and_check(run, new, shell, variables) if new else ()
@@ -103,6 +108,15 @@ def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
         known, new = _build(run, missing, shell)
         pushed += parallel.map(run.shell, read, tuple(known.values()))
         return (*pushed, *_export_and_check(run, new, shell)) if new else pushed
+
+
+def _not_built(run: RunContext, images: tuple[Image, ...]) -> RefusedError:
+    names = ", ".join(image.name for image in images)
+    why = f"The registry has no image of commit {run.commit.short}, and --no-build refuses to build it."
+    if run.commit.dirty:
+        why = "The work tree has changes, so its image must be built."
+    hint = f"{run.settings.environment.command('push-image')}, or the same command without --no-build"
+    return RefusedError(f"There is no image of {names} to deploy.", why, hint)
 
 
 def _tagged(run: RunContext, images: tuple[Image, ...]) -> dict[Image, PushedImage]:

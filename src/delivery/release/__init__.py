@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from delivery import lazy
 
-__all__ = ["canary", "history", "live"]
+__all__ = ["canary", "history", "hold", "live"]
 
 if TYPE_CHECKING:
-    from delivery.release import canary, history, live
+    from delivery.release import canary, history, hold, live
 else:
     __getattr__ = lazy.modules(__name__, __all__)

@@ -28,7 +28,7 @@ def share(aws: Aws, deployed: Version, before: Alias, share: float) -> Alias:
 def moved_by_other(aws: Aws, deployed: Version, before: Alias) -> RefusedError:
     """The error for an alias that is no longer as `before`."""
     return RefusedError(
-        f"The alias {deployed.alias} was moved by somebody else meanwhile.",
+        f"The alias {deployed.alias} of {deployed.name} was moved by somebody else meanwhile.",
         f"It named version {before.version} when version {deployed.version} was to become live.",
         f"{aws.environment.command('releases')}, then the same command again if that is still right",
     )

@@ -26,7 +26,7 @@ from delivery.errors import CloudError, DeliveryError, UnhealthyError
 from delivery.health import Contract, Uncalled
 from delivery.process import parallel
 from delivery.progress import UNCHANGED, Update
-from delivery.release import alias, canary, contracts, history, records, url, verify
+from delivery.release import alias, canary, contracts, failure_log, history, records, url, verify
 from delivery.release.canary import AliasMove, Step
 from delivery.release.stream import Streamed
 from delivery.release.verify import Answered, Health
@@ -54,16 +54,16 @@ def verify_version(run: RunContext, deployed: Version) -> None:
 
     The alias is not moved. Raises UnhealthyError, CloudError, or BuildError when the image is gone from the registry.
     """
-    with run.progress.stage("verify", interrupted=UNCHANGED) as stage:
-        stage.update(f"waiting for version {deployed.version}")
+    with failure_log.shown(run, deployed), run.progress.stage("verify", interrupted=UNCHANGED) as stage:
+        stage.update(f"waiting for {deployed.image} version {deployed.version}")
         try:
             contract = contracts.read(run.aws, deployed)
             uncalled = contract.deadline if isinstance(contract, Uncalled) else None
             function.wait_active(run.aws, deployed, answers.event(contract), uncalled)
-            stage.update(f"calling version {deployed.version}")
+            stage.update(f"calling {deployed.image} version {deployed.version}")
             health = verify.verify(run.aws, deployed, contract, run.settings.deadlines)
         except UnhealthyError as error:
-            error.why = f"{error.why}\nThe alias {deployed.alias} was not moved.".strip()
+            error.why = f"{error.why}\nThe alias {deployed.alias} of {deployed.name} was not moved.".strip()
             raise
         if isinstance(health, Uncalled):
             stage.warn(f"{deployed.image} version {deployed.version} was not called: {health.reason}")
@@ -104,7 +104,7 @@ def end_canary(run: RunContext, deployed: Function, before: Alias) -> Alias:
         for version in before.weights:
             after = canary.return_requests(run, function.read_version(run.aws, deployed, version), after)
         shares = ", ".join(f"version {version} had {share * 100:.4g}%" for version, share in before.weights.items())
-        stage.done(f"alias {deployed.alias}: {shares}; version {after.version} has all requests again")
+        stage.done(f"{deployed.image} alias {deployed.alias}: {shares}; version {after.version} has all requests again")
     return after
 
 
@@ -170,7 +170,7 @@ def _make_live(run: RunContext, move: AliasMove, recorded: str) -> Release:
         if recorded != before.version:
             _record_earlier_move(run, move, who=records.UNKNOWN if move.changes else run.aws.caller())
         after = alias.move(run.aws, deployed, before) if move.changes else before
-        with _returning_on_failure(run, move, after):
+        with failure_log.shown(run, deployed), _returning_on_failure(run, move, after):
             contract = contracts.read(run.aws, deployed)
             public = _open_url(run, deployed, contract, stage.update)
         if move.changes:
@@ -192,7 +192,7 @@ def _open_url(run: RunContext, deployed: Version, contract: Contract, update: Up
     """Set who may call the URL and open it, if the function has one; return whether everyone may call it."""
     if not deployed.url:
         return False
-    update("opening the URL")
+    update(f"opening the URL of {deployed.image}")
     public = function_url.apply_access(run.aws, deployed)
     url.require_open(run, deployed, contract, public)
     return public
@@ -205,15 +205,16 @@ def _returning_on_failure(run: RunContext, move: AliasMove, after: Alias) -> Ite
     try:
         yield
     except DeliveryError as error:
-        text = f"The alias {deployed.alias} names version {deployed.version}, which was verified; it was not moved."
+        name = f"The alias {deployed.alias} of {deployed.name}"
+        text = f"{name} names version {deployed.version}, which was verified; it was not moved."
         if move.changes:
             try:
                 canary.return_requests(run, deployed, replace(after, version=before.version))
             except DeliveryError as failure:
-                what = f"The alias {deployed.alias} still names version {deployed.version}, whose URL does not answer."
+                what = f"{name} still names version {deployed.version}, whose URL does not answer."
                 hint = run.settings.environment.command("rollback", "--to", before.version)
                 raise CloudError(what, f"{error}\n{failure}", hint) from error
-            text = f"The alias {deployed.alias} names version {before.version} again."
+            text = f"{name} names version {before.version} again."
         error.why = f"{error.why}\n{text}".strip()
         raise
 

@@ -18,7 +18,7 @@ from delivery.health import Contract, Http, Stream
 
 _PAUSE = 1.0  # seconds between two requests
 _BODY = 500  # characters of an error's body that a person reads
-_LOG = "read the log of the function, correct it, then deploy again"
+_LOG = "read its log, correct the function, then deploy again"
 
 
 def require_open(run: RunContext, deployed: Version, contract: Contract, public: bool) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from delivery.errors import ConfigurationError
-from delivery.settings import Deadlines, Environment, Settings, chosen, load, started
+from delivery.settings import Canary, Deadlines, Environment, Settings, chosen, load, started
 
 GOOD = {"account": "111111111111", "region": "eu-west-1"}
 
@@ -103,7 +103,7 @@ def test_the_settings_of_another_environment_are_not_checked(tmp_path):
         ({"protected": "yes"}, "Malformed setting environments.preprod.protected in invoke.yaml: 'yes'"),
         ({"bootstraps": 1}, "Malformed setting environments.preprod.bootstraps in invoke.yaml: 1"),
         ({"started_by": "start"}, "Malformed setting environments.preprod.started_by in invoke.yaml: 'start'"),
-        ({"variables": ["A=1"]}, "Malformed setting environments.preprod.variables in invoke.yaml: ['A=1']"),
+        ({"variables": ["A=1"]}, "Malformed setting environments.preprod.variables in invoke.yaml."),
         ({"build": {"platform": "linux/s390x"}}, "Malformed setting build.platform in invoke.yaml: 'linux/s390x'"),
         ({"build": {"cache": "s3"}}, "Malformed setting build.cache in invoke.yaml: 's3'"),
         ({"verify": {"between": "5"}}, "Malformed setting verify.between in invoke.yaml: '5'"),
@@ -243,3 +243,37 @@ def test_a_wrong_setting_is_refused_by_the_file_variable_or_option_that_gave_it(
         load(tmp_path, "preprod", config(**changes), sources)
     assert caught.value.what.startswith(what)
     assert "invoke.yaml" in f"{what} {sources}" or "invoke.yaml" not in str(caught.value)
+
+
+def test_a_canary_is_judged_by_the_settings_of_its_environment(tmp_path):
+    canary = {"steps": "10%/5m", "minimum_requests": 20, "alarms": ["orders-5xx"], "slower": 2}
+    loaded = load(tmp_path, "preprod", config(canary=canary)).canary
+    assert loaded == Canary(steps="10%/5m", minimum_requests=20, alarms=["orders-5xx"], slower=2.0)
+    assert load(tmp_path, "prod", config(canary=canary)).canary == Canary()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("steps", 10),
+        ("minimum_requests", -1),
+        ("minimum_requests", "many"),
+        ("alarms", "orders-5xx"),
+        ("alarms", [1]),
+        ("slower", 1),
+        ("step", "10%/5m"),
+    ],
+)
+def test_a_wrong_setting_of_a_canary_is_named(tmp_path, key, value):
+    with pytest.raises(ConfigurationError, match=rf"environments\.preprod\.canary\.{key}"):
+        load(tmp_path, "preprod", config(canary={key: value}))
+
+
+@pytest.mark.parametrize(
+    ("value", "urls"),
+    [(None, ()), ("", ()), ("json://a.test", ("json://a.test",)), (["${A}", "${B}"], ("${A}", "${B}"))],
+)
+def test_notify_is_one_url_or_several(tmp_path, value, urls):
+    loaded = load(tmp_path, "preprod", config(notify=value))
+    assert loaded.notify == urls
+    assert "a.test" not in repr(loaded)

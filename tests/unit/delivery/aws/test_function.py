@@ -103,5 +103,5 @@ def test_a_version_may_have_its_own_time_to_become_active(aws):
 def test_a_version_that_lambda_cannot_activate_is_unhealthy(aws):
     reason = 'Waiter encountered a terminal failure state: "Failed"'
     aws.functions.refuses["published_version_active"] = WaiterError("PublishedVersionActive", reason, {})
-    with pytest.raises(UnhealthyError, match="cannot make version 2 ready"):
+    with pytest.raises(UnhealthyError, match="cannot make version 2 of fn ready"):
         function.wait_active(aws, PENDING, WAKE)

@@ -45,23 +45,23 @@ def plan(creates=(), deletes=()):
 
 
 def test_a_history_shows_times_commit_digest_person_and_state():
-    assert words(report.history_table([THIRD, SECOND, FIRST])) == [
-        "version published (UTC) commit image made live (UTC) by state",
-        f"3 2026-01-03 03:04:05 {COMMIT[:12]} {OTHER[:19]} - - not verified",
-        f"2 2026-01-02 03:04:05 {COMMIT[:12]}-dirty {DIGEST[:19]} 2026-01-06 08:09:10 bob live",
-        f"1 2026-01-01 03:04:05 {'a' * 12} {DIGEST[:19]} 2026-01-05 08:09:10 ann verified",
+    assert words(report.history_table({"orders": [THIRD, SECOND, FIRST]})) == [
+        "function version published (UTC) commit image made live (UTC) by state",
+        f"orders 3 2026-01-03 03:04:05 {COMMIT[:12]} {OTHER[:19]} - - not verified",
+        f"orders 2 2026-01-02 03:04:05 {COMMIT[:12]}-dirty {DIGEST[:19]} 2026-01-06 08:09:10 bob live",
+        f"orders 1 2026-01-01 03:04:05 {'a' * 12} {DIGEST[:19]} 2026-01-05 08:09:10 ann verified",
     ]
 
 
 def test_columns_are_aligned_below_their_headings():
-    heading, *rows = report.history_table([THIRD, SECOND, FIRST])
+    heading, *rows = report.history_table({"orders": [THIRD, SECOND, FIRST]})
     for word in ("published", "commit", "image", "made live", "by", "state"):
         column = heading.index(word)
         assert all(row[column] != " " and row[column - 1] == " " for row in rows), word
 
 
 def test_a_function_without_versions_has_only_a_heading():
-    assert len(report.history_table(())) == 1
+    assert len(report.history_table({"orders": ()})) == 1
 
 
 @pytest.mark.parametrize("columns", ["20", "80"])
@@ -69,14 +69,14 @@ def test_a_table_is_not_wrapped_or_truncated_in_a_narrow_terminal(monkeypatch, c
     monkeypatch.setenv("COLUMNS", columns)
     person = "p" * 300
     entry = replace(SECOND, made_live=replace(BOB, who=person))
-    heading, row = report.history_table([entry])
+    heading, row = report.history_table({"orders": [entry]})
     assert person in row
     assert row.endswith(" live")
     assert heading.endswith(" state")
 
 
 def test_a_table_shows_brackets_as_they_are_and_no_colours():
-    (_, row) = report.history_table([replace(SECOND, made_live=replace(BOB, who="[red]bob"))])
+    (_, row) = report.history_table({"orders": [replace(SECOND, made_live=replace(BOB, who="[red]bob"))]})
     assert "[red]bob" in row
     assert "\x1b" not in row
 
@@ -263,7 +263,13 @@ def test_the_json_of_a_status_has_functions_drift_and_error():
     facts = {name: function[name] for name in ("image", "image_age_seconds", "digest", "by")}
     assert facts == {"image": "x", "image_age_seconds": 7200, "digest": DIGEST, "by": "bob"}
     assert first["drift"] == list(report.plan_lines(drift))
-    assert second == {"environment": "prod", "functions": [], "drift": [], "error": "AWS cannot be reached."}
+    assert second == {
+        "environment": "prod",
+        "functions": [],
+        "drift": [],
+        "hold": None,
+        "error": "AWS cannot be reached.",
+    }
 
 
 @pytest.mark.parametrize(
@@ -275,3 +281,22 @@ def test_a_short_commit_still_says_that_the_work_tree_had_changes(commit, short)
 
 def test_a_repository_that_no_function_uses_is_named():
     assert report.retired_lines(["old"]) == ("? the repository of old stays with its images: no function runs them",)
+
+
+def test_the_json_of_a_difference_has_functions_and_infrastructure():
+    change = Change(NEW, LIVE_NOW, LAYERS, {"sha256:1": 1_000_000}, ("1234567 Add a test",))
+    new = Change(NEW, None, LAYERS, {}, None)
+    document = json.loads(report.difference_json(Difference((change, new), plan(creates=("a.b",)))))
+    first, second = document["functions"]
+    assert first == {
+        "function": NEW.name,
+        "empty": False,
+        "digest": NEW.digest,
+        "live": {"version": "2", "commit": COMMIT, "digest": PUSHED.digest},
+        "commits": ["1234567 Add a test"],
+        "new_layers": 1,
+        "bytes_to_fetch": 2_500_000,
+    }
+    assert (second["live"], second["commits"]) == (None, None)
+    assert document["infrastructure"] == {"empty": False, "creates": ["a.b"], "updates": [], "deletes": []}
+    assert document["empty"] is False

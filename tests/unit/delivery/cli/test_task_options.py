@@ -29,3 +29,14 @@ def test_status_takes_any_number_of_environments():
 def test_version_and_canary_steps_of_a_rollback_are_text():
     options = typed("rollback", "--env", "prod", "--to", "7", "--canary", "10%/60s,50%/2m", "--yes")
     assert (options["to"], options["canary"], options["yes"]) == ("7", "10%/60s,50%/2m", True)
+
+
+@pytest.mark.parametrize("task", ["deploy", "verify", "rollback", "stream", "logs"])
+def test_only_may_be_repeated(task):
+    assert typed(task, "--only", "orders", "--only", "users,stream")["only"] == ["orders", "users,stream"]
+    assert not typed(task)["only"]
+
+
+def test_a_deploy_builds_unless_it_is_told_not_to():
+    assert typed("deploy")["build"] is True
+    assert typed("deploy", "--no-build")["build"] is False

@@ -697,7 +697,7 @@ def test_a_url_that_does_not_serve_the_version_gives_the_requests_back(tmp_path,
     with pytest.raises(kind, match=what) as caught:
         deployed(made)
     assert made.aws.functions.live == "1"
-    assert "The alias live names version 1 again." in caught.value.why
+    assert "The alias live of fn names version 1 again." in caught.value.why
     assert any(tag.startswith("return-") for _, tag in made.aws.ecr.tags)
     assert not any(tag.startswith("live-") and "v2" in tag for _, tag in made.aws.ecr.tags)
 
@@ -941,3 +941,83 @@ def test_a_plan_that_fails_during_the_build_stops_the_build(tmp_path):
         deploy.plan(made.run)
     assert caught.value.exit_code == 6
     assert stopped.is_set()
+
+
+ONLY = ("sse-streaming",)
+
+
+def test_only_the_named_function_gets_a_version_and_the_other_may_be_broken(tmp_path, monkeypatch):
+    """The other one failed in an earlier deploy: its newest version does not stream."""
+    made, first, second = two_functions(tmp_path)
+    monkeypatch.setattr(url, "require_open", lambda *_: None)
+    second.responses["1"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    (release,) = deploy.deliver(made.run, deploy.plan(made.run, only=ONLY))
+    assert (release.image, first.live, second.live) == ("sse-streaming", "2", "1")
+    changes = {"update_function_code", "publish_version", "update_alias", "invoke_with_response_stream"}
+    assert [name for name, _ in second.calls if name in changes] == []
+
+
+def test_the_function_that_is_not_named_keeps_its_image_and_its_alias_in_terraform(tmp_path):
+    made, _, second = two_functions(tmp_path)
+    kept = second.images["$LATEST"]
+    deploy.plan(made.run, only=ONLY)
+    values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
+    assert values["images"]["other"] == kept
+    assert values["live_versions"] == {"sse-streaming": "1", "other": "1"}
+
+
+def test_a_first_version_is_connected_beside_a_function_that_is_not_named(tmp_path, monkeypatch):
+    made, first, second = two_functions(tmp_path)
+    monkeypatch.setattr(url, "require_open", lambda *_: None)
+    first.live = ""
+
+    def connected(command):
+        first.live = "" if "-refresh-only" in command.argv else "2"
+        return ""
+
+    made.shell.answers["terraform apply"] = connected
+    deploy.deliver(made.run, deploy.plan(made.run, only=ONLY))
+    values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
+    assert values["images"]["other"] == second.images["$LATEST"]
+    assert values["live_versions"] == {"sse-streaming": "2", "other": "1"}
+
+
+def test_an_unknown_function_is_refused_with_the_known_ones_before_anything_changes(tmp_path):
+    made, *_ = two_functions(tmp_path)
+    with pytest.raises(ConfigurationError, match="Unknown function: orders") as caught:
+        deploy.plan(made.run, only=("orders",))
+    assert caught.value.why == "Known are: other, sse-streaming"
+    assert made.shell.typed(BAKE + " docker-bake.hcl --progress") == []
+    assert made.aws.ecr.called("put_image") == []
+
+
+def test_a_function_that_was_never_deployed_is_named_because_terraform_needs_its_image(tmp_path):
+    made, *_ = two_functions(tmp_path)
+    made.aws.s3.objects["service.tfstate"] = state_document()
+    with pytest.raises(RefusedError, match="other has never been deployed") as caught:
+        deploy.plan(made.run, only=ONLY)
+    assert caught.value.hint == "invoke deploy --env sandbox --only sse-streaming,other"
+
+
+def test_without_a_build_the_image_of_the_commit_must_be_in_the_registry(tmp_path):
+    made = world(tmp_path)
+    with pytest.raises(RefusedError, match="There is no image of sse-streaming to deploy") as caught:
+        deploy.plan(made.run, build=False)
+    assert f"no image of commit {COMMIT[:7]}" in caught.value.why
+    assert "invoke push-image --env sandbox" in caught.value.hint
+    assert made.aws.ecr.called("put_image") == []
+
+
+def test_without_a_build_the_image_of_the_commit_is_deployed(tmp_path):
+    made = world(tmp_path)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
+    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    (release,) = deploy.deliver(made.run, deploy.plan(made.run, build=False))
+    assert release.version == "2"
+    assert [stage for stage in made.stages() if stage in ("build", "check")] == []
+
+
+def test_without_a_build_a_work_tree_with_changes_is_refused(tmp_path):
+    with pytest.raises(RefusedError) as caught:
+        deploy.plan(world(tmp_path, dirty=True).run, build=False)
+    assert caught.value.why == "The work tree has changes, so its image must be built."

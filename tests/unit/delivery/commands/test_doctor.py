@@ -11,7 +11,7 @@ from delivery.cli import report
 from delivery.commands import doctor
 from delivery.commands.doctor import Finding
 from delivery.context import Request
-from delivery.errors import CloudError, DeliveryError, MissingToolError, RefusedError
+from delivery.errors import CloudError, ConfigurationError, DeliveryError, MissingToolError, RefusedError
 from delivery.process.shell import Result
 
 
@@ -40,12 +40,12 @@ def checked(made, root, monkeypatch, shell=None, account="000000000000"):
     return doctor.check_environment(request, shell or made.shell, made.run.progress)
 
 
-def reported(findings):
+def reported(findings, kind=DeliveryError):
     """The printed lines, and the error that the task ends with."""
     lines = [line for text in report.finding_lines(findings) for line in text.splitlines()]
     try:
         doctor.require_success(findings)
-    except DeliveryError as error:
+    except kind as error:
         return lines, error
     return lines, None
 
@@ -151,7 +151,9 @@ def test_an_absent_engine_is_no_failure_where_an_environment_starts_its_own():
     findings = tools(shell, sandbox={**SANDBOX, "started_by": "module:start"}, prod=PROD)
     lines, error = reported(findings)
     assert error is None
-    assert lines[2].startswith("- docker         docker does not answer. `invoke doctor --env sandbox` starts its own")
+    assert lines[2].startswith(
+        "- docker         docker does not answer. `invoke doctor --env sandbox` brings its own engine"
+    )
 
 
 def test_an_absent_terraform_is_a_failure_everywhere():
@@ -204,3 +206,57 @@ def test_an_environment_that_every_branch_may_use_fails_doctor(tmp_path, monkeyp
 def test_an_environment_without_a_repository_asks_nobody(tmp_path, monkeypatch):
     findings = checked(opened(tmp_path), tmp_path, monkeypatch)
     assert "github" not in [finding.name for finding in findings]
+
+
+def requested(made, root, monkeypatch, **environment):
+    monkeypatch.setattr(doctor, "Aws", lambda *_: made.aws)
+    environments = {"prod": {**SANDBOX, **environment}, "local": {**SANDBOX, "started_by": "some.module:start"}}
+    return doctor.check_environment(
+        Request(root, "prod", {"environments": environments}, root), made.shell, made.run.progress
+    )
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"region": "nowhere"}, {"colour": "red"}, {"started_by": "no.such_module:start"}],
+)
+def test_wrong_settings_hide_neither_the_tools_nor_the_commit(tmp_path, monkeypatch, environment):
+    lines, error = reported(requested(opened(tmp_path), tmp_path, monkeypatch, **environment))
+    marks = [(line[0], line[2:].split("  ")[0]) for line in lines if not line.startswith(" ")]
+    tools_ = [("✓", name) for name in ("git", "terraform", "docker", "docker buildx")]
+    assert marks == [
+        *tools_,
+        ("✗", "settings"),
+        ("✓", "commit"),
+        *(("-", name) for name in ("account", "state", "registry", "url")),
+    ]
+    assert (error.exit_code, error.what) == (2, "1 of 10 checks failed.")
+
+
+def test_an_unknown_environment_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(ConfigurationError, match="Unknown environment: pord"):
+        doctor.check_environment(Request(tmp_path, "pord", {"environments": {"prod": PROD}}, tmp_path), None, None)
+
+
+def test_a_sandbox_that_does_not_start_is_a_finding_with_its_own_exit_code(tmp_path, monkeypatch):
+    class BrokenError(Exception):
+        exit_code, what, why, hint = 5, "The engine does not start.", "", "free some memory"
+
+        def __init__(self, *_):
+            super().__init__(self.what)
+
+    def start(*_):
+        raise BrokenError
+
+    monkeypatch.setattr(doctor, "start", start)
+    lines, error = reported(requested(opened(tmp_path), tmp_path, monkeypatch), BrokenError)
+    assert "✗ settings       The engine does not start." in lines
+    assert error.exit_code == 5
+
+
+def test_an_absent_engine_is_a_failure_whose_hint_names_the_environment_that_brings_one(tmp_path, monkeypatch):
+    made = opened(tmp_path)
+    made.shell.answers["docker version"] = Result(1, "", "no engine")
+    lines, error = reported(requested(made, tmp_path, monkeypatch))
+    assert error.exit_code == 3
+    assert [line for line in lines if line.endswith("or `--env local`: local brings its own engine")]

@@ -56,6 +56,11 @@ def environments(tmp_path, monkeypatch):
     return Promotions(tmp_path, monkeypatch)
 
 
+@pytest.mark.parametrize("commit", ["main", "HEAD~1", "0x12", "a" * 41, "ABC"])
+def test_a_malformed_commit_is_refused(environments, commit):
+    assert environments.refused(ConfigurationError, commit).what == f"Malformed --commit: {commit!r}"
+
+
 def test_the_live_verified_image_arrives_with_the_same_digest_and_the_tag_of_its_commit(environments):
     environments.promote()
     ecr = environments.destination.aws.ecr

@@ -5,11 +5,13 @@ import json
 import pytest
 from support.aws import FakeEcr, chunk, healthy, prelude
 from support.build import CONFIG, config, manifest
-from support.clock import Clock
+from support.clock import Clock, LaneClock
+from support.fleet import OLD_DIGEST, Fleet
 from support.world import COMMIT, NAME, REPOSITORY, outputs, state_document, world
 
 from delivery.commands import rollback
 from delivery.errors import BuildError, ConfigurationError, RefusedError, UnhealthyError
+from delivery.release import hold
 from delivery.release.canary import Step
 
 DIGESTS = {number: f"sha256:{number * 64}" for number in "123"}
@@ -214,7 +216,7 @@ def test_an_old_version_that_breaks_its_own_contract_does_not_become_live(releas
     released.fake.results["2"] = (b'{"statusCode": 500}', "")
     error = released.refused(UnhealthyError)
     assert "Version 2 of fn is not healthy: it answered 500, not 200." in error.what
-    assert "The alias live was not moved." in error.why
+    assert "The alias live of fn was not moved." in error.why
 
 
 def test_a_version_that_must_not_be_called_becomes_live_and_that_is_said(released):
@@ -225,3 +227,59 @@ def test_a_version_that_must_not_be_called_becomes_live_and_that_is_said(release
     printed = released.world.out.getvalue()
     assert "! verify     sse-streaming version 2 was not called: it deletes what it finds" in printed
     assert "version 2: active, NOT called: it deletes what it finds" in printed
+
+
+def forget(fleet, number):
+    """The function has served one version only."""
+    name = fleet.repository(number)
+    fleet.ecr.tags = {key: of for key, of in fleet.ecr.tags.items() if key[0] != name or "-v1" not in key[1]}
+    fleet.ecr.tags[name, "live-20260102T000000.000000Z-v2-by-ann"] = fleet.ecr.tags.pop(
+        (name, "live-20260102T000000.000000Z-v2-after-v1-by-ann"), OLD_DIGEST
+    )
+
+
+def test_a_function_without_an_earlier_release_is_left_out_and_named(tmp_path):
+    fleet = Fleet(tmp_path, 3)
+    forget(fleet, 2)
+    returns = rollback.prepare(fleet.run)
+    assert [planned.image for planned in returns] == ["image-1", "image-3"]
+    assert "image-2 stays as it is: There is no release of fn-2 to return to." in fleet.world.out.getvalue()
+
+
+def test_a_function_that_is_not_live_yet_is_left_out_and_named(tmp_path):
+    fleet = Fleet(tmp_path, 2)
+    fleet.functions[1].live = ""
+    assert [planned.image for planned in rollback.prepare(fleet.run)] == ["image-2"]
+    assert "image-1 stays as it is: No version of fn-1 is live." in fleet.world.out.getvalue()
+
+
+def test_only_the_named_functions_are_rolled_back(tmp_path, monkeypatch):
+    LaneClock(tick=0.1).install(monkeypatch)
+    fleet = Fleet(tmp_path, 3)
+    rollback.rollback(fleet.run, rollback.prepare(fleet.run, only=("image-2",)))
+    assert fleet.live() == ["2", "1", "2"]
+
+
+def test_a_version_without_a_name_is_that_of_the_only_named_function(tmp_path):
+    fleet = Fleet(tmp_path, 2)
+    (planned,) = rollback.prepare(fleet.run, "1", ("image-2",))
+    assert (planned.image, planned.version) == ("image-2", "1")
+
+
+def test_if_no_named_function_has_an_earlier_release_the_rollback_is_refused(tmp_path):
+    fleet = Fleet(tmp_path, 2)
+    forget(fleet, 2)
+    with pytest.raises(RefusedError, match="There is no release of fn-2 to return to"):
+        rollback.prepare(fleet.run, only=("image-2",))
+
+
+def test_an_unknown_function_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(ConfigurationError, match="Unknown function: orders") as caught:
+        rollback.prepare(Fleet(tmp_path, 2).run, only=("orders",))
+    assert caught.value.why == "Known are: image-1, image-2"
+
+
+def test_a_held_environment_is_rolled_back_all_the_same(released):
+    hold.place(released.run, "incident 42", "")
+    (release,) = released.roll_back()
+    assert (release.version, released.fake.live) == ("2", "2")

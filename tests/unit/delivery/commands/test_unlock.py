@@ -8,7 +8,7 @@ from support.world import answers, world
 
 from delivery import clock
 from delivery.commands import unlock
-from delivery.errors import RefusedError, TerraformError
+from delivery.errors import ConfigurationError, RefusedError, TerraformError
 from delivery.process.shell import Result
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -76,3 +76,10 @@ def test_a_lock_that_terraform_cannot_remove_is_reported(tmp_path):
         unlock.unlock(made.run, "service")
     assert ID in caught.value.what
     assert caught.value.why == "the lock changed"
+
+
+def test_an_unknown_root_module_is_refused_before_terraform_starts(tmp_path):
+    made = world(tmp_path)
+    with pytest.raises(ConfigurationError, match="Unknown root module: 'servce'"):
+        unlock.unlock(made.run, "servce")
+    assert made.shell.ran == []

@@ -29,7 +29,7 @@ def test_an_alias_that_somebody_else_moved_stays(aws):
         alias.move(aws, VERSION, before)
     assert aws.functions.live == "3"
     assert caught.value.exit_code == 4
-    assert caught.value.what == "The alias live was moved by somebody else meanwhile."
+    assert caught.value.what == "The alias live of fn was moved by somebody else meanwhile."
     assert "version 1" in caught.value.why
     assert "invoke releases" in caught.value.hint
 

@@ -1,17 +1,25 @@
 """A canary: a share of the requests first, all of them after every check passed, none after a failure."""
 
+from dataclasses import replace
+
 import pytest
 from support.aws import chunk, prelude, refusal
 from support.build import config
 from support.canary import HALF, TEN, alias, canary_world, failed, kinds, shifted, stop, weights
 from support.world import COMMIT, FUNCTION, NAME, URI, VERSION
 
+from delivery import clock
 from delivery.aws.function import Alias
 from delivery.cli import interrupts
 from delivery.errors import CloudError, ConfigurationError, RefusedError, UnhealthyError
 from delivery.progress import UNCHANGED
 from delivery.release import canary, live
 from delivery.release.canary import AliasMove, Step
+from delivery.settings import Canary
+
+
+def _ids(given):
+    return [query["Id"] for query in given["MetricDataQueries"]]
 
 
 @pytest.fixture
@@ -52,7 +60,8 @@ def test_the_alias_goes_through_the_steps_and_then_to_the_new_version_alone(made
 def test_the_version_is_checked_every_few_seconds_and_its_share_is_shown(made):
     shifted(made, TEN)
     assert made.aws.functions.responses["2"].requests >= 2
-    assert len(made.aws.cloudwatch.calls) == made.aws.functions.responses["2"].requests
+    looks = [given for given in made.aws.cloudwatch.called("get_metric_data") if _ids(given) == ["errors", "throttles"]]
+    assert len(looks) == made.aws.functions.responses["2"].requests
     assert "10% of the requests go to sse-streaming version 2" in made.out.getvalue()
 
 
@@ -185,7 +194,7 @@ def test_an_alias_that_somebody_else_moved_stays(made):
     fake = made.aws.functions
     fake.responses["2"].meanwhile[1] = lambda: fake.moved_to("3")
     error = failed(made, RefusedError)
-    assert error.what == "The alias live was moved by somebody else meanwhile."
+    assert error.what == "The alias live of fn was moved by somebody else meanwhile."
     assert alias(made) == ("3", {})
     assert fake.responses["2"].requests == 1, "the next check ends the canary, not the end of the step"
 
@@ -204,3 +213,93 @@ def test_an_alias_that_cannot_be_returned_is_reported_with_the_command_to_type(m
     error = failed(made, CloudError)
     assert "may still share its requests with version 2" in error.what
     assert error.hint.startswith("invoke rollback --env sandbox")
+
+
+def judging(made, **canary_settings):
+    """The world with these settings of a canary."""
+    settings = replace(made.run.settings, canary=Canary(**canary_settings))
+    return replace(made, run=replace(made.run, settings=settings))
+
+
+@pytest.mark.parametrize(
+    ("option", "configured", "steps"),
+    [
+        ("", "", ()),
+        ("", "10%/12s", (TEN,)),
+        ("50%/5s", "10%/12s", (HALF,)),
+        ("none", "10%/12s", ()),
+        ("", "none", ()),
+    ],
+)
+def test_the_steps_stand_in_invoke_yaml_and_the_option_replaces_them(option, configured, steps):
+    assert canary.steps(option, configured) == steps
+
+
+SLOW, FAST = [900.0, 950.0, 990.0, 1000.0], [100.0, 110.0, 120.0, 130.0]
+
+
+def test_a_version_that_is_slower_than_the_old_one_gets_no_requests_any_more(made):
+    made.aws.cloudwatch.slowest = {"2": SLOW, "1": FAST}
+    made.aws.logs.write("a slow query")
+    error = failed(made, UnhealthyError)
+    assert error.what == "Version 2 of fn is slower with 10% of the requests: p99 970 ms, version 1 115 ms"
+    assert "1.5 times as long is tolerated" in error.why
+    assert "| a slow query" in error.why
+    assert alias(made) == ("1", {})
+
+
+@pytest.mark.parametrize(("slower", "new"), [(1.5, FAST), (20, SLOW), (1.5, SLOW[:3])])
+def test_an_equal_version_a_tolerated_one_and_one_without_enough_minutes_go_on(made, slower, new):
+    made = judging(made, slower=slower)
+    made.aws.cloudwatch.slowest = {"2": new, "1": FAST}
+    shifted(made, TEN)
+    assert alias(made) == ("2", {})
+
+
+def test_the_result_says_what_was_compared(made):
+    shifted(made, TEN)
+    assert "no throttle; sse-streaming p99 not compared (0 of 4 minutes)" in made.out.getvalue()
+    made.aws.functions.moved_to("1")
+    made.aws.cloudwatch.slowest = {"2": FAST, "1": SLOW}
+    live.make_live(made.run, (AliasMove(VERSION, Alias("1", f"revision-{made.aws.functions.revision}")),), (TEN,))
+    assert "no throttle; sse-streaming p99 115 ms, version 1 970 ms" in made.out.getvalue()
+
+
+def test_too_few_requests_end_the_canary_after_the_time_that_cloudwatch_may_be_late(made):
+    made = judging(made, minimum_requests=20)
+    made.aws.cloudwatch.counts["2", "Invocations"] = 3
+    began = clock.monotonic()
+    error = failed(made, UnhealthyError)
+    assert clock.monotonic() - began >= TEN.seconds + 180
+    assert error.what == "Version 2 of fn had 3 requests with 10% of the requests: too few to judge it."
+    assert error.why.startswith("canary.minimum_requests is 20.")
+    assert alias(made) == ("1", {})
+
+
+def test_requests_that_cloudwatch_counts_late_are_waited_for(made):
+    made = judging(made, minimum_requests=20)
+    made.aws.functions.responses["2"].meanwhile[6] = lambda: made.aws.cloudwatch.counts.update(
+        {("2", "Invocations"): 20}
+    )
+    shifted(made, TEN)
+    assert alias(made) == ("2", {})
+
+
+def test_a_named_alarm_ends_the_canary(made):
+    made = judging(made, alarms=["orders-5xx", "checkout"])
+    made.aws.cloudwatch.alarms = {"orders-5xx": "OK", "checkout": "INSUFFICIENT_DATA"}
+    made.aws.functions.responses["2"].meanwhile[1] = lambda: made.aws.cloudwatch.alarms.update(checkout="ALARM")
+    error = failed(made, UnhealthyError)
+    assert error.what == "The alarm checkout is in ALARM while version 2 of fn has requests."
+    assert alias(made) == ("1", {})
+
+
+@pytest.mark.parametrize(
+    ("states", "kind", "text"),
+    [({}, ConfigurationError, "no alarm orders-5xx"), ({"orders-5xx": "ALARM"}, RefusedError, "before the canary")],
+)
+def test_an_alarm_that_does_not_exist_or_rings_already_is_refused_before_a_request_is_shifted(made, states, kind, text):
+    made = judging(made, alarms=["orders-5xx"])
+    made.aws.cloudwatch.alarms = states
+    assert text in failed(made, kind).what
+    assert weights(made) == []

@@ -115,7 +115,7 @@ def test_the_function_whose_url_fails_returns_and_the_error_names_what_became_of
     assert caught.value.why.splitlines() == [
         ASKED,
         "broken",
-        "The alias live names version 2 again.",
+        "The alias live of fn-2 names version 2 again.",
         "image-1 version 1 is live.",
         "image-3 version 1 is live.",
     ]
@@ -142,7 +142,7 @@ def test_of_several_failures_each_is_in_the_one_error(fleet):
     assert caught.value.why.splitlines()[-2:] == [
         "image-2 version 1 is live.",
         "image-3 version 1 failed, too: The URL of fn-3 does not serve version 1: it answered 502, not 200. "
-        f"{ASKED} broken The alias live names version 2 again.",
+        f"{ASKED} broken The alias live of fn-3 names version 2 again.",
     ]
 
 
