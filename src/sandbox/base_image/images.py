@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sandbox import processes
-from sandbox.base_image import dockerfile, python
+from sandbox.base_image import dockerfile, python, targets
 from sandbox.engine.client import Engine
 from sandbox.errors import BaseImageError, SandboxError
 from sandbox.layout import Layout
@@ -27,21 +27,21 @@ Update = Callable[[str], None]
 
 
 def ensure_all(layout: Layout, engine: Engine, update: Update) -> dict[str, str]:
-    """Load every image that a function's Dockerfile starts from into the engine.
+    """Load every image that the Dockerfile of a bake target starts from into the engine.
+
+    An image that can be neither pulled nor made is named, and only the build that needs it fails.
 
     Returns:
         For each pinned image that another one stands in for: the name of that other image.
-
-    Raises:
-        BaseImageError: an image can be neither pulled nor made; names it and its Dockerfile.
     """
     stand_ins = {}
-    for file in sorted((layout.root / "src/lambdas").glob("*/Dockerfile")):
-        for reference in dockerfile.references(file.read_text()):
+    for place, text in targets.dockerfiles(layout, engine).items():
+        for reference in dockerfile.references(text):
             try:
                 ready = ensure(layout, engine, reference, update)
             except SandboxError as error:
-                raise type(error)(f"{file.relative_to(layout.root)}: {error.what}", error.why, error.hint) from error
+                update(f"base     {place}: {error}\nThe build of {place} will fail.")
+                continue
             if ready != reference:
                 update(f"base     {ready}, made here, stands in for {reference}")
                 stand_ins[reference] = ready
@@ -59,11 +59,13 @@ def ensure(layout: Layout, engine: Engine, reference: str, update: Update) -> st
     """
     if "$" in reference:
         raise BaseImageError(f"base image {reference} is not known before the build", hint="give its ARG a default")
-    if _present(engine, reference):
-        return reference
     name = reference.partition("@")[0]
-    if name != reference and _made_here(engine, name):
+    made = _made_here(engine, name)
+    if python.comment() in made:
         return name
+    # An image that an older version of this code made is made again.
+    if _present(engine, reference) and (name != reference or not made):
+        return reference
     began = time.monotonic()
     try:
         _from_registry(engine, "manifest", "inspect", reference, timeout=REGISTRY_SECONDS)
@@ -112,13 +114,13 @@ def _from_registry(engine: Engine, *arguments: str, timeout: float) -> None:
     processes.run(["docker", *arguments], {**os.environ, **chosen}, timeout)
 
 
-def _made_here(engine: Engine, name: str) -> bool:
-    """Whether the engine's image of that name was made here: a pulled one must not stand in for another digest."""
+def _made_here(engine: Engine, name: str) -> str:
+    """The comment of the engine's image of that name if it was made here; "" of a pulled one, which is no stand-in."""
     try:
-        made = engine.docker("image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", name)
+        comments = engine.docker("image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", name).splitlines()
     except SandboxError:
-        return False
-    return python.COMMENT in made
+        return ""
+    return next((comment for comment in comments if comment.startswith(python.MADE)), "")
 
 
 def _present(engine: Engine, reference: str) -> bool:

@@ -1,6 +1,7 @@
 """The configuration of the private apt: text made from the output of the machine's own apt. Runs nothing."""
 
 import re
+import urllib.parse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,24 @@ def _ubuntu(machine: Machine, indexes: Sequence[tuple[str, str]]) -> tuple[Sourc
     places = {suite: uri for uri, suite in reversed(indexes)}
     known = [suite for suite in suites if suite in places]
     return tuple(Source(places[suite], (suite,), "main universe", KEYRINGS["ubuntu"]) for suite in known)
+
+
+def sources_of_image(sources: Iterable[Source]) -> str:
+    """The archives of `DEBIAN_RELEASE` in deb822 style (sources.list(5)), for an image; without a login."""
+    entries = []
+    for source in sources:
+        parts = urllib.parse.urlsplit(source.uri)
+        uri = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        suites = " ".join(suite for suite in source.suites if suite.startswith(DEBIAN_RELEASE))
+        fields = {"Types": "deb", "URIs": uri, "Suites": suites, "Components": source.components}
+        fields["Signed-By"] = KEYRINGS["debian"]
+        entries.append("".join(f"{name}: {value}\n" for name, value in fields.items()))
+    return "\n".join(entries)
+
+
+def options_of_image(host_options: Iterable[str]) -> str:
+    """The machine's options for the network, for apt in an image: those with a login are left out."""
+    return "".join(f"{line}\n" for line in host_options if _HOST_OPTION.match(line) and "@" not in line)
 
 
 def debian_elsewhere(debootstrap: str, keyrings: Path) -> tuple[Source, ...]:

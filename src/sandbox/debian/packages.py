@@ -20,6 +20,9 @@ from sandbox.layout import Layout
 INDEX_SECONDS = 3600
 """How long a downloaded package index is used, in seconds."""
 
+SOURCES, OPTIONS = "debian.sources", "options"
+"""Files beside the packages of a set for an image: where an apt in that image finds more, and its options."""
+
 _FETCH_SECONDS = 600
 
 
@@ -85,6 +88,9 @@ def fetch(layout: Layout, chosen: PackageSet) -> tuple[Path, ...]:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             _download(chosen, fresh, environment)
+            if chosen.debian:
+                (fresh / SOURCES).write_text(apt.sources_of_image(sources))
+                (fresh / OPTIONS).write_text(apt.options_of_image(_dump()))
             shutil.rmtree(folder, ignore_errors=True)
             fresh.rename(folder)
     return tuple(sorted(folder.glob("*.deb")))
@@ -105,6 +111,10 @@ def _machine_archives() -> str:
     return processes.run(["apt-get", "update", "--print-uris"])
 
 
+def _dump() -> list[str]:
+    return processes.run(["apt-config", "dump"]).splitlines()
+
+
 def _debian(layout: Layout) -> tuple[apt.Source, ...]:
     """Debian's archive, on a machine that is not Debian."""
     folder = layout.cache / "debian"
@@ -121,7 +131,7 @@ def _prepare(folder: Path, sources: Sequence[apt.Source], preferences: str) -> d
     (folder / "sources.list").write_text("".join(source.lines for source in sources))
     (folder / "preferences").write_text(preferences)
     configuration = folder / "apt.conf"
-    configuration.write_text(apt.configuration(folder, processes.run(["apt-config", "dump"]).splitlines()))
+    configuration.write_text(apt.configuration(folder, _dump()))
     return {**os.environ, "APT_CONFIG": str(configuration), "LC_ALL": "C"}
 
 

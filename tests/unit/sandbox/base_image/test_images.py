@@ -1,5 +1,7 @@
 """Which base images can be made ready."""
 
+import json
+
 import pytest
 
 from sandbox import lifecycle
@@ -8,20 +10,10 @@ from sandbox.engine.client import Engine
 from sandbox.errors import BaseImageError, SandboxError
 from sandbox.layout import Layout
 
-
-def test_a_reference_that_is_known_only_at_build_time_is_refused_and_its_dockerfile_is_named(tmp_path):
-    folder = tmp_path / "src/lambdas/app"
-    folder.mkdir(parents=True)
-    (folder / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
-    engine = Engine(variables={}, description="none", private=True, gateway="")
-    with pytest.raises(BaseImageError) as failure:
-        images.ensure_all(Layout.of(tmp_path), engine, print)
-    assert "src/lambdas/app/Dockerfile: base image ${BASE}" in failure.value.what
-    assert failure.value.hint == "give its ARG a default"
-
-
 PINNED = f"python:3.13-slim@sha256:{'a' * 64}"
-MADE = "python:3.13-slim made from Debian packages by the sandbox"
+MADE = images.python.comment()
+OLDER = f"{images.python.MADE}, of older code"
+TARGETS = {"target": {"app": {"context": "src/lambdas/app", "dockerfile": "Dockerfile"}}}
 
 
 class FakeEngine(Engine):
@@ -33,6 +25,8 @@ class FakeEngine(Engine):
             return "sha256:1"
         if arguments[:2] == ("image", "history") and arguments[-1] in IMAGES:
             return IMAGES[arguments[-1]]
+        if arguments[:2] == ("buildx", "bake"):
+            return json.dumps(TARGETS)
         if arguments[0] == "load":
             IMAGES["python:3.13-slim"] = MADE
             return ""
@@ -59,6 +53,7 @@ def layout(tmp_path):
     folder = tmp_path / "src/lambdas/app"
     folder.mkdir(parents=True)
     (folder / "Dockerfile").write_text(f"FROM {PINNED} AS base\nFROM base\n")
+    (tmp_path / "docker-bake.hcl").write_text("")
     return Layout.of(tmp_path)
 
 
@@ -86,10 +81,40 @@ def test_a_pulled_image_of_the_same_tag_does_not_stand_in_for_another_digest(lay
     assert images.ensure_all(layout, engine, print) == {}
 
 
-def test_a_pinned_image_that_cannot_be_made_here_is_named(layout, engine):
-    (layout.root / "src/lambdas/app/Dockerfile").write_text("FROM ubuntu:24.04@sha256:ab\n")
-    with pytest.raises(BaseImageError, match=r"ubuntu:24\.04@sha256:ab cannot be pulled"):
-        images.ensure_all(layout, engine, print)
+def test_an_image_that_older_code_made_is_made_again(layout, engine):
+    IMAGES["python:3.13-slim"] = OLDER
+    assert images.ensure_all(layout, engine, print) == {PINNED: "python:3.13-slim"}
+    assert IMAGES["python:3.13-slim"] == MADE
+    IMAGES["python:3.13-slim"] = OLDER
+    assert images.ensure(layout, engine, "python:3.13-slim", print) == "python:3.13-slim"
+    assert IMAGES["python:3.13-slim"] == MADE
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "reason"),
+    [
+        ("FROM ubuntu:24.04@sha256:ab\n", "base image ubuntu:24.04@sha256:ab cannot be pulled"),
+        ("ARG BASE\nFROM ${BASE}\n", "base image ${BASE} is not known before the build\n  try: give its ARG a default"),
+    ],
+)
+def test_an_image_that_cannot_be_made_ready_is_named_and_only_its_build_fails(layout, engine, dockerfile, reason):
+    (layout.root / "src/lambdas/app/Dockerfile").write_text(f"FROM {PINNED} AS base\n{dockerfile}")
+    printed = []
+    assert images.ensure_all(layout, engine, printed.append) == {PINNED: "python:3.13-slim"}
+    (line,) = [line for line in printed if "will fail" in line]
+    assert line.startswith(f"base     src/lambdas/app/Dockerfile: {reason}")
+    assert line.endswith("The build of src/lambdas/app/Dockerfile will fail.")
+    with pytest.raises(BaseImageError):
+        images.ensure(layout, engine, dockerfile.split()[-1], print)
+
+
+def test_a_dockerfile_that_no_bake_target_builds_does_not_count(layout, engine):
+    other = layout.root / "src/lambdas/other"
+    other.mkdir()
+    (other / "Dockerfile").write_text("FROM registry.invalid/odd:1\n")
+    printed = []
+    images.ensure_all(layout, engine, printed.append)
+    assert not [line for line in printed if "odd" in line]
 
 
 def test_a_build_gets_each_stand_in_as_a_named_context():

@@ -117,3 +117,28 @@ def test_on_ubuntu_debians_archive_has_the_address_in_debootstrap_and_its_own_ke
     ]
     with pytest.raises(SandboxError, match="address of Debian's archive is unknown"):
         apt.debian_elsewhere("", Path("/cache"))
+
+
+def test_apt_in_an_image_uses_the_archives_of_its_own_release_and_no_login() -> None:
+    keyring = apt.KEYRINGS["debian"]
+    text = apt.sources_of_image(
+        (
+            apt.Source("https://me:secret@mirror.test/debian", ("trixie", "bookworm"), "main", "/elsewhere.gpg"),
+            apt.Source("http://security.test/debian-security", ("trixie-security",), "main", "/elsewhere.gpg"),
+        )
+    )
+    assert text.split("\n\n") == [
+        f"Types: deb\nURIs: https://mirror.test/debian\nSuites: trixie\nComponents: main\nSigned-By: {keyring}",
+        "Types: deb\nURIs: http://security.test/debian-security\nSuites: trixie-security\nComponents: main\n"
+        f"Signed-By: {keyring}\n",
+    ]
+
+
+def test_apt_in_an_image_has_the_machines_options_for_the_network_without_passwords() -> None:
+    options = (
+        'Acquire::http::Proxy "http://proxy.test:3128";',
+        'Acquire::https::Proxy "http://me:secret@proxy.test:3128";',
+        'Acquire::Check-Valid-Until "false";',
+        'APT::Install-Recommends "true";',
+    )
+    assert apt.options_of_image(options).splitlines() == [options[0], options[2]]
