@@ -220,7 +220,9 @@ def stream(aws: Aws, function: Function, qualifier: str, query: dict[str, str], 
 def _require_success(end: "InvokeWithResponseStreamCompleteEventTypeDef", version: str) -> None:
     if end.get("ErrorCode"):
         details = end.get("ErrorDetails", "")
-        raise UnhealthyError(f"Version {version} failed: {end['ErrorCode']}", details, "correct it, then deploy again")
+        raise UnhealthyError(
+            f"Version {version} failed: {end['ErrorCode']}", details, "read its log, correct it, then deploy again"
+        )
 
 
 def stream_event(query: dict[str, str]) -> dict[str, Any]:
