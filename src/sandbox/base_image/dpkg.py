@@ -30,6 +30,9 @@ def write(debs: Sequence[Path], root: Path) -> None:
     for name, packages in sorted(_interests(info).items()):
         with (root / _DATABASE / "triggers" / name).open("a") as file:
             file.writelines(f"{line}\n" for line in packages)
+    # Without these two, the first dpkg takes the database for one without triggers, and runs those of all packages.
+    for name in ("Lock", "Unincorp"):
+        (root / _DATABASE / "triggers" / name).touch(mode=0o600)
 
 
 def stanza(control: str, conffiles: Sequence[tuple[str, str]]) -> str:

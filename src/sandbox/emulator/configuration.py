@@ -98,6 +98,8 @@ def environment(layout: Layout, engine: Engine, settings: Settings) -> dict[str,
         "MINISTACK_REGION": REGION,
         "MINISTACK_HOSTNAME": _name(layout),
         "LAMBDA_EXECUTOR": "docker",
+        # The roles of functions may do what their policies say. A person has the keys of the account itself.
+        "AUTH": "true",
         GATEWAY: settings.gateway,
         # Services that are not used here, whose listeners would be open to the network.
         "IOT_MTLS_ENABLED": "0",

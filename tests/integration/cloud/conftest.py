@@ -1,5 +1,6 @@
 """One engine, one AWS emulator and one function for the tests of this folder."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -34,6 +35,10 @@ def function(local: LocalCloud) -> Function:
     api.update_function_configuration(FunctionName="streams", Environment={"Variables": {"RELEASE": "two"}})
     api.publish_version(FunctionName="streams")
     local.aws("s3").create_bucket(Bucket=BUCKET)
+    reading = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [reading]})
+    local.aws("s3").delete_public_access_block(Bucket=BUCKET)
+    local.aws("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy)
     return with_url(local, "streams", "live")
 
 

@@ -5,8 +5,10 @@ import json
 import time
 from typing import Any
 
+import boto3
 import pytest
-from support.local_cloud import Function, LocalCloud, completion, create, invoke
+from botocore.exceptions import ClientError
+from support.local_cloud import Function, LocalCloud, completion, create, invoke, role
 
 from sandbox.emulator.configuration import ACCOUNT, REGION
 
@@ -42,6 +44,24 @@ def test_a_runtime_gets_the_reserved_variables_and_its_own(local: LocalCloud, fu
     assert variables["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{function.name}"
     streams = local.aws("logs").describe_log_streams(logGroupName=f"/aws/lambda/{function.name}")["logStreams"]
     assert variables["AWS_LAMBDA_LOG_STREAM_NAME"] in [stream["logStreamName"] for stream in streams]
+
+
+def test_a_function_has_the_credentials_of_its_role_which_may_do_what_its_policy_says(
+    local: LocalCloud, function: Function
+) -> None:
+    variables = asked(local, function.name, "/given")[0]["environment"]
+
+    def client(service: str) -> Any:
+        keys = {name.lower(): variables[name] for name in variables if name.startswith(("AWS_ACCESS_KEY_ID", "AWS_SE"))}
+        return boto3.client(service, endpoint_url=local.cloud.endpoint, region_name=variables["AWS_REGION"], **keys)
+
+    assert f":assumed-role/{role(local)}/" in client("sts").get_caller_identity()["Arn"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client("s3").list_buckets()
+    statement = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    local.aws("iam").put_role_policy(RoleName=role(local), PolicyName="reading", PolicyDocument=policy)
+    assert client("s3").list_buckets()["Buckets"]
 
 
 def test_a_function_runs_as_an_ordinary_user_who_can_write_to_tmp_only(local: LocalCloud, function: Function) -> None:
