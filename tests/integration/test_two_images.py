@@ -3,6 +3,7 @@
 The second function has no URL. Its permissions and its triggers are the examples of docs/functions.md.
 """
 
+import json
 import re
 
 import pytest
@@ -28,10 +29,15 @@ module "ticker" {
   source = "../modules/image_function"
   common = local.common
 
-  name            = "ticker"
-  memory_mb       = 128
-  timeout_seconds = 60
+  name                 = "ticker"
+  memory_mb            = 128
+  timeout_seconds      = 60
+  ephemeral_storage_mb = 1024
+  tracing              = "Active"
+  variables            = { TABLE = "orders" }
+  secrets              = { PASSWORD = "arn:aws:ssm:${var.region}:${var.account}:parameter/${var.environment}/password" }
   policies = {
+    managed = ["arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"]
     statements = [{
       actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
       resources = ["arn:aws:sqs:${var.region}:${var.account}:${var.environment}-orders"]
@@ -111,6 +117,18 @@ def test_the_triggers_of_the_document_name_the_alias_and_a_second_plan_is_empty(
     again = checkout.invoke("tf-plan", "--env", "sandbox")
     assert again.code == 0, again.text
     assert "no changes: the infrastructure is as described" in again.text, again.text
+
+
+def test_the_function_has_what_its_block_gives_it_and_the_arn_of_its_secret(both):
+    checkout, *_ = both
+    given = checkout.client("lambda").get_function_configuration(FunctionName="sandbox-ticker", Qualifier="live")
+    secret = "arn:aws:ssm:us-east-1:000000000000:parameter/sandbox/password"
+    assert given["Environment"]["Variables"] == {"TABLE": "orders", "PASSWORD": secret}
+    assert (given["EphemeralStorage"]["Size"], given["TracingConfig"]["Mode"]) == (1024, "Active")
+    attached = checkout.client("iam").list_attached_role_policies(RoleName="sandbox-ticker")["AttachedPolicies"]
+    assert [each["PolicyName"] for each in attached] == ["AWSXRayDaemonWriteAccess"]
+    policy = checkout.client("iam").get_role_policy(RoleName="sandbox-ticker", PolicyName="permissions")
+    assert secret in json.dumps(policy["PolicyDocument"])
 
 
 def test_a_function_without_a_url_says_so(both):
