@@ -261,4 +261,6 @@ def _error(payload: bytes) -> tuple[str, str]:
 
 
 def _failed(version: str, kind: str, details: str) -> UnhealthyError:
-    return UnhealthyError(f"Version {version} failed: {kind}", details[:_DETAILS], "read its log, correct it, then deploy again")
+    return UnhealthyError(
+        f"Version {version} failed: {kind}", details[:_DETAILS], "read its log, correct it, then deploy again"
+    )
