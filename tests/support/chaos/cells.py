@@ -86,6 +86,8 @@ class Row:
 
 def together(cells: tuple[Cell, ...]) -> Cell:
     """One cell with the faults of all. The refusals come first: a request that is only slow is not sent again."""
+    if len(cells) == 1:
+        return cells[0]
     rules = sorted((rule for cell in cells for rule in cell.relay), key=lambda rule: rule[1] == "slow")
     return replace(cells[0], relay=tuple(rules))
 
