@@ -55,7 +55,7 @@ def test_stream_prints_events_and_releases_names_the_live_version(first):
     assert "hello" in events.text
     assert "heartbeat" in events.text
     listed = checkout.invoke("releases", "--env", "sandbox")
-    assert re.search(rf"^1 .*{head[:12]} .*live$", listed.text, re.MULTILINE), listed.text
+    assert re.search(rf"^sse-streaming +1 .*{head[:12]} .*live$", listed.text, re.MULTILINE), listed.text
 
 
 def test_deploying_again_pushes_nothing_and_updates_nothing(first):

@@ -98,7 +98,7 @@ def test_a_state_bucket_of_another_account_is_refused(clone):
 def test_a_base_image_that_does_not_exist_is_named(clone):
     pinned = re.search("^FROM python.* AS base$", (clone.root / DOCKERFILE).read_text(), re.MULTILINE)[0]
     clone.edit(DOCKERFILE, pinned, "FROM nobody/has-this:1 AS base")
-    refused(clone.invoke("deploy", "--env", "sandbox"), 5, "nobody/has-this:1")
+    refused(clone.invoke("deploy", "--env", "sandbox"), 8, "The registry of the base image", "nobody/has-this")
 
 
 def test_a_dockerfile_that_does_not_build_names_the_step_and_shows_its_last_twenty_lines(clone):

@@ -1,16 +1,18 @@
 """A build, a push, an apply or a verification that fails stops every later job, and the log gives the reason."""
 
-import base64
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.waiting import until
 from support.workflow.pipeline import ACCOUNTS, JOBS, NO_TESTS
 
-from delivery.errors import BuildError, CloudError, TerraformError, UnhealthyError
+from delivery.errors import BuildError, CloudError, TerraformError
 
 DOCKERFILE = "src/lambdas/sse_streaming/Dockerfile"
 APP = "src/lambdas/sse_streaming/app.py"
 MAIN = "infrastructure/service/main.tf"
-REPOSITORY = "preprod-sse-streaming-lambda"
+FUNCTION, REPOSITORY = "preprod-sse-streaming", "preprod-sse-streaming-lambda"
 FAILING_APPLY = """
 resource "terraform_data" "failing" {
   provisioner "local-exec" { command = "echo the provisioner broke; exit 9" }
@@ -26,21 +28,6 @@ resource "terraform_data" "leaving" {
     END
   }
 }
-"""
-# The application answers its third stream with an error: the deploy opens the version's stream and the URL. The build
-# adds this code, so that no linter checks it.
-ANSWER_TWICE = b"""
-_create, _streams = create, []
-def create(settings):
-    real = _create(settings)
-    async def app(scope, receive, send):
-        if len(_streams) > 1:
-            await send({"type": "http.response.start", "status": 500, "headers": []})
-            await send({"type": "http.response.body", "body": b"twice"})
-            return
-        _streams.append(scope)
-        await real(scope, receive, send)
-    return app
 """
 
 
@@ -116,16 +103,39 @@ def test_a_state_that_cannot_be_pushed_is_kept_as_an_artifact(released):
 def test_an_image_that_does_not_start_is_not_pushed_and_not_promoted(released):
     version = released.alias("preprod")
     run = push_change(released, DOCKERFILE, 'CMD ["python", "-P", "-m", "sse_streaming"]', 'CMD ["false"]')
-    assert_stopped(run, "deploy-preprod", BuildError, "deploy --env preprod")
+    assert_stopped(run, "build-sse-image-preprod", BuildError, "push-image --env preprod", "does not start as Lambda")
     assert released.alias("preprod") == version
 
 
-def test_a_version_that_streams_only_twice_fails_its_second_verification_and_is_not_promoted(released):
-    code = base64.b64encode(ANSWER_TWICE).decode()
-    add = f"import base64; open('/app/sse_streaming/app.py', 'ab').write(base64.b64decode('{code}'))"
-    compile_app = "python /tmp/precompile.py /app"
-    run = push_change(released, DOCKERFILE, f"RUN {compile_app}", f'RUN python -c "{add}" && {compile_app}')
-    assert_stopped(run, "verify-preprod", UnhealthyError, "verify --env preprod", "500")
+@contextlib.contextmanager
+def throttled_after_the_release(released):
+    """Once the next version of preprod has its release record, its function gets no requests any more."""
+    functions, ecr = (released.clone.client(name, ACCOUNTS["preprod"]) for name in ("lambda", "ecr"))
+    record = f"-v{int(released.alias('preprod')) + 1}-after-"
+
+    def recorded():
+        details = ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"]
+        return any(record in tag for detail in details for tag in detail.get("imageTags", []))
+
+    def throttle():
+        until(recorded, 300, "the release record")
+        functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=0)
+
+    before = functions.get_function_concurrency(FunctionName=FUNCTION).get("ReservedConcurrentExecutions")
+    with ThreadPoolExecutor(1) as beside:
+        throttling = beside.submit(throttle)
+        yield
+        throttling.result()
+    if before is None:
+        functions.delete_function_concurrency(FunctionName=FUNCTION)
+    else:
+        functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=before)
+
+
+def test_a_version_that_fails_its_second_verification_is_not_promoted(released):
+    with throttled_after_the_release(released):
+        run = push_addition(released, APP, "\n\n# a line that is released\n")
+    assert_stopped(run, "verify-preprod", CloudError, "verify --env preprod", "TooManyRequestsException")
 
 
 def test_a_dispatch_deploys_an_earlier_commit_to_preprod_only(released):

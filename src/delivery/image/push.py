@@ -180,13 +180,15 @@ def _start_checks(run: RunContext, built: list[Built], variables: Variables, she
     if bake.pushed_images(images, baked.digests) != tuple(image for image, _ in built):
         raise BuildError("The image to start is not the checked image.", "", "deploy again")
     given = variables()
-    results = []
-    for image, inspected in built:
-        update(f"starting {image.name} as Lambda does")
+    update(f"starting {_names(image for image, _ in built)} as Lambda does")
+
+    def start(each: Built) -> str:
+        image, inspected = each
         reference, own = f"{image.repository}:{run.commit.tag}", given.get(image.name, {})
-        start = StartCheck(reference, inspected.config, run.settings.platform, own)
-        results.append(f"{image.name} {_start(run, start, archive.archive(image.name), shell)}")
-    return ", ".join(results)
+        checked = StartCheck(reference, inspected.config, run.settings.platform, own)
+        return f"{image.name} {_start(run, checked, archive.archive(image.name), shell)}"
+
+    return ", ".join(parallel.map(run.shell, start, built))
 
 
 def _start(run: RunContext, start: StartCheck, archive: Path, shell: Shell) -> str:
