@@ -46,7 +46,7 @@ def _rest(name: str) -> tuple[str, ...]:
     return (f"tests/{name}", *(f"--ignore={path}" for part in _PARTS[name].values() for path in part))
 
 
-# Name => arguments of pytest; the longest first
+# Name => arguments of pytest; the longest first. `runner` runs `validate`, as GitHub's runner does.
 LANES = {
     "chaos": _rest("chaos"),
     "faults": _PARTS["chaos"]["faults"],
@@ -57,7 +57,6 @@ LANES = {
     "sandbox": _PARTS["integration"]["sandbox"],
     "runner": ("tests/runner",),
     "image": ("tests/image",),
-    "validate": ("tests/terraform",),
     "function": ("tests/lambda",),
 }
 _AT_ONCE = 5  # on two cores: a lane often waits for AWS's eventual consistency, a deadline or a lock
@@ -146,7 +145,7 @@ def image(session: nox.Session) -> None:
 
 @nox.session
 def lanes(session: nox.Session) -> None:
-    """`function`, `validate`, `runner`, `image`, `integration`, `workflow` and `chaos`, five pytests at a time.
+    """`function`, `runner` (with `validate`), `image`, `integration`, `workflow` and `chaos`, five pytests at a time.
 
     Not `nox --parallel`: it prints the output of a session when the session ends, and its Ctrl-C is a SIGTERM and then
     a SIGKILL, so the fixtures would not stop their sandboxes.
