@@ -1,7 +1,7 @@
 """`nox -s bench -- [--repeat 5] [--only NAME ...] [--list]`: measure, print the table, write the results.
 
 Exits with 0 also when a goal is missed, because it measures; with 1 when a command failed that was measured or
-prepared a measurement. A run of every scenario writes its table into docs/performance.md.
+prepared a measurement. A run of every scenario writes its table and its picture into docs/performance.md.
 """
 
 import argparse
@@ -68,6 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"failed: {', '.join(failed)}")
     elif chosen == list(SCENARIOS):
         DOCUMENT.write_text(report.documented(DOCUMENT.read_text(), part))
+        shutil.copyfile(FOLDER / "chart.svg", DOCUMENT.with_suffix(".svg"))  # the picture on that page
         print(f"written: {DOCUMENT}")
     return int(bool(failed))
 

@@ -87,7 +87,7 @@ def test_a_deploy_that_is_cancelled_at_any_moment_leaves_nothing_and_the_next_on
         ended = where(text) if sent else "finished first"
         tally[ended, sent.name if sent else "-"] += 1
         assert "Traceback" not in text or ended == "before the first stage", output
-        until(lambda: not place.tools(), 60, f"the end of {place.tools()}; {output}")
+        until(lambda: not place.tools(), 15, f"the end of {place.tools()}; {output}")
         assert place.locks() == [], output
         if sent != signal.SIGKILL:  # what a killed task leaves is for the next one to take away
             assert place.scratches() == [], output

@@ -40,6 +40,8 @@ _EMULATOR = re.compile(r"\[(INFO|WARNING|ERROR)\] \(r[a-z.]+\) ")
 _INITIALISED = "INIT RTDONE(status: success)"
 _ERROR = {"errorType", "errorMessage", "stackTrace", "trace", "cause", "requestId"}
 _BODY = 300  # characters of an answer that a person reads
+_LOADS = 4
+_COLLECTED = re.compile(r"parent snapshot \S+ does not exist")
 _PAUSE = 0.05  # seconds between two requests to the emulator
 _ISOLATED = (
     *("--read-only", "--tmpfs", "/tmp:exec,size=512m,mode=1777"),  # Lambda's default size of /tmp
@@ -122,8 +124,15 @@ def emulator(folder: Path, platform: str, shell: Shell) -> Path:
 
 
 def load(archive: Path, shell: Shell) -> None:
-    """Load a built image into the local engine, with the tags of its build. Raises BuildError."""
-    result = shell.run(Command(("docker", "load", "--quiet", "--input", str(archive))))
+    """Load a built image into the local engine, with the tags of its build. Raises BuildError.
+
+    A load fails when containerd's garbage collector removes a layer that the load has just found, and passes at the
+    next try: https://github.com/containerd/containerd/issues/10835.
+    """
+    for _ in range(_LOADS):
+        result = shell.run(Command(("docker", "load", "--quiet", "--input", str(archive))))
+        if not (result.code and _COLLECTED.search(result.stderr)):
+            break
     if result.code:
         raise BuildError("The image cannot be loaded into the engine.", result.stderr.strip(), "invoke doctor")
 

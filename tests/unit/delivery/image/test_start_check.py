@@ -257,3 +257,18 @@ def test_an_image_that_the_engine_cannot_load_is_an_error(tmp_path):
     with pytest.raises(BuildError, match="cannot be loaded") as caught:
         start_check.load(tmp_path / "x.tar", shell)
     assert "no such file" in caught.value.why
+
+
+def test_a_load_that_lost_a_layer_to_the_garbage_collector_of_the_engine_is_tried_again(tmp_path):
+    lost = Result(
+        1, "", 'failed to prepare extraction snapshot "x": parent snapshot sha256:4e does not exist: not found'
+    )
+    shell = FakeShell({"docker load": [lost, lost, Result(0, "", "")]})
+    start_check.load(tmp_path / "x.tar", shell)
+    assert len(shell.ran) == 3
+
+
+def test_a_layer_that_the_engine_never_finds_is_an_error(tmp_path):
+    lost = Result(1, "", "parent snapshot sha256:4e does not exist: not found")
+    with pytest.raises(BuildError, match="cannot be loaded"):
+        start_check.load(tmp_path / "x.tar", FakeShell({"docker load": lost}))
