@@ -1,8 +1,6 @@
 """The commands of the pages that can run here do run, in order, and print what the page shows: see support.pages."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 from support import pages
@@ -44,21 +42,11 @@ def run(clone, block):
     expected = int(next((word.removeprefix("exit=") for word in block.words if word.startswith("exit=")), "0"))
     commands, texts = list(block.commands()), []
     for number, words in enumerate(commands, 1):
-        code, text = typed(clone, words)
-        assert code == (expected if number == len(commands) else 0), f"{block.place} {words}\n{text}"
-        texts.append(text)
-    return "\n".join(texts)
-
-
-def typed(clone, words):
-    """`./dev X` without making an environment: the clone has that of the tests."""
-    assert words[0] == "./dev", words
-    if words[1] == "invoke":
+        assert words[:2] == ["./dev", "invoke"], words
         outcome = clone.invoke(*words[2:])
-        return outcome.code, outcome.text
-    argv = [sys.executable, "-m", *words[1:]]
-    done = subprocess.run(argv, cwd=clone.root, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
+        assert outcome.code == (expected if number == len(commands) else 0), f"{block.place} {words}\n{outcome.text}"
+        texts.append(outcome.text)
+    return "\n".join(texts)
 
 
 def require_shown(block, printed):

@@ -11,7 +11,7 @@ from invoke.collection import Collection
 from invoke.loader import FilesystemLoader
 from invoke.parser import Parser, ParserContext
 from invoke.program import Program
-from support import pages
+from support import pages, sample
 from support.pages import PAGES, ROOT
 
 from delivery import durations, health, settings
@@ -25,7 +25,7 @@ SETTINGS = yaml.safe_load((ROOT / "invoke.yaml").read_text())
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_-]*|[A-Z]+:VERSION|<[a-z]+>|\.\.\.|IMAGE:VERSION")
 WITHOUT_ENV = {"doctor", "status"}  # they have an answer without an environment, too
 REQUIRED = {"promote": {"from", "to"}, "new": {"name", "kind"}, "hold": {"env", "reason"}}
-GENERATED = {"infrastructure/service/errored.tfstate", "tests/real/answers/aws/TIME"}
+GENERATED = {"infrastructure/service/errored.tfstate", "tests/real/answers/aws/TIME", "tests/acceptance"}
 BLOCKS = [block for page in PAGES for block in pages.blocks(page)]
 
 
@@ -120,6 +120,8 @@ def written(page):
 def require_path(word, page):
     """A path of the project exists, or `invoke new` writes it on this page. `<environment>` and `*` are any name."""
     path = word.removeprefix("./").rstrip("/")
+    if "sse_streaming" in path and not sample.PRESENT:
+        return
     if not re.match(r"(src|tests|docs|infrastructure|\.github|\.ci)/", path) or path in GENERATED:
         return
     if any(made.startswith(path) or path.startswith(made) for made in written(page)):

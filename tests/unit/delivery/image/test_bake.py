@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support import build
+from support import build, sample
 from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, printed, push_failed
 from support.shell import FakeShell
 from support.world import COMMIT, ENVIRONMENT, IMAGE, PUSHED, REPOSITORY, answers, settings
@@ -292,6 +292,7 @@ def test_a_target_without_a_health_contract_is_refused_with_the_line_to_add(tmp_
     assert caught.value.hint == f"in the target orders: {health.line('http')}"
 
 
+@sample.needed
 def test_the_contract_of_our_function_stands_in_the_bake_file_as_a_constant():
     (contract,) = re.findall(r'"lambda.health" = jsonencode\(\{(.*?)\}\)\n', BAKE_TEXT, re.DOTALL)
     assert "${" not in contract
