@@ -84,7 +84,7 @@ def check_environment(request: Request, shell: Shell, progress: Progress) -> tup
         content = parallel.map(
             ready, lambda each: finding(each[0], functools.partial(each[1], run)), tuple(_CONTENT.items())
         )
-    return (*tool_findings, account, commit, *content, *_github(loaded, ready))
+    return (*tool_findings, *_builder(loaded, ready), account, commit, *content, *_github(loaded, ready))
 
 
 def finding(name: str, check: Check) -> Finding:
@@ -115,6 +115,12 @@ def _unstarted(request: Request, shell: Shell, failed: Finding) -> tuple[Finding
 def _tool_findings(shell: Shell) -> Iterator[Finding]:
     for tool in tools.ALL:
         yield finding(tool.name, lambda tool=tool: tools.check(tool, shell))  # type: ignore[misc]
+
+
+def _builder(loaded: Settings, shell: Shell) -> Iterator[Finding]:
+    """The builder that the settings name, if they name one."""
+    if loaded.builder:
+        yield finding("builder", lambda: tools.check_builder(loaded.builder, shell))
 
 
 def _github(loaded: Settings, shell: Shell) -> Iterator[Finding]:
