@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support import sample
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534  # may not enter root's home
@@ -82,6 +83,7 @@ UGLY = "import os,sys\ndef  f( x ) :\n  return undefined+x\n"
 TEAM = ("src/lambdas/orders_api/ugly.py", "tests/lambdas/orders_api/test_ugly.py", "tests/unit/lambdas/test_ugly.py")
 
 
+@sample.needed
 def test_without_the_sample_and_with_a_function_in_a_style_of_its_own_every_check_passes(runner):
     """The step of docs/functions.md, "Remove the sample"; then the other suites skip what deploys it."""
 

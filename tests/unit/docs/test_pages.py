@@ -21,12 +21,21 @@ from delivery.release import canary
 TASKS, _ = FilesystemLoader(start=str(ROOT)).load("tasks")
 COLLECTION = Collection.from_module(TASKS)
 CORE = ParserContext(args=Program().core_args() + Program().task_args())
-SETTINGS = yaml.safe_load((ROOT / "invoke.yaml").read_text())
+# The pages use these names; a team may have others.
+EXAMPLES = {name: {"account": "0" * 12, "region": "us-east-1"} for name in ("sandbox", "preprod", "prod")}
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_-]*|[A-Z]+:VERSION|<[a-z]+>|\.\.\.|IMAGE:VERSION")
 WITHOUT_ENV = {"doctor", "status"}  # they have an answer without an environment, too
 REQUIRED = {"promote": {"from", "to"}, "new": {"name", "kind"}, "hold": {"env", "reason"}}
 GENERATED = {"infrastructure/service/errored.tfstate", "tests/real/answers/aws/TIME", "tests/acceptance"}
 BLOCKS = [block for page in PAGES for block in pages.blocks(page)]
+
+
+def merged(below, above):
+    both = isinstance(below, Mapping) and isinstance(above, Mapping)
+    return {**below, **{key: merged(below.get(key), value) for key, value in above.items()}} if both else above
+
+
+SETTINGS = merged({"environments": EXAMPLES}, yaml.safe_load((ROOT / "invoke.yaml").read_text()))
 
 
 def of_kind(kind):
@@ -153,11 +162,6 @@ def test_every_part_of_invoke_yaml_is_one_that_the_tasks_accept(block):
     whole = merged(SETTINGS, part)
     for name in part.get("environments") or SETTINGS["environments"]:
         settings.load(ROOT, name, whole)
-
-
-def merged(below, above):
-    both = isinstance(below, Mapping) and isinstance(above, Mapping)
-    return {**below, **{key: merged(below.get(key), value) for key, value in above.items()}} if both else above
 
 
 def declared(folder):
