@@ -107,7 +107,9 @@ def _require_alone(root: Path, name: str, module: str, changed: Mapping[Path, st
         str(file.relative_to(root)) for file, text in texts.items() if re.search(rf"module\.{module}\b", text)
     ]:
         why = f"module.{module} stands in {', '.join(using)}. Nothing was removed."
-        raise RefusedError(f"Other infrastructure needs {name}.", why, "remove its triggers first")
+        raise RefusedError(
+            f"Other infrastructure needs {name}.", why, "remove its triggers and its import blocks first"
+        )
 
 
 def _without(entries: dict[str, str], key: str) -> dict[str, str]:
