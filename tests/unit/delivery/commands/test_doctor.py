@@ -271,3 +271,11 @@ def test_a_builder_that_the_settings_name_is_checked(tmp_path, monkeypatch, stat
     request = Request(tmp_path, "sandbox", config, tmp_path)
     lines, _ = reported(doctor.check_environment(request, made.shell, made.run.progress))
     assert [line[0] for line in lines if line[2:].startswith("builder")] == [mark]
+
+
+def test_without_an_environment_the_builder_of_all_is_checked():
+    shell = FakeShell({**answers(), "docker buildx inspect team": "Driver: kubernetes\nStatus: running\n"})
+    request = Request(None, None, {"environments": {"prod": PROD}, "build": {"builder": "team"}}, None)
+    lines, error = reported(doctor.check_tools(request, shell, None))
+    assert error is None
+    assert "✓ builder        builder team (kubernetes)" in lines
