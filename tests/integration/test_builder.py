@@ -1,4 +1,4 @@
-"""Another BuildKit, in an engine of its own and behind mutual TLS, builds what the project's engine builds."""
+"""A BuildKit in a network namespace of its own, behind mutual TLS, builds what the project's engine builds."""
 
 import os
 import re
@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from support import buildkit
 from support.deploys.provisions import provide
+from support.waiting import until
 from support.world import ENVIRONMENT
 
 from delivery import tools
@@ -14,25 +15,26 @@ from delivery.errors import ConfigurationError, MissingToolError
 from delivery.image import bake, inspect, network, start_check
 from delivery.process.shell import Command, Shell
 from sandbox.base_image import python
-from sandbox.engine import dockerd, private
 from sandbox.layout import Layout
 
 NAME = "sse-streaming"
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    """A second engine, which has built nothing: the address of its socket."""
+def other(deployed, tmp_path_factory):
+    """The socket of a second engine in a network namespace, which has the base image and has built nothing."""
     if os.geteuid():
         pytest.skip("a private engine needs root")
     root = tmp_path_factory.mktemp("b")
     provide(root)
-    layout = Layout.of(root)
-    layout.home.mkdir(parents=True, exist_ok=True)
-    engine = private.start(layout)
-    engine.docker("load", "--input", str(python.archive(layout, python.REFERENCE)), timeout=120)
-    yield dockerd.socket(layout).removeprefix("unix://")
-    private.stop(layout)
+    layout, settings = Layout.of(root), deployed[0].settings
+    with buildkit.engine(layout, int(settings["registry"].rpartition(":")[2])) as path:
+        there = Shell({**os.environ, **settings["variables"], "DOCKER_HOST": f"unix://{path}"})
+        load = Command(("docker", "load", "--input", str(python.archive(layout, python.REFERENCE))))
+        until(lambda: there.run(Command(("docker", "images", "--quiet"))).code == 0, 60, "an answer of the engine")
+        loaded = there.run(load)
+        assert loaded.code == 0, loaded.stderr
+        yield path
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,57 @@
-"""The BuildKit of a Docker engine as a builder elsewhere: TCP with mutual TLS, the driver `remote` of buildx.
+"""A second BuildKit, as a builder elsewhere: an engine in its own network namespace, behind TCP with mutual TLS.
 
 dockerd serves BuildKit behind `POST /grpc`, upgraded to h2c (docker/buildx, driver/docker). A relay takes connections
-of TLS from clients with a certificate, and passes their bytes on.
+of TLS from clients with a certificate, and passes their bytes on; so buildx reaches it by its driver `remote`. The
+namespace has loopback and one port of outside, that of the registry.
 """
 
 import asyncio
 import contextlib
+import os
 import ssl
 import subprocess
-import threading
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sandbox import processes
+from sandbox.engine import dockerd, private
+from sandbox.layout import Layout
+from support import namespace, relay
+from support.waiting import until
+
 _UPGRADE = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-_SIZE = 1 << 16
+
+
+@contextlib.contextmanager
+def engine(layout: Layout, port: int) -> Iterator[str]:
+    """The socket of an engine in a network namespace, whose 127.0.0.1:PORT is that of this machine. Needs root."""
+    layout.home.mkdir(parents=True, exist_ok=True)
+    dockerd.install(layout)
+    dockerd.configure(layout)
+    outside = layout.run / "outside.sock"
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await relay.copied((reader, writer), await asyncio.open_connection("127.0.0.1", port))
+
+    inside = [
+        sys.executable,
+        "-P",
+        namespace.__file__,
+        layout.bridge,
+        str(port),
+        str(outside),
+        *dockerd.command(layout),
+    ]
+    path = dockerd.socket(layout).removeprefix("unix://")
+    with relay.serving(lambda: asyncio.start_unix_server(pass_on, outside)):
+        try:
+            variables = {**dockerd.environment(layout), "PYTHONPATH": os.pathsep.join(sys.path)}
+            processes.spawn(layout, private.NAME, ["unshare", "--net", "--", *inside], variables)
+            until(Path(path).exists, private.READY_SECONDS, "the second engine")
+            yield path
+        finally:
+            private.stop(layout)
 
 
 def certificates(folder: Path) -> Path:
@@ -33,34 +71,19 @@ def certificates(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def served(engine: str, folder: Path) -> Iterator[str]:
-    """The address of a builder with the BuildKit of the engine at the Unix socket `engine`. `folder`: certificates."""
+def served(path: str, folder: Path) -> Iterator[str]:
+    """The address of a builder with the BuildKit of the engine at the Unix socket `path`. `folder`: certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
     context.load_verify_locations(folder / "ca.pem")
     context.verify_mode = ssl.CERT_REQUIRED
     context.set_alpn_protocols(["h2"])
-    loop = asyncio.new_event_loop()
 
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_engine, to_engine = await asyncio.open_unix_connection(engine)
-        to_engine.write(_UPGRADE)
-        await from_engine.readuntil(b"\r\n\r\n")
-        await asyncio.gather(_copy(reader, to_engine), _copy(from_engine, writer))
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        docker = await asyncio.open_unix_connection(path)
+        docker[1].write(_UPGRADE)
+        await docker[0].readuntil(b"\r\n\r\n")
+        await relay.copied((reader, writer), docker)
 
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    starting = asyncio.start_server(relay, "127.0.0.1", 0, ssl=context)
-    server = asyncio.run_coroutine_threadsafe(starting, loop).result(30)
-    yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    loop.call_soon_threadsafe(server.close)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(30)
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while content := await reader.read(_SIZE):
-            writer.write(content)
-            await writer.drain()
-    writer.close()
+    with relay.serving(lambda: asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=context)) as server:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
