@@ -172,11 +172,13 @@ def difference_json(difference: Difference) -> str:
 
 def _change_object(change: Change) -> dict[str, object]:
     live = change.live
+    serving = {"version": live.version, "commit": live.commit, "digest": live.image.digest} if live else None
     return {
         "function": change.image.name,
         "empty": change.empty,
         "digest": change.image.digest,
-        "live": {"version": live.version, "commit": live.commit, "digest": live.image.digest} if live else None,
+        "live": serving,
+        "url": live.url or None if live else None,
         "commits": None if change.commits is None else list(change.commits),
         "new_layers": len(change.new_layers),
         "bytes_to_fetch": sum(change.new_layers.values()),

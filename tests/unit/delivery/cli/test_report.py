@@ -194,7 +194,7 @@ def difference(live, commits=(), image=NEW, saved=None):
     return report.difference_lines(Difference((change,), saved or plan(creates=("a.b",))))
 
 
-LIVE_NOW = Live("2", COMMIT, PUSHED)
+LIVE_NOW = Live("2", COMMIT, PUSHED, FUNCTION.url)
 
 
 def test_a_difference_shows_commits_new_layers_and_the_plan():
@@ -295,7 +295,6 @@ def test_a_repository_that_no_function_uses_is_named():
 def test_the_json_of_a_difference_has_functions_and_infrastructure():
     change = Change(NEW, LIVE_NOW, LAYERS, {"sha256:1": 1_000_000}, ("1234567 Add a test",))
     new = Change(NEW, None, LAYERS, {}, None)
-    assert json.loads(report.history_json({"x": [SECOND]}, {"x": ""}))["x"][0]["url"] is None
     document = json.loads(report.difference_json(Difference((change, new), plan(creates=("a.b",)))))
     first, second = document["functions"]
     assert first == {
@@ -303,10 +302,11 @@ def test_the_json_of_a_difference_has_functions_and_infrastructure():
         "empty": False,
         "digest": NEW.digest,
         "live": {"version": "2", "commit": COMMIT, "digest": PUSHED.digest},
+        "url": FUNCTION.url,
         "commits": ["1234567 Add a test"],
         "new_layers": 1,
         "bytes_to_fetch": 2_500_000,
     }
-    assert (second["live"], second["commits"]) == (None, None)
+    assert (second["live"], second["url"], second["commits"]) == (None, None, None)
     assert document["infrastructure"] == {"empty": False, "creates": ["a.b"], "updates": [], "deletes": []}
     assert document["empty"] is False
