@@ -94,6 +94,7 @@ class _EnvironmentSection(_Section):
         description="an S3 bucket name without dots, which break TLS",
     )
     protected: bool = Field(False, description="true or false")
+    requires_acceptance: bool = Field(False, description="true or false")
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
     canary: Any = Field(None, description="a map, see the class Canary")
@@ -151,6 +152,8 @@ class Settings:
     platform: str = "linux/amd64"
     cache: str = "registry"
     default_branch: str = "main"
+    requires_acceptance: bool = False
+    """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
     bootstraps: bool = False
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
@@ -195,6 +198,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         platform=build.platform,
         cache=build.cache,
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
+        requires_acceptance=raw.requires_acceptance,
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,
