@@ -38,7 +38,7 @@ FIRST = (
     ("invoke status --env sandbox", "show what is live"),
 )
 HEADINGS = {
-    "Ship": ("deploy", "rollback", "promote", "hold", "unhold"),
+    "Ship": ("deploy", "acceptance", "rollback", "promote", "hold", "unhold"),
     "The steps of a deploy": ("build-image", "push-image", "tf-plan", "tf-apply", "verify"),
     "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
     "Set up and clean up": ("new", "remove", "bootstrap", "unlock", "prune"),
@@ -158,6 +158,21 @@ def deploy(
         title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
         s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
     run.progress.summary(title, lines)
+
+
+@task(help={**ENV, **ONLY}, iterable=["only"])
+def acceptance(c: Context, env: str | None = None, only: Sequence[str] | None = None) -> None:
+    """Run tests/acceptance against what is live, and record beside the image that it passed.
+
+    Example: invoke acceptance --env preprod
+    """
+    with session(c) as s:
+        names = commands.selection.parse(only)
+        run = s.open(env)
+        deployed = terraform.state.require_functions(run)
+        accepted = commands.acceptance.accept(run, deployed, commands.selection.functions(deployed, names))
+        s.output((version.digest for version in accepted), (version.commit for version in accepted))
+    run.progress.summary(f"{env}: accepted", cli.report.acceptance_lines(accepted))
 
 
 @task(
@@ -294,10 +309,11 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     """
     with session(c, quiet=json) as s:
         run = s.open(env)
-        result = release.history.read_all(run, terraform.state.require_functions(run))
+        functions = terraform.state.require_functions(run)
+        result = release.history.read_all(run, functions)
         held = None if json else release.hold.read(run)
     if json:
-        print_line(cli.report.history_json(result))
+        print_line(cli.report.history_json(result, {each.image: each.url for each in functions}))
         return
     if held:
         print_line(cli.report.hold_line(str(env), held))

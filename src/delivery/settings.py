@@ -96,6 +96,7 @@ class _EnvironmentSection(_Section):
         description="an S3 bucket name without dots, which break TLS",
     )
     protected: bool = Field(False, description="true or false")
+    requires_acceptance: bool = Field(False, description="true or false")
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
     builder: str | None = Field(None, pattern=_BUILDER, description=_BUILDER_IS)
@@ -157,6 +158,8 @@ class Settings:
     builder: str = ""
     """The builder that builds; empty for the one that docker has selected."""
     default_branch: str = "main"
+    requires_acceptance: bool = False
+    """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
     bootstraps: bool = False
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
@@ -202,6 +205,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         cache=build.cache,
         builder=build.builder if raw.builder is None else raw.builder,
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
+        requires_acceptance=raw.requires_acceptance,
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,

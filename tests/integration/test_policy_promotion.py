@@ -24,6 +24,8 @@ def roles(guarded):
     """preprod deployed, prod bootstrapped, and prod's job with its two roles."""
     first = guarded.checkout.invoke("deploy", "--env", ENVIRONMENT, **root(ENVIRONMENT))
     assert first.code == 0, first.text
+    accepted = guarded.checkout.invoke("acceptance", "--env", ENVIRONMENT, **root(ENVIRONMENT))
+    assert accepted.code == 0, accepted.text
     guarded.bootstrap("prod")
     policies = {role: guarded.policy(role) for role in (READER, PROD)}
     for role, policy in policies.items():

@@ -1,4 +1,4 @@
-"""The sample function, which `invoke remove --name sse-streaming` removes. Without it, what deploys it is skipped."""
+"""The sample function, which `invoke remove --name sse-streaming` removes."""
 
 import sys
 from pathlib import Path
@@ -9,20 +9,8 @@ _ROOT = Path(__file__).parents[2]
 PRESENT = (_ROOT / "src/lambdas/sse_streaming").exists()
 """Whether the project still has the sample."""
 
-_DEPLOY_IT = ("tests/bench", "tests/chaos", "tests/image", "tests/integration", "tests/real", "tests/workflow")
-# They have functions of their own, or none.
-_DO_NOT = ("tests/image/test_base.py", "tests/image/test_new.py", "tests/integration/cloud")
-_REASON = "it deploys the sample, which this project has removed"
-needed = pytest.mark.skipif(not PRESENT, reason=_REASON)
-"""Marks a test of the other suites that needs the sample."""
-
-
-def skip_without(items: list[pytest.Item], *, present: bool = PRESENT) -> None:
-    """Skip those of the tests that deploy the sample, if the project has it no more."""
-    for item in items if not present else ():
-        path = item.path.relative_to(_ROOT).as_posix()
-        if path.startswith(_DEPLOY_IT) and not path.startswith(_DO_NOT):
-            item.add_marker(pytest.mark.skip(reason=_REASON))
+needed = pytest.mark.skipif(not PRESENT, reason="it needs the sample, which this project has removed")
+"""Marks a test that needs the sample; tests/conftest.py skips those that deploy it."""
 
 
 def hide_functions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from delivery import lazy
 
 __all__ = [
+    "acceptance",
     "bootstrap",
     "deploy",
     "diff",
@@ -23,6 +24,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from delivery.commands import (
+        acceptance,
         bootstrap,
         deploy,
         diff,

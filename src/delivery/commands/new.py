@@ -1,7 +1,7 @@
 """`invoke new`: write what a new function consists of, from the templates beside this file.
 
     templates/KIND --> src/lambdas/NAME   its code, Dockerfile and locked packages
-                   --> tests/unit/lambdas its test
+                   --> tests/unit/lambdas, tests/acceptance  its tests
     docker-bake.hcl, infrastructure/service: its target and its module block
 
 All of it is made in memory first: what is refused writes nothing.
@@ -19,12 +19,18 @@ from delivery.image import bake
 from delivery.inputs import BAKE_FILE
 
 _TEMPLATES = Path(__file__).with_name("templates")
+# Template => where it goes
+_TESTS = {
+    "test_template.py": "tests/unit/lambdas/test_{}.py",
+    "test_acceptance.py": "tests/acceptance/test_{}.py",
+}
 SERVICE = "infrastructure/service"
 MAIN = f"{SERVICE}/main.tf"
 
 HEALTH: Mapping[str, str] = {
     "http": '{ http = "/health", status = 200 }',
-    "stream": '{ stream = "/events", first = "hello", events = 3 }',
+    # Few events at short intervals: a start check and `verify` wait for the end of the stream.
+    "stream": '{ stream = "/events", first = "hello", events = 3, query = { events = "3", interval = "0.1" } }',
     "event": "{ invoke = { Records = [] }, expect = { batchItemFailures = [] } }",
 }
 """Kind => the health contract of its template, in HCL."""
@@ -110,7 +116,8 @@ def _require_new(root: Path, name: str, module: str) -> None:
     code = {path: path.read_text() for path in (root / SERVICE).glob("*.tf")}
     code[root / BAKE_FILE] = (root / BAKE_FILE).read_text()
     named = re.compile(rf'^(?:target|group|module) "(?:{re.escape(name)}|{module})"', re.MULTILINE)
-    places = [root / "src" / "lambdas" / module, root / SERVICE / f"{module}.tf", root / _test(module)]
+    tests = [root / place.format(module) for place in _TESTS.values()]
+    places = [root / "src" / "lambdas" / module, root / SERVICE / f"{module}.tf", *tests]
     taken = [place for place in places if place.exists()]
     taken += [path for path, text in code.items() if named.search(text) and path not in taken]
     if taken:
@@ -126,13 +133,9 @@ def _templates(kind: str, name: str, module: str) -> Iterable[tuple[Path, str]]:
 
 def _place(file: str, module: str) -> str:
     """Where a template goes."""
-    if file == "test_template.py":
-        return _test(module)
+    if file in _TESTS:
+        return _TESTS[file].format(module)
     return f"src/lambdas/{module}/{'.dockerignore' if file == 'dockerignore' else file}"
-
-
-def _test(module: str) -> str:
-    return f"tests/unit/lambdas/test_{module}.py"
 
 
 def _with_target(text: str, name: str) -> str:

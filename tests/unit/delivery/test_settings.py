@@ -101,6 +101,10 @@ def test_the_settings_of_another_environment_are_not_checked(tmp_path):
         ({"registry": "https://x/y"}, "Malformed setting environments.preprod.registry in invoke.yaml: 'https://x/y'"),
         ({"state_bucket": "a.b"}, "Malformed setting environments.preprod.state_bucket in invoke.yaml: 'a.b'"),
         ({"protected": "yes"}, "Malformed setting environments.preprod.protected in invoke.yaml: 'yes'"),
+        (
+            {"requires_acceptance": "yes"},
+            "Malformed setting environments.preprod.requires_acceptance in invoke.yaml: 'yes'",
+        ),
         ({"bootstraps": 1}, "Malformed setting environments.preprod.bootstraps in invoke.yaml: 1"),
         ({"started_by": "start"}, "Malformed setting environments.preprod.started_by in invoke.yaml: 'start'"),
         ({"variables": ["A=1"]}, "Malformed setting environments.preprod.variables in invoke.yaml."),

@@ -31,6 +31,9 @@ def project(tmp_path):
     return tmp_path
 
 
+TESTS = ("tests/unit/lambdas/test_orders_api.py", "tests/acceptance/test_orders_api.py")
+
+
 def content(folder):
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
@@ -40,7 +43,7 @@ def test_a_new_function_has_code_a_test_a_target_and_a_module_block(project, kin
     new.write(new.files(project, "orders-api", kind))
     made = content(project)
     assert {"src/lambdas/orders_api/app.py", "src/lambdas/orders_api/Dockerfile"} < made.keys()
-    assert {"src/lambdas/orders_api/.dockerignore", "tests/unit/lambdas/test_orders_api.py"} < made.keys()
+    assert {"src/lambdas/orders_api/.dockerignore", *TESTS} < made.keys()
     assert 'targets = ["sse-streaming", "orders-api"]' in made["docker-bake.hcl"]
     assert f'labels     = {{ "lambda.health" = jsonencode({new.HEALTH[kind]}) }}' in made["docker-bake.hcl"]
     block = made["infrastructure/service/orders_api.tf"]
@@ -114,7 +117,9 @@ def test_a_wrong_or_existing_name_is_refused_and_nothing_is_written(project, nam
     assert content(project) == before
 
 
-@pytest.mark.parametrize("path", ["src/lambdas/orders/x", "infrastructure/service/orders.tf"])
+@pytest.mark.parametrize(
+    "path", ["src/lambdas/orders/x", "infrastructure/service/orders.tf", "tests/acceptance/test_orders.py"]
+)
 def test_what_stands_in_the_way_is_named(project, path):
     (project / path).parent.mkdir(parents=True, exist_ok=True)
     (project / path).write_text("mine")
