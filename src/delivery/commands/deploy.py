@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import cast
 
 from delivery import git
-from delivery.aws import bucket, ecr, function, function_code, regions
+from delivery.aws import bucket, ecr, function, function_code
 from delivery.aws.function import Alias, Function, Version
 from delivery.aws.function_code import Unpublished
 from delivery.commands import bootstrap, declared, deployed, selection, short_way
@@ -50,7 +50,6 @@ def guard(run: RunContext, only: tuple[str, ...] = ()) -> tuple[Image, ...]:
     RefusedError, ConfigurationError or CloudError.
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
-        regions.require_function_urls(run.settings.environment)
         (versions, names), _ = parallel.both(run.shell, lambda: _docker(run), lambda: _require_allowed(run))
         chosen = selection.choose(names, only, str)
         stage.done(f"{versions}, commit {run.commit.short}")
