@@ -137,6 +137,10 @@ class Environment:
         """The repository of an image, `{registry}/{environment}-{name}-lambda`; docker-bake.hcl has the same rule."""
         return f"{self.registry}/{self.name}-{image}-lambda"
 
+    def function(self, image: str) -> str:
+        """The name of the function of an image, and of its role; modules/image_function has the same rule."""
+        return f"{self.name}-{image}"
+
     def command(self, task: str, *options: str) -> str:
         """The command that runs a task on this environment, for the `try:` line of an error."""
         return " ".join(("invoke", task, "--env", self.name, *options))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from delivery import lazy
 
 __all__ = [
+    "adopt",
     "bootstrap",
     "deploy",
     "diff",
@@ -22,6 +23,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from delivery.commands import (
+        adopt,
         bootstrap,
         deploy,
         diff,

@@ -66,6 +66,15 @@ def outputs(run: RunContext, stack: str) -> dict[str, Any]:
     return _outputs(_document(run, stack))
 
 
+def addresses(run: RunContext, stack: str) -> frozenset[str]:
+    """The addresses of all managed resources of a root module; none before its first apply.
+
+    Raises RefusedError when another account owns the state bucket, TerraformError or CloudError.
+    """
+    managed = (each for each in _document(run, stack).get("resources") or () if each["mode"] == "managed")
+    return frozenset(address for resource in managed for address, _ in _instances(resource))
+
+
 def _document(run: RunContext, stack: str) -> dict[str, Any]:
     body = bucket.read(run.aws, state_key(stack))
     what = f"The state of {stack} cannot be read."
@@ -90,8 +99,13 @@ def _resources(document: dict[str, Any]) -> Iterator[tuple[str, FunctionResource
     for resource in document.get("resources") or ():
         if (resource["mode"], resource["type"]) != ("managed", _FUNCTION):
             continue
-        address = ".".join(filter(None, (resource.get("module"), _FUNCTION, resource["name"])))
-        for instance in resource["instances"]:
-            index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
-            attributes = instance["attributes"]
-            yield attributes["function_name"], FunctionResource(f"{address}{index}", attributes.get("image_uri") or "")
+        for address, attributes in _instances(resource):
+            yield attributes["function_name"], FunctionResource(address, attributes.get("image_uri") or "")
+
+
+def _instances(resource: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The address and the attributes of each instance of a resource."""
+    address = ".".join(filter(None, (resource.get("module"), resource["type"], resource["name"])))
+    for instance in resource["instances"]:
+        index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
+        yield f"{address}{index}", instance["attributes"]
