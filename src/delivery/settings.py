@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from delivery import durations
-from delivery.errors import ConfigurationError
+from delivery.errors import ConfigurationError, nearest
 
 FILE = "invoke.yaml"
 VARIABLES = "INVOKE_"
@@ -262,7 +262,7 @@ def _environment(name: str | None, config: Mapping[str, Any]) -> object:
     if not name:
         raise ConfigurationError("No environment was named.", hint=f"--env with one of: {known}")
     if name not in environments:
-        example = f"--env {next(iter(environments))}"
+        example = f"--env {nearest(name, environments) or next(iter(environments))}"
         raise ConfigurationError(f"Unknown environment: {name}", f"{FILE} has: {known}", example)
     return environments[name]
 

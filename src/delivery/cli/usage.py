@@ -4,17 +4,16 @@
 wrong value of its own options, such as `invoke --config`: docs.pyinvoke.org, "invoke.program".
 """
 
-import difflib
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
-from delivery.errors import ConfigurationError
+from delivery.errors import ConfigurationError, nearest
 
 _UNKNOWN = re.compile(r"No idea what '(.*)' is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: (\w+)")
@@ -55,7 +54,7 @@ def _unknown(word: str, task: str, flags: Any, program: Program) -> Configuratio
         if flags[before].takes_value:
             return ConfigurationError(f"{before} was given twice.", "It takes one value.", f"{command} {before} VALUE")
         return ConfigurationError(f"{before} takes no value: {word!r}", "", f"{command} {before}")
-    if near := _nearest(word, program.collection.task_names):
+    if near := nearest(word, program.collection.task_names):
         hint = f"invoke {near}"
     else:
         hint = f"{command} --env {word}" if "--env" in flags else "`invoke`, which lists the tasks"
@@ -65,7 +64,7 @@ def _unknown(word: str, task: str, flags: Any, program: Program) -> Configuratio
 def _unknown_flag(flag: str, task: str, program: Program) -> ConfigurationError:
     contexts = [context for context in program.collection.to_contexts() if context.name == task]
     known = [name for context in contexts for name in (*context.flags, *context.inverse_flags)]
-    command, near = f"invoke {task}".strip(), _nearest(flag, known)
+    command, near = f"invoke {task}".strip(), nearest(flag, known)
     why = f"Its options are: {', '.join(sorted(name for name in known if name.startswith('--')))}" if task else ""
     return ConfigurationError(f"{command} has no option {flag}.", why, f"{command} {near}" if near else "invoke --help")
 
@@ -76,7 +75,3 @@ def _before(word: str, argv: list[str]) -> str:
         if current == word:
             return previous
     return next((each.partition("=")[0] for each in argv if each.endswith(f"={word}")), "")
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    return next(iter(difflib.get_close_matches(word, known, n=1)), "")

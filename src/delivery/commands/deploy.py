@@ -51,7 +51,7 @@ def guard(run: RunContext, only: tuple[str, ...] = ()) -> tuple[Image, ...]:
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         (versions, names), _ = parallel.both(run.shell, lambda: _docker(run), lambda: _require_allowed(run))
-        chosen = selection.choose(names, only, str)
+        chosen = selection.images(names, only)
         stage.done(f"{versions}, commit {run.commit.short}")
     needed = run.settings.bootstraps and bootstrap.needed(run, names)
     if needed:
@@ -73,7 +73,7 @@ def plan(
     images, (stack, now) = parallel.both(run.shell, lambda: guard(run, only), lambda: _initialised(run))
     stack = stack or stages.init(run, state.STACK)  # the guards have made the bucket
     now = {image.name: now[image.name] for image in images if image.name in now}
-    chosen = selection.choose(images, only, lambda each: each.name)
+    chosen = tuple(image for image in images if not only or image.name in only)
     others = _others(run, images, chosen, now)
     given: Future[Callable[[], declared.Variables]] = Future()  # a push waits for it only before it starts an image
 

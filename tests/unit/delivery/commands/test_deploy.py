@@ -986,7 +986,7 @@ def test_an_unknown_function_is_refused_with_the_known_ones_before_anything_chan
     made, *_ = two_functions(tmp_path)
     with pytest.raises(ConfigurationError, match="Unknown function: orders") as caught:
         deploy.plan(made.run, only=("orders",))
-    assert caught.value.why == "Known are: other, sse-streaming"
+    assert caught.value.why == "The targets of docker-bake.hcl are: other, sse-streaming"
     assert made.shell.typed(BAKE + " docker-bake.hcl --progress") == []
     assert made.aws.ecr.called("put_image") == []
 

@@ -276,7 +276,7 @@ def test_if_no_named_function_has_an_earlier_release_the_rollback_is_refused(tmp
 def test_an_unknown_function_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(ConfigurationError, match="Unknown function: orders") as caught:
         rollback.prepare(Fleet(tmp_path, 2).run, only=("orders",))
-    assert caught.value.why == "Known are: image-1, image-2"
+    assert caught.value.why == "Deployed are: image-1, image-2"
 
 
 def test_a_held_environment_is_rolled_back_all_the_same(released):
