@@ -185,6 +185,7 @@ def rollback(
     Example: invoke rollback --env prod --to sse-streaming:7
     """
     steps = release.canary.steps(canary, "")
+    commands.rollback.require_version(to)
     with session(c) as s:
         names = commands.selection.parse(only)
         run = s.open(env, changing=True)
@@ -214,6 +215,7 @@ def promote(
 
     Example: invoke promote --from preprod --to prod
     """
+    commands.promote.require_options(from_, to, commit)
     with session(c) as s:
         origin, target = s.open(from_), s.open(to, changing=True)
         promotions = commands.promote.prepare(origin, target, commit)
@@ -446,6 +448,7 @@ def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = "ser
 
     Example: invoke unlock --env prod --stack foundation
     """
+    commands.unlock.require_stack(stack)
     with session(c) as s:
         run = s.open(env)
         print_line(commands.unlock.unlock(run, stack, lock))

@@ -155,6 +155,17 @@ def test_a_name_that_is_no_version_ends_with_code_2(released, to):
     assert released.refused(ConfigurationError, to).exit_code == 2
 
 
+@pytest.mark.parametrize("to", ["x", "v1", "1.0", "0", "-1", ":1", "orders:", "orders:x", "orders:1:2"])
+def test_a_malformed_version_is_refused_before_the_environment_is_read(to):
+    with pytest.raises(ConfigurationError, match=f"Malformed --to: '{to}'"):
+        rollback.require_version(to)
+
+
+@pytest.mark.parametrize("to", ["", "7", "07", "orders-api:7"])
+def test_a_version_may_have_the_name_of_its_image(to):
+    rollback.require_version(to)
+
+
 def test_a_rollback_of_several_functions_needs_the_name_of_an_image(released):
     planned = json.loads(outputs())["functions"]["value"]["sse-streaming"]
     both = {"functions": {"value": {"other": planned, "sse-streaming": planned}}}
