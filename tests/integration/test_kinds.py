@@ -113,12 +113,15 @@ def test_a_version_that_breaks_its_contract_does_not_become_live_and_its_log_is_
 
 
 def test_a_rollback_of_one_function_leaves_the_others_as_they_are(kinds):
+    """The deploy before it does not wait for a function that has never been deployed."""
     checkout, _ = kinds
     before = aliases(checkout)
     checkout.edit(HANDLER, HEALTHY, '_answer(200, {"status": "better"})')
-    checkout.commit("a better answer")
+    assert checkout.invoke("new", "--name", "late", "--kind", "event").code == 0
+    checkout.commit("a better answer, and a function that is not ready")
     deployed = checkout.invoke("deploy", "--env", "sandbox", "--only", "orders-api")
     assert deployed.code == 0, deployed.text
+    assert "late has never been deployed" in deployed.text, deployed.text
     changed = aliases(checkout)
     assert {name for name in changed if changed[name] != before[name]} == {"orders-api"}
     outcome = checkout.invoke("rollback", "--env", "sandbox", "--only", "orders-api")

@@ -117,11 +117,12 @@ class Baked:
     warnings: tuple[str, ...]
 
 
-def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
+def targets(settings: Settings, shell: Shell, only: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The targets that docker-bake.hcl builds by default; each is an image with a health contract.
 
-    Raises ConfigurationError for a file that cannot be read, for a name that AWS or Terraform does not take, and for a
-    contract that is missing or malformed.
+    `only`: the targets that will be built, without names all; nothing but the names of the others is checked.
+    Raises ConfigurationError for a file that cannot be read, for a name that AWS or Terraform does not take, for a
+    context that does not exist, and for a contract that is missing or malformed.
     """
     argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
     result = shell.run(Command(argv, cwd=settings.source, without=BAKE_VARIABLES))
@@ -130,6 +131,8 @@ def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
     read: dict[str, Mapping[str, Any]] = json.loads(result.stdout)["target"]
     require_names(settings, tuple(sorted(read)))
     for name, target in sorted(read.items()):
+        if only and name not in only:
+            continue
         _require_context(settings, name, target)
         _require_contract(name, target.get("labels") or {})
     return tuple(sorted(read))
