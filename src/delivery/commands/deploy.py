@@ -177,7 +177,7 @@ def _targeting(
     if not missing:
         return stack
     modules = new.modules(run.settings.source)
-    if any(each.name not in there or now[each.name].alias is None or each.name not in modules for each in chosen):
+    if not all(each.name in modules and each.name in now and now[each.name].complete for each in chosen):
         what = f"{', '.join(missing)} has never been deployed, so a first deploy of another function needs it."
         why = "The infrastructure of all functions is one, and a function needs an image."
         hint = run.settings.environment.command(

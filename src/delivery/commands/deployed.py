@@ -41,6 +41,11 @@ class Deployed:
         return self.resource.image_uri if self.resource else ""
 
     @property
+    def complete(self) -> bool:
+        """Whether Terraform has it, and one of its versions was made live."""
+        return bool(self.resource and self.alias)
+
+    @property
     def recorded(self) -> bool:
         """Whether the state has the image that the function has."""
         return bool(self.image and self.resource and self.resource.image_uri == self.image.uri)
