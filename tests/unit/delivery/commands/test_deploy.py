@@ -892,6 +892,19 @@ def test_an_environment_that_bootstraps_gets_its_bucket_before_terraform_is_init
     assert initialised[-1] == "init"
 
 
+@pytest.mark.parametrize("name", ["Orders", "orders_api", "-orders", "9lives", "o" * 60, "delivery"])
+def test_a_target_with_a_wrong_name_is_refused_before_a_bucket_or_a_repository_is_made(tmp_path, name):
+    made = world(tmp_path, bootstraps=True)
+    made.aws.s3.buckets.clear()
+    made.aws.ecr.repositories.clear()
+    made.shell.answers["docker buildx bake --file docker-bake.hcl --print"] = printed("sse-streaming", name)
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        deploy.plan(made.run)
+    assert caught.value.exit_code == 2
+    assert made.aws.s3.called("create_bucket") == []
+    assert made.shell.typed("terraform") == []
+
+
 def test_an_image_that_lambda_cannot_use_fails_the_deploy_and_leaves_the_alias(tmp_path):
     made = world(tmp_path)
     made.aws.functions.update_ends, made.aws.functions.update_reason = "Failed", "The image is too large."
