@@ -24,7 +24,8 @@ _MAIN = f"{SERVICE}/main.tf"
 
 HEALTH: Mapping[str, str] = {
     "http": '{ http = "/health", status = 200 }',
-    "stream": '{ stream = "/events", first = "hello", events = 3 }',
+    # Few events at short intervals: a start check and `verify` wait for the end of the stream.
+    "stream": '{ stream = "/events", first = "hello", events = 3, query = { events = "3", interval = "0.1" } }',
     "event": "{ invoke = { Records = [] }, expect = { batchItemFailures = [] } }",
 }
 """Kind => the health contract of its template, in HCL."""
