@@ -143,8 +143,8 @@ def _file(error: dict[str, Any], stack: Stack) -> str:
     return f"infrastructure/{stack.name}/{file if in_code else f'{stack.environment.name}.tfvars'}"
 
 
-def _existing(errors: list[dict[str, Any]], text: str, stack: Stack) -> TerraformError | None:
-    """The error for resources that AWS has and the state has not; None for any other error."""
+def _existing(errors: list[dict[str, Any]], text: str, stack: Stack) -> DeliveryError | None:
+    """The error for resources that AWS has and the state has not, and for a wrong import; None for any other error."""
     named = {error.get("address", ""): f"{error['summary']} {error.get('detail', '')}" for error in errors}
     addresses = [address for address, message in named.items() if _EXISTS.search(message)]
     adopt = stack.environment.command("bootstrap", "--adopt")
@@ -158,6 +158,9 @@ def _existing(errors: list[dict[str, Any]], text: str, stack: Stack) -> Terrafor
             return TerraformError(what, text, f"{adopt}, which writes the import blocks")
         block = f"an import block for {addresses[0]} in infrastructure/{stack.name}"
         return TerraformError(what, text, f"{block}; or remove it in AWS, if nobody uses it")
+    if "Configuration for import target does not exist" in text:
+        what = f"An import block of {stack.name} names what no module block makes (any more)."
+        return ConfigurationError(what, text, f"remove the block from infrastructure/{stack.name}/adopted.tf")
     if "Cannot import non-existent remote object" in text:
         what = f"An import block of {stack.name} names what AWS does not have (any more)."
         return TerraformError(what, text, f"{adopt}, which writes the blocks again; or remove the block")

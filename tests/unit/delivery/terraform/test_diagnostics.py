@@ -208,6 +208,12 @@ def test_an_update_that_lambda_refuses_for_a_conflict_is_not_called_existing():
     assert error.error("apply", STACK).what == "Terraform could not apply service."
 
 
+def test_an_import_of_a_function_that_was_removed_names_the_file_to_correct():
+    detail = "The configuration for the given import target module.api.aws_lambda_function.this does not exist."
+    error = read(diagnostic("Configuration for import target does not exist", detail))[0].error("plan", STACK)
+    assert (error.exit_code, error.hint) == (2, "remove the block from infrastructure/service/adopted.tf")
+
+
 def test_an_import_of_what_is_gone_leads_to_another_adoption():
     detail = 'While attempting to import an existing object to "module.api.aws_lambda_function.this", the provider ...'
     error = read(diagnostic("Cannot import non-existent remote object", detail))[0].error("plan", STACK)
