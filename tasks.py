@@ -23,7 +23,8 @@ from delivery.cli.session import ROOT, session
 from delivery.cli.task import task
 from delivery.errors import ConfigurationError
 
-usage.install(program)  # Invoke loads this file before it parses the tasks and their options
+# Invoke loads this file before it reads invoke.yaml, and before it parses the tasks and their options.
+usage.install(program, ROOT / "invoke.yaml")
 
 ENV = {"env": "the environment, by its name in invoke.yaml"}
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}

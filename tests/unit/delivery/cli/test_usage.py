@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 from invoke.collection import Collection
+from invoke.exceptions import Exit
 from invoke.loader import FilesystemLoader
 from invoke.program import Program
 
 from delivery.cli import usage
 
-TASKS, _ = FilesystemLoader(start=str(Path(__file__).parents[4])).load("tasks")
+ROOT = Path(__file__).parents[4]
+TASKS, _ = FilesystemLoader(start=str(ROOT)).load("tasks")
 
 
 def typed(words):
     """Type a command; returns its exit code."""
     program = Program(namespace=Collection.from_module(TASKS))
-    usage.install(program)
+    usage.install(program, ROOT / "invoke.yaml")
     with pytest.raises(SystemExit) as ended:
         program.run(["invoke", *shlex.split(words)])
     return ended.value.code
@@ -60,3 +62,46 @@ def test_what_invoke_refuses_for_another_reason_ends_with_exit_code_2_too(capsys
 def test_a_command_line_that_can_be_parsed_is_left_to_invoke(capsys):
     assert typed("--help deploy") == 0
     assert "--canary" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "what"), [("environments: [", "invoke.yaml cannot be read."), (None, "invoke.yaml is missing.")]
+)
+def test_a_project_file_that_cannot_be_read_is_named(tmp_path, content, what):
+    file = tmp_path / "invoke.yaml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(Exit) as ended:
+        usage.install(Program(), file)
+    assert ended.value.code == 2
+    assert ended.value.message.startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("x.yaml", None, "There is no such file."),
+        ("x.yaml", "a: [", "while parsing a flow node"),
+        ("x.txt", "a: b", "Config files of type 'txt'"),
+        ("x.json", "{", "Expecting property name"),
+    ],
+)
+@pytest.mark.parametrize("given", ["option", "variable"])
+def test_a_runtime_file_that_cannot_be_read_is_named(capsys, monkeypatch, tmp_path, given, name, content, why):
+    file = tmp_path / name
+    if content is not None:
+        file.write_text(content)
+    if given == "variable":
+        monkeypatch.setenv("INVOKE_RUNTIME_CONFIG", str(file))
+    assert typed(f"--config {file} overview" if given == "option" else "overview") == 2
+    text = capsys.readouterr().err
+    assert text.startswith(f"The file of --config or INVOKE_RUNTIME_CONFIG cannot be read: {file}\n")
+    assert why in text
+
+
+def test_a_variable_that_its_setting_cannot_have_is_named_without_its_value(capsys, monkeypatch, tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("verify: {between: 10.0}")
+    monkeypatch.setenv("INVOKE_VERIFY_BETWEEN", "soon")
+    assert typed(f"--config {file} overview") == 2
+    assert "Set are: INVOKE_VERIFY_BETWEEN\n" in capsys.readouterr().err
