@@ -11,16 +11,20 @@ import sys
 from collections.abc import Sequence
 
 from invoke.context import Context
+from invoke.main import program
 from invoke.tasks import Task
 
 import delivery
 from delivery import aws, cli, commands, image, release, terraform
-from delivery.cli import jobs
+from delivery.cli import jobs, usage
 from delivery.cli.output import print_line, print_lines
 from delivery.cli.prompt import ask, confirm
 from delivery.cli.session import ROOT, session
 from delivery.cli.task import task
 from delivery.errors import ConfigurationError
+
+# Invoke loads this file before it reads invoke.yaml, and before it parses the tasks and their options.
+usage.install(program, ROOT / "invoke.yaml")
 
 ENV = {"env": "the environment, by its name in invoke.yaml"}
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
@@ -197,6 +201,7 @@ def rollback(
     Example: invoke rollback --env prod --to sse-streaming:7
     """
     steps = release.canary.steps(canary, "")
+    commands.rollback.require_version(to)
     with session(c) as s:
         names = commands.selection.parse(only)
         run = s.open(env, changing=True)
@@ -226,6 +231,7 @@ def promote(
 
     Example: invoke promote --from preprod --to prod
     """
+    commands.promote.require_options(from_, to, commit)
     with session(c) as s:
         origin, target = s.open(from_), s.open(to, changing=True)
         promotions = commands.promote.prepare(origin, target, commit)
@@ -403,14 +409,25 @@ def job_summary(c: Context) -> None:
 # --- Set up and clean up ----------------------------------------------------------------------------------------------
 
 
-@task(help={**YES, **DESTROY}, iterable=["destroy"])
-def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
+@task(
+    help={**YES, **DESTROY, "adopt": "change nothing in AWS: write import blocks for what AWS has before Terraform"},
+    iterable=["destroy"],
+)
+def bootstrap(
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, adopt: bool = False
+) -> None:
     """Make the state bucket, the image repositories and the CI roles; once for each environment, safe to repeat.
 
     Example: invoke bootstrap --env preprod
     """
     with session(c) as s:
         run = s.open(env)
+        if adopt:
+            adoption = commands.adopt.find(run, commands.bootstrap.targets(run))
+            commands.adopt.write(ROOT, adoption)
+            print_lines(cli.report.adoption_lines(adoption))
+            commands.adopt.require_all(adoption)
+            return
         confirm(run, f"Make the state bucket of {env} if it is missing, and plan the rest?", yes=yes)
         plan = commands.bootstrap.plan(run, commands.bootstrap.targets(run), tuple(destroy or ()))
         s.show("Plan", plan.changes)
@@ -448,6 +465,7 @@ def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = "ser
 
     Example: invoke unlock --env prod --stack foundation
     """
+    commands.unlock.require_stack(stack)
     with session(c) as s:
         run = s.open(env)
         print_line(commands.unlock.unlock(run, stack, lock))

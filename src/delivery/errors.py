@@ -12,6 +12,9 @@
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
 """
 
+import difflib
+from collections.abc import Iterable
+
 INTERRUPTED = 130
 NO_SPACE = "no space left on device"  # the text of ENOSPC in Go programs
 
@@ -85,6 +88,11 @@ class CloudError(DeliveryError):
 def disk_full(why: str) -> MissingToolError:
     """The error for a full disk."""
     return MissingToolError("The disk is full.", why, "free some space, then run the same command again")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name that is most like a word, for a `try:` line; empty if none is like it."""
+    return next(iter(difflib.get_close_matches(word, tuple(known), n=1)), "")
 
 
 class Interrupted(KeyboardInterrupt):

@@ -13,6 +13,7 @@ from rich.table import Table
 from delivery import logtext
 from delivery.aws.function import Version
 from delivery.aws.logs import LogLine
+from delivery.commands.adopt import Adoption, Outcome
 from delivery.commands.diff import Change, Difference
 from delivery.commands.doctor import Finding
 from delivery.commands.promote import Promotion
@@ -92,6 +93,17 @@ def written_lines(name: str, paths: Iterable[str], first: str) -> tuple[str, ...
         f"  {here}",
         "  ./dev invoke bootstrap --env ENVIRONMENT    # once in every other environment: its image repository",
     )
+
+
+def adoption_lines(adoption: Adoption) -> tuple[str, ...]:
+    """What exists in AWS and becomes Terraform's, what was written, and what to type next."""
+    adopted = (*adoption.texts(Outcome.BLOCK), *adoption.texts(Outcome.BOOTSTRAP))
+    left = tuple(f"? {text}" for text in adoption.texts(Outcome.LEFT))
+    if not adopted:
+        return (*left, f"{adoption.environment}: nothing to adopt; nothing was written.")
+    written = (f"wrote {path}" if path in adoption.files else f"unchanged: {path}" for path in adoption.waiting)
+    next_lines = (f"  {command}" for command in adoption.commands)
+    return (*(f"= adopt {text}" for text in adopted), *left, *written, "next:", *next_lines)
 
 
 def returns_text(returns: Iterable[Return]) -> str:

@@ -6,6 +6,7 @@ from delivery import lazy
 
 __all__ = [
     "acceptance",
+    "adopt",
     "bootstrap",
     "deploy",
     "diff",
@@ -24,6 +25,7 @@ __all__ = [
 if TYPE_CHECKING:
     from delivery.commands import (
         acceptance,
+        adopt,
         bootstrap,
         deploy,
         diff,

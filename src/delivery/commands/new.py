@@ -155,15 +155,30 @@ def _with_target(text: str, name: str) -> str:
     return changed
 
 
-def _with_function(text: str, name: str, module: str) -> str:
-    """The root module with one more line in local.functions, in the form of `terraform fmt`."""
+def modules(root: Path) -> Mapping[str, str]:
+    """Image name => address of its module block, such as module.orders_api: local.functions of the root module.
+
+    Raises ConfigurationError for a list that cannot be read.
+    """
+    _, pairs = _listed((root / _MAIN).read_text())
+    return {key.strip('"'): value for key, value in pairs}
+
+
+def _listed(text: str) -> tuple[re.Match[str], list[tuple[str, str]]]:
+    """Where local.functions stands, and its keys, as they are written, with their values."""
     match = _FUNCTIONS.search(text)
     lines = match[2].splitlines() if match else []
     entries = [_ENTRY.match(line) for line in lines if line.strip()]
     if not match or not all(entries):
         what, why = f"{_MAIN} has no list of functions that a line can be added to.", "Nothing was written."
         raise ConfigurationError(what, why, f"restore `functions = {{...}}` in the locals of {_MAIN}")
-    pairs = [(entry[1], entry[2]) for entry in entries if entry] + [(f'"{name}"', f"module.{module}")]
+    return match, [(entry[1], entry[2]) for entry in entries if entry]
+
+
+def _with_function(text: str, name: str, module: str) -> str:
+    """The root module with one more line in local.functions, in the form of `terraform fmt`."""
+    match, known = _listed(text)
+    pairs = [*known, (f'"{name}"', f"module.{module}")]
     width = max(len(key) for key, _ in pairs)
     body = "".join(f"    {key.ljust(width)} = {value}\n" for key, value in pairs)
     return f"{text[: match.start()]}{match[1]}\n{body}  }}\n{text[match.end() :]}"

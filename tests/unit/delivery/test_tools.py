@@ -4,7 +4,7 @@ import pytest
 from support.shell import FakeShell
 
 from delivery import tools
-from delivery.errors import MissingToolError
+from delivery.errors import ConfigurationError, MissingToolError
 from delivery.process.shell import Result
 
 BUILDX = "github.com/docker/buildx {} 171fcbeb69d67c90ba7f44f41a9e418f6a6ec1da"
@@ -50,6 +50,14 @@ def test_a_tool_that_does_not_answer_is_named_with_how_to_get_it(tool, answer):
         tools.check(tool, FakeShell({" ".join(tool.version): answer}))
     assert (caught.value.what, caught.value.hint) == (f"{tool.name} does not answer.", tool.install)
     assert caught.value.why == ("Cannot connect to the daemon.\nmore" if answer else "")
+
+
+def test_a_context_that_docker_does_not_have_is_a_wrong_setting():
+    text = 'Failed to initialize: unable to resolve docker endpoint: context "nope": context not found: open /root/x'
+    with pytest.raises(ConfigurationError, match=r"Docker has no context nope\.") as caught:
+        tools.check(tools.DOCKER, FakeShell({" ".join(tools.DOCKER.version): Result(1, "", text)}))
+    assert caught.value.exit_code == 2
+    assert "`unset DOCKER_CONTEXT`" in caught.value.hint
 
 
 @pytest.mark.parametrize("tool", tools.ALL, ids=lambda tool: tool.name)
