@@ -43,7 +43,7 @@ HEADINGS = {
     "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
     "Set up and clean up": ("new", "bootstrap", "unlock", "prune"),
     "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
-    "In a workflow": ("job-summary",),
+    "In a workflow": ("comment", "job-summary"),
 }
 """What `invoke` alone lists; tests/unit/delivery/cli/test_overview.py compares it with the tasks."""
 
@@ -372,6 +372,28 @@ def logs(
         for entry in commands.logs.read(run, deployed, query):
             print_lines(cli.report.log_lines(entry))
             sys.stdout.flush()
+
+
+@task(
+    help={
+        "env": "an environment; repeat it for each (default: all that need not be started)",
+        "dry_run": "print the Markdown, and post nothing",
+    },
+    iterable=["env"],
+)
+def comment(c: Context, env: Sequence[str] | None = None, dry_run: bool = False) -> None:
+    """In a workflow: write on the pull request what a merge would change: one comment, which each run updates.
+
+    Example: invoke comment --env preprod --env prod --dry-run
+    """
+    with session(c, quiet=dry_run) as s:
+        pull = None if dry_run else cli.comment.of_job()
+        previews = commands.comment.preview(s.environments(env or ()), s.open)
+        if errors := cli.comment.error_lines(previews):
+            s.show("Not known", errors)
+        text = cli.comment.text(previews, pull)
+        print_line(pull.write(text) if pull else text)
+        commands.comment.require_one(previews)
 
 
 @task()

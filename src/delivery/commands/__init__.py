@@ -6,6 +6,7 @@ from delivery import lazy
 
 __all__ = [
     "bootstrap",
+    "comment",
     "deploy",
     "diff",
     "doctor",
@@ -23,6 +24,7 @@ __all__ = [
 if TYPE_CHECKING:
     from delivery.commands import (
         bootstrap,
+        comment,
         deploy,
         diff,
         doctor,
