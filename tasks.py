@@ -154,7 +154,7 @@ def deploy(
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
-        s.output((each.digest for each in released), [run.commit.tag])
+        s.output((each.digest for each in released), [run.commit.tag], cli.report.deployment_url(released))
         title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
         s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
     run.progress.summary(title, lines)
@@ -192,6 +192,8 @@ def rollback(
             return
         confirm(run, f"Make this live in {env}: {text}?", yes=yes)
         released = commands.rollback.rollback(run, returns, steps)
+        commits = (planned.commit for planned in returns)
+        s.output((each.digest for each in released), commits, cli.report.deployment_url(released))
         s.announce(f"{env}: rolled back by {run.aws.caller()}", (text, *cli.report.release_lines(released)))
     run.progress.summary(f"{env}: rolled back", cli.report.release_lines(released))
 

@@ -60,9 +60,14 @@ class Session:
         for line in block.lines:
             self.progress.detail(line)
 
-    def output(self, digests: Iterable[str], tags: Iterable[str]) -> None:
-        """Give the digests of images, and the tags of their commits, to later jobs of a workflow."""
+    def output(self, digests: Iterable[str], tags: Iterable[str], url: str = "") -> None:
+        """Give the digests of images, and the tags of their commits, to later jobs of a workflow.
+
+        `url`: what GitHub shows beside the environment of the job; empty if no function has a URL.
+        """
         self.outputs = {"digest": tuple(dict.fromkeys(digests)), "tag": tuple(dict.fromkeys(tags))}
+        if url:
+            self.outputs["url"] = (url,)
 
     def announce(self, title: str, lines: Iterable[str] = ()) -> None:
         """Tell those whom the changed environment notifies, once the task has succeeded."""

@@ -1,8 +1,8 @@
 """What GitHub shows of a job: a page for people (GITHUB_STEP_SUMMARY) and outputs for later jobs (GITHUB_OUTPUT).
 
 Where those variables are missing, on a laptop, nothing is written. Source: GitHub docs, "Workflow commands":
-a page of more than 1 MiB is dropped whole, and an output that contains a masked value arrives empty; so outputs are
-digests and tags, never an address.
+a page of more than 1 MiB is dropped whole, and an output that contains a masked value arrives empty; so no job needs
+an output but digests and tags. The address of a function is only shown.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def jobs(needs: str) -> str:
         )
         for name, (end, outputs) in result.items()
     ]
-    parts = ["### All jobs", markdown.table(("", "job", "result", "digest and tag"), rows)]
+    parts = ["### All jobs", markdown.table(("", "job", "result", "outputs"), rows)]
     if failed := [name for name, (result, _) in result.items() if result == "failure"]:
         parts.append(f"{markdown.plain(', '.join(failed))}: the summary of that job says what happened and what to do.")
     return "\n\n".join(parts) + "\n"

@@ -25,7 +25,25 @@ def test_a_run_that_waits_for_an_environment_is_neither_displaced_nor_cancelled(
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_jobs_that_change_one_environment_wait_for_each_other(name):
-    assert JOBS[name]["concurrency"]["group"] == JOBS[name]["environment"]
+    assert JOBS[name]["concurrency"]["group"] == JOBS[name]["environment"]["name"]
+
+
+def test_the_last_job_of_each_environment_shows_the_address_of_the_function():
+    """Each job with an environment makes a deployment on GitHub, and the newest one counts."""
+    last = {}
+    for job in JOBS.values():
+        if isinstance(environment := job.get("environment", ""), dict):
+            last[environment["name"]] = environment
+        elif environment:
+            last[environment] = {}
+    assert {name: each["url"] for name, each in last.items()} == {
+        "preprod": "${{ needs.deploy-preprod.outputs.url }}",
+        "prod": "${{ steps.deploy.outputs.url }}",
+    }
+    (step,) = (each for each in steps(JOBS["promote-prod"]) if each.get("id") == "deploy")
+    assert step["with"]["task"].startswith("deploy --env prod")
+    action = yaml.safe_load((ROOT / ".github/actions/run-task/action.yml").read_text())
+    assert action["outputs"]["url"]["value"] == "${{ steps.task.outputs.url }}"
 
 
 def test_runs_of_different_commits_wait_for_nothing_but_the_environments():
