@@ -98,12 +98,12 @@ class PullRequest:
             raise CloudError(what, str(error), "correct GITHUB_API_URL") from error
 
 
-def of_job(environ: Mapping[str, str], proxies: Mapping[str, str]) -> PullRequest:
-    """The pull request of this job. `environ`: GitHub's variables of a job; `proxies`: as for Connections.
+def of_job(environ: Mapping[str, str], proxies: Mapping[str, str], log: str = "") -> PullRequest:
+    """The pull request of this job.
 
-    Raises ConfigurationError outside the job of a pull request or without a token, and RefusedError for a fork.
-    Source: docs.github.com/webhooks/webhook-events-and-payloads, `pull_request`; `head.repo` is null if the fork was
-    deleted.
+    `environ`: GitHub's variables of a job; `proxies`: as for Connections; `log`: the page of this run. Raises
+    ConfigurationError outside the job of a pull request or without a token, and RefusedError for a fork. Source:
+    docs.github.com/webhooks/webhook-events-and-payloads, `pull_request`; `head.repo` is null if the fork was deleted.
     """
     event = _event(environ)
     number, head = event["number"], event["pull_request"]["head"]
@@ -116,10 +116,9 @@ def of_job(environ: Mapping[str, str], proxies: Mapping[str, str]) -> PullReques
     api = environ.get("GITHUB_API_URL") or "https://api.github.com"
     if not re.match("https?://", api):
         raise ConfigurationError(f"Malformed GITHUB_API_URL: {api!r}", "", "https://HOST/api/v3")
-    run = f"{environ.get('GITHUB_SERVER_URL')}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID')}"
     certificates = environ.get("REQUESTS_CA_BUNDLE") or environ.get("SSL_CERT_FILE") or ""
     token, connections = environ["GITHUB_TOKEN"], Connections(proxies, certificates)
-    return PullRequest(api.rstrip("/"), repository, int(number), str(head["sha"]), run, token, connections)
+    return PullRequest(api.rstrip("/"), repository, int(number), str(head["sha"]), log, token, connections)
 
 
 def _event(environ: Mapping[str, str]) -> dict[str, Any]:

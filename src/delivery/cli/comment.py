@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from urllib.request import getproxies_environment
 
 from delivery import pull_request
-from delivery.cli import markdown, report
+from delivery.cli import github, markdown, report
 from delivery.commands.comment import Preview
 from delivery.commands.diff import Change, Difference
 from delivery.pull_request import LONGEST, MARKER, PullRequest
@@ -20,7 +20,7 @@ _NOTES = 500  # bytes of an environment for its title and the notes of what was 
 
 def of_job() -> PullRequest:
     """The pull request of this job. Raises ConfigurationError, or RefusedError for a fork."""
-    return pull_request.of_job(os.environ, getproxies_environment())
+    return pull_request.of_job(os.environ, getproxies_environment(), github.run_page(os.environ))
 
 
 def text(previews: Sequence[Preview], pull: PullRequest | None = None) -> str:

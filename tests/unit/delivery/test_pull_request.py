@@ -32,8 +32,6 @@ def variables(folder, event):
         "GITHUB_EVENT_NAME": "pull_request",
         "GITHUB_EVENT_PATH": str(folder / "event.json"),
         "GITHUB_REPOSITORY": REPOSITORY,
-        "GITHUB_RUN_ID": "99",
-        "GITHUB_SERVER_URL": "https://github.test",
         "GITHUB_TOKEN": TOKEN,
     }
 
@@ -147,7 +145,7 @@ def test_the_permissions_that_github_names_are_in_the_message(job, monkeypatch):
 
 
 def test_the_token_is_not_shown_with_the_pull_request(job):
-    made = pull_request.of_job({**job}, {"https": "http://user:secret@proxy.test"})
+    made = pull_request.of_job(job, {"https": "http://user:secret@proxy.test"})
     assert TOKEN not in repr(made)
     assert "secret" not in repr(made)
 
