@@ -1,5 +1,6 @@
 """The comment on a pull request: what changes in each environment, in Markdown that no name can break."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,18 @@ def test_the_comment_shows_images_and_infrastructure_of_each_environment():
         f"Commit `{'f' * 12}`, merged; [log](https://github.test/log). "
         "The infrastructure is compared with the state of the last deploy, so drift is not shown.\n"
     )
+
+
+def test_the_comment_of_a_job_has_the_page_of_its_run_and_goes_through_the_proxy(tmp_path, monkeypatch):
+    event = {"number": 7, "pull_request": {"number": 7, "head": {"sha": "f" * 40, "repo": {"full_name": REPOSITORY}}}}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    job = {"EVENT_PATH": str(tmp_path / "event.json"), "REPOSITORY": REPOSITORY, "RUN_ID": "99", "TOKEN": TOKEN}
+    for name, value in {**job, "SERVER_URL": "https://github.test"}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    pull = comment.of_job()
+    assert f"[log](https://github.test/{REPOSITORY}/actions/runs/99)" in text(preview(), pull=pull)
+    assert pull.connections.proxies["https"] == "http://proxy.test:3128"
 
 
 def test_an_environment_where_nothing_would_change_says_so():
