@@ -83,11 +83,10 @@ def _row(change: Change) -> tuple[str, ...]:
 
 
 def _failure(preview: Preview) -> tuple[str, ...]:
-    what = _printable(next(iter(str(preview.error).splitlines()), ""))
-    lines = [markdown.code(what)] if what else []
-    if hint := _printable(getattr(preview.error, "hint", "")):
-        lines.append(f"try: {markdown.code(hint)}")
-    return (*lines, "The log of this job has the whole message.")
+    what = next(iter(str(preview.error).splitlines()), "")
+    hint = getattr(preview.error, "hint", "")
+    lines = [_printable(line) for line in (what, hint and f"try: {hint}") if line]
+    return markdown.block("text", lines), "The log of this job has the whole message."
 
 
 def _cut(what: str, environment: str) -> str:

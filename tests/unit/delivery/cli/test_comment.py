@@ -66,9 +66,10 @@ def test_the_comment_shows_images_and_infrastructure_of_each_environment():
         "\n"
         "#### prod: not known\n"
         "\n"
-        "`It is gone.`\n"
-        "\n"
-        "try: `invoke bootstrap`\n"
+        "```text\n"
+        "It is gone.\n"
+        "try: invoke bootstrap\n"
+        "```\n"
         "\n"
         "The log of this job has the whole message.\n"
         "\n"
@@ -112,7 +113,7 @@ def test_a_dry_run_names_no_commit_and_no_log():
 def test_an_error_is_its_first_line_because_the_rest_may_quote_a_build_or_a_value():
     error = BuildError("The image cannot be built.", "password=hunter2\nRUN pip install", "correct the Dockerfile")
     shown = text(Preview("preprod", None, error))
-    assert "`The image cannot be built.`" in shown
+    assert "```text\nThe image cannot be built.\ntry: correct the Dockerfile\n```" in shown
     assert "hunter2" not in shown
     assert "preprod:   password=hunter2" in comment.error_lines([preview(), Preview("preprod", None, error)])
 
@@ -135,12 +136,12 @@ def test_an_error_is_its_first_line_because_the_rest_may_quote_a_build_or_a_valu
 def test_no_name_breaks_the_markdown(hostile):
     saved = plan(creates=(f'a.b["{hostile}"]',))
     shown = text(preview(saved=saved), Preview("prod", None, CloudError(hostile, "", hostile)))
-    outside = re.sub(r"```diff\n.*?\n```", "", shown.removeprefix(MARKER), flags=re.DOTALL)
+    outside = re.sub(r"```(diff|text)\n.*?\n```", "", shown.removeprefix(MARKER), flags=re.DOTALL)
     outside = re.sub(r"`[^`\n]*`", "", outside)
     for part in ("<", "@", "#1", "evil", "Heading", "right", "## b", "a | b", "xxx", "`"):
         assert part not in outside, outside
     assert "\u202e" not in shown
-    assert [line for line in shown.splitlines() if line.startswith("```")] == ["```diff", "```"]
+    assert [line for line in shown.splitlines() if line.startswith("```")] == ["```diff", "```", "```text", "```"]
     assert max(map(len, shown.splitlines())) < 600
 
 
