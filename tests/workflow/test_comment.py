@@ -43,6 +43,7 @@ def test_the_comment_is_updated_with_what_a_merge_would_change_in_both_environme
         run = pipeline.comment(api, changed)
     assert run.started == {"comment": "success"}, run.text
     question, body = github.bodies
+    print(body)
     assert question == "Please have a look."
     for name in ACCOUNTS:
         headline = f"#### {name}: 1 new image; infrastructure: 1 to create, 1 to update, 0 to delete"
