@@ -47,7 +47,7 @@ HEADINGS = {
     "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
     "Set up and clean up": ("new", "bootstrap", "unlock", "prune"),
     "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
-    "In a workflow": ("job-summary",),
+    "In a workflow": ("comment", "job-summary"),
 }
 """What `invoke` alone lists; tests/unit/delivery/cli/test_overview.py compares it with the tasks."""
 
@@ -158,7 +158,7 @@ def deploy(
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
-        s.output((each.digest for each in released), [run.commit.tag])
+        s.output((each.digest for each in released), [run.commit.tag], cli.report.deployment_url(released))
         title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
         s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
     run.progress.summary(title, lines)
@@ -212,6 +212,8 @@ def rollback(
             return
         confirm(run, f"Make this live in {env}: {text}?", yes=yes)
         released = commands.rollback.rollback(run, returns, steps)
+        commits = (planned.commit for planned in returns)
+        s.output((each.digest for each in released), commits, cli.report.deployment_url(released))
         s.announce(f"{env}: rolled back by {run.aws.caller()}", (text, *cli.report.release_lines(released)))
     run.progress.summary(f"{env}: rolled back", cli.report.release_lines(released))
 
@@ -394,6 +396,28 @@ def logs(
         for entry in commands.logs.read(run, deployed, query):
             print_lines(cli.report.log_lines(entry))
             sys.stdout.flush()
+
+
+@task(
+    help={
+        "env": "an environment; repeat it for each (default: all that need not be started)",
+        "dry_run": "print the Markdown, and post nothing",
+    },
+    iterable=["env"],
+)
+def comment(c: Context, env: Sequence[str] | None = None, dry_run: bool = False) -> None:
+    """In a workflow: write on the pull request what a merge would change: one comment, which each run updates.
+
+    Example: invoke comment --env preprod --env prod --dry-run
+    """
+    with session(c, quiet=dry_run) as s:
+        pull = None if dry_run else cli.comment.of_job()
+        previews = commands.comment.preview(s.environments(env or ()), s.open)
+        if errors := cli.comment.error_lines(previews):
+            s.show("Not known", errors)
+        text = cli.comment.text(previews, pull)
+        print_line(pull.write(text) if pull else text)
+        commands.comment.require_one(previews)
 
 
 @task()

@@ -7,7 +7,7 @@
     +-- BuildError           5  no usable image: build, push, media type, platform, size
     +-- TerraformError       6  infrastructure did not change as requested; lock held
     +-- UnhealthyError       7  deployed, breaks its health contract (the old version serves) or an acceptance test
-    +-- CloudError           8  AWS or the registry refused or is unreachable
+    +-- CloudError           8  AWS, the registry or GitHub refused or is unreachable
 
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
 """
@@ -80,7 +80,7 @@ class UnhealthyError(DeliveryError):
 
 
 class CloudError(DeliveryError):
-    """AWS or the registry refused, or cannot be reached."""
+    """AWS, the registry or GitHub refused, or cannot be reached."""
 
     exit_code = 8
 

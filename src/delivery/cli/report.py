@@ -77,6 +77,15 @@ def _reachable(release: Release) -> str:
             return release.url
 
 
+def deployment_url(releases: Iterable[Release]) -> str:
+    """The address that GitHub shows beside an environment, which has one: of the first function that everyone may call.
+
+    Without such a function, of the first that has a URL; empty without any.
+    """
+    reachable = sorted((each for each in releases if each.url), key=lambda each: not each.public)
+    return _address(reachable[0]) if reachable else ""
+
+
 def _address(release: Release) -> str:
     path = release.contract.path if isinstance(release.contract, Stream | Http) else ""
     return release.url.rstrip("/") + path
