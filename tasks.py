@@ -11,16 +11,20 @@ import sys
 from collections.abc import Sequence
 
 from invoke.context import Context
+from invoke.main import program
 from invoke.tasks import Task
 
 import delivery
 from delivery import aws, cli, commands, image, release, terraform
-from delivery.cli import jobs
+from delivery.cli import jobs, usage
 from delivery.cli.output import print_line, print_lines
 from delivery.cli.prompt import ask, confirm
 from delivery.cli.session import ROOT, session
 from delivery.cli.task import task
 from delivery.errors import ConfigurationError
+
+# Invoke loads this file before it reads invoke.yaml, and before it parses the tasks and their options.
+usage.install(program, ROOT / "invoke.yaml")
 
 ENV = {"env": "the environment, by its name in invoke.yaml"}
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
@@ -43,7 +47,7 @@ HEADINGS = {
     "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
     "Set up and clean up": ("new", "remove", "bootstrap", "unlock", "prune"),
     "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
-    "In a workflow": ("job-summary",),
+    "In a workflow": ("comment", "job-summary"),
 }
 """What `invoke` alone lists; tests/unit/delivery/cli/test_overview.py compares it with the tasks."""
 
@@ -154,7 +158,7 @@ def deploy(
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
-        s.output((each.digest for each in released), [run.commit.tag])
+        s.output((each.digest for each in released), [run.commit.tag], cli.report.deployment_url(released))
         title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
         s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
     run.progress.summary(title, lines)
@@ -197,6 +201,7 @@ def rollback(
     Example: invoke rollback --env prod --to sse-streaming:7
     """
     steps = release.canary.steps(canary, "")
+    commands.rollback.require_version(to)
     with session(c) as s:
         names = commands.selection.parse(only)
         run = s.open(env, changing=True)
@@ -207,6 +212,8 @@ def rollback(
             return
         confirm(run, f"Make this live in {env}: {text}?", yes=yes)
         released = commands.rollback.rollback(run, returns, steps)
+        commits = (planned.commit for planned in returns)
+        s.output((each.digest for each in released), commits, cli.report.deployment_url(released))
         s.announce(f"{env}: rolled back by {run.aws.caller()}", (text, *cli.report.release_lines(released)))
     run.progress.summary(f"{env}: rolled back", cli.report.release_lines(released))
 
@@ -226,6 +233,7 @@ def promote(
 
     Example: invoke promote --from preprod --to prod
     """
+    commands.promote.require_options(from_, to, commit)
     with session(c) as s:
         origin, target = s.open(from_), s.open(to, changing=True)
         promotions = commands.promote.prepare(origin, target, commit)
@@ -390,6 +398,28 @@ def logs(
             sys.stdout.flush()
 
 
+@task(
+    help={
+        "env": "an environment; repeat it for each (default: all that need not be started)",
+        "dry_run": "print the Markdown, and post nothing",
+    },
+    iterable=["env"],
+)
+def comment(c: Context, env: Sequence[str] | None = None, dry_run: bool = False) -> None:
+    """In a workflow: write on the pull request what a merge would change: one comment, which each run updates.
+
+    Example: invoke comment --env preprod --env prod --dry-run
+    """
+    with session(c, quiet=dry_run) as s:
+        pull = None if dry_run else cli.comment.of_job()
+        previews = commands.comment.preview(s.environments(env or ()), s.open)
+        if errors := cli.comment.error_lines(previews):
+            s.show("Not known", errors)
+        text = cli.comment.text(previews, pull)
+        print_line(pull.write(text) if pull else text)
+        commands.comment.require_one(previews)
+
+
 @task()
 def job_summary(c: Context) -> None:
     """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`.
@@ -403,14 +433,25 @@ def job_summary(c: Context) -> None:
 # --- Set up and clean up ----------------------------------------------------------------------------------------------
 
 
-@task(help={**YES, **DESTROY}, iterable=["destroy"])
-def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
+@task(
+    help={**YES, **DESTROY, "adopt": "change nothing in AWS: write import blocks for what AWS has before Terraform"},
+    iterable=["destroy"],
+)
+def bootstrap(
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, adopt: bool = False
+) -> None:
     """Make the state bucket, the image repositories and the CI roles; once for each environment, safe to repeat.
 
     Example: invoke bootstrap --env preprod
     """
     with session(c) as s:
         run = s.open(env)
+        if adopt:
+            adoption = commands.adopt.find(run, commands.bootstrap.targets(run))
+            commands.adopt.write(ROOT, adoption)
+            print_lines(cli.report.adoption_lines(adoption))
+            commands.adopt.require_all(adoption)
+            return
         confirm(run, f"Make the state bucket of {env} if it is missing, and plan the rest?", yes=yes)
         plan = commands.bootstrap.plan(run, commands.bootstrap.targets(run), tuple(destroy or ()))
         s.show("Plan", plan.changes)
@@ -463,6 +504,7 @@ def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = "ser
 
     Example: invoke unlock --env prod --stack foundation
     """
+    commands.unlock.require_stack(stack)
     with session(c) as s:
         run = s.open(env)
         print_line(commands.unlock.unlock(run, stack, lock))

@@ -7,10 +7,13 @@
     +-- BuildError           5  no usable image: build, push, media type, platform, size
     +-- TerraformError       6  infrastructure did not change as requested; lock held
     +-- UnhealthyError       7  deployed, breaks its health contract (the old version serves) or an acceptance test
-    +-- CloudError           8  AWS or the registry refused or is unreachable
+    +-- CloudError           8  AWS, the registry or GitHub refused or is unreachable
 
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
 """
+
+import difflib
+from collections.abc import Iterable
 
 INTERRUPTED = 130
 NO_SPACE = "no space left on device"  # the text of ENOSPC in Go programs
@@ -77,7 +80,7 @@ class UnhealthyError(DeliveryError):
 
 
 class CloudError(DeliveryError):
-    """AWS or the registry refused, or cannot be reached."""
+    """AWS, the registry or GitHub refused, or cannot be reached."""
 
     exit_code = 8
 
@@ -85,6 +88,11 @@ class CloudError(DeliveryError):
 def disk_full(why: str) -> MissingToolError:
     """The error for a full disk."""
     return MissingToolError("The disk is full.", why, "free some space, then run the same command again")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name that is most like a word, for a `try:` line; empty if none is like it."""
+    return next(iter(difflib.get_close_matches(word, tuple(known), n=1)), "")
 
 
 class Interrupted(KeyboardInterrupt):

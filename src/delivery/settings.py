@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from delivery import durations
-from delivery.errors import ConfigurationError
+from delivery.errors import ConfigurationError, nearest
 
 FILE = "invoke.yaml"
 VARIABLES = "INVOKE_"
@@ -141,6 +141,10 @@ class Environment:
     def repository(self, image: str) -> str:
         """The repository of an image, `{registry}/{environment}-{name}-lambda`; docker-bake.hcl has the same rule."""
         return f"{self.registry}/{self.name}-{image}-lambda"
+
+    def function(self, image: str) -> str:
+        """The name of the function of an image, and of its role; modules/image_function has the same rule."""
+        return f"{self.name}-{image}"
 
     def command(self, task: str, *options: str) -> str:
         """The command that runs a task on this environment, for the `try:` line of an error."""
@@ -269,7 +273,7 @@ def _environment(name: str | None, config: Mapping[str, Any]) -> object:
     if not name:
         raise ConfigurationError("No environment was named.", hint=f"--env with one of: {known}")
     if name not in environments:
-        example = f"--env {next(iter(environments))}"
+        example = f"--env {nearest(name, environments) or next(iter(environments))}"
         raise ConfigurationError(f"Unknown environment: {name}", f"{FILE} has: {known}", example)
     return environments[name]
 

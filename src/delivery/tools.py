@@ -37,16 +37,25 @@ DOCKER = Tool(
 BUILDX = Tool(
     "docker buildx", ("docker", "buildx", "version"), Version("0.13"), "https://github.com/docker/buildx#installing"
 )
+# docker/cli, of DOCKER_CONTEXT, `docker --context` and currentContext in config.json
+_CONTEXT = re.compile(r'context "([^"]+)": context not found')
 ALL = (GIT, TERRAFORM, DOCKER, BUILDX)
 
 
 def check(tool: Tool, shell: Shell) -> str:
-    """The version of a tool. Raises MissingToolError when the tool is absent, too old, or does not answer."""
+    """The version of a tool.
+
+    Raises MissingToolError when the tool is absent, too old, or does not answer, ConfigurationError when docker has no
+    context of the name that is set.
+    """
     try:
         result = shell.run(Command(tool.version))
     except MissingToolError as error:
         raise MissingToolError(error.what, error.why, tool.install) from error
     match = re.search(r"\d+\.\d+(\.\d+)?", _version_text(result.stdout)) if result.code == 0 else None
+    if context := _CONTEXT.search(result.stderr):
+        hint = "`unset DOCKER_CONTEXT`, or `docker context use default`; `docker context ls` lists them"
+        raise ConfigurationError(f"Docker has no context {context[1]}.", result.stderr.strip(), hint)
     if not match:
         why = (result.stderr or result.stdout).strip().splitlines()
         raise MissingToolError(f"{tool.name} does not answer.", "\n".join(why[:2]), tool.install)

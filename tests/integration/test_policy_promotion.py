@@ -1,4 +1,7 @@
-"""The roles of prod's job are enough for a promotion; the one it has in preprod changes nothing there."""
+"""The roles of prod's job are enough for a promotion; the one it has in preprod changes nothing there.
+
+The job of a pull request has the same role, which is enough for the comment.
+"""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -6,14 +9,19 @@ from support.deploys.guarded import DELIVERY, ENVIRONMENT, NUMBERED, PROD, READE
 from support.deploys.policies import UNENFORCED, without
 from support.policies import actions
 
-from delivery.aws import ecr, function
+from delivery import clock
+from delivery.aws import ecr, function, logs
 from delivery.errors import DeliveryError
 from delivery.release import history
 from delivery.terraform import state
 
 JOB = token(sub=f"repo:{NUMBERED}:environment:prod")
+PULL_REQUEST = {"sub": f"repo:{NUMBERED}:pull_request", "ref": "refs/pull/7/merge"}
+BOUNDARY = "only if a function has permissions of its own; the sample has none"
 UNENFORCED_HERE = {
     "ecr:GetDownloadUrlForLayer": "layers come over /v2/, where the emulator asks for nothing",
+    "iam:GetPolicy": BOUNDARY,
+    "iam:GetPolicyVersion": BOUNDARY,
     "s3:ListBucket": "without it S3 answers 403 for a state that is not there (S3 API, GetObject, `Permissions`)",
 }
 PROFILES = {"INVOKE_RUNTIME_CONFIG": ".github/invoke.yaml"}
@@ -54,6 +62,35 @@ def test_prod_s_job_does_not_take_the_role_that_ships_to_preprod(guarded):
         guarded.assume(JOB, role=DELIVERY)
 
 
+@pytest.mark.usefixtures("roles")
+def test_a_job_of_a_pull_request_takes_the_reader_and_no_other_role(guarded):
+    assert guarded.assume(token(**PULL_REQUEST), role=READER)["AWS_ACCESS_KEY_ID"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.assume(token(**PULL_REQUEST), role=DELIVERY)
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"ref": "refs/heads/main"},  # pull_request_target
+        {"ref": "refs/pull/7/head"},
+        {"sub": "repo:somebody/sse-streaming:pull_request"},
+        {"sub": f"repo:{NUMBERED}:ref:refs/pull/7/merge"},
+        {"aud": "https://github.com/example"},
+    ],
+)
+def test_nothing_else_takes_the_reader_as_a_pull_request(guarded, claims):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.assume(token(**{**PULL_REQUEST, **claims}), role=READER)
+
+
+def test_the_reader_is_enough_for_the_comment_on_a_pull_request(guarded, profiles):
+    done = guarded.checkout.invoke("comment", "--env", "preprod", "--dry-run", **profiles)
+    assert done.code == 0, done.text
+    assert "#### preprod: nothing would change" in done.text, done.text
+
+
 def test_the_reader_moves_nothing_and_pushes_nothing(guarded, roles):
     held, policy = roles
     guarded.client("s3", held[READER]).get_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate")
@@ -61,7 +98,7 @@ def test_the_reader_moves_nothing_and_pushes_nothing(guarded, roles):
         guarded.client("s3", held[READER]).put_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate", Body=b"")
     with pytest.raises(ClientError, match="not authorized"):
         guarded.client("lambda", held[READER]).publish_version(FunctionName="preprod-sse-streaming")
-    verbs = ("Get", "List", "Describe", "BatchGet")
+    verbs = ("Get", "List", "Describe", "BatchGet", "Filter")
     assert [action for action in actions(policy) if not action.partition(":")[2].startswith(verbs)] == []
 
 
@@ -70,6 +107,12 @@ def test_both_roles_together_are_enough_for_a_promotion(guarded, profiles):
     assert done.code == 0, done.text
     again = guarded.checkout.invoke("promote", "--from", "preprod", "--to", "prod", "--yes", **profiles)
     assert "MB present before" in again.text, again.text
+
+
+def test_the_reader_reads_the_logs(guarded, profiles):
+    printed = guarded.checkout.invoke("logs", "--env", "preprod", "--since", "1h", **profiles)
+    assert printed.code == 0, printed.text
+    assert "sse-streaming:1 START" in printed.text, printed.text
 
 
 def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded, roles, capsys):
@@ -81,10 +124,12 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
         "s3:GetObject": lambda: state.require_functions(run),
         "ecr:GetAuthorizationToken": lambda: ecr.authorize(aws),
         "ecr:BatchGetImage": lambda: ecr.manifest(aws, image),
+        "ecr:DescribeRepositories": lambda: ecr.require_repositories(aws, (image,)),
         "ecr:DescribeImages": lambda: ecr.tags(aws, image.repository_name),
         "lambda:GetAlias": lambda: function.read_alias(aws, target),
         "lambda:GetFunction": lambda: history.verified_live(run, target),
         "lambda:ListVersionsByFunction": lambda: history.read(run, target),
+        "logs:FilterLogEvents": lambda: list(logs.read(aws, target, clock.now())),
     }
     printed = {action: _failure(guarded, policy, action, do) for action, do in needs.items()}
     printed |= {action: f"not enforced here: {reason}" for action, reason in UNENFORCED_HERE.items()}

@@ -5,7 +5,7 @@ A block begins with three backticks, and the words behind them say what it is:
     sh          commands: each is compared with the tasks, the sessions and the files; none is run
     sh run      commands that tests/integration/test_docs.py types in a clone that has deployed; `exit=4` after it says
                 that the last one is refused with that exit code
-    text        what the commands above print; behind `sh run` it must really come, in this order; `…` is any text
+    text, diff  what the commands above print; behind `sh run` it must really come, in this order; `…` is any text
     yaml        a part of invoke.yaml
     hcl         arguments, a block of Terraform or of docker-bake.hcl; `hcl run`: tests/integration/test_two_images.py
                 deploys it

@@ -19,7 +19,7 @@ def delivery() -> Document:
 
 def reading() -> Document:
     """Everything that the reader role may do, if a KMS key encrypts the state."""
-    return merged([_read("reading"), _read("state_key-reader")])
+    return merged([_read(name) for name in ("reading", "reader_logs", "state_key-reader")])
 
 
 def gate() -> Document:

@@ -50,12 +50,15 @@ def test_each_job_that_deploys_or_verifies_runs_one_verification(main_run, job):
     assert len(re.findall(r"\| ✓ \| verify \| .*first after \d+ ms", summary(main_run, job))) == 1
 
 
-def test_digest_and_tag_of_the_image_are_the_only_outputs_of_every_job(pipeline, main_run):
+def test_each_job_gives_digest_and_tag_of_the_image_and_a_deploy_the_address(pipeline, main_run):
     digest, _ = pipeline.manifest("preprod", "latest")
     image = {"digest": digest, "tag": pipeline.clone.head()}
     inner = {"key", "missing", "hit", "cache-hit"}  # of the action `environment`, which gives none of them on
     outputs = {job: {n: v for n, v in each.items() if n not in inner} for job, each in main_run.outputs.items()}
+    urls = {job: outputs[job].pop("url") for job in ("deploy-preprod", "promote-prod")}
     assert {job: each for job, each in outputs.items() if each} == dict.fromkeys(RUNS_TASKS, image)
+    assert all(re.fullmatch(r"http://\S+/_aws/lambda-url/\S+/api/v2/stream", url) for url in urls.values()), urls
+    assert len(set(urls.values())) == 2
 
 
 @pytest.mark.parametrize("job", RUNS_TASKS)

@@ -160,6 +160,11 @@ class Aws:
         return client
 
     @property
+    def iam(self) -> Any:  # without types: only two calls read
+        """IAM, for the adoption of what exists."""
+        return self._client("iam")
+
+    @property
     def logs(self) -> Any:  # without types: only FilterLogEvents is called
         """CloudWatch Logs."""
         return self._client("logs")
@@ -303,12 +308,16 @@ def dns_suffix(region: str) -> str:
     From botocore's data, which knows a new region by the pattern of its partition.
     """
     data = _share_data(botocore.session.Session())
+    outputs = {each["id"]: each["outputs"] for each in data.get_data("partitions")["partitions"]}
+    return str(outputs[partition(region)]["dnsSuffix"])
+
+
+def partition(region: str) -> str:
+    """The partition of a region, such as aws or aws-cn. Raises ConfigurationError for an unknown region."""
     try:
-        partition = data.get_partition_for_region(region)
+        return str(_share_data(botocore.session.Session()).get_partition_for_region(region))
     except exceptions.UnknownRegionError as error:
         raise ConfigurationError(f"Unknown region: {region}", str(error), f"correct `region:` in {FILE}") from error
-    outputs = {each["id"]: each["outputs"] for each in data.get_data("partitions")["partitions"]}
-    return str(outputs[partition]["dnsSuffix"])
 
 
 def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None:

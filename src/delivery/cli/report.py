@@ -13,6 +13,7 @@ from rich.table import Table
 from delivery import logtext
 from delivery.aws.function import Version
 from delivery.aws.logs import LogLine
+from delivery.commands.adopt import Adoption, Outcome
 from delivery.commands.diff import Change, Difference
 from delivery.commands.doctor import Finding
 from delivery.commands.promote import Promotion
@@ -76,6 +77,15 @@ def _reachable(release: Release) -> str:
             return release.url
 
 
+def deployment_url(releases: Iterable[Release]) -> str:
+    """The address that GitHub shows beside an environment, which has one: of the first function that everyone may call.
+
+    Without such a function, of the first that has a URL; empty without any.
+    """
+    reachable = sorted((each for each in releases if each.url), key=lambda each: not each.public)
+    return _address(reachable[0]) if reachable else ""
+
+
 def _address(release: Release) -> str:
     path = release.contract.path if isinstance(release.contract, Stream | Http) else ""
     return release.url.rstrip("/") + path
@@ -105,6 +115,17 @@ def removed_lines(name: str, gone: Iterable[str], changed: Iterable[str]) -> tup
         f"  git add --all && git commit --message 'Without the function {name}'",
         "  ./dev invoke diff --env ENVIRONMENT      # what a deploy would remove; a person deploys it",
     )
+
+
+def adoption_lines(adoption: Adoption) -> tuple[str, ...]:
+    """What exists in AWS and becomes Terraform's, what was written, and what to type next."""
+    adopted = (*adoption.texts(Outcome.BLOCK), *adoption.texts(Outcome.BOOTSTRAP))
+    left = tuple(f"? {text}" for text in adoption.texts(Outcome.LEFT))
+    if not adopted:
+        return (*left, f"{adoption.environment}: nothing to adopt; nothing was written.")
+    written = (f"wrote {path}" if path in adoption.files else f"unchanged: {path}" for path in adoption.waiting)
+    next_lines = (f"  {command}" for command in adoption.commands)
+    return (*(f"= adopt {text}" for text in adopted), *left, *written, "next:", *next_lines)
 
 
 def returns_text(returns: Iterable[Return]) -> str:

@@ -6,7 +6,9 @@ from delivery import lazy
 
 __all__ = [
     "acceptance",
+    "adopt",
     "bootstrap",
+    "comment",
     "deploy",
     "diff",
     "doctor",
@@ -25,7 +27,9 @@ __all__ = [
 if TYPE_CHECKING:
     from delivery.commands import (
         acceptance,
+        adopt,
         bootstrap,
+        comment,
         deploy,
         diff,
         doctor,

@@ -66,8 +66,12 @@ class Difference:
         return self.plan.empty and all(change.empty for change in self.changes)
 
 
-def compare(run: RunContext) -> Difference:
-    """Build the images into files, and compare. Raises the errors of a deploy, up to its plan."""
+def compare(run: RunContext, *, refreshes: bool = True) -> Difference:
+    """Build the images into files, and compare. Raises the errors of a deploy, up to its plan.
+
+    `refreshes`: whether the plan reads every resource again. Without that it compares with the state, and shows no
+    drift; it then needs no permission to read the resources.
+    """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         versions = require_docker(run)
         images = bake.images(run.settings, bake.targets(run.settings, run.shell))
@@ -82,7 +86,9 @@ def compare(run: RunContext) -> Difference:
             {name: each.version for name, each in live.items()},
         )
         values = variables.service(run.settings, uris, live_versions)
-        saved = execute.plan(replace(stack, locks=False), values, run.scratch, run.shell, stage.update)
+        saved = execute.plan(
+            replace(stack, locks=False, refreshes=refreshes), values, run.scratch, run.shell, stage.update
+        )
         plan = execute.read_back(saved, run.shell)
         stage.done(f"commit {run.commit.short} with the live versions")
     return Difference(changes, plan)

@@ -11,7 +11,7 @@ from delivery.aws.function import Function
 from delivery.aws.session import Aws
 from delivery.commands import bootstrap
 from delivery.context import Request, RunContext, read_commit, sign_in, start
-from delivery.errors import CloudError, MissingToolError
+from delivery.errors import CloudError
 from delivery.git import Commit
 from delivery.image import bake
 from delivery.process import parallel
@@ -147,7 +147,7 @@ def _with_hint(finding: Finding, starting: tuple[str, ...]) -> Finding:
         return finding
     failure, names = finding.failure, ", ".join(starting)
     hint = f"{failure.hint}; or `--env {starting[0]}`: {names} brings its own engine"
-    return replace(finding, failure=MissingToolError(failure.what, failure.why, hint))
+    return replace(finding, failure=type(failure)(failure.what, failure.why, hint))
 
 
 def _account(aws: Aws, loaded: Settings, progress: Progress) -> str:

@@ -155,6 +155,26 @@ def _with_target(text: str, name: str) -> str:
     return changed
 
 
+def modules(root: Path) -> Mapping[str, str]:
+    """Image name => address of its module block, such as module.orders_api: local.functions of the root module.
+
+    Raises ConfigurationError for a list that cannot be read.
+    """
+    _, pairs = _listed((root / MAIN).read_text())
+    return {key.strip('"'): value for key, value in pairs}
+
+
+def _listed(text: str) -> tuple[re.Match[str], list[tuple[str, str]]]:
+    """Where local.functions stands, and its keys, as they are written, with their values."""
+    match = _FUNCTIONS.search(text)
+    lines = match[2].splitlines() if match else []
+    entries = [_ENTRY.match(line) for line in lines if line.strip()]
+    if not match or not all(entries):
+        what, why = f"{MAIN} has no list of functions that can be changed.", "Nothing was written."
+        raise ConfigurationError(what, why, f"restore `functions = {{...}}` in the locals of {MAIN}")
+    return match, [(entry[1], entry[2]) for entry in entries if entry]
+
+
 def _with_function(text: str, name: str, module: str) -> str:
     """The root module with one more line in local.functions."""
     return with_functions(text, lambda entries: {**entries, f'"{name}"': f"module.{module}"})
@@ -165,13 +185,8 @@ def with_functions(text: str, change: Callable[[dict[str, str]], dict[str, str]]
 
     `change`: from the entries that it has, name in quotes to module, to those that it gets. Raises ConfigurationError.
     """
-    match = _FUNCTIONS.search(text)
-    lines = match[2].splitlines() if match else []
-    found = [_ENTRY.match(line) for line in lines if line.strip()]
-    if not match or not all(found):
-        what, why = f"{MAIN} has no list of functions that can be changed.", "Nothing was written."
-        raise ConfigurationError(what, why, f"restore `functions = {{...}}` in the locals of {MAIN}")
-    entries = change({entry[1]: entry[2] for entry in found if entry})
+    match, known = _listed(text)
+    entries = change(dict(known))
     width = max(map(len, entries), default=0)
     body = "".join(f"    {key.ljust(width)} = {value}\n" for key, value in entries.items())
     inner = f"\n{body}  " if entries else ""

@@ -42,19 +42,26 @@ class Promotion:
     live: bool
 
 
-def prepare(source: RunContext, destination: RunContext, commit: str | None) -> tuple[Promotion, ...]:
-    """Choose the images, and refuse everything that can be refused; change nothing.
-
-    `commit`: the commit that must be live in the source, all 40 digits or the first of them. Raises ConfigurationError,
-    RefusedError, BuildError or CloudError.
-    """
-    if source.settings.environment == destination.settings.environment:
+def require_options(source: str | None, destination: str | None, commit: str | None) -> None:
+    """Raises ConfigurationError for options that are wrong whatever the environments hold."""
+    for name, value in (("--from", source), ("--to", destination)):
+        if not value:
+            raise ConfigurationError(f"A promotion needs {name}.", "It is the name of an environment.", f"{name} NAME")
+    if source == destination:
         raise ConfigurationError("--from and --to name the same environment.", "", "--to with another one")
     if commit and not re.fullmatch("[0-9a-f]{1,40}(-dirty)?", commit):
         what = f"Malformed --commit: {commit!r}"
         raise ConfigurationError(
             what, "It is the digits of a commit, all 40 or the first of them.", "--commit 1a2b3c4d"
         )
+
+
+def prepare(source: RunContext, destination: RunContext, commit: str | None) -> tuple[Promotion, ...]:
+    """Choose the images, and refuse everything that can be refused; change nothing.
+
+    `commit`: the commit that must be live in the source, all 40 digits or the first of them. Raises RefusedError,
+    BuildError or CloudError.
+    """
     functions, serving = parallel.both(
         source.shell, lambda: state.require_functions(source), lambda: _live_digests(destination)
     )

@@ -247,7 +247,7 @@ def _function_error(answer: bytes) -> str:
     """
     try:
         document = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if isinstance(document, dict) and document.keys() <= _ERROR and "errorType" in document:
         return str(document["errorType"])

@@ -150,6 +150,7 @@ def test_a_missing_setting_says_what_to_add(tmp_path):
     ("name", "what", "hint"),
     [
         ("qa", "Unknown environment: qa", "--env preprod"),
+        ("prdo", "Unknown environment: prdo", "--env prod"),
         (None, "No environment was named.", "--env with one of: preprod, prod"),
         ("", "No environment was named.", "--env with one of: preprod, prod"),
     ],

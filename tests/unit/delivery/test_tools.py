@@ -52,6 +52,14 @@ def test_a_tool_that_does_not_answer_is_named_with_how_to_get_it(tool, answer):
     assert caught.value.why == ("Cannot connect to the daemon.\nmore" if answer else "")
 
 
+def test_a_context_that_docker_does_not_have_is_a_wrong_setting():
+    text = 'Failed to initialize: unable to resolve docker endpoint: context "nope": context not found: open /root/x'
+    with pytest.raises(ConfigurationError, match=r"Docker has no context nope\.") as caught:
+        tools.check(tools.DOCKER, FakeShell({" ".join(tools.DOCKER.version): Result(1, "", text)}))
+    assert caught.value.exit_code == 2
+    assert "`unset DOCKER_CONTEXT`" in caught.value.hint
+
+
 @pytest.mark.parametrize("tool", tools.ALL, ids=lambda tool: tool.name)
 def test_an_absent_tool_says_how_to_get_it(tool):
     absent = MissingToolError(f"{tool.name} was not found.", "", "invoke doctor")  # what the shell raises

@@ -202,4 +202,4 @@ def test_the_page_of_functions_has_every_argument_of_the_module():
 
 def test_a_command_that_is_to_be_run_is_checked_too():
     assert [block.place for block in BLOCKS if "run" in block.words]
-    assert {block.kind for block in BLOCKS} <= {"sh", "text", "yaml", "hcl"}
+    assert {block.kind for block in BLOCKS} <= {"sh", "text", "yaml", "hcl", "diff"}

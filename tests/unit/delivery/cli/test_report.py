@@ -165,6 +165,20 @@ def test_a_release_that_was_not_called_has_a_line_that_says_so():
     assert line == "! x version 7 was NOT called before it became live: it deletes what it finds"
 
 
+@pytest.mark.parametrize(
+    ("releases", "url"),
+    [
+        ([("https://a.test/", False, STREAM), ("https://b.test/", True, STREAM)], "https://b.test/events"),
+        ([("", False, EVENT), ("https://a.test/", False, HTTP)], "https://a.test/health"),
+        ([("https://a.test/", True, EVENT)], "https://a.test"),
+        ([("", False, EVENT)], ""),
+        ([], ""),
+    ],
+)
+def test_github_shows_the_address_of_the_first_function_that_everyone_may_call(releases, url):
+    assert report.deployment_url([released(*each) for each in releases]) == url
+
+
 def test_a_promotion_names_image_digest_and_commit():
     promotion = Promotion(COMMIT, "2", PUSHED, PUSHED, True)
     assert report.promotion_lines([promotion]) == (f"sse-streaming {PUSHED.short_digest}, commit {COMMIT[:12]}",)

@@ -60,8 +60,30 @@ def environments(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("commit", ["main", "HEAD~1", "0x12", "a" * 41, "ABC"])
-def test_a_malformed_commit_is_refused(environments, commit):
-    assert environments.refused(ConfigurationError, commit).what == f"Malformed --commit: {commit!r}"
+def test_a_malformed_commit_is_refused_before_an_environment_is_read(commit):
+    with pytest.raises(ConfigurationError) as caught:
+        promote.require_options("preprod", "prod", commit)
+    assert caught.value.what == f"Malformed --commit: {commit!r}"
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "what"),
+    [
+        (None, "prod", "A promotion needs --from."),
+        ("preprod", None, "A promotion needs --to."),
+        ("preprod", "", "A promotion needs --to."),
+        ("prod", "prod", "--from and --to name the same environment."),
+    ],
+)
+def test_a_promotion_names_two_environments(source, destination, what):
+    with pytest.raises(ConfigurationError) as caught:
+        promote.require_options(source, destination, None)
+    assert caught.value.what == what
+
+
+@pytest.mark.parametrize("commit", [None, "", "1a2b3c4d", "a" * 40, "b" * 40 + "-dirty"])
+def test_the_options_of_a_promotion_are_taken(commit):
+    promote.require_options("preprod", "prod", commit)
 
 
 def test_the_live_verified_image_arrives_with_the_same_digest_and_the_tag_of_its_commit(environments):
@@ -223,11 +245,6 @@ def test_a_missing_repository_names_the_destination(environments):
 def test_a_source_where_nothing_is_deployed_is_named(environments):
     environments.origin.aws.s3.objects.clear()
     assert environments.refused(UnhealthyError).hint == "invoke deploy --env sandbox"
-
-
-def test_an_environment_is_not_promoted_to_itself(environments):
-    environments.destination = environments.origin
-    assert isinstance(environments.refused(ConfigurationError), ConfigurationError)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support import build, sample
-from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, printed, push_failed
+from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, labels, printed, push_failed
 from support.shell import FakeShell
 from support.world import COMMIT, ENVIRONMENT, IMAGE, PUSHED, REPOSITORY, answers, settings
 
@@ -304,6 +304,52 @@ def test_a_target_without_a_health_contract_is_refused_with_the_line_to_add(tmp_
     assert caught.value.what.startswith("docker-bake.hcl, target orders: ")
     assert why in caught.value.what
     assert caught.value.hint == f"in the target orders: {health.line('http')}"
+
+
+@pytest.mark.parametrize(
+    ("target", "missing"),
+    [
+        ({"context": "src/lambdas/nothing"}, "the context does not exist: src/lambdas/nothing"),
+        ({"context": "code", "dockerfile": "Dockerfile.new"}, "the Dockerfile does not exist: code/Dockerfile.new"),
+        ({"context": "bare"}, "the Dockerfile does not exist: bare/Dockerfile"),
+        ({"context": "src/nothing", "dockerfile-inline": "FROM scratch"}, "the context does not exist: src/nothing"),
+    ],
+)
+def test_a_context_or_a_dockerfile_that_does_not_exist_is_refused_before_anything_is_built(tmp_path, target, missing):
+    for folder in ("code", "bare"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "code/Dockerfile").touch()
+    fake = FakeShell({"docker buildx bake": printed(orders={**target, "labels": labels()})})
+    with pytest.raises(ConfigurationError) as caught:
+        bake.targets(settings(tmp_path), fake)
+    assert (caught.value.what, caught.value.exit_code) == (f"docker-bake.hcl, target orders: {missing}", 2)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"context": "code"},
+        {"context": "code", "dockerfile": "../other/Dockerfile"},
+        {"context": "bare", "dockerfile-inline": "FROM scratch"},
+        {"context": "https://example.com/code.git#main"},
+        {"context": "git@example.com:code"},
+    ],
+)
+def test_a_context_that_exists_or_is_a_url_is_left_to_buildkit(tmp_path, target):
+    for folder in ("code", "bare", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "code/Dockerfile").touch()
+    (tmp_path / "other/Dockerfile").touch()
+    fake = FakeShell({"docker buildx bake": printed(orders={**target, "labels": labels()})})
+    assert bake.targets(settings(tmp_path), fake) == ("orders",)
+
+
+def test_a_context_that_git_ignores_is_not_in_the_commit(tmp_path):
+    (tmp_path / "ignored").mkdir()
+    fake = FakeShell({"docker buildx bake": printed(orders={"context": "ignored", "labels": labels()})})
+    with pytest.raises(ConfigurationError, match="the context does not exist: ignored") as caught:
+        bake.targets(settings(tmp_path, exported=tmp_path / "commit"), fake)
+    assert caught.value.why == "It is not in the commit: git ignores it, or it was not added."
 
 
 @sample.needed
