@@ -45,7 +45,7 @@ HEADINGS = {
     "Ship": ("deploy", "acceptance", "rollback", "promote", "hold", "unhold"),
     "The steps of a deploy": ("build-image", "push-image", "tf-plan", "tf-apply", "verify"),
     "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
-    "Set up and clean up": ("new", "bootstrap", "unlock", "prune"),
+    "Set up and clean up": ("new", "remove", "bootstrap", "unlock", "prune"),
     "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
     "In a workflow": ("comment", "job-summary"),
 }
@@ -475,6 +475,21 @@ def new(c: Context, name: str = "", kind: str = "") -> None:
         commands.new.write(made)
         first = next(iter(delivery.settings.starting(s.config)), "")
     print_lines(cli.report.written_lines(name, [str(path.relative_to(ROOT)) for path in made], first))
+
+
+@task(help={"name": "the name of the function, as in docker-bake.hcl"})
+def remove(c: Context, name: str = "") -> None:
+    """Remove a function from the project: its code and tests, its bake target and its module block.
+
+    Only files change, and git has them; a deploy by a person then removes it from an environment.
+
+    Example: invoke remove --name sse-streaming
+    """
+    with session(c) as s:
+        removal = commands.remove.plan(ROOT, name, s.shell)
+        commands.remove.apply(removal)
+    paths = [[str(path.relative_to(ROOT)) for path in each] for each in (removal.gone, removal.changed)]
+    print_lines(cli.report.removed_lines(name, *paths))
 
 
 @task(

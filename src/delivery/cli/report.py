@@ -115,6 +115,19 @@ def adoption_lines(adoption: Adoption) -> tuple[str, ...]:
     return (*(f"= adopt {text}" for text in adopted), *left, *written, "next:", *next_lines)
 
 
+def removed_lines(name: str, gone: Iterable[str], changed: Iterable[str]) -> tuple[str, ...]:
+    """What was removed and changed with a function, and what to do next."""
+    return (
+        *(f"removed {path}" for path in gone),
+        *(f"changed {path}" for path in changed),
+        "next:",
+        "  terraform fmt -recursive infrastructure",
+        "  ./dev nox -s lint types unit",
+        f"  git add --all && git commit --message 'Without the function {name}'",
+        "  ./dev invoke diff --env ENVIRONMENT      # what a deploy would remove; a person deploys it",
+    )
+
+
 def returns_text(returns: Iterable[Return]) -> str:
     """For each function: the version and commit that a rollback returns to."""
     return "; ".join(map(_return_text, returns))

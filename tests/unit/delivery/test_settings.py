@@ -282,3 +282,16 @@ def test_notify_is_one_url_or_several(tmp_path, value, urls):
     loaded = load(tmp_path, "preprod", config(notify=value))
     assert loaded.notify == urls
     assert "a.test" not in repr(loaded)
+
+
+def test_an_environment_may_have_a_builder_of_its_own(tmp_path):
+    assert load(tmp_path, "preprod", config()).builder == ""
+    assert load(tmp_path, "preprod", config(build={"builder": "team"})).builder == "team"
+    assert load(tmp_path, "preprod", config(build={"builder": "team"}, builder="arm")).builder == "arm"
+    assert load(tmp_path, "preprod", config(build={"builder": "team"}, builder="")).builder == ""
+
+
+@pytest.mark.parametrize("name", ["--help", "a b", 7])
+def test_a_malformed_name_of_a_builder_is_refused(tmp_path, name):
+    with pytest.raises(ConfigurationError, match=r"Malformed setting build\.builder"):
+        load(tmp_path, "preprod", config(build={"builder": name}))

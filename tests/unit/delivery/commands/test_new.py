@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import sample
 
 from delivery.cli import report
 from delivery.commands import new
@@ -14,6 +15,11 @@ from delivery.errors import ConfigurationError
 PROJECT = Path(__file__).parents[4]
 BAKE = 'group "default" {\n  targets = ["sse-streaming"]\n}\n\ntarget "sse-streaming" {\n}\n'
 MAIN = 'locals {\n  functions = {\n    "sse-streaming" = module.sse_streaming\n  }\n\n  other = {\n  }\n}\n'
+
+
+@pytest.fixture(autouse=True)
+def _no_functions(monkeypatch):
+    sample.hide_functions(monkeypatch)
 
 
 @pytest.fixture
