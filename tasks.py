@@ -42,12 +42,12 @@ FIRST = (
     ("invoke status --env sandbox", "show what is live"),
 )
 HEADINGS = {
-    "Ship": ("deploy", "rollback", "promote", "hold", "unhold"),
+    "Ship": ("deploy", "acceptance", "rollback", "promote", "hold", "unhold"),
     "The steps of a deploy": ("build-image", "push-image", "tf-plan", "tf-apply", "verify"),
     "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
-    "Set up and clean up": ("new", "bootstrap", "unlock", "prune"),
+    "Set up and clean up": ("new", "remove", "bootstrap", "unlock", "prune"),
     "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
-    "In a workflow": ("job-summary",),
+    "In a workflow": ("comment", "job-summary"),
 }
 """What `invoke` alone lists; tests/unit/delivery/cli/test_overview.py compares it with the tasks."""
 
@@ -158,10 +158,25 @@ def deploy(
         s.show("Plan", plan.changes)
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
-        s.output((each.digest for each in released), [run.commit.tag])
+        s.output((each.digest for each in released), [run.commit.tag], cli.report.deployment_url(released))
         title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
         s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
     run.progress.summary(title, lines)
+
+
+@task(help={**ENV, **ONLY}, iterable=["only"])
+def acceptance(c: Context, env: str | None = None, only: Sequence[str] | None = None) -> None:
+    """Run tests/acceptance against what is live, and record beside the image that it passed.
+
+    Example: invoke acceptance --env preprod
+    """
+    with session(c) as s:
+        names = commands.selection.parse(only)
+        run = s.open(env)
+        deployed = terraform.state.require_functions(run)
+        accepted = commands.acceptance.accept(run, deployed, commands.selection.functions(deployed, names))
+        s.output((version.digest for version in accepted), (version.commit for version in accepted))
+    run.progress.summary(f"{env}: accepted", cli.report.acceptance_lines(accepted))
 
 
 @task(
@@ -197,6 +212,8 @@ def rollback(
             return
         confirm(run, f"Make this live in {env}: {text}?", yes=yes)
         released = commands.rollback.rollback(run, returns, steps)
+        commits = (planned.commit for planned in returns)
+        s.output((each.digest for each in released), commits, cli.report.deployment_url(released))
         s.announce(f"{env}: rolled back by {run.aws.caller()}", (text, *cli.report.release_lines(released)))
     run.progress.summary(f"{env}: rolled back", cli.report.release_lines(released))
 
@@ -300,10 +317,11 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     """
     with session(c, quiet=json) as s:
         run = s.open(env)
-        result = release.history.read_all(run, terraform.state.require_functions(run))
+        functions = terraform.state.require_functions(run)
+        result = release.history.read_all(run, functions)
         held = None if json else release.hold.read(run)
     if json:
-        print_line(cli.report.history_json(result))
+        print_line(cli.report.history_json(result, {each.image: each.url for each in functions}))
         return
     if held:
         print_line(cli.report.hold_line(str(env), held))
@@ -380,6 +398,28 @@ def logs(
             sys.stdout.flush()
 
 
+@task(
+    help={
+        "env": "an environment; repeat it for each (default: all that need not be started)",
+        "dry_run": "print the Markdown, and post nothing",
+    },
+    iterable=["env"],
+)
+def comment(c: Context, env: Sequence[str] | None = None, dry_run: bool = False) -> None:
+    """In a workflow: write on the pull request what a merge would change: one comment, which each run updates.
+
+    Example: invoke comment --env preprod --env prod --dry-run
+    """
+    with session(c, quiet=dry_run) as s:
+        pull = None if dry_run else cli.comment.of_job()
+        previews = commands.comment.preview(s.environments(env or ()), s.open)
+        if errors := cli.comment.error_lines(previews):
+            s.show("Not known", errors)
+        text = cli.comment.text(previews, pull)
+        print_line(pull.write(text) if pull else text)
+        commands.comment.require_one(previews)
+
+
 @task()
 def job_summary(c: Context) -> None:
     """In a workflow: show how the jobs ended. NEEDS is GitHub's `toJSON(needs)`.
@@ -435,6 +475,21 @@ def new(c: Context, name: str = "", kind: str = "") -> None:
         commands.new.write(made)
         first = next(iter(delivery.settings.starting(s.config)), "")
     print_lines(cli.report.written_lines(name, [str(path.relative_to(ROOT)) for path in made], first))
+
+
+@task(help={"name": "the name of the function, as in docker-bake.hcl"})
+def remove(c: Context, name: str = "") -> None:
+    """Remove a function from the project: its code and tests, its bake target and its module block.
+
+    Only files change, and git has them; a deploy by a person then removes it from an environment.
+
+    Example: invoke remove --name sse-streaming
+    """
+    with session(c) as s:
+        removal = commands.remove.plan(ROOT, name, s.shell)
+        commands.remove.apply(removal)
+    paths = [[str(path.relative_to(ROOT)) for path in each] for each in (removal.gone, removal.changed)]
+    print_lines(cli.report.removed_lines(name, *paths))
 
 
 @task(

@@ -93,6 +93,7 @@ module "ci_role" {
     repository_id        = var.github_repository_id
     default_branch       = var.default_branch
     promotes_to          = var.promotes_to
+    pull_requests        = var.pull_requests
     create_oidc_provider = var.create_oidc_provider
   }
   state_bucket_arn = aws_s3_bucket.state.arn

@@ -173,6 +173,13 @@ variable "promotes_to" {
   }
 }
 
+variable "pull_requests" {
+  description = "Whether jobs of pull requests may read this environment, for the comment; forks never. docs/github.md."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "create_oidc_provider" {
   description = "Whether to create GitHub's OIDC provider; false if the account has it (one for each URL)."
   type        = bool

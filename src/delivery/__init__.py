@@ -24,7 +24,7 @@ lazy` are open to all. `lint-imports` checks this (pyproject.toml).
     release/     verify a version, shift requests to it, make it live, record it; the history
     aws/         sessions, ECR, the registry's API, Lambda, Function URLs, the stream of a version
     process/     child processes and their environment, interrupts, lanes
-    cli/         `@task`, sessions, questions, sentences and tables, GitHub's pages
+    cli/         `@task`, sessions, questions, sentences and tables, GitHub's pages and comment, notifications
 
 Sentences for people are made in cli/, commands for `try:` lines in settings.Environment.command. Effects have one
 door each: process/child.py starts processes, aws/session.py imports boto3, clock.py reads the time.

@@ -6,8 +6,8 @@
     +-- RefusedError         4  possible but unsafe
     +-- BuildError           5  no usable image: build, push, media type, platform, size
     +-- TerraformError       6  infrastructure did not change as requested; lock held
-    +-- UnhealthyError       7  deployed, breaks its health contract; the old version serves
-    +-- CloudError           8  AWS or the registry refused or is unreachable
+    +-- UnhealthyError       7  deployed, breaks its health contract (the old version serves) or an acceptance test
+    +-- CloudError           8  AWS, the registry or GitHub refused or is unreachable
 
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
 """
@@ -74,13 +74,13 @@ class LockedError(TerraformError):
 
 
 class UnhealthyError(DeliveryError):
-    """A deployed version breaks its health contract; the alias was not moved."""
+    """A deployed version breaks its health contract, and the alias was not moved; or an acceptance test failed."""
 
     exit_code = 7
 
 
 class CloudError(DeliveryError):
-    """AWS or the registry refused, or cannot be reached."""
+    """AWS, the registry or GitHub refused, or cannot be reached."""
 
     exit_code = 8
 

@@ -8,6 +8,9 @@ frames are the list `stackTrace`: https://docs.aws.amazon.com/lambda/latest/dg/p
 import json
 from collections.abc import Iterator
 
+QUOTE = "| "
+"""Begins each line of a function's log in an error."""
+
 _STACKS = ("stackTrace", "stack_trace", "traceback", "exception", "exc_info", "stack")
 
 

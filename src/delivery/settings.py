@@ -29,6 +29,8 @@ _NAME, _LONGEST = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"), 16
 # The last word of every region's name; a misspelt one would else be met when its endpoints have no address.
 _REGION = r"^[a-z]{2,4}(-[a-z]+)*-(central|north|south|(north|south)?(east|west))-[0-9]+$"
 
+_BUILDER, _BUILDER_IS = r"^([a-zA-Z][\w./-]*)?$", "the name of a builder: `docker buildx ls` lists them"
+
 
 class _Section(BaseModel):
     """A section of the configuration. Strict: a number is not accepted as text, nor text as a number or a flag."""
@@ -94,8 +96,10 @@ class _EnvironmentSection(_Section):
         description="an S3 bucket name without dots, which break TLS",
     )
     protected: bool = Field(False, description="true or false")
+    requires_acceptance: bool = Field(False, description="true or false")
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
+    builder: str | None = Field(None, pattern=_BUILDER, description=_BUILDER_IS)
     canary: Any = Field(None, description="a map, see the class Canary")
     notify: Annotated[list[str], BeforeValidator(_listed)] = Field(
         [], repr=False, description="a URL, or a list of URLs, each as text"
@@ -108,6 +112,7 @@ class _EnvironmentSection(_Section):
 class _BuildSection(_Section):
     platform: str = Field("linux/amd64", pattern=_any_of(PLATFORMS), description=f"one of {', '.join(PLATFORMS)}")
     cache: str = Field("registry", pattern=_any_of(CACHES), description=f"one of {', '.join(CACHES)}")
+    builder: str = Field("", pattern=_BUILDER, description=_BUILDER_IS)
 
 
 class _GitSection(_Section):
@@ -154,7 +159,11 @@ class Settings:
     environment: Environment
     platform: str = "linux/amd64"
     cache: str = "registry"
+    builder: str = ""
+    """The builder that builds; empty for the one that docker has selected."""
     default_branch: str = "main"
+    requires_acceptance: bool = False
+    """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
     bootstraps: bool = False
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
@@ -198,7 +207,9 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         environment=environment,
         platform=build.platform,
         cache=build.cache,
+        builder=build.builder if raw.builder is None else raw.builder,
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
+        requires_acceptance=raw.requires_acceptance,
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,

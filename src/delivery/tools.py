@@ -65,6 +65,35 @@ def check(tool: Tool, shell: Shell) -> str:
     return match[0]
 
 
+def check_builder(name: str, shell: Shell) -> str:
+    """The builder `name` and its driver, for people.
+
+    A builder whose container or pod has not been started yet is started by its first build. A remote one runs already,
+    so its status tells whether it can be reached (docs.docker.com, "docker buildx inspect"). Raises ConfigurationError
+    for a builder that does not exist, MissingToolError for one that does not answer.
+    """
+    result = shell.run(Command(("docker", "buildx", "inspect", name)))
+    driver = re.search(r"^Driver: +(\S+)", result.stdout, re.MULTILINE)
+    if result.code or not driver:
+        known = ", ".join(_builders(shell)) or "none"
+        why = f"{result.stderr.strip()}\ndocker has: {known}".strip()
+        hint = f"`docker buildx create --name {name} ...`, or correct build.builder in invoke.yaml"
+        raise ConfigurationError(f"There is no builder {name}.", why, hint)
+    errors = re.findall(r"^Error: +(.*)", result.stdout, re.MULTILINE)
+    running = re.search(r"^Status: +running", result.stdout, re.MULTILINE)
+    if not running and (errors or driver[1] == "remote"):
+        endpoints = ", ".join(re.findall(r"^Endpoint: +(\S+)", result.stdout, re.MULTILINE))
+        why = "\n".join(errors) or f"Nothing answers at {endpoints}, or it refuses these certificates."
+        raise MissingToolError(f"The builder {name} does not answer.", why, f"docker buildx inspect --bootstrap {name}")
+    return f"builder {name} ({driver[1]})"
+
+
+def _builders(shell: Shell) -> list[str]:
+    """The names of the builders: the lines of a list that are no head, no node of a builder and no error."""
+    lines = shell.run(Command(("docker", "buildx", "ls"))).stdout.splitlines()
+    return [line.split()[0].rstrip("*") for line in lines[1:] if re.match(r"[a-zA-Z][\w./-]*\*? {2,}", line)]
+
+
 def _version_text(output: str) -> str:
     if output.lstrip().startswith("{"):
         return str(json.loads(output).get("terraform_version", ""))

@@ -92,6 +92,15 @@ def test_one_deploy_makes_all_kinds_live_each_verified_by_its_own_contract(kinds
     assert set(re.findall(r"^✓ release +(\S+) alias live: version [12]", outcome.text, re.MULTILINE)) >= set(NEW)
 
 
+def test_each_kind_passes_the_acceptance_tests_that_were_written_with_it(kinds):
+    checkout, _ = kinds
+    outcome = checkout.invoke("acceptance", "--env", "sandbox")
+    assert outcome.code == 0, outcome.text
+    assert "7 passed" in outcome.text, outcome.text
+    for name in ("sse-streaming", *NEW):
+        assert f"{name} version 1: sha256:" in outcome.text, outcome.text
+
+
 def test_the_result_of_an_event_is_that_of_its_handler(kinds):
     checkout, _ = kinds
     event = {"Records": [{"messageId": "1", "body": "hello"}, {"messageId": "2"}]}

@@ -1,4 +1,7 @@
-"""The roles of prod's job are enough for a promotion; the one it has in preprod changes nothing there."""
+"""The roles of prod's job are enough for a promotion; the one it has in preprod changes nothing there.
+
+The job of a pull request has the same role, which is enough for the comment.
+"""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,8 +16,12 @@ from delivery.release import history
 from delivery.terraform import state
 
 JOB = token(sub=f"repo:{NUMBERED}:environment:prod")
+PULL_REQUEST = {"sub": f"repo:{NUMBERED}:pull_request", "ref": "refs/pull/7/merge"}
+BOUNDARY = "only if a function has permissions of its own; the sample has none"
 UNENFORCED_HERE = {
     "ecr:GetDownloadUrlForLayer": "layers come over /v2/, where the emulator asks for nothing",
+    "iam:GetPolicy": BOUNDARY,
+    "iam:GetPolicyVersion": BOUNDARY,
     "s3:ListBucket": "without it S3 answers 403 for a state that is not there (S3 API, GetObject, `Permissions`)",
 }
 PROFILES = {"INVOKE_RUNTIME_CONFIG": ".github/invoke.yaml"}
@@ -25,6 +32,8 @@ def roles(guarded):
     """preprod deployed, prod bootstrapped, and prod's job with its two roles."""
     first = guarded.checkout.invoke("deploy", "--env", ENVIRONMENT, **root(ENVIRONMENT))
     assert first.code == 0, first.text
+    accepted = guarded.checkout.invoke("acceptance", "--env", ENVIRONMENT, **root(ENVIRONMENT))
+    assert accepted.code == 0, accepted.text
     guarded.bootstrap("prod")
     policies = {role: guarded.policy(role) for role in (READER, PROD)}
     for role, policy in policies.items():
@@ -51,6 +60,35 @@ def test_only_a_job_of_an_environment_that_preprod_promotes_to_takes_the_reader(
 def test_prod_s_job_does_not_take_the_role_that_ships_to_preprod(guarded):
     with pytest.raises(ClientError, match="AccessDenied"):
         guarded.assume(JOB, role=DELIVERY)
+
+
+@pytest.mark.usefixtures("roles")
+def test_a_job_of_a_pull_request_takes_the_reader_and_no_other_role(guarded):
+    assert guarded.assume(token(**PULL_REQUEST), role=READER)["AWS_ACCESS_KEY_ID"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.assume(token(**PULL_REQUEST), role=DELIVERY)
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"ref": "refs/heads/main"},  # pull_request_target
+        {"ref": "refs/pull/7/head"},
+        {"sub": "repo:somebody/sse-streaming:pull_request"},
+        {"sub": f"repo:{NUMBERED}:ref:refs/pull/7/merge"},
+        {"aud": "https://github.com/example"},
+    ],
+)
+def test_nothing_else_takes_the_reader_as_a_pull_request(guarded, claims):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.assume(token(**{**PULL_REQUEST, **claims}), role=READER)
+
+
+def test_the_reader_is_enough_for_the_comment_on_a_pull_request(guarded, profiles):
+    done = guarded.checkout.invoke("comment", "--env", "preprod", "--dry-run", **profiles)
+    assert done.code == 0, done.text
+    assert "#### preprod: nothing would change" in done.text, done.text
 
 
 def test_the_reader_moves_nothing_and_pushes_nothing(guarded, roles):
@@ -86,6 +124,7 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
         "s3:GetObject": lambda: state.require_functions(run),
         "ecr:GetAuthorizationToken": lambda: ecr.authorize(aws),
         "ecr:BatchGetImage": lambda: ecr.manifest(aws, image),
+        "ecr:DescribeRepositories": lambda: ecr.require_repositories(aws, (image,)),
         "ecr:DescribeImages": lambda: ecr.tags(aws, image.repository_name),
         "lambda:GetAlias": lambda: function.read_alias(aws, target),
         "lambda:GetFunction": lambda: history.verified_live(run, target),

@@ -27,6 +27,8 @@ REASONS = {
         "lambda:ListTags": "without it, GetFunction answers without the tags, and a promotion reads none",
     },
     ("reader", "allowed, not called"): {
+        "iam:GetPolicy": BOUNDARY,
+        "iam:GetPolicyVersion": BOUNDARY,
         "kms:Decrypt": KEY,
         "s3:ListBucket": "without it, S3 answers 403 for a state that is not there (S3 API, GetObject, `Permissions`)",
     },

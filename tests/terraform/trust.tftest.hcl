@@ -83,3 +83,55 @@ run "a_repository_with_numbers" {
     error_message = data.aws_iam_policy_document.trust["reader"].json
   }
 }
+
+run "pull_requests_without_a_promotion" {
+  command = plan
+
+  variables {
+    github = {
+      repository           = "Owner/name"
+      owner_id             = "12"
+      repository_id        = "345"
+      default_branch       = "trunk"
+      promotes_to          = []
+      pull_requests        = true
+      create_oidc_provider = false
+    }
+  }
+
+  assert {
+    condition = [for each in jsondecode(data.aws_iam_policy_document.trust["reader"].json).Statement : each.Condition] == [{
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:sub" = "repo:Owner@12/name@345:pull_request"
+      }
+      StringLike = { "token.actions.githubusercontent.com:ref" = "refs/pull/*/merge" }
+    }]
+    error_message = data.aws_iam_policy_document.trust["reader"].json
+  }
+
+  assert {
+    condition     = length(jsondecode(data.aws_iam_policy_document.trust["delivery"].json).Statement) == 1
+    error_message = "no pull request deploys"
+  }
+}
+
+run "neither_promotions_nor_pull_requests" {
+  command = plan
+
+  variables {
+    github = {
+      repository           = "Owner/name"
+      owner_id             = ""
+      repository_id        = ""
+      default_branch       = "trunk"
+      promotes_to          = []
+      create_oidc_provider = false
+    }
+  }
+
+  assert {
+    condition     = length(aws_iam_role.reader) == 0
+    error_message = "nobody needs the reader"
+  }
+}

@@ -82,5 +82,5 @@ def _no_effects(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", _refuse("open a socket"))
     monkeypatch.setattr(boto3, "Session", _refuse("make an AWS client"))
     # In a workflow, these tests would write to the page and the outputs of their own job, and stop its commands.
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_RUN_ID"):
         monkeypatch.delenv(name, raising=False)

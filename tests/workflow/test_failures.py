@@ -109,11 +109,16 @@ def test_an_image_that_does_not_start_is_not_pushed_and_not_promoted(released):
 
 @contextlib.contextmanager
 def throttled_after_the_release(released):
-    """Once another version of preprod is live, its function gets no requests any more."""
-    functions, live = released.clone.client("lambda", ACCOUNTS["preprod"]), released.alias("preprod")
+    """Once the next version of preprod has its release record, its function gets no requests any more."""
+    functions, ecr = (released.clone.client(name, ACCOUNTS["preprod"]) for name in ("lambda", "ecr"))
+    record = f"-v{int(released.alias('preprod')) + 1}-after-"
+
+    def recorded():
+        details = ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"]
+        return any(record in tag for detail in details for tag in detail.get("imageTags", []))
 
     def throttle():
-        until(lambda: released.alias("preprod") != live, 300, "the release")
+        until(recorded, 300, "the release record")
         functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=0)
 
     before = functions.get_function_concurrency(FunctionName=FUNCTION).get("ReservedConcurrentExecutions")

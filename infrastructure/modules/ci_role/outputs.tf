@@ -4,6 +4,6 @@ output "arn" {
 }
 
 output "reader_arn" {
-  description = "ARN of the role that reads the live version; empty if no environment promotes from this one."
+  description = "ARN of the role that reads; empty if no environment promotes from this one and no pull request reads it."
   value       = try(aws_iam_role.reader[0].arn, "")
 }

@@ -1,6 +1,11 @@
 # A promotion reads this environment from a job of the next environment, whose reviewers approve the job. That job
 # gets a role of its own here, which changes nothing: the approval for one environment must not open another.
-# 24 functions with the longest names fit into its inline policy.
+# The job of a pull request gets it too: it compares with the state, so it reads no resource but the images, the live
+# versions and the boundary. 24 functions with the longest names fit into its inline policy.
+locals {
+  readers = length(local.trusted.reader) > 0 ? 1 : 0
+}
+
 data "aws_iam_policy_document" "reading" {
   # Without s3:ListBucket, S3 answers AccessDenied for a missing state.
   statement {
@@ -35,8 +40,13 @@ data "aws_iam_policy_document" "reading" {
 
   # The release tags, the manifest and the layers of the image.
   statement {
-    sid       = "ReadImages"
-    actions   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"]
+    sid = "ReadImages"
+    actions = [
+      "ecr:BatchGetImage",
+      "ecr:DescribeImages",
+      "ecr:DescribeRepositories",
+      "ecr:GetDownloadUrlForLayer",
+    ]
     resources = [for name in local.functions : "${local.repositories}/${name}-lambda"]
   }
 
@@ -46,20 +56,27 @@ data "aws_iam_policy_document" "reading" {
     actions   = ["lambda:GetAlias", "lambda:GetFunction", "lambda:ListVersionsByFunction"]
     resources = flatten([for name in local.functions : ["${local.lambda}:${name}", "${local.lambda}:${name}:*"]])
   }
+
+  # The plan refuses what the boundary would cut off from a function (modules/image_function/boundary.tf).
+  statement {
+    sid       = "ReadBoundary"
+    actions   = ["iam:GetPolicy", "iam:GetPolicyVersion"]
+    resources = concat([var.boundary_arn], sort(var.permissions.managed))
+  }
 }
 
 resource "aws_iam_role" "reader" {
-  count = length(var.github.promotes_to) > 0 ? 1 : 0
+  count = local.readers
 
   name                 = "${var.environment.name}-reader"
   path                 = "/ci/"
-  description          = "Reads ${var.environment.name} for promotions to ${join(", ", local.trusted.reader)}."
+  description          = "Reads ${var.environment.name} for promotions from it and for pull requests."
   assume_role_policy   = data.aws_iam_policy_document.trust["reader"].json
   max_session_duration = 3600
 }
 
 resource "aws_iam_role_policy" "reading" {
-  count = length(var.github.promotes_to) > 0 ? 1 : 0
+  count = local.readers
 
   name   = "reading"
   role   = aws_iam_role.reader[0].id

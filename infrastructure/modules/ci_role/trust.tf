@@ -13,10 +13,18 @@ locals {
   numbered   = formatlist("%s@%s", split("/", var.github.repository), [var.github.owner_id, var.github.repository_id])
   repository = var.github.repository_id == "" ? var.github.repository : join("/", local.numbered)
 
-  # Role => the GitHub environments whose jobs may assume it.
+  branch = "refs/heads/${var.github.default_branch}"
+
+  # Role => the jobs that may assume it: the ends of their `sub` claims, and their `ref` claim. GitHub lets no job of a
+  # fork ask for a token; `refs/pull/` keeps `pull_request_target` out, whose jobs may run beside the code of a fork.
   trusted = {
-    delivery = [var.environment.name]
-    reader   = sort(var.github.promotes_to)
+    delivery = [{ jobs = ["environment:${var.environment.name}"], test = "StringEquals", ref = local.branch }]
+    reader = [
+      for claims in [
+        { jobs = formatlist("environment:%s", sort(var.github.promotes_to)), test = "StringEquals", ref = local.branch },
+        { jobs = var.github.pull_requests ? ["pull_request"] : [], test = "StringLike", ref = "refs/pull/*/merge" },
+      ] : claims if length(claims.jobs) > 0
+    ]
   }
 }
 
@@ -35,35 +43,39 @@ data "aws_iam_openid_connect_provider" "github" {
 }
 
 data "aws_iam_policy_document" "trust" {
-  for_each = { for role, environments in local.trusted : role => environments if length(environments) > 0 }
+  for_each = { for role, claims in local.trusted : role => claims if length(claims) > 0 }
 
-  statement {
-    actions = ["sts:AssumeRoleWithWebIdentity"]
+  dynamic "statement" {
+    for_each = each.value
 
-    principals {
-      type        = "Federated"
-      identifiers = [local.provider]
-    }
+    content {
+      actions = ["sts:AssumeRoleWithWebIdentity"]
 
-    condition {
-      test     = "StringEquals"
-      variable = "${local.issuer}:aud"
-      values   = ["sts.amazonaws.com"]
-    }
+      principals {
+        type        = "Federated"
+        identifiers = [local.provider]
+      }
 
-    # StringEquals, not StringLike: a pattern would also admit branches, pull requests or other repositories.
-    condition {
-      test     = "StringEquals"
-      variable = "${local.issuer}:sub"
-      values   = [for name in each.value : "repo:${local.repository}:environment:${name}"]
-    }
+      condition {
+        test     = "StringEquals"
+        variable = "${local.issuer}:aud"
+        values   = ["sts.amazonaws.com"]
+      }
 
-    # A job of a pull request or of another branch can name the environment, too. STS evaluates this claim of GitHub's
-    # tokens since January 2026 (IAM guide, "Available keys for AWS OIDC federation").
-    condition {
-      test     = "StringEquals"
-      variable = "${local.issuer}:ref"
-      values   = ["refs/heads/${var.github.default_branch}"]
+      # StringEquals, not StringLike: a pattern would also admit branches or other repositories.
+      condition {
+        test     = "StringEquals"
+        variable = "${local.issuer}:sub"
+        values   = [for job in statement.value.jobs : "repo:${local.repository}:${job}"]
+      }
+
+      # A job of a pull request or of another branch can name the environment, too. STS evaluates this claim of GitHub's
+      # tokens since January 2026 (IAM guide, "Available keys for AWS OIDC federation").
+      condition {
+        test     = statement.value.test
+        variable = "${local.issuer}:ref"
+        values   = [statement.value.ref]
+      }
     }
   }
 }

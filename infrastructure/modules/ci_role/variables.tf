@@ -19,6 +19,7 @@ variable "github" {
     repository_id        = string
     default_branch       = string
     promotes_to          = set(string)
+    pull_requests        = optional(bool, false)
     create_oidc_provider = bool
   })
   nullable = false

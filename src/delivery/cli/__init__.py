@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from delivery import lazy
 
-__all__ = ["overview", "report"]
+__all__ = ["comment", "overview", "report"]
 
 if TYPE_CHECKING:
-    from delivery.cli import overview, report
+    from delivery.cli import comment, overview, report
 else:
     __getattr__ = lazy.modules(__name__, __all__)

@@ -1,4 +1,4 @@
-"""Prevents that GitHub's runner takes printed text, such as a build log or a commit subject, for a command.
+"""Prevents that GitHub's runner takes printed text, such as a build log or a commit subject, for a command; its page.
 
 The runner takes a line such as `::error::` of either output of a step for a command. Between `::stop-commands::TOKEN`
 and `::TOKEN::` it takes none. Sources: GitHub docs, "Workflow commands", "Stopping and starting workflow commands";
@@ -53,6 +53,12 @@ def commands_stopped(
         if ours:
             stream = _mute(1 if one else 2)
         _line(stream, f"::{token}::")
+
+
+def run_page(environ: Mapping[str, str]) -> str:
+    """The address of this run of a workflow; empty outside of one. Source: GitHub docs, "Variables reference"."""
+    parts = [environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    return "{}/{}/actions/runs/{}".format(*parts) if all(parts) else ""
 
 
 def _line(stream: TextIO, text: str) -> None:

@@ -7,6 +7,7 @@ refuses, hangs or is unknown is one warning. apprise is imported only if there i
 import logging
 import re
 import threading
+import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,22 @@ from typing import Any
 from delivery import clock
 
 _LONGEST = 10.0  # seconds for all services together
-_LIMITS = {"cto": "4.0", "rto": "4.0"}  # seconds to connect and to read, of one service
+_SILENT = 4  # seconds to connect to one service, and to wait for its answer
+# Parameters of every URL of apprise. A service refuses a message that is too long for it, so that is cut.
+_OPTIONS = {"cto": f"{_SILENT}.0", "rto": f"{_SILENT}.0", "overflow": "truncate"}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _WEBHOOK = re.compile(r"^http(s?)://")
+_UNKNOWN = "apprise knows no such address; a webhook is https://HOST/PATH"
+# What apprise logs of a failure, and what a person reads of it: constant texts, because the log may hold the URL. No
+# name of a host or path can match.
+_REASONS = (
+    (re.compile(r"[ ,]error=(?P<status>\d{3})\b"), "the service answered {status}"),
+    (re.compile(r"(R|r)ead timed out|to \S+ timed out|connection timed out"), f"no answer within {_SILENT} s"),
+    (re.compile(r"Failed to resolve '|Name or service not known|nodename nor servname"), "its host name is unknown"),
+    (re.compile(r"certificate verify failed"), "its certificate is not trusted"),
+    (re.compile(r"Unable to connect to proxy|Tunnel connection failed"), "the proxy does not let it through"),
+    (re.compile(r"Connection refused"), "nothing listens at its address"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ def send(urls: Iterable[str], variables: Mapping[str, str], message: Message) ->
         if absent:
             missing.append(f"Nobody was notified through URL {number} of notify: {', '.join(absent)} is not set.")
         else:
-            texts.append((number, _VARIABLE.sub(lambda match: variables[match[1]], url)))
+            texts.append((number, _VARIABLE.sub(lambda match: variables[match[1]].strip(), url)))
     return (*missing, *_send_all(texts, message))
 
 
@@ -64,30 +78,64 @@ def _send_all(texts: Sequence[tuple[int, str]], message: Message) -> Iterator[st
             yield f"Nobody was notified through URL {number} of notify: {why}."
 
 
+class _Log(logging.Handler):
+    """What apprise logs in this thread, in which one service is called."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._thread = threading.get_ident()
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the failures: warnings, and the error of a connection."""
+        text = record.getMessage()
+        if record.thread == self._thread and (record.levelno >= logging.WARNING or text.startswith("Socket Exception")):
+            self._lines.append(text)
+
+    @property
+    def reason(self) -> str:
+        """Why a service did not take a message, without anything of its address."""
+        text = "\n".join(self._lines)
+        found = ((pattern.search(text), reason) for pattern, reason in _REASONS)
+        texts = (reason.format(**match.groupdict()) for match, reason in found if match)
+        return next(texts, "the service refused, or cannot be reached")
+
+
 def _deliver(url: str, message: Message) -> str:
     """Send to one service; return why it was not sent, empty if it was."""
     import apprise
 
-    log = logging.getLogger("apprise")  # its messages may hold the URL
-    log.addHandler(logging.NullHandler())
-    log.propagate = False
+    logger, log = logging.getLogger("apprise"), _Log()
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False  # its messages may hold the URL
+    logger.addHandler(log)
     service = _service(apprise, url)
     if service is None:
-        return "it is none that apprise knows"
+        return _UNKNOWN
     kind = apprise.NotifyType.FAILURE if message.failed else apprise.NotifyType.SUCCESS
     taken = service.notify(title=message.title, body="\n".join(message.lines) or message.title, notify_type=kind)
-    return "" if taken else "the service refused, or cannot be reached"
+    return "" if taken else log.reason
 
 
 def _service(apprise: Any, url: str) -> Any:
     """The service of a URL; an address that belongs to no known service is a webhook that gets JSON."""
-    for text in (url, _WEBHOOK.sub(r"json\1://", url)):
-        limited = text if re.search(r"[?&][cr]to=", text) else _with_limits(text)
-        if service := apprise.Apprise.instantiate(limited):
+    for text in (url, _webhook(url)):
+        if service := apprise.Apprise.instantiate(_with_options(text)):
             return service
     return None
 
 
-def _with_limits(url: str) -> str:
-    limits = "&".join(f"{name}={seconds}" for name, seconds in _LIMITS.items())
-    return f"{url}{'&' if '?' in url else '?'}{limits}"
+def _webhook(url: str) -> str:
+    """The URL of apprise for a webhook; its own parameters get a hyphen there, or apprise would keep them back.
+
+    https://github.com/caronc/apprise/wiki/Notify_Custom_JSON
+    """
+    address, mark, query = url.partition("?")
+    own = "&".join(f"-{each}" for each in query.split("&") if each)
+    return _WEBHOOK.sub(r"json\1://", address) + mark + own
+
+
+def _with_options(url: str) -> str:
+    own = {name for name, _ in urllib.parse.parse_qsl(url.partition("?")[2], keep_blank_values=True)}
+    options = "&".join(f"{name}={value}" for name, value in _OPTIONS.items() if name not in own)
+    return f"{url}{'&' if '?' in url else '?'}{options}"

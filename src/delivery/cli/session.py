@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,8 @@ from invoke.config import DataProxy
 from invoke.context import Context
 
 import delivery
-from delivery import scratch
-from delivery.cli import interrupts, notify, summary
+from delivery import logtext, scratch
+from delivery.cli import github, interrupts, notify, summary
 from delivery.cli.notify import Message
 from delivery.cli.summary import Block, Page
 from delivery.errors import BuildError, CloudError, DeliveryError, Interrupted, TerraformError, UnhealthyError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from delivery.settings import Sources
 
 _FILES = ("runtime", "project", "user", "system")  # levels of Invoke's configuration
+_QUOTING = (BuildError, TerraformError)  # their reason is text of a build or of Terraform, which may show a secret
 _HALFWAY = {kind.exit_code for kind in (BuildError, TerraformError, UnhealthyError, CloudError)}
 _MOST_LINES = 30  # of an error's message
 ROOT = Path(__file__).parents[3]
@@ -60,9 +61,14 @@ class Session:
         for line in block.lines:
             self.progress.detail(line)
 
-    def output(self, digests: Iterable[str], tags: Iterable[str]) -> None:
-        """Give the digests of images, and the tags of their commits, to later jobs of a workflow."""
+    def output(self, digests: Iterable[str], tags: Iterable[str], url: str = "") -> None:
+        """Give the digests of images, and the tags of their commits, to later jobs of a workflow.
+
+        `url`: what GitHub shows beside the environment of the job; empty if no function has a URL.
+        """
         self.outputs = {"digest": tuple(dict.fromkeys(digests)), "tag": tuple(dict.fromkeys(tags))}
+        if url:
+            self.outputs["url"] = (url,)
 
     def announce(self, title: str, lines: Iterable[str] = ()) -> None:
         """Tell those whom the changed environment notifies, once the task has succeeded."""
@@ -141,15 +147,24 @@ def _notification(made: Session) -> Iterator[None]:
     except DeliveryError as error:
         if error.exit_code in _HALFWAY:
             title = f"{shlex.join(('invoke', *sys.argv[1:]))} failed: {error.what}"
-            _notify(made, Message(title, tuple(str(error).splitlines()[:_MOST_LINES]), failed=True))
+            _notify(made, Message(title, _failure_lines(error), failed=True))
         raise
     if made.news:
         _notify(made, made.news)
 
 
+def _failure_lines(error: DeliveryError) -> tuple[str, ...]:
+    """What other people read of an error: without the text of a build, of Terraform or of a function's log."""
+    why = () if isinstance(error, _QUOTING) else error.why.splitlines()
+    lines = [line for line in why if not line.startswith(logtext.QUOTE)][:_MOST_LINES]
+    return (*lines, f"try: {error.hint}") if error.hint else tuple(lines)
+
+
 def _notify(made: Session, news: Message) -> None:
     run = made.changing
     if run and run.settings.notify:
+        if page := github.run_page(os.environ):
+            news = replace(news, lines=(*news.lines, page))
         for warning in notify.send(run.settings.notify, os.environ, news):
             made.progress.line(f"! notify     {warning}", "yellow")
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from delivery import lazy
 
 __all__ = [
+    "acceptance",
     "adopt",
     "bootstrap",
+    "comment",
     "deploy",
     "diff",
     "doctor",
@@ -14,6 +16,7 @@ __all__ = [
     "new",
     "promote",
     "prune",
+    "remove",
     "rollback",
     "selection",
     "status",
@@ -23,8 +26,10 @@ __all__ = [
 
 if TYPE_CHECKING:
     from delivery.commands import (
+        acceptance,
         adopt,
         bootstrap,
+        comment,
         deploy,
         diff,
         doctor,
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
         new,
         promote,
         prune,
+        remove,
         rollback,
         selection,
         status,

@@ -23,11 +23,12 @@ from delivery.terraform.plan import Plan
 
 @dataclass(frozen=True)
 class Live:
-    """The live version of one function, with its commit and its image."""
+    """The live version of one function, with its commit and its image. `url`: empty without a Function URL."""
 
     version: str
     commit: str
     image: PushedImage
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,12 @@ class Difference:
         return self.plan.empty and all(change.empty for change in self.changes)
 
 
-def compare(run: RunContext) -> Difference:
-    """Build the images into files, and compare. Raises the errors of a deploy, up to its plan."""
+def compare(run: RunContext, *, refreshes: bool = True) -> Difference:
+    """Build the images into files, and compare. Raises the errors of a deploy, up to its plan.
+
+    `refreshes`: whether the plan reads every resource again. Without that it compares with the state, and shows no
+    drift; it then needs no permission to read the resources.
+    """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
         versions = require_docker(run)
         images = bake.images(run.settings, bake.targets(run.settings, run.shell))
@@ -81,7 +86,9 @@ def compare(run: RunContext) -> Difference:
             {name: each.version for name, each in live.items()},
         )
         values = variables.service(run.settings, uris, live_versions)
-        saved = execute.plan(replace(stack, locks=False), values, run.scratch, run.shell, stage.update)
+        saved = execute.plan(
+            replace(stack, locks=False, refreshes=refreshes), values, run.scratch, run.shell, stage.update
+        )
         plan = execute.read_back(saved, run.shell)
         stage.done(f"commit {run.commit.short} with the live versions")
     return Difference(changes, plan)
@@ -93,7 +100,7 @@ def _live(run: RunContext) -> dict[str, Live]:
     def read(deployed: Function) -> Live | None:
         if alias := function.find_alias(run.aws, deployed):
             version = function.read_version(run.aws, deployed, alias.version)
-            return Live(alias.version, version.commit, version.pushed_image)
+            return Live(alias.version, version.commit, version.pushed_image, deployed.url)
         return None
 
     return {each.image.name: each for each in parallel.map(run.shell, read, state.functions(run)) if each}

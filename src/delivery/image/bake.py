@@ -207,7 +207,10 @@ def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) 
             f"Not set: {', '.join(missing)}",
             "export the runtime variables in a step before this one, or INVOKE_BUILD_CACHE=registry",
         )
+    # https://docs.docker.com/build/building/variables/#buildx_builder; without a name, docker's own choice stays
+    builder = {"BUILDX_BUILDER": settings.builder} if settings.builder else {}
     return {
+        **builder,
         "REGISTRY": settings.environment.registry,
         "ENVIRONMENT": settings.environment.name,
         "COMMIT": commit.tag,

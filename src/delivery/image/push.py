@@ -213,7 +213,7 @@ def _push(
 
 def _tag_known(run: RunContext, image: PushedImage) -> str:
     """Tag an image that the registry has with one more commit; return a warning if it has too many already."""
-    if len(ecr.commits(run.aws, image)) >= _MOST_COMMITS:
+    if len(ecr.commits(ecr.image_tags(run.aws, image))) >= _MOST_COMMITS:
         return f"{image.name} has the tags of {_MOST_COMMITS} commits, and gets no more: ECR allows 1,000 tags."
     _tag(run, image)
     return ""

@@ -65,7 +65,7 @@ def _read(run: RunContext, deployed: Version, since: datetime) -> list[str]:
         return []
     shown = text[-LINES:]
     more = f", the last {LINES} of {len(text)} lines" if len(text) > LINES else ""
-    return [f"The log of version {deployed.version}{more}:", *(f"| {line}" for line in shown)]
+    return [f"The log of version {deployed.version}{more}:", *(f"{logtext.QUOTE}{line}" for line in shown)]
 
 
 def _entries(run: RunContext, deployed: Version, since: datetime) -> list[LogLine]:

@@ -5,6 +5,7 @@ check what act does not enforce: concurrency, approvals, id-token permissions, t
 """
 
 import filecmp
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import yaml
 from support.deploys.checkout import Checkout, Outcome
 from support.workflow.act_run import Run, parse
+from support.workflow.github_api import REPOSITORY, TOKEN
 
 STUBS = Path(__file__).parents[2] / "workflow" / "actions"
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}
@@ -88,12 +90,14 @@ class Pipeline:
             "ORIGIN": str(self.clone.root),
         }
 
-    def run(self, *arguments: str, variables: dict[str, str] | None = None, **environ: str) -> Run:
+    def run(
+        self, *arguments: str, workflow: str = "deploy.yml", variables: dict[str, str] | None = None, **environ: str
+    ) -> Run:
         """Run act with these arguments.
 
         `variables` are added to those of the repository, `environ` to the environment variables of the runner.
         """
-        argv = [*self._act(variables or {}), *arguments]
+        argv = [*self._act(workflow, variables or {}), *arguments]
         result = subprocess.run(
             argv,
             cwd=self.clone.root,
@@ -104,6 +108,16 @@ class Pipeline:
             check=False,
         )
         return parse(result)
+
+    def comment(self, api: str, head: str, origin: str = REPOSITORY) -> Run:
+        """Run comment.yml for a pull request of the repository `origin` with this last commit; `api` is GitHub's."""
+        repo = {"full_name": origin}
+        pull = {"number": 7, "head": {"ref": "change", "sha": head, "repo": repo}, "base": {"ref": "main"}}
+        event = self.home / "event.json"
+        event.write_text(json.dumps({"number": 7, "pull_request": pull, "repository": {"full_name": REPOSITORY}}))
+        given = ("--env", f"GITHUB_API_URL={api}", "--env", f"GITHUB_REPOSITORY={REPOSITORY}")
+        secret = ("--secret", f"GITHUB_TOKEN={TOKEN}")
+        return self.run("pull_request", "--eventpath", str(event), *given, *secret, workflow="comment.yml")
 
     def alias(self, environment: str) -> str:
         """The version that the alias `live` of an environment names."""
@@ -122,13 +136,20 @@ class Pipeline:
         (image,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}])["images"]
         return image["imageId"]["imageDigest"], image["imageManifest"]
 
-    def _act(self, variables: dict[str, str]) -> list[str]:
+    def tags(self, environment: str) -> dict[str, str]:
+        """Tag to digest, of the registry of an environment."""
+        ecr = self.clone.client("ecr", ACCOUNTS[environment])
+        details = ecr.describe_images(repositoryName=f"{environment}-sse-streaming-lambda")["imageDetails"]
+        return {tag: detail["imageDigest"] for detail in details for tag in detail.get("imageTags", [])}
+
+    def _act(self, workflow: str, variables: dict[str, str]) -> list[str]:
         config = self.home / "act" / "actrc"  # without this file, act asks a question
         config.parent.mkdir(parents=True, exist_ok=True)
         config.touch()
         roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{account}:role/ci/x" for name, account in ACCOUNTS.items()}
-        roles["PREPROD_READER_ROLE_ARN"] = roles["PREPROD_ROLE_ARN"]  # the stub reads only the account
-        argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", str(self._workflow())]
+        for name in ACCOUNTS:  # the stub reads only the account
+            roles[f"{name.upper()}_READER_ROLE_ARN"] = roles[f"{name.upper()}_ROLE_ARN"]
+        argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", str(self._workflow(workflow))]
         argv += ["-P", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(self.home / "actions")]
         argv += ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(self.home / "artifacts")]
         argv += ["--artifact-server-path", str(self.home / "files"), "--artifact-server-addr", "127.0.0.1"]
@@ -139,12 +160,12 @@ class Pipeline:
             argv += ["--local-repository", stub]
         return argv
 
-    def _workflow(self) -> Path:
-        """A copy of the workflow without `queue`: act 0.2.89 refuses the key, and enforces no concurrency anyway."""
-        text = (self.clone.root / ".github/workflows/deploy.yml").read_text()
+    def _workflow(self, name: str) -> Path:
+        """A copy of a workflow without `queue`: act 0.2.89 refuses the key, and enforces no concurrency anyway."""
+        text = (self.clone.root / ".github/workflows" / name).read_text()
         known, number = re.subn(r"^ +queue: max.*\n", "", text, flags=re.MULTILINE)
-        assert number == 3, "the lines that this function removes have changed"
-        copy = self.home / "deploy.yml"
+        assert number == (3 if name == "deploy.yml" else 0), "the lines that this function removes have changed"
+        copy = self.home / name
         copy.write_text(known)
         return copy
 

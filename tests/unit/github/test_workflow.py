@@ -25,7 +25,25 @@ def test_a_run_that_waits_for_an_environment_is_neither_displaced_nor_cancelled(
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_jobs_that_change_one_environment_wait_for_each_other(name):
-    assert JOBS[name]["concurrency"]["group"] == JOBS[name]["environment"]
+    assert JOBS[name]["concurrency"]["group"] == JOBS[name]["environment"]["name"]
+
+
+def test_the_last_job_of_each_environment_shows_the_address_of_the_function():
+    """Each job with an environment makes a deployment on GitHub, and the newest one counts."""
+    last = {}
+    for job in JOBS.values():
+        if isinstance(environment := job.get("environment", ""), dict):
+            last[environment["name"]] = environment
+        elif environment:
+            last[environment] = {}
+    assert {name: each["url"] for name, each in last.items()} == {
+        "preprod": "${{ needs.deploy-preprod.outputs.url }}",
+        "prod": "${{ steps.deploy.outputs.url }}",
+    }
+    (step,) = (each for each in steps(JOBS["promote-prod"]) if each.get("id") == "deploy")
+    assert step["with"]["task"].startswith("deploy --env prod")
+    action = yaml.safe_load((ROOT / ".github/actions/run-task/action.yml").read_text())
+    assert action["outputs"]["url"]["value"] == "${{ steps.task.outputs.url }}"
 
 
 def test_runs_of_different_commits_wait_for_nothing_but_the_environments():
@@ -45,6 +63,35 @@ def test_no_job_with_credentials_saves_the_environment_that_other_jobs_restore()
     assert WORKFLOWS["checks.yml"]["jobs"]["checks"]["permissions"] == {"contents": "read"}
 
 
+def test_only_the_comment_s_job_may_write_on_a_pull_request_and_only_for_a_branch_of_this_repository():
+    writers = [
+        (file, name, job)
+        for file, workflow in WORKFLOWS.items()
+        for name, job in workflow["jobs"].items()
+        if job.get("permissions", {}).get("pull-requests")
+    ]
+    ((file, name, job),) = writers
+    assert (file, name) == ("comment.yml", "comment")
+    assert job["permissions"] == {"contents": "read", "id-token": "write", "pull-requests": "write"}
+    assert WORKFLOWS[file]["permissions"] == {}
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
+    assert list(WORKFLOWS[file][True]) == ["pull_request"]  # PyYAML reads `on` as true
+
+
+def test_only_the_step_that_comments_gets_the_token_of_the_job():
+    (job,) = WORKFLOWS["comment.yml"]["jobs"].values()
+    holders = [step for step in job["steps"] if "github.token" in str(step)]
+    assert [step["run"] for step in holders] == ["exec ./dev invoke comment --env preprod --env prod"]
+    assert {step["with"]["role"] for step in job["steps"] if step.get("uses", "").endswith("run-task")} == {
+        "${{ vars.PREPROD_READER_ROLE_ARN }}",
+        "${{ vars.PROD_READER_ROLE_ARN }}",
+    }
+
+
+def test_a_new_push_replaces_the_run_for_the_same_pull_request():
+    assert WORKFLOWS["comment.yml"]["concurrency"] == {"group": "comment-${{ github.ref }}", "cancel-in-progress": True}
+
+
 def test_the_environment_is_restored_by_an_exact_key_only():
     """A key without the digest of the lock would restore other packages."""
     action = (ROOT / ".github/actions/environment/action.yml").read_text()
@@ -59,12 +106,17 @@ def test_a_dispatched_commit_is_checked_against_the_branch_before_its_code_runs(
     assert {name for name, job in JOBS.items() if not job.get("needs")} == {"check"}
 
 
-def test_the_builder_runs_one_version_of_buildkit_by_digest():
-    (options,) = (
+def test_every_builder_runs_one_version_of_buildkit_by_digest():
+    """With another BuildKit, the comment on a pull request would show a new image for each function."""
+    used = [
         step["with"]["driver-opts"]
-        for step in steps(JOBS["build-sse-image-preprod"])
+        for workflow in WORKFLOWS.values()
+        for job in workflow["jobs"].values()
+        for step in steps(job)
         if step.get("uses", "").startswith("docker/setup-buildx-action@")
-    )
+    ]
+    assert len(used) == 2
+    (options,) = set(used)
     assert re.fullmatch(r"image=moby/buildkit:v\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", options)
 
 

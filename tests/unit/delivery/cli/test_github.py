@@ -80,7 +80,7 @@ def test_with_json_stdout_holds_the_answer_alone(capsys):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_answer_in_json_holds_no_command_and_means_the_same(text):
-    answer = report.history_json({text: ()})
+    answer = report.history_json({text: ()}, {})
     assert taken(answer) == []
     assert json.loads(answer) == {text: []}
 
@@ -103,3 +103,10 @@ def test_a_closed_output_does_not_end_the_task(monkeypatch):
     with github.commands_stopped(ACTIONS):
         ran = True
     assert ran
+
+
+@pytest.mark.parametrize("missing", ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"])
+def test_a_run_has_a_page_only_in_a_workflow(missing):
+    job = {"GITHUB_SERVER_URL": "https://github.test", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "9"}
+    assert github.run_page(job) == "https://github.test/o/r/actions/runs/9"
+    assert github.run_page({**job, missing: ""}) == ""

@@ -41,6 +41,13 @@ def test_outputs_have_each_digest_and_tag_once(made):
     assert made.outputs == {"digest": (DIGEST,), "tag": ("c", "d")}
 
 
+def test_an_address_is_an_output_only_if_there_is_one(made):
+    made.output([DIGEST], ["c"], "https://a.test/")
+    assert made.outputs["url"] == ("https://a.test/",)
+    made.output([DIGEST], ["c"], "")
+    assert "url" not in made.outputs
+
+
 def test_an_environment_is_opened_with_the_configuration_of_the_command(made, requests):
     made.open("preprod")
     (request,) = requests

@@ -40,3 +40,8 @@ def test_only_may_be_repeated(task):
 def test_a_deploy_builds_unless_it_is_told_not_to():
     assert typed("deploy")["build"] is True
     assert typed("deploy", "--no-build")["build"] is False
+
+
+def test_a_comment_takes_any_number_of_environments_and_may_only_print():
+    options = typed("comment", "--env", "preprod", "--env", "prod", "--dry-run")
+    assert (options["env"], options["dry_run"]) == (["preprod", "prod"], True)

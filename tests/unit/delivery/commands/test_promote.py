@@ -1,6 +1,7 @@
 """A promotion: refusals before the first byte is copied, and the content of the destination afterwards."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.aws import FakeEcr
@@ -15,6 +16,8 @@ from delivery.settings import Environment
 TEXT, BLOBS = image()
 DIGEST = digest_of(TEXT.encode())
 OTHER = "sha256:" + "e" * 64
+OLD_YES = "accepted-20260102T080910.000000Z-by-ann"
+NEW_NO = "rejected-20260103T080910.000000Z-by-ann"
 PROD = "prod-sse-streaming-lambda"
 HOST = "registry.test:5000"
 
@@ -194,6 +197,38 @@ def test_of_two_commits_with_the_named_digits_the_one_of_the_version_is_promoted
     environments.origin.aws.functions.commits["2"] = second
     environments.origin.aws.ecr.tags |= {(NAME, commit): DIGEST for commit in (first, second)}
     assert [promotion.commit for promotion in environments.prepare("abc")] == [second]
+
+
+def requiring(environments):
+    """The destination takes only accepted images."""
+    run = environments.destination.run
+    object.__setattr__(run, "settings", replace(run.settings, requires_acceptance=True))
+
+
+@pytest.mark.parametrize("tags", [[], [OLD_YES, NEW_NO], [NEW_NO], ["accepted-by-me"]])
+def test_an_image_that_is_not_accepted_is_refused_where_the_environment_requires_it(environments, tags):
+    environments.origin.aws.ecr.tags |= {(NAME, tag): DIGEST for tag in tags}
+    environments.prepare()
+    requiring(environments)
+    error = environments.refused(RefusedError)
+    assert error.what == f"sse-streaming version 2 ({DIGEST[:19]}) is not accepted in sandbox."
+    assert "requires_acceptance in invoke.yaml" in error.why
+    assert ("failed at 2026-01-03T08:09:10.000000Z (ann)" in error.why) == (NEW_NO in tags)
+    assert error.hint == "`invoke acceptance --env sandbox`, then the same command again"
+
+
+def test_the_acceptance_of_another_image_accepts_nothing(environments):
+    environments.origin.aws.ecr.repositories[NAME][OTHER] = "another"
+    environments.origin.aws.ecr.tags[NAME, OLD_YES] = OTHER
+    requiring(environments)
+    environments.refused(RefusedError)
+
+
+def test_an_accepted_image_is_promoted_and_its_record_stays_in_the_source(environments):
+    environments.origin.aws.ecr.tags |= {(NAME, OLD_YES): DIGEST}
+    requiring(environments)
+    environments.promote()
+    assert environments.destination.aws.ecr.tags == {(PROD, COMMIT): DIGEST, (PROD, "latest"): DIGEST}
 
 
 def test_a_protected_destination_takes_only_commits_of_the_default_branch(environments):

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support import build
+from support import build, sample
 from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, labels, printed, push_failed
 from support.shell import FakeShell
 from support.world import COMMIT, ENVIRONMENT, IMAGE, PUSHED, REPOSITORY, answers, settings
@@ -22,6 +22,11 @@ from delivery.reference import Image, PushedImage
 SOURCE = Commit(COMMIT, dirty=False)
 VARIABLES = {"ENVIRONMENT": "sandbox", "COMMIT": COMMIT}
 NO_INDEX = "docker exporter does not support exporting manifest lists, use the oci exporter instead"
+WAITING = """#0 building with "team" instance using remote driver
+
+#1 [internal] waiting for connection
+#1 ERROR: context deadline exceeded
+"""
 HEAD = ("docker", "buildx", "bake", "--file")
 FILES = ("--file", "docker-bake.hcl", "--progress", "plain")
 
@@ -110,6 +115,12 @@ def test_a_stand_in_without_a_name_or_an_image_is_refused(tmp_path, text):
         bake.build(one_bake(tmp_path, BUILD_CONTEXTS=text), tmp_path, FakeShell(answers()), print)
 
 
+def test_a_named_builder_builds_and_without_a_name_the_choice_of_docker_stays(tmp_path):
+    named = bake.variables(settings(tmp_path, builder="team"), SOURCE, {"BUILDX_BUILDER": "mine"})
+    assert named["BUILDX_BUILDER"] == "team"
+    assert "BUILDX_BUILDER" not in bake.variables(settings(tmp_path), SOURCE, {"BUILDX_BUILDER": "mine"})
+
+
 def test_an_environment_names_stand_ins_and_an_exported_variable_does_not(tmp_path):
     declared = settings(tmp_path, variables={"BUILD_CONTEXTS": "a=b"})
     assert bake.variables(declared, SOURCE, {"BUILD_CONTEXTS": "exported=x"})["BUILD_CONTEXTS"] == "a=b"
@@ -167,6 +178,9 @@ def test_a_failed_step_is_reported_with_its_last_lines(tmp_path):
             "containerd image store",
         ),
         ("ERROR: Cannot connect to the Docker daemon at unix:///x.sock.", BuildError, "The image does not build.", ""),
+        (WAITING, MissingToolError, "The builder does not answer.", "docker buildx ls"),
+        ("#1 [internal] booting buildkit\n#1 ERROR: no image", MissingToolError, "The builder does not answer.", "ls"),
+        ('ERROR: no builder "tema" found', ConfigurationError, "There is no such builder.", "build.builder"),
         (
             push_failed("unexpected status from POST request to http://x/v2/y/blobs/uploads/: 404 Not Found"),
             CloudError,
@@ -338,6 +352,7 @@ def test_a_context_that_git_ignores_is_not_in_the_commit(tmp_path):
     assert caught.value.why == "It is not in the commit: git ignores it, or it was not added."
 
 
+@sample.needed
 def test_the_contract_of_our_function_stands_in_the_bake_file_as_a_constant():
     (contract,) = re.findall(r'"lambda.health" = jsonencode\(\{(.*?)\}\)\n', BAKE_TEXT, re.DOTALL)
     assert "${" not in contract
