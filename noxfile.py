@@ -57,12 +57,20 @@ LANES = {
     "sandbox": _PARTS["integration"]["sandbox"],
     "runner": ("tests/runner",),
     "image": ("tests/image",),
-    "function": ("tests/lambda",),
+    "function": ("tests/lambdas",),
 }
 _AT_ONCE = 5  # on two cores: a lane often waits for AWS's eventual consistency, a deadline or a lock
 _DONE = re.compile(r"\[ *\d+%\]$")  # at the end of a test's line
 _FIRST = 2
 """The longest lanes decide when all end, so the other ones leave them the processors (nice)."""
+# Linters and types judge what belongs to the suite, and the sample: not the code that a team adds, which has its own
+# style. `invoke remove --name sse-streaming` removes the sample.
+_TEAMS = ("src/lambdas/*", "tests/lambdas/*", "tests/acceptance/test_*", "tests/unit/lambdas/*")
+_SAMPLE = Path("src/lambdas/sse_streaming")
+_TYPED = (
+    *("src/delivery", "src/sandbox", "tasks.py", "noxfile.py"),
+    *("tests/bench", "tests/real", "tests/support/real", "tests/support/aws_model.py"),
+)
 LOCKED = (
     *sorted(str(path.with_suffix("")) for path in Path("src").glob("**/requirements.in")),
     *("requirements", "tests/bench/awscli"),
@@ -72,8 +80,9 @@ LOCKED = (
 @nox.session
 def lint(session: nox.Session) -> None:
     """Every linter and formatter, and the contracts between the rooms of src; offline."""
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
+    teams = [word for path in _teams() for word in ("--extend-exclude", path)]
+    session.run("ruff", "check", ".", *teams)
+    session.run("ruff", "format", "--check", ".", *teams)
     session.run("lint-imports", "--no-cache")
     session.run("terraform", "fmt", "-check", "-recursive", "infrastructure")
     session.run("shellcheck", "--external-sources", "dev", ".ci/run", *_files("*.sh"))
@@ -92,7 +101,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Type checks: mypy, strict."""
-    session.run("mypy")
+    session.run("mypy", *_TYPED, *([str(_SAMPLE)] if _SAMPLE.exists() else []))
 
 
 @nox.session
@@ -103,8 +112,10 @@ def unit(session: nox.Session) -> None:
 
 @nox.session
 def function(session: nox.Session) -> None:
-    """The tests of the function, with AWS's own Runtime Interface Emulator."""
-    _pytest(session, "tests/lambda")
+    """The tests of the functions: of the sample with AWS's own Runtime Interface Emulator."""
+    if not Path("tests/lambdas").exists():
+        session.skip("no function has tests in tests/lambdas")
+    _pytest(session, "tests/lambdas")
 
 
 @nox.session
@@ -150,7 +161,7 @@ def lanes(session: nox.Session) -> None:
     Not `nox --parallel`: it prints the output of a session when the session ends, and its Ctrl-C is a SIGTERM and then
     a SIGKILL, so the fixtures would not stop their sandboxes.
     """
-    waiting, failed = list(LANES), list[str]()
+    waiting, failed = [name for name, words in LANES.items() if Path(words[0]).exists()], list[str]()
     running: dict[str, _Lane] = {}
     ended: dict[str, _Lane] = {}
     try:
@@ -281,7 +292,15 @@ def _nice(name: str) -> tuple[str, ...]:
     return ("nice", "-n", "4") if list(LANES).index(name) >= _FIRST else ()
 
 
+def _teams() -> list[str]:
+    """The folders and files of functions other than the sample."""
+    paths = (path for pattern in _TEAMS for path in sorted(Path().glob(pattern)))
+    return [str(path) for path in paths if "sse_streaming" not in path.name]
+
+
 def _files(pattern: str) -> list[str]:
-    """The files of that name that git tracks."""
+    """The files of that name that git tracks, and that belong to the suite or to the sample."""
     listed = subprocess.run(["git", "ls-files", "-z", "--", pattern], check=True, capture_output=True, text=True)
-    return [name for name in listed.stdout.split("\0") if name]
+    teams = _teams()
+    names = [Path(name) for name in listed.stdout.split("\0") if name]
+    return [str(name) for name in names if name.exists() and not any(name.is_relative_to(team) for team in teams)]

@@ -11,16 +11,20 @@ import sys
 from collections.abc import Sequence
 
 from invoke.context import Context
+from invoke.main import program
 from invoke.tasks import Task
 
 import delivery
 from delivery import aws, cli, commands, image, release, terraform
-from delivery.cli import jobs
+from delivery.cli import jobs, usage
 from delivery.cli.output import print_line, print_lines
 from delivery.cli.prompt import ask, confirm
 from delivery.cli.session import ROOT, session
 from delivery.cli.task import task
 from delivery.errors import ConfigurationError
+
+# Invoke loads this file before it reads invoke.yaml, and before it parses the tasks and their options.
+usage.install(program, ROOT / "invoke.yaml")
 
 ENV = {"env": "the environment, by its name in invoke.yaml"}
 YES = {**ENV, "yes": "do not ask before a protected environment changes"}
@@ -38,10 +42,10 @@ FIRST = (
     ("invoke status --env sandbox", "show what is live"),
 )
 HEADINGS = {
-    "Ship": ("deploy", "rollback", "promote", "hold", "unhold"),
+    "Ship": ("deploy", "acceptance", "rollback", "promote", "hold", "unhold"),
     "The steps of a deploy": ("build-image", "push-image", "tf-plan", "tf-apply", "verify"),
     "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
-    "Set up and clean up": ("new", "bootstrap", "unlock", "prune"),
+    "Set up and clean up": ("new", "remove", "bootstrap", "unlock", "prune"),
     "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
     "In a workflow": ("comment", "job-summary"),
 }
@@ -160,6 +164,21 @@ def deploy(
     run.progress.summary(title, lines)
 
 
+@task(help={**ENV, **ONLY}, iterable=["only"])
+def acceptance(c: Context, env: str | None = None, only: Sequence[str] | None = None) -> None:
+    """Run tests/acceptance against what is live, and record beside the image that it passed.
+
+    Example: invoke acceptance --env preprod
+    """
+    with session(c) as s:
+        names = commands.selection.parse(only)
+        run = s.open(env)
+        deployed = terraform.state.require_functions(run)
+        accepted = commands.acceptance.accept(run, deployed, commands.selection.functions(deployed, names))
+        s.output((version.digest for version in accepted), (version.commit for version in accepted))
+    run.progress.summary(f"{env}: accepted", cli.report.acceptance_lines(accepted))
+
+
 @task(
     help={
         **YES,
@@ -182,6 +201,7 @@ def rollback(
     Example: invoke rollback --env prod --to sse-streaming:7
     """
     steps = release.canary.steps(canary, "")
+    commands.rollback.require_version(to)
     with session(c) as s:
         names = commands.selection.parse(only)
         run = s.open(env, changing=True)
@@ -213,6 +233,7 @@ def promote(
 
     Example: invoke promote --from preprod --to prod
     """
+    commands.promote.require_options(from_, to, commit)
     with session(c) as s:
         origin, target = s.open(from_), s.open(to, changing=True)
         promotions = commands.promote.prepare(origin, target, commit)
@@ -296,10 +317,11 @@ def releases(c: Context, env: str | None = None, json: bool = False) -> None:
     """
     with session(c, quiet=json) as s:
         run = s.open(env)
-        result = release.history.read_all(run, terraform.state.require_functions(run))
+        functions = terraform.state.require_functions(run)
+        result = release.history.read_all(run, functions)
         held = None if json else release.hold.read(run)
     if json:
-        print_line(cli.report.history_json(result))
+        print_line(cli.report.history_json(result, {each.image: each.url for each in functions}))
         return
     if held:
         print_line(cli.report.hold_line(str(env), held))
@@ -411,14 +433,25 @@ def job_summary(c: Context) -> None:
 # --- Set up and clean up ----------------------------------------------------------------------------------------------
 
 
-@task(help={**YES, **DESTROY}, iterable=["destroy"])
-def bootstrap(c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None) -> None:
+@task(
+    help={**YES, **DESTROY, "adopt": "change nothing in AWS: write import blocks for what AWS has before Terraform"},
+    iterable=["destroy"],
+)
+def bootstrap(
+    c: Context, env: str | None = None, yes: bool = False, destroy: Sequence[str] | None = None, adopt: bool = False
+) -> None:
     """Make the state bucket, the image repositories and the CI roles; once for each environment, safe to repeat.
 
     Example: invoke bootstrap --env preprod
     """
     with session(c) as s:
         run = s.open(env)
+        if adopt:
+            adoption = commands.adopt.find(run, commands.bootstrap.targets(run))
+            commands.adopt.write(ROOT, adoption)
+            print_lines(cli.report.adoption_lines(adoption))
+            commands.adopt.require_all(adoption)
+            return
         confirm(run, f"Make the state bucket of {env} if it is missing, and plan the rest?", yes=yes)
         plan = commands.bootstrap.plan(run, commands.bootstrap.targets(run), tuple(destroy or ()))
         s.show("Plan", plan.changes)
@@ -444,6 +477,21 @@ def new(c: Context, name: str = "", kind: str = "") -> None:
     print_lines(cli.report.written_lines(name, [str(path.relative_to(ROOT)) for path in made], first))
 
 
+@task(help={"name": "the name of the function, as in docker-bake.hcl"})
+def remove(c: Context, name: str = "") -> None:
+    """Remove a function from the project: its code and tests, its bake target and its module block.
+
+    Only files change, and git has them; a deploy by a person then removes it from an environment.
+
+    Example: invoke remove --name sse-streaming
+    """
+    with session(c) as s:
+        removal = commands.remove.plan(ROOT, name, s.shell)
+        commands.remove.apply(removal)
+    paths = [[str(path.relative_to(ROOT)) for path in each] for each in (removal.gone, removal.changed)]
+    print_lines(cli.report.removed_lines(name, *paths))
+
+
 @task(
     help={
         **ENV,
@@ -456,6 +504,7 @@ def unlock(c: Context, env: str | None = None, lock: str = "", stack: str = "ser
 
     Example: invoke unlock --env prod --stack foundation
     """
+    commands.unlock.require_stack(stack)
     with session(c) as s:
         run = s.open(env)
         print_line(commands.unlock.unlock(run, stack, lock))

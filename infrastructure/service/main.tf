@@ -10,6 +10,7 @@ locals {
 
   common = {
     environment          = var.environment
+    region               = var.region
     images               = var.images
     live_versions        = var.live_versions
     architecture         = var.architecture

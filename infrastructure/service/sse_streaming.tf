@@ -1,4 +1,4 @@
-# The sample: a stream of Server-Sent Events. Without it, this file and its line in local.functions go.
+# The sample: a stream of Server-Sent Events. `invoke remove --name sse-streaming` removes it.
 module "sse_streaming" {
   source = "../modules/image_function"
   common = local.common

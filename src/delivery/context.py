@@ -68,9 +68,13 @@ def _read_files(request: Request, shell: Shell) -> tuple[Commit, Path | None]:
 
 
 def require_docker(run: RunContext) -> str:
-    """The engine's and buildx's versions, for people. Raises MissingToolError."""
+    """The engine's and buildx's versions, and the builder if one is named, for people.
+
+    Raises MissingToolError, or ConfigurationError for a builder that does not exist.
+    """
     engine, buildx = (tools.check(tool, run.shell) for tool in (tools.DOCKER, tools.BUILDX))
-    return f"Docker {engine}, buildx {buildx}"
+    builder = f", {tools.check_builder(run.settings.builder, run.shell)}" if run.settings.builder else ""
+    return f"Docker {engine}, buildx {buildx}{builder}"
 
 
 def start(loaded: Settings, request: Request, progress: Progress) -> Settings:

@@ -6,11 +6,14 @@
     +-- RefusedError         4  possible but unsafe
     +-- BuildError           5  no usable image: build, push, media type, platform, size
     +-- TerraformError       6  infrastructure did not change as requested; lock held
-    +-- UnhealthyError       7  deployed, breaks its health contract; the old version serves
+    +-- UnhealthyError       7  deployed, breaks its health contract (the old version serves) or an acceptance test
     +-- CloudError           8  AWS, the registry or GitHub refused or is unreachable
 
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends with 130.
 """
+
+import difflib
+from collections.abc import Iterable
 
 INTERRUPTED = 130
 NO_SPACE = "no space left on device"  # the text of ENOSPC in Go programs
@@ -71,7 +74,7 @@ class LockedError(TerraformError):
 
 
 class UnhealthyError(DeliveryError):
-    """A deployed version breaks its health contract; the alias was not moved."""
+    """A deployed version breaks its health contract, and the alias was not moved; or an acceptance test failed."""
 
     exit_code = 7
 
@@ -85,6 +88,11 @@ class CloudError(DeliveryError):
 def disk_full(why: str) -> MissingToolError:
     """The error for a full disk."""
     return MissingToolError("The disk is full.", why, "free some space, then run the same command again")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name that is most like a word, for a `try:` line; empty if none is like it."""
+    return next(iter(difflib.get_close_matches(word, tuple(known), n=1)), "")
 
 
 class Interrupted(KeyboardInterrupt):

@@ -92,6 +92,11 @@ def _status(root: Path, shell: Shell, untracked: str, *paths: str) -> str:
     return status.stdout.strip()
 
 
+def uncommitted(root: Path, paths: list[str], shell: Shell) -> str:
+    """What no commit has of these paths, as git lists it; empty if there is nothing. Raises ConfigurationError."""
+    return _status(root, shell, "all", "--", *paths)
+
+
 def export(root: Path, commit: str, folder: Path, shell: Shell) -> Path:
     """Write the files of `commit` to `folder`, once, and return the folder of the project in it.
 

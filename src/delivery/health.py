@@ -126,6 +126,8 @@ def parse(text: str) -> Contract:
     """The contract in the value of the label. Raises ConfigurationError, which shows a correct line."""
     try:
         document = json.loads(text)
+    except RecursionError as error:
+        raise _malformed(text, "It is nested too deeply.") from error
     except ValueError as error:
         raise _malformed(text, f"It is no JSON: {error}.") from error
     if not isinstance(document, dict):

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from delivery import durations
-from delivery.errors import ConfigurationError
+from delivery.errors import ConfigurationError, nearest
 
 FILE = "invoke.yaml"
 VARIABLES = "INVOKE_"
@@ -28,6 +28,8 @@ PLATFORMS = ("linux/amd64", "linux/arm64")  # Lambda: "Architectures", one for a
 _NAME, _LONGEST = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*"), 16
 # The last word of every region's name; a misspelt one would else be met when its endpoints have no address.
 _REGION = r"^[a-z]{2,4}(-[a-z]+)*-(central|north|south|(north|south)?(east|west))-[0-9]+$"
+
+_BUILDER, _BUILDER_IS = r"^([a-zA-Z][\w./-]*)?$", "the name of a builder: `docker buildx ls` lists them"
 
 
 class _Section(BaseModel):
@@ -94,8 +96,10 @@ class _EnvironmentSection(_Section):
         description="an S3 bucket name without dots, which break TLS",
     )
     protected: bool = Field(False, description="true or false")
+    requires_acceptance: bool = Field(False, description="true or false")
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
+    builder: str | None = Field(None, pattern=_BUILDER, description=_BUILDER_IS)
     canary: Any = Field(None, description="a map, see the class Canary")
     notify: Annotated[list[str], BeforeValidator(_listed)] = Field(
         [], repr=False, description="a URL, or a list of URLs, each as text"
@@ -108,6 +112,7 @@ class _EnvironmentSection(_Section):
 class _BuildSection(_Section):
     platform: str = Field("linux/amd64", pattern=_any_of(PLATFORMS), description=f"one of {', '.join(PLATFORMS)}")
     cache: str = Field("registry", pattern=_any_of(CACHES), description=f"one of {', '.join(CACHES)}")
+    builder: str = Field("", pattern=_BUILDER, description=_BUILDER_IS)
 
 
 class _GitSection(_Section):
@@ -137,6 +142,10 @@ class Environment:
         """The repository of an image, `{registry}/{environment}-{name}-lambda`; docker-bake.hcl has the same rule."""
         return f"{self.registry}/{self.name}-{image}-lambda"
 
+    def function(self, image: str) -> str:
+        """The name of the function of an image, and of its role; modules/image_function has the same rule."""
+        return f"{self.name}-{image}"
+
     def command(self, task: str, *options: str) -> str:
         """The command that runs a task on this environment, for the `try:` line of an error."""
         return " ".join(("invoke", task, "--env", self.name, *options))
@@ -150,7 +159,11 @@ class Settings:
     environment: Environment
     platform: str = "linux/amd64"
     cache: str = "registry"
+    builder: str = ""
+    """The builder that builds; empty for the one that docker has selected."""
     default_branch: str = "main"
+    requires_acceptance: bool = False
+    """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
     bootstraps: bool = False
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
@@ -194,7 +207,9 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         environment=environment,
         platform=build.platform,
         cache=build.cache,
+        builder=build.builder if raw.builder is None else raw.builder,
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
+        requires_acceptance=raw.requires_acceptance,
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,
@@ -258,7 +273,7 @@ def _environment(name: str | None, config: Mapping[str, Any]) -> object:
     if not name:
         raise ConfigurationError("No environment was named.", hint=f"--env with one of: {known}")
     if name not in environments:
-        example = f"--env {next(iter(environments))}"
+        example = f"--env {nearest(name, environments) or next(iter(environments))}"
         raise ConfigurationError(f"Unknown environment: {name}", f"{FILE} has: {known}", example)
     return environments[name]
 

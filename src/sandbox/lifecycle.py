@@ -34,8 +34,8 @@ def start(root: Path, update: Update) -> dict[str, object]:
         update: called with one line for each thing that was done, with its seconds.
 
     Returns:
-        The settings of the sandbox's environment: ``account``, ``region``, ``registry``, and ``variables``, the
-        environment variables that every tool needs.
+        The settings of the sandbox's environment: ``account``, ``region``, ``registry``, ``builder``, and
+        ``variables``, the environment variables that every tool needs.
 
     Raises:
         SandboxError: a part cannot be made ready.
@@ -54,6 +54,7 @@ def start(root: Path, update: Update) -> dict[str, object]:
         "account": ACCOUNT,
         "region": REGION,
         "registry": local.registry,
+        "builder": "",  # the engine's own: it has the base images that were made here
         "variables": {**engine.variables, **_aws(local.endpoint, os.environ), **contexts(stand_ins)},
     }
 

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -95,6 +96,16 @@ class Place:
         lines = [line for line in path.read_text().splitlines() if not line.startswith("# bench")]
         path.write_text("\n".join([*lines, f"# bench: {name} {number}", ""]))
         self.clone.commit(f"{file}: {name} {number}")
+
+    def upgrade(self, name: str, number: int) -> None:
+        """Commit another version of one package of the function, with its hash: pip makes another image."""
+        path, version = self.clone.root / DEPENDENCIES, f"3.{19 - number % 10}"
+        entry = f"idna=={version} --hash=sha256:{_wheel_hash('idna', version, self.folder)}\n"
+        text, count = re.subn(r"^idna==.*\n(?: .*\n)*", entry, path.read_text(), flags=re.MULTILINE)
+        if count != 1:
+            raise CommandFailedError(f"{DEPENDENCIES} has {count} lines of idna")
+        path.write_text(text)
+        self.change(DEPENDENCIES, name, number)
 
     def memory(self, name: str, megabytes: int) -> None:
         """Commit another memory size of the function of an environment."""
@@ -225,3 +236,13 @@ def _aws_cli() -> Path:
 
 def _checked(argv: Iterable[str]) -> None:
     subprocess.run(tuple(argv), check=True, stdin=subprocess.DEVNULL)
+
+
+@functools.cache
+def _wheel_hash(package: str, version: str, folder: Path) -> str:
+    """The SHA-256 of the wheel of a package that is only Python."""
+    made = folder / "wheels" / version
+    argv = ("pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(made))
+    subprocess.run([sys.executable, "-m", *argv, f"{package}=={version}"], check=True)
+    (wheel,) = made.glob("*.whl")
+    return hashlib.sha256(wheel.read_bytes()).hexdigest()

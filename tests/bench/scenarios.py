@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.measure import Typed
-from bench.place import APP, DEPENDENCIES, DOCKERFILE, Place
+from bench.place import APP, DOCKERFILE, Place
 
 OURS, RAW, REPLACED = "ours", "raw tools", "replaced pipeline"
 NO_BUILD, PLAN, IMPORT = "raw tools, no build", "terraform plan", "import invoke"
@@ -81,8 +81,8 @@ def code_change(place: Place) -> Sequence[Side]:
 
 
 def dependency_change(place: Place) -> Sequence[Side]:
-    """A changed requirements.txt: the dependencies are installed again."""
-    return _changed(place, lambda name, number: place.change(DEPENDENCIES, name, number))
+    """Another version of one package: the dependencies are installed again, and the image is a new one."""
+    return _changed(place, place.upgrade)
 
 
 def infrastructure_change(place: Place) -> Sequence[Side]:

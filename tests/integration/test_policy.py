@@ -11,10 +11,13 @@ from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
-from support.deploys.guarded import DELIVERY, ENVIRONMENT, bucket
+from support import policies
+from support.deploys.guarded import DELIVERY, ENVIRONMENT, TEST, bucket, token
 from support.deploys.policies import UNENFORCED
 from support.deploys.policy_trial import Trial
 from support.policies import actions
+from support.recorded import actions as recorded_actions
+from support.recorded import calls
 
 from delivery import clock, health
 from delivery.aws import ecr, function, function_code, function_url, logs
@@ -105,6 +108,22 @@ def test_the_policy_is_enough_for_a_first_deploy_and_the_tasks_around_it(trial):
         assert outcome.code == 0, outcome.text
     role = trial.guarded.client("iam").get_role(RoleName=FUNCTION)["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(f"{ENVIRONMENT}-function-boundary")
+
+
+def test_the_validation_gate_has_exactly_the_rights_that_an_acceptance_needs(trial):
+    """Compared with the calls in the emulator's record. It knows no session policies of OIDC: the role is narrowed."""
+    kept, guarded = actions(policies.gate()), trial.guarded
+    trial.allow(*(actions(trial.policy) - kept))
+    session = guarded.assume(token())
+    outcome = guarded.checkout.invoke("acceptance", "--env", ENVIRONMENT, **session)
+    with pytest.raises(ClientError, match="not authorized"):
+        guarded.client("lambda", session).publish_version(FunctionName=FUNCTION)
+    trial.allow()
+    assert outcome.code == 0, outcome.text
+    made = [call for call in calls.read(guarded.record) if call.key == session["AWS_ACCESS_KEY_ID"]]
+    called = set().union(*(recorded_actions.needed(call) for call in made if TEST not in call.agent))
+    assert called - kept == {"lambda:ListTags"}, "without it, GetFunction answers without the tags"
+    assert kept - called == {"kms:Decrypt", "s3:ListBucket"}, "a key of the state; a state that is missing"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from support.deploys.guarded import DELIVERY, ENVIRONMENT, NUMBERED, PROD, READE
 from support.deploys.policies import UNENFORCED, without
 from support.policies import actions
 
-from delivery.aws import ecr, function
+from delivery import clock
+from delivery.aws import ecr, function, logs
 from delivery.errors import DeliveryError
 from delivery.release import history
 from delivery.terraform import state
@@ -31,6 +32,8 @@ def roles(guarded):
     """preprod deployed, prod bootstrapped, and prod's job with its two roles."""
     first = guarded.checkout.invoke("deploy", "--env", ENVIRONMENT, **root(ENVIRONMENT))
     assert first.code == 0, first.text
+    accepted = guarded.checkout.invoke("acceptance", "--env", ENVIRONMENT, **root(ENVIRONMENT))
+    assert accepted.code == 0, accepted.text
     guarded.bootstrap("prod")
     policies = {role: guarded.policy(role) for role in (READER, PROD)}
     for role, policy in policies.items():
@@ -95,7 +98,7 @@ def test_the_reader_moves_nothing_and_pushes_nothing(guarded, roles):
         guarded.client("s3", held[READER]).put_object(Bucket=bucket(ENVIRONMENT), Key="service.tfstate", Body=b"")
     with pytest.raises(ClientError, match="not authorized"):
         guarded.client("lambda", held[READER]).publish_version(FunctionName="preprod-sse-streaming")
-    verbs = ("Get", "List", "Describe", "BatchGet")
+    verbs = ("Get", "List", "Describe", "BatchGet", "Filter")
     assert [action for action in actions(policy) if not action.partition(":")[2].startswith(verbs)] == []
 
 
@@ -104,6 +107,12 @@ def test_both_roles_together_are_enough_for_a_promotion(guarded, profiles):
     assert done.code == 0, done.text
     again = guarded.checkout.invoke("promote", "--from", "preprod", "--to", "prod", "--yes", **profiles)
     assert "MB present before" in again.text, again.text
+
+
+def test_the_reader_reads_the_logs(guarded, profiles):
+    printed = guarded.checkout.invoke("logs", "--env", "preprod", "--since", "1h", **profiles)
+    assert printed.code == 0, printed.text
+    assert "sse-streaming:1 START" in printed.text, printed.text
 
 
 def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded, roles, capsys):
@@ -120,6 +129,7 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
         "lambda:GetAlias": lambda: function.read_alias(aws, target),
         "lambda:GetFunction": lambda: history.verified_live(run, target),
         "lambda:ListVersionsByFunction": lambda: history.read(run, target),
+        "logs:FilterLogEvents": lambda: list(logs.read(aws, target, clock.now())),
     }
     printed = {action: _failure(guarded, policy, action, do) for action, do in needs.items()}
     printed |= {action: f"not enforced here: {reason}" for action, reason in UNENFORCED_HERE.items()}

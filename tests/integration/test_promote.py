@@ -1,6 +1,7 @@
 """From preprod to prod, two accounts of the emulator: the same bytes, no build, and everything that is refused."""
 
 import base64
+import json
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,43 @@ def places(clone):
     deployed = clone.invoke("deploy", "--env", "preprod")
     assert deployed.code == 0, deployed.text
     return Place(clone, "preprod"), Place(clone, "prod")
+
+
+def acceptances(place):
+    """The first words of the acceptance records."""
+    return [tag.partition("-")[0] for tag in place.tags() if re.match("(accepted|rejected)-", tag)]
+
+
+def test_an_image_that_no_test_accepted_is_not_promoted_to_an_environment_that_requires_it(places):
+    preprod, prod = places
+    outcome = prod.clone.invoke(*PROMOTE, "--yes")
+    refused(outcome, 4, "sse-streaming version 1", "is not accepted in preprod.", "invoke acceptance --env preprod")
+    assert (acceptances(preprod), prod.tags()) == ([], {})
+
+
+def test_an_acceptance_test_that_fails_is_named_and_accepts_nothing(places):
+    preprod, _ = places
+    failing = preprod.clone.root / "tests" / "acceptance" / "test_more.py"
+    failing.write_text("def test_the_answer(functions):\n    assert functions['sse-streaming'].version == '9'\n")
+    outcome = preprod.clone.invoke("acceptance", "--env", "preprod")
+    failing.unlink()
+    assert outcome.code == 7, outcome.text
+    assert "1 acceptance test failed in preprod; 3 passed." in outcome.text, outcome.text
+    assert "tests/acceptance/test_more.py::test_the_answer: AssertionError: assert '1' == '9'" in outcome.text
+    assert acceptances(preprod) == []
+
+
+def test_what_passes_the_acceptance_tests_is_recorded_for_its_digest_and_shown(places):
+    preprod, _ = places
+    outcome = preprod.clone.invoke("acceptance", "--env", "preprod")
+    assert outcome.code == 0, outcome.text
+    assert "tests/acceptance/test_sse_streaming.py::test_the_status_names_the_version PASSED" in outcome.text
+    (tag,) = (tag for tag in preprod.tags() if tag.startswith("accepted-"))
+    assert preprod.tags()[tag] == preprod.live()["digest"]
+    listed = preprod.clone.invoke("releases", "--env", "preprod", "--json")
+    (entry,) = json.loads(listed.text[listed.text.index("{\n") :])["sse-streaming"]
+    assert entry["acceptance"]["accepted"], listed.text
+    assert entry["url"].startswith("http"), listed.text
 
 
 def test_a_protected_environment_is_not_promoted_to_without_a_yes(places):

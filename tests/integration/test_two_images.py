@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from support import pages
 from support.deploys.checkout import PROJECT, REPOSITORY
 
 TARGET = """
@@ -46,7 +47,9 @@ module "ticker" {
 }
 """
 MAIN = "infrastructure/service/main.tf"
-PERMISSIONS, *TRIGGERS = re.findall(r"^```hcl\n(.*?)^```", (PROJECT / "docs/functions.md").read_text(), re.M | re.S)
+PERMISSIONS, *TRIGGERS = [
+    block.text for block in pages.blocks(PROJECT / "docs/functions.md") if block.words == ("hcl", "run")
+]
 
 
 @pytest.fixture(scope="module")

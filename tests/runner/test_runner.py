@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support import sample
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534  # may not enter root's home
@@ -76,6 +77,38 @@ def test_the_checks_of_a_pull_request_pass(runner):
     assert code == 0, output[-4000:]
     for session in ("lint", "types", "unit", "validate"):
         assert re.search(rf"^nox > \* {session}: success", output, re.MULTILINE), output[-4000:]
+
+
+UGLY = "import os,sys\ndef  f( x ) :\n  return undefined+x\n"
+TEAM = ("src/lambdas/orders_api/ugly.py", "tests/lambdas/orders_api/test_ugly.py", "tests/unit/lambdas/test_ugly.py")
+
+
+@sample.needed
+def test_without_the_sample_and_with_a_function_in_a_style_of_its_own_every_check_passes(runner):
+    """The step of docs/functions.md, "Remove the sample"; then the other suites skip what deploys it."""
+
+    def typed(*words):
+        code, output = runner.run(*words)
+        assert code == 0, output[-4000:]
+        return output
+
+    head = typed("git", "rev-parse", "HEAD").strip()
+    try:
+        typed("./dev", "invoke", "new", "--name", "orders-api", "--kind", "http")
+        for name in TEAM:
+            runner.run("mkdir", "-p", str((runner.clone / name).parent))
+            runner.run("sh", "-c", f'printf %s "$TEXT" > {name}', TEXT=UGLY)
+        typed("git", "add", "--all")
+        typed("git", "-c", "user.name=a", "-c", "user.email=a@b.test", "commit", "--quiet", "--message", "orders")
+        assert "removed tests/lambdas/sse_streaming" in typed("./dev", "invoke", "remove", "--name", "sse-streaming")
+        typed("terraform", "fmt", "-check", "-recursive", "infrastructure")
+        output = typed("./dev", "nox", "-s", "lint", "types", "unit")
+        assert re.search(r"^nox > \* unit: success", output, re.MULTILINE), output[-4000:]
+        skipped = typed("./dev", "pytest", "tests/chaos", "tests/workflow", "tests/image/test_image.py", "-q")
+        assert re.search(r"^\d+ passed, \d+ skipped in|^\d+ skipped in", skipped, re.MULTILINE), skipped[-4000:]
+    finally:
+        typed("git", "reset", "--hard", "--quiet", head)
+        typed("git", "clean", "--quiet", "--force", "-d", "src", "tests")
 
 
 def test_the_last_job_shows_how_the_jobs_ended_on_a_laptop_too(runner):

@@ -142,6 +142,7 @@ class FakeEcr(_Fake):
     def __init__(self, repositories=None, tags=None):
         super().__init__()
         self.repositories, self.tags, self.pushed = repositories or {}, tags or {}, {}
+        self.encryption = "AES256"
 
     @operation
     def get_authorization_token(self):
@@ -153,7 +154,8 @@ class FakeEcr(_Fake):
     def describe_repositories(self, repositoryNames):
         for name in repositoryNames:
             self._repository(name)
-        return {"repositories": [{"repositoryName": name} for name in repositoryNames]}
+        encryption = {"encryptionConfiguration": {"encryptionType": self.encryption}}
+        return {"repositories": [{"repositoryName": name, **encryption} for name in repositoryNames]}
 
     @operation
     def batch_get_image(self, repositoryName, imageIds, acceptedMediaTypes=()):
@@ -221,6 +223,7 @@ class FakeS3(_Fake):
         super().__init__()
         self.buckets, self.foreign, self.opened = set(buckets), set(foreign), opened
         self.objects: dict[str, str] = {}
+        self.region = ""  # that HeadBucket tells
 
     @operation
     def get_object(self, Bucket, Key, ExpectedBucketOwner):
@@ -238,7 +241,7 @@ class FakeS3(_Fake):
     @operation
     def head_bucket(self, Bucket, ExpectedBucketOwner=None):
         self._require(Bucket, ExpectedBucketOwner, refusal("404", "Not Found"), "403")
-        return {}
+        return {"BucketRegion": self.region} if self.region else {}
 
     @operation
     def list_buckets(self, Prefix):
@@ -326,6 +329,37 @@ class FakeLogs(_Fake):
         ]
         return {"events": found}
 
+    @operation
+    def describe_log_groups(self, logGroupNamePrefix):
+        names = [f"/aws/lambda/{function}" for function in self.entries]
+        return {"logGroups": [{"logGroupName": name} for name in names if name.startswith(logGroupNamePrefix)]}
+
+
+class FakeIam(_Fake):
+    """Roles: name -> path; the clients and the tags of GitHub's OIDC provider, None without it."""
+
+    service = "iam"
+
+    def __init__(self):
+        super().__init__()
+        self.roles: dict[str, str] = {}
+        self.clients: list[str] | None = None
+        self.tags: dict[str, str] = {}
+
+    @operation
+    def get_role(self, RoleName):
+        if RoleName not in self.roles:
+            raise refusal("NoSuchEntity", f"The role with name {RoleName} cannot be found.")
+        made = {"RoleId": "A" * 16, "Arn": f"arn:aws:iam::{ACCOUNT}:role/{RoleName}", "CreateDate": PUSHED_AT}
+        return {"Role": {"RoleName": RoleName, "Path": self.roles[RoleName], **made}}
+
+    @operation
+    def get_open_id_connect_provider(self, OpenIDConnectProviderArn):
+        if self.clients is None:
+            raise refusal("NoSuchEntity", f"OpenIDConnect Provider not found for arn {OpenIDConnectProviderArn}")
+        tags = [{"Key": key, "Value": value} for key, value in self.tags.items()]
+        return {"ClientIDList": self.clients, "Tags": tags}
+
 
 NULS = b"\0" * 8
 
@@ -347,6 +381,8 @@ class FakeLambda(_Fake):
         self.function_revision = 1
         self.update_status, self.update_ends, self.update_reason = "Successful", "Successful", ""
         self.changed = threading.Event()  # or left as it is: a deploy has decided
+        self.package_type = "Image"  # empty: there is no such function
+        self.has_url = True
         self.configured = False  # whether the configuration was changed since the last version
         self.weights: dict[str, float] = {}
         self.statements: dict[str, dict] = {}
@@ -384,9 +420,11 @@ class FakeLambda(_Fake):
         return {"FunctionVersion": self.live, "RevisionId": f"revision-{self.revision}", **routing}
 
     @operation
-    def get_function_configuration(self, FunctionName, Qualifier):
+    def get_function_configuration(self, FunctionName, Qualifier="$LATEST"):
         assert FunctionName == self.name
-        return self._configuration(Qualifier)
+        if not self.package_type:
+            raise refusal("ResourceNotFoundException", f"Function not found: {FunctionName}")
+        return {**self._configuration(Qualifier), "PackageType": self.package_type}
 
     def _configuration(self, qualifier):
         always = {"Version": qualifier, "State": self.states.get(qualifier, "Active")}
@@ -407,6 +445,8 @@ class FakeLambda(_Fake):
     @operation
     def get_function_url_config(self, FunctionName, Qualifier):
         assert (FunctionName, Qualifier) == (self.name, "live")
+        if not self.has_url:
+            raise refusal("ResourceNotFoundException", "The resource you requested does not exist.")
         always = {
             "FunctionArn": ARN,
             "CreationTime": "2026-01-01T00:00:00.000Z",
@@ -576,6 +616,7 @@ class FakeAws:
     def __init__(self, ecr=None, functions=None, s3=None, account=ACCOUNT, environment=None):
         self.cloudwatch = FakeCloudWatch()
         self.ecr = ecr or FakeEcr()
+        self.iam = FakeIam()
         self.logs = FakeLogs()
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()

@@ -54,8 +54,7 @@ class ImageProject:
         """Build and check the image, then start it as a deploy does; return the text that reports its answer."""
         inspected = self.check()
         self.build("archive")
-        start_check.load(self.root / f"{NAME}.tar", self.shell)
-        start = start_check.StartCheck(self.image, inspected.config, PLATFORM)
+        start = start_check.StartCheck(self.image, self.root / f"{NAME}.tar", inspected.config, PLATFORM)
         program = start_check.emulator(ROOT / ".cache", PLATFORM, self.shell)
         return start_check.run_check(start, program, self.shell, self.root, seconds)
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 Document = dict[str, Any]
 
 GOLDEN = Path(__file__).parents[1] / "terraform" / "policies"
@@ -17,7 +19,15 @@ def delivery() -> Document:
 
 def reading() -> Document:
     """Everything that the reader role may do, if a KMS key encrypts the state."""
-    return merged([_read("reading"), _read("state_key-reader")])
+    return merged([_read(name) for name in ("reading", "reader_logs", "state_key-reader")])
+
+
+def gate() -> Document:
+    """What the workflow leaves to its job `validation-gate` of what preprod's role may do."""
+    jobs = yaml.safe_load((GOLDEN.parents[2] / ".github/workflows/deploy.yml").read_text())["jobs"]
+    steps = [step["with"] for step in jobs["validation-gate"]["steps"] if "session-policy" in step.get("with", {})]
+    document: Document = json.loads(steps[0]["session-policy"])
+    return document
 
 
 def merged(documents: list[Document]) -> Document:

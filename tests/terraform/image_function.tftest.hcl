@@ -35,6 +35,7 @@ variables {
   name = "orders"
   common = {
     environment          = "preprod"
+    region               = "us-east-1"
     images               = { orders = "registry/preprod-orders-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
     live_versions        = {}
     architecture         = "x86_64"
@@ -78,6 +79,7 @@ run "a_verified_version_is_connected" {
   variables {
     common = {
       environment          = "preprod"
+      region               = "us-east-1"
       images               = { orders = "registry/preprod-orders-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
       live_versions        = { orders = "7" }
       architecture         = "x86_64"
@@ -106,6 +108,7 @@ run "a_verified_function_without_a_url_has_an_alias_alone" {
   variables {
     common = {
       environment          = "preprod"
+      region               = "us-east-1"
       images               = { orders = "registry/preprod-orders-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
       live_versions        = { orders = "7" }
       architecture         = "x86_64"
@@ -259,5 +262,41 @@ run "values_that_lambda_refuses_are_refused" {
     variables            = { AWS_LAMBDA_FUNCTION_NAME = "mine" }
     vpc                  = { subnet_ids = [], security_group_ids = ["sg-1"] }
     policies             = { managed = ["ReadOnlyAccess"] }
+  }
+}
+
+run "a_function_without_a_url_is_planned_in_every_region" {
+  command = plan
+
+  variables {
+    common = {
+      environment          = "preprod"
+      region               = "eu-south-2"
+      images               = { orders = "registry/preprod-orders-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
+      live_versions        = {}
+      architecture         = "x86_64"
+      permissions_boundary = "arn:aws:iam::111111111111:policy/preprod-function-boundary"
+      log_retention_days   = 30
+      alarm_actions        = []
+    }
+  }
+}
+
+run "a_url_is_refused_where_lambda_has_none" {
+  command         = plan
+  expect_failures = [aws_lambda_function.this]
+
+  variables {
+    url = { auth_type = "AWS_IAM" }
+    common = {
+      environment          = "preprod"
+      region               = "eu-south-2"
+      images               = { orders = "registry/preprod-orders-lambda@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
+      live_versions        = {}
+      architecture         = "x86_64"
+      permissions_boundary = "arn:aws:iam::111111111111:policy/preprod-function-boundary"
+      log_retention_days   = 30
+      alarm_actions        = []
+    }
   }
 }

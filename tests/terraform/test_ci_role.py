@@ -118,5 +118,6 @@ def test_twenty_functions_with_the_longest_names_fit_into_the_limits_of_iam(terr
     assert max(len("".join(text.split())) for text in managed.values()) <= 6144
     for inline in (("delivery", "state_key-delivery"), ("reading", "state_key-reader")):
         assert len("".join("".join(made[name].split()) for name in inline)) <= 10240
+    assert len("".join(made["reader_logs"].split())) <= 6144 / 2, "40 functions have 10 policies of the other role"
     named = "".join(managed.values())
     assert [image for image in images if f"function:{environment['name']}-{image}:*" not in named] == []

@@ -5,13 +5,34 @@ from pathlib import Path
 
 import pytest
 
+from delivery.terraform import adoption
+
 INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 
 
+ADOPTED = {
+    "foundation": {"prod": (adoption.PROVIDER,)},
+    "service": {
+        name: tuple(adoption.entry("sse-streaming", kind) for kind in adoption.KINDS) for name in ("a", "prod")
+    },
+}
+
+
+@pytest.fixture
+def adopted(infrastructure, root):
+    """The root module with the import blocks that `invoke bootstrap --adopt` writes; without them afterwards."""
+    file = infrastructure / root / adoption.FILE
+    file.write_text(adoption.render(ADOPTED[root], {"sse-streaming": "module.sse_streaming"}))
+    yield file
+    file.unlink()
+
+
 @pytest.mark.parametrize("root", ["foundation", "service"])
-def test_a_root_module_is_valid_and_its_lock_file_is_complete(terraform_in, infrastructure, root):
-    terraform_in(infrastructure / root)(infrastructure / root, "validate")
+def test_a_root_module_is_valid_with_import_blocks_and_its_lock_file_is_complete(terraform_in, adopted):
+    terraform = terraform_in(adopted.parent)
+    terraform(adopted.parent, "fmt", "-check", "-diff", adopted.name)
+    terraform(adopted.parent, "validate")
 
 
 def test_every_variable_and_output_has_a_description_and_every_variable_has_a_type():

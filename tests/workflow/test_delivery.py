@@ -7,6 +7,8 @@ import pytest
 import yaml
 from support.workflow.pipeline import ACCOUNTS, JOBS
 
+RUNS_TASKS = [job for job in JOBS if job not in ("checks", "summary")]
+
 
 def test_every_job_succeeds_in_the_order_of_its_needs(main_run):
     assert list(main_run.results.items()) == [(job, "success") for job in JOBS]
@@ -28,6 +30,15 @@ def test_the_live_alias_of_each_account_serves_the_image_of_the_commit(pipeline,
     assert function["Configuration"]["Version"] == "1"
 
 
+def test_the_image_is_promoted_after_the_gate_has_recorded_that_it_passed_the_acceptance_tests(pipeline, main_run):
+    digest, _ = pipeline.manifest("preprod", "latest")
+    assert tasks(main_run, "validation-gate") == ["acceptance"]
+    assert "::test_the_status_names_the_version PASSED" in main_run.logs["validation-gate"]
+    tags = {environment: pipeline.tags(environment) for environment in ACCOUNTS}
+    assert [tags["preprod"][tag] for tag in tags["preprod"] if tag.startswith("accepted-")] == [digest]
+    assert [tag for tag in tags["prod"] if tag.startswith("accepted-")] == []
+
+
 def test_one_job_promotes_to_prod_and_deploys_there_without_a_build(main_run):
     assert tasks(main_run, "promote-prod") == ["promote", "deploy"]
     assert build_steps(main_run, "promote-prod") == []
@@ -42,16 +53,15 @@ def test_each_job_that_deploys_or_verifies_runs_one_verification(main_run, job):
 def test_each_job_gives_digest_and_tag_of_the_image_and_a_deploy_the_address(pipeline, main_run):
     digest, _ = pipeline.manifest("preprod", "latest")
     image = {"digest": digest, "tag": pipeline.clone.head()}
-    jobs = ["build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod"]
     inner = {"key", "missing", "hit", "cache-hit"}  # of the action `environment`, which gives none of them on
     outputs = {job: {n: v for n, v in each.items() if n not in inner} for job, each in main_run.outputs.items()}
     urls = {job: outputs[job].pop("url") for job in ("deploy-preprod", "promote-prod")}
-    assert {job: each for job, each in outputs.items() if each} == dict.fromkeys(jobs, image)
+    assert {job: each for job, each in outputs.items() if each} == dict.fromkeys(RUNS_TASKS, image)
     assert all(re.fullmatch(r"http://\S+/_aws/lambda-url/\S+/api/v2/stream", url) for url in urls.values()), urls
     assert len(set(urls.values())) == 2
 
 
-@pytest.mark.parametrize("job", ["build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod"])
+@pytest.mark.parametrize("job", RUNS_TASKS)
 def test_the_summary_of_each_job_that_runs_a_task_shows_where_the_time_went(main_run, job):
     assert "```mermaid\ngantt\n" in summary(main_run, job)
 
@@ -83,13 +93,13 @@ def test_each_step_that_runs_the_project_replaces_its_shell_so_that_github_can_i
 def test_the_first_job_saves_the_environment_and_each_later_job_restores_it(main_run):
     (key,) = re.findall(r"saved (environment-\S+)", main_run.text)
     assert f"saved {key}" in main_run.logs["checks"]
-    for job in ("build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod"):
+    for job in RUNS_TASKS:
         assert f"restored {key}" in main_run.logs[job]
 
 
 def test_the_runner_takes_no_command_from_the_tasks(main_run):
     """act prints each line of a step; a task begins with the line that stops commands."""
-    for job in ("build-sse-image-preprod", "deploy-preprod", "verify-preprod", "promote-prod", "summary"):
+    for job in (*RUNS_TASKS, "summary"):
         assert re.search(r"^\W*::stop-commands::[0-9a-f]{32}$", main_run.logs[job], re.MULTILINE), main_run.logs[job]
 
 

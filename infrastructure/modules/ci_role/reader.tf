@@ -82,3 +82,29 @@ resource "aws_iam_role_policy" "reading" {
   role   = aws_iam_role.reader[0].id
   policy = data.aws_iam_policy_document.reading.json
 }
+
+# `invoke logs`. A policy of its own, because the inline one would exceed its limit: 40 functions with the longest names
+# fit into this one. The ARN of a log group ends with `:*` for this action (functions.tf).
+data "aws_iam_policy_document" "reader_logs" {
+  statement {
+    sid       = "ReadLogs"
+    actions   = ["logs:FilterLogEvents"]
+    resources = [for name in local.functions : "${local.log_groups}/${name}:*"]
+  }
+}
+
+resource "aws_iam_policy" "reader_logs" {
+  count = length(var.github.promotes_to) > 0 ? 1 : 0
+
+  name        = "${var.environment.name}-reader-logs"
+  path        = "/ci/"
+  description = "Reads the logs of the functions of ${var.environment.name}."
+  policy      = data.aws_iam_policy_document.reader_logs.json
+}
+
+resource "aws_iam_role_policy_attachment" "reader_logs" {
+  count = length(var.github.promotes_to) > 0 ? 1 : 0
+
+  role       = aws_iam_role.reader[0].name
+  policy_arn = aws_iam_policy.reader_logs[0].arn
+}

@@ -4,6 +4,13 @@ locals {
   image     = coalesce(var.image, lookup(var.common.images, var.name, "none"))
   version   = lookup(var.common.live_versions, var.name, "")
   connected = local.version != ""
+
+  # Lambda guide, "Creating and managing Lambda function URLs", its first note, read in November 2026:
+  # https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html
+  regions_without_urls = [
+    "ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-west-1",
+    "eu-central-2", "eu-south-2", "il-central-1", "me-central-1",
+  ]
 }
 
 resource "aws_lambda_function" "this" {
@@ -47,6 +54,16 @@ resource "aws_lambda_function" "this" {
 
   tracing_config {
     mode = var.tracing
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.url == null || !contains(local.regions_without_urls, var.common.region)
+      error_message = <<-TEXT
+        Lambda has no Function URLs in ${var.common.region}, and the block of ${local.full_name} has a `url`: remove it,
+        or write another environments.${var.common.environment}.region into invoke.yaml.
+      TEXT
+    }
   }
 
   # If a function logs before its log group exists, Lambda creates the group, without retention. Lambda refuses a

@@ -2,6 +2,7 @@ variable "common" {
   description = "What all functions of an environment share: local.common of infrastructure/service."
   type = object({
     environment          = string
+    region               = string
     images               = map(string)
     live_versions        = map(string)
     architecture         = string

@@ -31,8 +31,9 @@ def check(contract: Http | Invoke, payload: bytes) -> None:
             check_answer(contract, url_event.answer(payload))
         else:
             _check_result(contract, json.loads(payload or b"null"))
-    except ValueError as error:
-        raise _unexpected(f"it sent no answer: {error}.", contract, payload.decode(errors="replace")) from error
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise _unexpected(f"it sent no answer: {why}.", contract, payload.decode(errors="replace")) from error
 
 
 def check_answer(contract: Http, answer: Answer) -> None:

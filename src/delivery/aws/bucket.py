@@ -6,21 +6,30 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.htm
 
 from delivery.aws import permissions
 from delivery.aws.session import Aws, ClientError, error_code
-from delivery.errors import CloudError, RefusedError
+from delivery.errors import CloudError, ConfigurationError, RefusedError
 from delivery.settings import FILE
 
 _REFUSED = ("403", "AccessDenied")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+_REDIRECTED = ("301", "PermanentRedirect")
 
 
 def exists(aws: Aws) -> bool:
-    """Whether the state bucket exists. Raises RefusedError when another account owns it, or CloudError."""
+    """Whether the state bucket exists.
+
+    Raises ConfigurationError when it is in another region than the environment, RefusedError when another account owns
+    it, or CloudError.
+    """
     name = aws.environment.state_bucket
     with aws.explained(f"look for the state bucket {name}"):
         try:
-            aws.s3.head_bucket(Bucket=name, ExpectedBucketOwner=aws.environment.account)
+            answer = aws.s3.head_bucket(Bucket=name, ExpectedBucketOwner=aws.environment.account)
+            _require_region(aws, answer.get("BucketRegion", ""))
         except ClientError as error:
             if error_code(error) in ("404", "NoSuchBucket"):
                 return False
+            if error_code(error) in _REDIRECTED:
+                _require_region(aws, error.response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "?"))
             if error_code(error) in _REFUSED:
                 raise _refusal(aws) from error
             raise
@@ -72,6 +81,20 @@ def write(aws: Aws, key: str, body: bytes) -> None:
     environment = aws.environment
     with aws.explained(f"write {key} in the state bucket {environment.state_bucket}"):
         aws.s3.put_object(Bucket=environment.state_bucket, Key=key, Body=body, ExpectedBucketOwner=environment.account)
+
+
+def _require_region(aws: Aws, region: str) -> None:
+    """Raises ConfigurationError for a bucket in another region; S3 does not always tell the region (empty).
+
+    botocore follows S3's redirect (301) to that region, but Terraform's backend does not.
+    """
+    environment = aws.environment
+    if region and region != environment.region:
+        name = environment.name
+        what = f"The state bucket {environment.state_bucket} is in {region}, and {name} in {environment.region}."
+        why = "Terraform looks for the state in the region of the environment. Nothing was changed."
+        other = f"another {_setting(aws)}, then {environment.command('bootstrap')}"
+        raise ConfigurationError(what, why, f"environments.{name}.region: {region} in {FILE}; or {other}")
 
 
 def _refusal(aws: Aws) -> RefusedError | CloudError:

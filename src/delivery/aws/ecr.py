@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -193,10 +193,14 @@ def release_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     return {name.removeprefix(RELEASE): digest for name, digest in tags.items() if name.startswith(RELEASE)}
 
 
-def commits(aws: Aws, image: PushedImage) -> tuple[str, ...]:
-    """The commits that have this image, clean ones first, from its tags. Raises CloudError."""
-    tags = [tag for detail in _details(aws, image) for tag in detail.get("imageTags", []) if _COMMIT.fullmatch(tag)]
-    return tuple(sorted(tags, key=len))
+def image_tags(aws: Aws, image: PushedImage) -> tuple[str, ...]:
+    """The tags of an image; none if the repository does not have it. Raises CloudError."""
+    return tuple(tag for detail in _details(aws, image) for tag in detail.get("imageTags", []))
+
+
+def commits(tags: Iterable[str]) -> tuple[str, ...]:
+    """The commits among the tags of an image, clean ones first."""
+    return tuple(sorted(filter(_COMMIT.fullmatch, tags), key=len))
 
 
 def age(aws: Aws, image: PushedImage) -> float | None:

@@ -30,7 +30,7 @@ def apply_access(aws: Aws, function: Function) -> bool:
 
     Only what is missing is granted, and only what is there is revoked. Raises CloudError.
     """
-    public = _public(aws, function)
+    public = is_public(aws, function)
     names = {statement.get("Sid") for statement in _statements(aws, function)}
     with aws.explained(f"set who may call the URL of {function.name}"):
         if not public:
@@ -49,7 +49,7 @@ def check_access(aws: Aws, function: Function) -> str:
 
     Raises RefusedError when more people may call than should, CloudError when a statement is missing.
     """
-    public, statements = _public(aws, function), _statements(aws, function)
+    public, statements = is_public(aws, function), _statements(aws, function)
     grants = [(statement["Action"], statement.get("Condition", {})) for statement in _to_everyone(statements)]
     expected = list(_PUBLIC_GRANTS.items()) if public else []
     if extra := [action for action, condition in grants if (action, condition) not in expected]:
@@ -67,7 +67,8 @@ def check_access(aws: Aws, function: Function) -> str:
     return "everyone (both statements)" if public else _SIGNED
 
 
-def _public(aws: Aws, function: Function) -> bool:
+def is_public(aws: Aws, function: Function) -> bool:
+    """Whether everyone may call the URL, without a signature. Raises CloudError."""
     with aws.explained(f"read the URL of {function.name}"):
         config = aws.functions.get_function_url_config(FunctionName=function.name, Qualifier=function.alias)
     return config["AuthType"] == "NONE"

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,16 @@ _LOGIN = "`aws sso login` (or renew the credentials), then run the same command 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # GitHub docs, "Configuring OpenID Connect in Amazon Web Services"
 _TRUST = "in the workflow `id-token: write`, and the environment that the role's trust names; then run the job again"
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request of HTTP; `url` has the query."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 class Aws:
@@ -149,6 +160,11 @@ class Aws:
         return client
 
     @property
+    def iam(self) -> Any:  # without types: only two calls read
+        """IAM, for the adoption of what exists."""
+        return self._client("iam")
+
+    @property
     def logs(self) -> Any:  # without types: only FilterLogEvents is called
         """CloudWatch Logs."""
         return self._client("logs")
@@ -187,14 +203,25 @@ class Aws:
         `signed`: with these credentials, for Lambda (SigV4); otherwise as anybody. `silence`: seconds without a byte
         until the connection counts as dead. Proxies and the bundle of certificates are those of every other call.
         """
-        request = AWSRequest("GET", url, headers={"Accept": accept})
+        answer = self.send(HttpRequest("GET", url, {"Accept": accept}), signed=signed, silence=silence)
+        return answer.status, answer.stream()
+
+    def send(self, request: HttpRequest, *, signed: bool, silence: float) -> urllib3.BaseHTTPResponse:
+        """The answer to any request, its body unread; `signed` and `silence` as for `get`.
+
+        The signature covers the body: IAM, "Create a signed AWS API request".
+        """
+        whole = AWSRequest(request.method, request.url, headers=dict(request.headers), data=request.body or None)
         if signed:
             if (credentials := self._fresh()) is None:
                 raise exceptions.NoCredentialsError
-            SigV4Auth(credentials, "lambda", self.environment.region).add_auth(request)
-        pool = self.connections().pool(url, timeout=urllib3.Timeout(connect=5, read=silence), retries=False)
-        answer = pool.request("GET", url, headers=dict(request.headers), preload_content=False, redirect=False)
-        return answer.status, answer.stream()
+            SigV4Auth(credentials, "lambda", self.environment.region).add_auth(whole)
+        timeout = urllib3.Timeout(connect=5, read=silence)
+        pool = self.connections().pool(request.url, timeout=timeout, retries=False)
+        headers, body = dict(whole.headers), request.body or None
+        return pool.request(
+            request.method, request.url, body=body, headers=headers, preload_content=False, redirect=False
+        )
 
     def connections(self) -> Connections:
         """The proxies and certificates of botocore, for the requests that it does not make. Raises CloudError."""
@@ -281,12 +308,16 @@ def dns_suffix(region: str) -> str:
     From botocore's data, which knows a new region by the pattern of its partition.
     """
     data = _share_data(botocore.session.Session())
+    outputs = {each["id"]: each["outputs"] for each in data.get_data("partitions")["partitions"]}
+    return str(outputs[partition(region)]["dnsSuffix"])
+
+
+def partition(region: str) -> str:
+    """The partition of a region, such as aws or aws-cn. Raises ConfigurationError for an unknown region."""
     try:
-        partition = data.get_partition_for_region(region)
+        return str(_share_data(botocore.session.Session()).get_partition_for_region(region))
     except exceptions.UnknownRegionError as error:
         raise ConfigurationError(f"Unknown region: {region}", str(error), f"correct `region:` in {FILE}") from error
-    outputs = {each["id"]: each["outputs"] for each in data.get_data("partitions")["partitions"]}
-    return str(outputs[partition]["dnsSuffix"])
 
 
 def retry_while_updating(response: Any, attempts: int, **_: Any) -> float | None:

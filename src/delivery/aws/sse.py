@@ -83,11 +83,11 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
 
 def read_prelude(head: bytes) -> Prelude:
     """The prelude in the bytes before the separator. Raises ValueError for a malformed one."""
-    document = json.loads(head)
     try:
+        document = json.loads(head)
         headers = {name.lower(): str(value) for name, value in document.get("headers", {}).items()}
         return Prelude(int(document["statusCode"]), headers)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"no prelude: {head[:200]!r}") from error
 
 

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from delivery import logtext
+from delivery.aws.function import Version
 from delivery.aws.logs import LogLine
+from delivery.commands.adopt import Adoption, Outcome
 from delivery.commands.diff import Change, Difference
 from delivery.commands.doctor import Finding
 from delivery.commands.promote import Promotion
@@ -20,12 +22,23 @@ from delivery.commands.rollback import Return
 from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.health import Http, Stream, Uncalled
 from delivery.reference import short_digest
+from delivery.release.acceptance import Acceptance
 from delivery.release.history import HistoryEntry
 from delivery.release.hold import Hold
 from delivery.release.live import Release
 from delivery.terraform.plan import Plan
 
-_HISTORY = ("function", "version", "published (UTC)", "commit", "image", "made live (UTC)", "by", "state")
+_HISTORY = (
+    "function",
+    "version",
+    "published (UTC)",
+    "commit",
+    "image",
+    "accepted (UTC)",
+    "made live (UTC)",
+    "by",
+    "state",
+)
 _STATUS = ("environment", "image", "version", "commit", "digest", "live since (UTC)", "by", "image age", "drift")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))  # seconds
 _WIDE = 10_000  # characters: a table is never wrapped, so that `grep` finds whole rows
@@ -91,6 +104,30 @@ def written_lines(name: str, paths: Iterable[str], first: str) -> tuple[str, ...
     )
 
 
+def adoption_lines(adoption: Adoption) -> tuple[str, ...]:
+    """What exists in AWS and becomes Terraform's, what was written, and what to type next."""
+    adopted = (*adoption.texts(Outcome.BLOCK), *adoption.texts(Outcome.BOOTSTRAP))
+    left = tuple(f"? {text}" for text in adoption.texts(Outcome.LEFT))
+    if not adopted:
+        return (*left, f"{adoption.environment}: nothing to adopt; nothing was written.")
+    written = (f"wrote {path}" if path in adoption.files else f"unchanged: {path}" for path in adoption.waiting)
+    next_lines = (f"  {command}" for command in adoption.commands)
+    return (*(f"= adopt {text}" for text in adopted), *left, *written, "next:", *next_lines)
+
+
+def removed_lines(name: str, gone: Iterable[str], changed: Iterable[str]) -> tuple[str, ...]:
+    """What was removed and changed with a function, and what to do next."""
+    return (
+        *(f"removed {path}" for path in gone),
+        *(f"changed {path}" for path in changed),
+        "next:",
+        "  terraform fmt -recursive infrastructure",
+        "  ./dev nox -s lint types unit",
+        f"  git add --all && git commit --message 'Without the function {name}'",
+        "  ./dev invoke diff --env ENVIRONMENT      # what a deploy would remove; a person deploys it",
+    )
+
+
 def returns_text(returns: Iterable[Return]) -> str:
     """For each function: the version and commit that a rollback returns to."""
     return "; ".join(map(_return_text, returns))
@@ -104,6 +141,11 @@ def _return_text(planned: Return) -> str:
 def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
     """For each image: its digest and its commit."""
     return tuple(f"{each.image.name} {each.image.short_digest}, commit {each.commit[:12]}" for each in promotions)
+
+
+def acceptance_lines(versions: Iterable[Version]) -> tuple[str, ...]:
+    """One line for each accepted version, with its digest and its commit."""
+    return tuple(f"{each.image} version {each.version}: {each.digest}, commit {each.commit}" for each in versions)
 
 
 def finding_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -164,11 +206,13 @@ def difference_json(difference: Difference) -> str:
 
 def _change_object(change: Change) -> dict[str, object]:
     live = change.live
+    serving = {"version": live.version, "commit": live.commit, "digest": live.image.digest} if live else None
     return {
         "function": change.image.name,
         "empty": change.empty,
         "digest": change.image.digest,
-        "live": {"version": live.version, "commit": live.commit, "digest": live.image.digest} if live else None,
+        "live": serving,
+        "url": live.url or None if live else None,
         "commits": None if change.commits is None else list(change.commits),
         "new_layers": len(change.new_layers),
         "bytes_to_fetch": sum(change.new_layers.values()),
@@ -207,7 +251,14 @@ def history_table(histories: Mapping[str, Sequence[HistoryEntry]]) -> tuple[str,
 def _history_row(image: str, entry: HistoryEntry) -> tuple[str, ...]:
     record = entry.made_live
     cells = (image, entry.version, _time(entry.published_at), short_commit(entry.commit), short_digest(entry.digest))
-    return tuple(cell or "-" for cell in (*cells, _time(record.at), record.who, state(entry)))
+    more = (_acceptance(entry.acceptance), _time(record.at), record.who, state(entry))
+    return tuple(cell or "-" for cell in (*cells, *more))
+
+
+def _acceptance(record: Acceptance | None) -> str:
+    if record is None:
+        return ""
+    return f"{'' if record.accepted else 'no: '}{_time(record.at)}"
 
 
 def state(entry: HistoryEntry) -> str:
@@ -224,12 +275,14 @@ def state(entry: HistoryEntry) -> str:
     return "verified" if entry.verified else "not verified"
 
 
-def history_json(histories: Mapping[str, Sequence[HistoryEntry]]) -> str:
-    """The releases of all functions, by image."""
-    return _json({image: [_history_object(entry) for entry in entries] for image, entries in histories.items()})
+def history_json(histories: Mapping[str, Sequence[HistoryEntry]], urls: Mapping[str, str]) -> str:
+    """The releases of all functions, by image. `urls`: image to Function URL, which calls the live version."""
+    return _json(
+        {image: [_history_object(entry, urls[image]) for entry in entries] for image, entries in histories.items()}
+    )
 
 
-def _history_object(entry: HistoryEntry) -> dict[str, object]:
+def _history_object(entry: HistoryEntry, url: str) -> dict[str, object]:
     return {
         "version": entry.version,
         "commit": entry.commit,
@@ -238,6 +291,8 @@ def _history_object(entry: HistoryEntry) -> dict[str, object]:
         "verified": entry.verified,
         "live": entry.live,
         "weight": entry.weight,
+        "url": (url or None) if entry.live else None,
+        "acceptance": asdict(entry.acceptance) if entry.acceptance else None,
         "live_since": entry.made_live.at,
         "by": entry.made_live.who,
         "canary_given_up": entry.given_up,
@@ -305,7 +360,7 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
             "image": each.image,
             "image_age_seconds": each.age,
             "health": each.contract.model_dump(by_alias=True, exclude_none=True) if each.contract else None,
-            **_history_object(each.entry),
+            **_history_object(each.entry, each.url),
         }
         for each in environment.functions
     ]

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from delivery import lazy
 
 __all__ = [
+    "acceptance",
+    "adopt",
     "bootstrap",
     "comment",
     "deploy",
@@ -14,6 +16,7 @@ __all__ = [
     "new",
     "promote",
     "prune",
+    "remove",
     "rollback",
     "selection",
     "status",
@@ -23,6 +26,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from delivery.commands import (
+        acceptance,
+        adopt,
         bootstrap,
         comment,
         deploy,
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
         new,
         promote,
         prune,
+        remove,
         rollback,
         selection,
         status,

@@ -7,7 +7,7 @@ with an `import` block. A repository must exist before its first image. A second
 from collections.abc import Callable
 from typing import Any
 
-from delivery.aws import bucket, ecr, regions
+from delivery.aws import bucket, ecr
 from delivery.context import RunContext
 from delivery.errors import CloudError
 from delivery.image import bake
@@ -94,7 +94,6 @@ def plan(run: RunContext, names: tuple[str, ...], destroy: tuple[str, ...] = ())
     CloudError or TerraformError.
     """
     environment = run.settings.environment
-    regions.require_function_urls(environment)
     left = "the state bucket may have been made; nothing else was changed"
     with run.progress.stage(
         "bootstrap", interrupted=left, after="the state bucket exists; nothing else was made"

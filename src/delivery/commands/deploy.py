@@ -24,10 +24,10 @@ from dataclasses import replace
 from typing import cast
 
 from delivery import git
-from delivery.aws import bucket, ecr, function, function_code, regions
+from delivery.aws import bucket, ecr, function, function_code
 from delivery.aws.function import Alias, Function, Version
 from delivery.aws.function_code import Unpublished
-from delivery.commands import bootstrap, declared, deployed, selection, short_way
+from delivery.commands import bootstrap, declared, deployed, new, selection, short_way
 from delivery.commands.deployed import Deployed, DeployPlan
 from delivery.context import RunContext, require_docker
 from delivery.errors import CloudError, DeliveryError, RefusedError, TerraformError
@@ -50,9 +50,8 @@ def guard(run: RunContext, only: tuple[str, ...] = ()) -> tuple[Image, ...]:
     RefusedError, ConfigurationError or CloudError.
     """
     with run.progress.stage("guards", interrupted=UNCHANGED) as stage:
-        regions.require_function_urls(run.settings.environment)
-        (versions, names), _ = parallel.both(run.shell, lambda: _docker(run), lambda: _require_allowed(run))
-        chosen = selection.choose(names, only, str)
+        (versions, names), _ = parallel.both(run.shell, lambda: _docker(run, only), lambda: _require_allowed(run))
+        chosen = selection.images(names, only)
         stage.done(f"{versions}, commit {run.commit.short}")
     needed = run.settings.bootstraps and bootstrap.needed(run, names)
     if needed:
@@ -74,8 +73,8 @@ def plan(
     images, (stack, now) = parallel.both(run.shell, lambda: guard(run, only), lambda: _initialised(run))
     stack = stack or stages.init(run, state.STACK)  # the guards have made the bucket
     now = {image.name: now[image.name] for image in images if image.name in now}
-    chosen = selection.choose(images, only, lambda each: each.name)
-    others = _others(run, images, chosen, now)
+    chosen = tuple(image for image in images if not only or image.name in only)
+    others, stack = _others(images, chosen, now), _targeting(run, stack, images, chosen, now)
     given: Future[Callable[[], declared.Variables]] = Future()  # a push waits for it only before it starts an image
 
     def push_chosen() -> tuple[PushedImage, ...]:
@@ -124,9 +123,9 @@ def deliver(run: RunContext, planned: DeployPlan, steps: tuple[Step, ...] = ()) 
     return short_way.with_state(run, planned, lambda: _release(run, planned, _verified(run, planned)))
 
 
-def _docker(run: RunContext) -> tuple[str, tuple[str, ...]]:
+def _docker(run: RunContext, only: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The versions of docker and buildx for people, and the names of the images."""
-    return parallel.both(run.shell, lambda: require_docker(run), lambda: bake.targets(run.settings, run.shell))
+    return parallel.both(run.shell, lambda: require_docker(run), lambda: bake.targets(run.settings, run.shell, only))
 
 
 def _require_allowed(run: RunContext) -> None:
@@ -158,16 +157,37 @@ def push_images(run: RunContext) -> tuple[PushedImage, ...]:
 
 
 def _others(
-    run: RunContext, images: tuple[Image, ...], chosen: tuple[Image, ...], now: Mapping[str, Deployed]
+    images: tuple[Image, ...], chosen: tuple[Image, ...], now: Mapping[str, Deployed]
 ) -> Mapping[str, Deployed]:
-    """The functions that keep what they have. Raises RefusedError for one that has never been deployed."""
+    """The functions that keep what they have."""
     names = [image.name for image in images if image not in chosen]
-    if new := [name for name in names if name not in now or not now[name].uri]:
-        what = f"{', '.join(new)} has never been deployed, so the others cannot be deployed without it."
+    return {name: now[name] for name in names if name in now and now[name].uri}
+
+
+def _targeting(
+    run: RunContext, stack: Stack, images: tuple[Image, ...], chosen: tuple[Image, ...], now: Mapping[str, Deployed]
+) -> Stack:
+    """The root module, limited to the functions that there are if another one, not chosen, has never been deployed.
+
+    Terraform makes no function without an image. Its outputs stay as they are then, so each chosen function must be
+    live already; raises RefusedError for one that is not.
+    """
+    there = [image.name for image in images if image.name in now and now[image.name].uri]
+    missing = [image.name for image in images if image not in chosen and image.name not in there]
+    if not missing:
+        return stack
+    modules = new.modules(run.settings.source)
+    if not all(each.name in modules and each.name in now and now[each.name].complete for each in chosen):
+        what = f"{', '.join(missing)} has never been deployed, so a first deploy of another function needs it."
         why = "The infrastructure of all functions is one, and a function needs an image."
-        hint = run.settings.environment.command("deploy", "--only", ",".join([*(each.name for each in chosen), *new]))
+        hint = run.settings.environment.command(
+            "deploy", "--only", ",".join([*(each.name for each in chosen), *missing])
+        )
         raise RefusedError(what, why, hint)
-    return {name: now[name] for name in names}
+    with run.progress.stage("targets", interrupted=UNCHANGED) as stage:
+        stage.warn(f"{', '.join(missing)} has never been deployed: it, and what is no function, stay as they are")
+        stage.done(", ".join(there))
+    return replace(stack, targets=tuple(modules[name] for name in there if name in modules))
 
 
 def _pushed(

@@ -10,7 +10,7 @@ from delivery.aws.function_code import Unpublished
 from delivery.context import RunContext
 from delivery.process import parallel
 from delivery.reference import PushedImage
-from delivery.terraform import state
+from delivery.terraform import adoption, state
 from delivery.terraform.plan import Plan
 from delivery.terraform.state import FunctionResource
 
@@ -39,6 +39,11 @@ class Deployed:
         if self.unpublished and self.unpublished.image:
             return self.unpublished.image.uri
         return self.resource.image_uri if self.resource else ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether Terraform has it, and one of its versions was made live."""
+        return bool(self.resource and self.alias)
 
     @property
     def recorded(self) -> bool:
@@ -92,15 +97,28 @@ class DeployPlan:
 
 
 def read(run: RunContext) -> Mapping[str, Deployed]:
-    """The functions as they are now, by image name. Raises TerraformError, UnhealthyError or CloudError."""
+    """The functions as they are now, by image name; those too that the next apply adopts (`bootstrap --adopt`).
+
+    Raises ConfigurationError, TerraformError, UnhealthyError or CloudError.
+    """
     service = state.service(run)
+    functions = (*service.functions, *_adopted(run, service.functions))
     unpublished, aliases = parallel.both(
         run.shell,
-        lambda: parallel.map(run.shell, functools.partial(function_code.read_unpublished, run.aws), service.functions),
-        lambda: parallel.map(run.shell, functools.partial(function.find_alias, run.aws), service.functions),
+        lambda: parallel.map(run.shell, functools.partial(function_code.read_unpublished, run.aws), functions),
+        lambda: parallel.map(run.shell, functools.partial(function.find_alias, run.aws), functions),
     )
-    found = zip(service.functions, unpublished, aliases, strict=True)
+    found = zip(functions, unpublished, aliases, strict=True)
     return {each.image: Deployed(each, now, alias, service.resources.get(each.name)) for each, now, alias in found}
+
+
+def _adopted(run: RunContext, known: tuple[Function, ...]) -> tuple[Function, ...]:
+    """The functions that adopted.tf names and the state does not have: their alias is adopted in the same apply."""
+    environment = run.settings.environment
+    entries = adoption.read(run.settings.source / "infrastructure" / state.STACK).get(environment.name, ())
+    images = [entry.partition(" ")[0] for entry in entries if entry.endswith(" function")]
+    new = [image for image in images if image not in {each.image for each in known}]
+    return tuple(Function(image, environment.function(image), adoption.ALIAS, "") for image in new)
 
 
 def runs(deployed: Mapping[str, Deployed], image: PushedImage) -> bool:

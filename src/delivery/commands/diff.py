@@ -23,11 +23,12 @@ from delivery.terraform.plan import Plan
 
 @dataclass(frozen=True)
 class Live:
-    """The live version of one function, with its commit and its image."""
+    """The live version of one function, with its commit and its image. `url`: empty without a Function URL."""
 
     version: str
     commit: str
     image: PushedImage
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _live(run: RunContext) -> dict[str, Live]:
     def read(deployed: Function) -> Live | None:
         if alias := function.find_alias(run.aws, deployed):
             version = function.read_version(run.aws, deployed, alias.version)
-            return Live(alias.version, version.commit, version.pushed_image)
+            return Live(alias.version, version.commit, version.pushed_image, deployed.url)
         return None
 
     return {each.image.name: each for each in parallel.map(run.shell, read, state.functions(run)) if each}

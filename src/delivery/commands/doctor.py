@@ -11,7 +11,7 @@ from delivery.aws.function import Function
 from delivery.aws.session import Aws
 from delivery.commands import bootstrap
 from delivery.context import Request, RunContext, read_commit, sign_in, start
-from delivery.errors import CloudError, MissingToolError
+from delivery.errors import CloudError
 from delivery.git import Commit
 from delivery.image import bake
 from delivery.process import parallel
@@ -52,7 +52,9 @@ def check_tools(request: Request, shell: Shell, progress: Progress) -> tuple[Fin
     """Check the tools without any environment. Docker may be absent where an environment starts its own engine."""
     del progress
     starting = settings.starting(request.config)
-    findings = tuple(_tool_findings(shell))
+    build = request.config.get("build")
+    builder = build.get("builder") if isinstance(build, Mapping) else ""
+    findings = (*_tool_findings(shell), *_builder(builder, shell))
     return tuple(_brought(finding, starting) if starting else finding for finding in findings)
 
 
@@ -84,7 +86,7 @@ def check_environment(request: Request, shell: Shell, progress: Progress) -> tup
         content = parallel.map(
             ready, lambda each: finding(each[0], functools.partial(each[1], run)), tuple(_CONTENT.items())
         )
-    return (*tool_findings, account, commit, *content, *_github(loaded, ready))
+    return (*tool_findings, *_builder(loaded.builder, ready), account, commit, *content, *_github(loaded, ready))
 
 
 def finding(name: str, check: Check) -> Finding:
@@ -117,6 +119,12 @@ def _tool_findings(shell: Shell) -> Iterator[Finding]:
         yield finding(tool.name, lambda tool=tool: tools.check(tool, shell))  # type: ignore[misc]
 
 
+def _builder(name: object, shell: Shell) -> Iterator[Finding]:
+    """The builder that the settings name, if they name one."""
+    if name and isinstance(name, str):
+        yield finding("builder", lambda: tools.check_builder(name, shell))
+
+
 def _github(loaded: Settings, shell: Shell) -> Iterator[Finding]:
     """Who may deploy from the repository at GitHub, if jobs of one may."""
     name = loaded.environment.name
@@ -139,7 +147,7 @@ def _with_hint(finding: Finding, starting: tuple[str, ...]) -> Finding:
         return finding
     failure, names = finding.failure, ", ".join(starting)
     hint = f"{failure.hint}; or `--env {starting[0]}`: {names} brings its own engine"
-    return replace(finding, failure=MissingToolError(failure.what, failure.why, hint))
+    return replace(finding, failure=type(failure)(failure.what, failure.why, hint))
 
 
 def _account(aws: Aws, loaded: Settings, progress: Progress) -> str:

@@ -1,7 +1,7 @@
 """`invoke new`: write what a new function consists of, from the templates beside this file.
 
     templates/KIND --> src/lambdas/NAME   its code, Dockerfile and locked packages
-                   --> tests/unit/lambdas its test
+                   --> tests/unit/lambdas, tests/acceptance  its tests
     docker-bake.hcl, infrastructure/service: its target and its module block
 
 All of it is made in memory first: what is refused writes nothing.
@@ -11,7 +11,7 @@ import importlib.util
 import keyword
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from delivery.errors import ConfigurationError
@@ -19,12 +19,18 @@ from delivery.image import bake
 from delivery.inputs import BAKE_FILE
 
 _TEMPLATES = Path(__file__).with_name("templates")
+# Template => where it goes
+_TESTS = {
+    "test_template.py": "tests/unit/lambdas/test_{}.py",
+    "test_acceptance.py": "tests/acceptance/test_{}.py",
+}
 SERVICE = "infrastructure/service"
-_MAIN = f"{SERVICE}/main.tf"
+MAIN = f"{SERVICE}/main.tf"
 
 HEALTH: Mapping[str, str] = {
     "http": '{ http = "/health", status = 200 }',
-    "stream": '{ stream = "/events", first = "hello", events = 3 }',
+    # Few events at short intervals: a start check and `verify` wait for the end of the stream.
+    "stream": '{ stream = "/events", first = "hello", events = 3, query = { events = "3", interval = "0.1" } }',
     "event": "{ invoke = { Records = [] }, expect = { batchItemFailures = [] } }",
 }
 """Kind => the health contract of its template, in HCL."""
@@ -53,7 +59,7 @@ _MODULE = """module "{module}" {{
   name = "{name}"
 {url}}}
 """
-_GROUP = re.compile(r'(group "default" \{\s*targets\s*=\s*\[)([^\]]*)(\])')
+GROUP = re.compile(r'(group "default" \{\s*targets\s*=\s*\[)([^\]]*)(\])')
 _FUNCTIONS = re.compile(r"^(  functions\s*=\s*\{)\n?((?:.*\n)*?)( *\}\n)", re.MULTILINE)
 _ENTRY = re.compile(r'^ *("?[\w-]+"?) *= *(module\.\w+) *$')
 
@@ -76,7 +82,7 @@ def files(root: Path, name: str, kind: str, environments: Iterable[str] = ()) ->
     made[root / "src" / "lambdas" / module / "__init__.py"] = f'"""The function {name}."""\n'
     made[root / SERVICE / f"{module}.tf"] = _MODULE.format(**parts)
     made[root / BAKE_FILE] = _with_target((root / BAKE_FILE).read_text(), name) + _TARGET.format(**parts)
-    made[root / _MAIN] = _with_function((root / _MAIN).read_text(), name, module)
+    made[root / MAIN] = _with_function((root / MAIN).read_text(), name, module)
     return made
 
 
@@ -110,7 +116,8 @@ def _require_new(root: Path, name: str, module: str) -> None:
     code = {path: path.read_text() for path in (root / SERVICE).glob("*.tf")}
     code[root / BAKE_FILE] = (root / BAKE_FILE).read_text()
     named = re.compile(rf'^(?:target|group|module) "(?:{re.escape(name)}|{module})"', re.MULTILINE)
-    places = [root / "src" / "lambdas" / module, root / SERVICE / f"{module}.tf", root / _test(module)]
+    tests = [root / place.format(module) for place in _TESTS.values()]
+    places = [root / "src" / "lambdas" / module, root / SERVICE / f"{module}.tf", *tests]
     taken = [place for place in places if place.exists()]
     taken += [path for path, text in code.items() if named.search(text) and path not in taken]
     if taken:
@@ -126,13 +133,9 @@ def _templates(kind: str, name: str, module: str) -> Iterable[tuple[Path, str]]:
 
 def _place(file: str, module: str) -> str:
     """Where a template goes."""
-    if file == "test_template.py":
-        return _test(module)
+    if file in _TESTS:
+        return _TESTS[file].format(module)
     return f"src/lambdas/{module}/{'.dockerignore' if file == 'dockerignore' else file}"
-
-
-def _test(module: str) -> str:
-    return f"tests/unit/lambdas/test_{module}.py"
 
 
 def _with_target(text: str, name: str) -> str:
@@ -145,22 +148,46 @@ def _with_target(text: str, name: str) -> str:
         between, end = (space[0], ",\n  ") if space else (" " if separator else "", "")
         return f'{match[1]}{names}{separator}{between}"{name}"{end}{match[3]}'
 
-    changed, count = _GROUP.subn(add, text, count=1)
+    changed, count = GROUP.subn(add, text, count=1)
     if not count:
         hint = f"restore the group in {BAKE_FILE}"
         raise ConfigurationError(f"{BAKE_FILE} has no group `default` with targets.", "Nothing was written.", hint)
     return changed
 
 
-def _with_function(text: str, name: str, module: str) -> str:
-    """The root module with one more line in local.functions, in the form of `terraform fmt`."""
+def modules(root: Path) -> Mapping[str, str]:
+    """Image name => address of its module block, such as module.orders_api: local.functions of the root module.
+
+    Raises ConfigurationError for a list that cannot be read.
+    """
+    _, entries = _listed((root / MAIN).read_text())
+    return {key.strip('"'): value for key, value in entries.items()}
+
+
+def _listed(text: str) -> tuple[re.Match[str], dict[str, str]]:
+    """Where local.functions stands, and its entries: name in quotes to module. Raises ConfigurationError."""
     match = _FUNCTIONS.search(text)
     lines = match[2].splitlines() if match else []
-    entries = [_ENTRY.match(line) for line in lines if line.strip()]
-    if not match or not all(entries):
-        what, why = f"{_MAIN} has no list of functions that a line can be added to.", "Nothing was written."
-        raise ConfigurationError(what, why, f"restore `functions = {{...}}` in the locals of {_MAIN}")
-    pairs = [(entry[1], entry[2]) for entry in entries if entry] + [(f'"{name}"', f"module.{module}")]
-    width = max(len(key) for key, _ in pairs)
-    body = "".join(f"    {key.ljust(width)} = {value}\n" for key, value in pairs)
-    return f"{text[: match.start()]}{match[1]}\n{body}  }}\n{text[match.end() :]}"
+    found = [_ENTRY.match(line) for line in lines if line.strip()]
+    if not match or not all(found):
+        what, why = f"{MAIN} has no list of functions that can be changed.", "Nothing was written."
+        raise ConfigurationError(what, why, f"restore `functions = {{...}}` in the locals of {MAIN}")
+    return match, {entry[1]: entry[2] for entry in found if entry}
+
+
+def _with_function(text: str, name: str, module: str) -> str:
+    """The root module with one more line in local.functions."""
+    return with_functions(text, lambda entries: {**entries, f'"{name}"': f"module.{module}"})
+
+
+def with_functions(text: str, change: Callable[[dict[str, str]], dict[str, str]]) -> str:
+    """The root module with other entries in local.functions, in the form of `terraform fmt`.
+
+    `change`: from the entries that it has, name in quotes to module, to those that it gets. Raises ConfigurationError.
+    """
+    match, listed = _listed(text)
+    entries = change(listed)
+    width = max(map(len, entries), default=0)
+    body = "".join(f"    {key.ljust(width)} = {value}\n" for key, value in entries.items())
+    inner = f"\n{body}  " if entries else ""
+    return f"{text[: match.start()]}{match[1]}{inner}}}\n{text[match.end() :]}"

@@ -1,6 +1,6 @@
 """`invoke promote`: copy the live, verified image of one environment to another, byte for byte. No build.
 
-    source: alias `live` -> version -> digest; its release tag says that it was verified ------+
+    source: alias `live` -> version -> digest; its tags say that it was verified and accepted -+
     destination: the commit is merged if it is protected; the tag of the commit is free -------+-> blobs -> manifest
                                                                                                                |
                                `deploy` of the destination uses it <-- tags <-- the same bytes are read back <-+
@@ -10,6 +10,7 @@ Each step reads first what exists, so the next promotion completes an interrupte
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from delivery import git
@@ -22,7 +23,7 @@ from delivery.errors import BuildError, ConfigurationError, RefusedError
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
-from delivery.release import history, hold
+from delivery.release import acceptance, history, hold
 from delivery.terraform import state
 
 
@@ -41,24 +42,31 @@ class Promotion:
     live: bool
 
 
-def prepare(source: RunContext, destination: RunContext, commit: str | None) -> tuple[Promotion, ...]:
-    """Choose the images, and refuse everything that can be refused; change nothing.
-
-    `commit`: the commit that must be live in the source, all 40 digits or the first of them. Raises ConfigurationError,
-    RefusedError, BuildError or CloudError.
-    """
-    if source.settings.environment == destination.settings.environment:
+def require_options(source: str | None, destination: str | None, commit: str | None) -> None:
+    """Raises ConfigurationError for options that are wrong whatever the environments hold."""
+    for name, value in (("--from", source), ("--to", destination)):
+        if not value:
+            raise ConfigurationError(f"A promotion needs {name}.", "It is the name of an environment.", f"{name} NAME")
+    if source == destination:
         raise ConfigurationError("--from and --to name the same environment.", "", "--to with another one")
     if commit and not re.fullmatch("[0-9a-f]{1,40}(-dirty)?", commit):
         what = f"Malformed --commit: {commit!r}"
         raise ConfigurationError(
             what, "It is the digits of a commit, all 40 or the first of them.", "--commit 1a2b3c4d"
         )
+
+
+def prepare(source: RunContext, destination: RunContext, commit: str | None) -> tuple[Promotion, ...]:
+    """Choose the images, and refuse everything that can be refused; change nothing.
+
+    `commit`: the commit that must be live in the source, all 40 digits or the first of them. Raises RefusedError,
+    BuildError or CloudError.
+    """
     functions, serving = parallel.both(
         source.shell, lambda: state.require_functions(source), lambda: _live_digests(destination)
     )
     with destination.progress.stage("guards", interrupted=UNCHANGED) as stage:
-        chosen = parallel.map(source.shell, lambda deployed: _choose(source, deployed, commit), functions)
+        chosen = parallel.map(source.shell, functools.partial(_choose, source, destination, commit), functions)
         _require_allowed(destination, chosen)
         promotion = functools.partial(_promotion, destination, serving)
         promotions = parallel.map(destination.shell, promotion, chosen)
@@ -102,21 +110,33 @@ def _live_digests(run: RunContext) -> dict[str, str]:
     return {deployed.image: digest for deployed, digest in digests if digest}
 
 
-def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
-    """The live version, with the commit that is promoted: of those that have its image, a clean one.
+def _choose(run: RunContext, destination: RunContext, commit: str | None, deployed: Function) -> Version:
+    """The live version, with the commit that is promoted. `commit`: how that must begin.
+
+    Raises RefusedError when the destination requires an acceptance that the image does not have.
+    """
+    version = history.verified_live(run, deployed)
+    tags = ecr.image_tags(run.aws, version.pushed_image)
+    chosen = _commit(run, version, tags, commit)
+    if destination.settings.requires_acceptance:
+        acceptance.require(run.settings.environment, destination.settings.environment, version, tags)
+    return replace(version, commit=chosen)
+
+
+def _commit(run: RunContext, version: Version, tags: Iterable[str], commit: str | None) -> str:
+    """The commit that is promoted: of those that have the image, a clean one. `tags`: those of the image.
 
     A commit that does not touch the image makes no version. It tags the image, which has the tags of several commits.
     Of these, the commit that is checked out comes first, then that of the version. `commit`: how it must begin.
     """
-    version, name = history.verified_live(run, deployed), run.settings.environment.name
-    order = {run.commit.tag: 0, version.commit: 1}
-    known = {version.commit, *ecr.commits(run.aws, version.pushed_image)}
+    name, order = run.settings.environment.name, {run.commit.tag: 0, version.commit: 1}
+    known = {version.commit, *ecr.commits(tags)}
     ordered = sorted(known, key=lambda each: (each.endswith("-dirty"), order.get(each, 2), each))
     chosen = next((each for each in ordered if each.startswith(commit or "")), None)
     if chosen is None:
         raise RefusedError(
             f"Commit {commit} is not live in {name}.",
-            f"Version {version.version} of {deployed.name} is live, of commit {version.commit}.",
+            f"Version {version.version} of {version.name} is live, of commit {version.commit}.",
             f"deploy {commit} to {name} first, or leave --commit out",
         )
     if chosen.endswith("-dirty"):
@@ -125,7 +145,7 @@ def _choose(run: RunContext, deployed: Function, commit: str | None) -> Version:
             "No commit has the same content.",
             f"git commit, then `{run.settings.environment.command('deploy')}`",
         )
-    return replace(version, commit=chosen)
+    return chosen
 
 
 def _require_allowed(run: RunContext, versions: tuple[Version, ...]) -> None:

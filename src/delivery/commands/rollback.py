@@ -11,6 +11,7 @@ of the alias is not part of Terraform's state.
 """
 
 import functools
+import re
 from dataclasses import dataclass, replace
 
 from delivery.aws import function
@@ -25,6 +26,8 @@ from delivery.release.canary import AliasMove, Step
 from delivery.release.history import HistoryEntry
 from delivery.release.live import Release
 from delivery.terraform import state
+
+_VERSION = re.compile(r"([a-z0-9-]+:)?0*[1-9][0-9]*")
 
 
 class _NoReleaseError(RefusedError):
@@ -61,6 +64,13 @@ class Return:
     @property
     def _live(self) -> bool:
         return self.version == self.move.before.version
+
+
+def require_version(to: str) -> None:
+    """Raises ConfigurationError unless a value of `--to` has the form of a version, or of `image:version`."""
+    if to and not _VERSION.fullmatch(to):
+        why = "It is the number of a version, with the name of the image where several functions are deployed."
+        raise ConfigurationError(f"Malformed --to: {to!r}", why, "--to 7, or --to NAME:7")
 
 
 def prepare(run: RunContext, to: str = "", only: tuple[str, ...] = ()) -> tuple[Return, ...]:

@@ -29,13 +29,15 @@ from delivery.terraform.state import Service
 class FunctionStatus:
     """The live version of one function, and its health contract.
 
-    `age`: seconds since its image was pushed. The image may be gone: then `age` and `contract` are None.
+    `age`: seconds since its image was pushed. The image may be gone: then `age` and `contract` are None. `url`: empty
+    without a Function URL.
     """
 
     image: str
     entry: HistoryEntry
     age: float | None
     contract: Contract | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _live(run: RunContext, deployed: Function) -> FunctionStatus | None:
     version = function.read_version(run.aws, deployed, entry.version)
     age = ecr.age(run.aws, version.pushed_image)
     contract = None if age is None else _contract(run, version)
-    return FunctionStatus(deployed.image, replace(entry, digest=version.digest), age, contract)
+    return FunctionStatus(deployed.image, replace(entry, digest=version.digest), age, contract, deployed.url)
 
 
 def _contract(run: RunContext, version: Version) -> Contract | None:

@@ -1,6 +1,7 @@
 """docker buildx bake: which images exist, how they are built, and the digests that buildx reports."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -116,11 +117,12 @@ class Baked:
     warnings: tuple[str, ...]
 
 
-def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
+def targets(settings: Settings, shell: Shell, only: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The targets that docker-bake.hcl builds by default; each is an image with a health contract.
 
-    Raises ConfigurationError for a file that cannot be read, for a name that AWS or Terraform does not take, and for a
-    contract that is missing or malformed.
+    `only`: the targets that will be built, without names all; nothing but the names of the others is checked.
+    Raises ConfigurationError for a file that cannot be read, for a name that AWS or Terraform does not take, for a
+    context that does not exist, and for a contract that is missing or malformed.
     """
     argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
     result = shell.run(Command(argv, cwd=settings.source, without=BAKE_VARIABLES))
@@ -129,8 +131,27 @@ def targets(settings: Settings, shell: Shell) -> tuple[str, ...]:
     read: dict[str, Mapping[str, Any]] = json.loads(result.stdout)["target"]
     require_names(settings, tuple(sorted(read)))
     for name, target in sorted(read.items()):
+        if only and name not in only:
+            continue
+        _require_context(settings, name, target)
         _require_contract(name, target.get("labels") or {})
     return tuple(sorted(read))
+
+
+def _require_context(settings: Settings, name: str, target: Mapping[str, Any]) -> None:
+    """Raises ConfigurationError for a context or a Dockerfile that does not exist; of a URL, only BuildKit knows."""
+    context = target.get("context", "")
+    if not context or ":" in context:
+        return
+    folder = settings.source / context
+    inline = "dockerfile-inline" in target
+    file = folder / target.get("dockerfile", "Dockerfile")
+    if missing := next((each for each in (folder, file) if not (each.exists() or (inline and each is file))), None):
+        kind = "Dockerfile" if missing is file else "context"
+        path = os.path.relpath(missing, settings.source)
+        why = "It is not in the commit: git ignores it, or it was not added." if settings.exported else ""
+        what = f"{BAKE_FILE}, target {name}: the {kind} does not exist: {path}"
+        raise ConfigurationError(what, why, f"correct `{kind.lower()}` in the target {name}, or make {path}")
 
 
 def _require_contract(name: str, labels: Mapping[str, str | None]) -> None:
@@ -186,7 +207,10 @@ def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) 
             f"Not set: {', '.join(missing)}",
             "export the runtime variables in a step before this one, or INVOKE_BUILD_CACHE=registry",
         )
+    # https://docs.docker.com/build/building/variables/#buildx_builder; without a name, docker's own choice stays
+    builder = {"BUILDX_BUILDER": settings.builder} if settings.builder else {}
     return {
+        **builder,
         "REGISTRY": settings.environment.registry,
         "ENVIRONMENT": settings.environment.name,
         "COMMIT": commit.tag,

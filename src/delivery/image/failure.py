@@ -3,12 +3,25 @@
 import re
 
 from delivery.aws import permissions
-from delivery.errors import NO_SPACE, BuildError, CloudError, ConfigurationError, DeliveryError, disk_full
+from delivery.errors import (
+    NO_SPACE,
+    BuildError,
+    CloudError,
+    ConfigurationError,
+    DeliveryError,
+    MissingToolError,
+    disk_full,
+)
 from delivery.image.build_log import BuildLog
 from delivery.settings import Environment
 
 _CORRECT = "correct the Dockerfile, then run the same command again"
 _UNREACHABLE = re.compile(r"failed to do request|dial tcp|no such host|connection refused|i/o timeout|x509:")
+# The steps before a build (docker/buildx, driver/manager.go and driver/docker-container), and its choice of a builder
+_BUILDER = re.compile(
+    r"^\[internal\] (waiting for connection|booting buildkit)|failed to initialize builder|no builder \"\S+\" found",
+    re.MULTILINE,
+)
 _STATUS = re.compile(r"\b(401|403|429)\b")
 _REFUSED = re.compile(
     r"unauthorized|authorization failed|failed to authorize|access denied|no basic auth|toomanyrequests", re.IGNORECASE
@@ -23,6 +36,11 @@ def of_build(log: BuildLog, last: str, environment: Environment, output: str) ->
     if "error getting credentials" in why:  # docker/cli, of any helper; BuildKit names no registry
         hint = "correct credsStore and credHelpers in docker's config.json, or install that helper"
         return ConfigurationError("Docker's credential helper failed.", why, hint)
+    if builder := _BUILDER.search(f"{step}\n{why}"):
+        missing = "no builder" in builder[0]
+        what = "There is no such builder." if missing else "The builder does not answer."
+        kind = ConfigurationError if missing else MissingToolError
+        return kind(what, f"{why}\n{log.builder}".strip(), "docker buildx ls; build.builder in invoke.yaml names one")
     if log.failed_in == "base":
         return _base(step.split()[-1], why)
     if log.failed_in == "step":

@@ -14,7 +14,6 @@ not started again: Lambda ran it, and it was verified there.
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 
 from delivery.aws import ecr
 from delivery.context import RunContext
@@ -185,17 +184,17 @@ def _start_checks(run: RunContext, built: list[Built], variables: Variables, she
     def start(each: Built) -> str:
         image, inspected = each
         reference, own = f"{image.repository}:{run.commit.tag}", given.get(image.name, {})
-        checked = StartCheck(reference, inspected.config, run.settings.platform, own)
-        return f"{image.name} {_start(run, checked, archive.archive(image.name), shell)}"
+        tarball = archive.archive(image.name)
+        checked = StartCheck(reference, tarball, inspected.config, run.settings.platform, own)
+        return f"{image.name} {_start(run, checked, shell)}"
 
     return ", ".join(parallel.map(run.shell, start, built))
 
 
-def _start(run: RunContext, start: StartCheck, archive: Path, shell: Shell) -> str:
+def _start(run: RunContext, start: StartCheck, shell: Shell) -> str:
     if isinstance(start.contract, Uncalled):
         return f"not started: {start.contract.reason}"
     program = start_check.emulator(run.settings.root / ".cache", run.settings.platform, shell)
-    start_check.load(archive, shell)
     return start_check.run_check(start, program, shell, run.scratch)
 
 
@@ -214,7 +213,7 @@ def _push(
 
 def _tag_known(run: RunContext, image: PushedImage) -> str:
     """Tag an image that the registry has with one more commit; return a warning if it has too many already."""
-    if len(ecr.commits(run.aws, image)) >= _MOST_COMMITS:
+    if len(ecr.commits(ecr.image_tags(run.aws, image))) >= _MOST_COMMITS:
         return f"{image.name} has the tags of {_MOST_COMMITS} commits, and gets no more: ECR allows 1,000 tags."
     _tag(run, image)
     return ""

@@ -27,7 +27,7 @@ from delivery.aws.function import Event
 from delivery.aws.sse import SEPARATOR, Parser, Prelude
 from delivery.errors import BuildError, CloudError, ConfigurationError, UnhealthyError
 from delivery.health import Contract, Http, Invoke, Stream
-from delivery.process.shell import Command, Shell
+from delivery.process.shell import Command, Result, Shell
 
 LOCK = Path(__file__).with_name("start_check.txt")
 # seconds; Lambda: "The Init phase is limited to 10 seconds". Twice that, for a slow machine.
@@ -40,7 +40,7 @@ _EMULATOR = re.compile(r"\[(INFO|WARNING|ERROR)\] \(r[a-z.]+\) ")
 _INITIALISED = "INIT RTDONE(status: success)"
 _ERROR = {"errorType", "errorMessage", "stackTrace", "trace", "cause", "requestId"}
 _BODY = 300  # characters of an answer that a person reads
-_LOADS = 4
+_TRIES = 4
 _COLLECTED = re.compile(r"parent snapshot \S+ does not exist")
 _PAUSE = 0.05  # seconds between two requests to the emulator
 _ISOLATED = (
@@ -56,12 +56,13 @@ class _LateError(BuildError):
 
 @dataclass(frozen=True)
 class StartCheck:
-    """An image in the local engine to start. `config`: the image's own.
+    """A built image to start. `image`: its tag in `archive`. `config`: the image's own.
 
     `variables`: those that the function is given. They may be secrets, so they stand in no argument.
     """
 
     image: str
+    archive: Path
     config: Mapping[str, Any]
     platform: str
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -123,20 +124,6 @@ def emulator(folder: Path, platform: str, shell: Shell) -> Path:
     return program
 
 
-def load(archive: Path, shell: Shell) -> None:
-    """Load a built image into the local engine, with the tags of its build. Raises BuildError.
-
-    A load fails when containerd's garbage collector removes a layer that the load has just found, and passes at the
-    next try: https://github.com/containerd/containerd/issues/10835.
-    """
-    for _ in range(_LOADS):
-        result = shell.run(Command(("docker", "load", "--quiet", "--input", str(archive))))
-        if not (result.code and _COLLECTED.search(result.stderr)):
-            break
-    if result.code:
-        raise BuildError("The image cannot be loaded into the engine.", result.stderr.strip(), "invoke doctor")
-
-
 def run_check(start: StartCheck, program: Path, shell: Shell, folder: Path, deadline: float = DEADLINE) -> str:
     """Start the image and call it once; return the result and its time, for people.
 
@@ -171,11 +158,27 @@ def _run(start: StartCheck, name: str, program: Path, folder: Path, shell: Shell
     variables.touch(mode=0o600)
     try:
         variables.write_text(start.lines)
-        result = shell.run(start.command(name, program, variables))
+        result = _started(start.archive, start.command(name, program, variables), shell)
     finally:
         variables.unlink()
     if result.code:
         raise _explained(BuildError("The image cannot be started."), result.stderr.strip(), start.platform)
+
+
+def _started(archive: Path, command: Command, shell: Shell) -> Result:
+    """Load the image into the engine and run it. Raises BuildError when it cannot be loaded.
+
+    Both fail when containerd's garbage collector removes a layer that was just found, and pass at the next try:
+    https://github.com/containerd/containerd/issues/10835.
+    """
+    for _ in range(_TRIES):
+        loaded = shell.run(Command(("docker", "load", "--quiet", "--input", str(archive))))
+        result = loaded if loaded.code else shell.run(command)
+        if not (result.code and _COLLECTED.search(result.stderr)):
+            break
+    if loaded.code:
+        raise BuildError("The image cannot be loaded into the engine.", loaded.stderr.strip(), "invoke doctor")
+    return result
 
 
 def _port(name: str, shell: Shell) -> int:
@@ -244,7 +247,7 @@ def _function_error(answer: bytes) -> str:
     """
     try:
         document = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if isinstance(document, dict) and document.keys() <= _ERROR and "errorType" in document:
         return str(document["errorType"])

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from delivery import lazy
 
-__all__ = ["canary", "history", "hold", "live"]
+__all__ = ["acceptance", "canary", "history", "hold", "live"]
 
 if TYPE_CHECKING:
-    from delivery.release import canary, history, hold, live
+    from delivery.release import acceptance, canary, history, hold, live
 else:
     __getattr__ = lazy.modules(__name__, __all__)

@@ -13,7 +13,8 @@ from delivery.context import RunContext
 from delivery.errors import BuildError, RefusedError
 from delivery.process import parallel
 from delivery.reference import Image
-from delivery.release import records
+from delivery.release import acceptance, records
+from delivery.release.acceptance import Acceptance
 from delivery.release.records import Record
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class HistoryEntry:
     that its release tag names, empty without a tag. `weight`: its share of the requests, 0 to 1. `made_live`: how it
     last became live. `undone`: the version that replaced it in a rollback. `not_rolled_back`: whether it served, and no
     rollback replaced it since. `given_up`: whether its canary failed, or its URL did not serve it, since then.
+    `acceptance`: the last result of the acceptance tests for the released digest, None without one.
     """
 
     version: str
@@ -43,6 +45,7 @@ class HistoryEntry:
     undone: str = ""
     not_rolled_back: bool = False
     given_up: bool = False
+    acceptance: Acceptance | None = None
 
     @property
     def verified(self) -> bool:
@@ -153,14 +156,16 @@ class _Facts:
     live: str
     timeline: tuple[Record, ...]
     given_up: Mapping[str, str]
+    acceptances: Mapping[str, Acceptance]
 
     @classmethod
     def of(cls, tags: Mapping[str, str], alias: Alias | None) -> "_Facts":
+        accepted = acceptance.by_digest(tags)
         if alias is None:  # no version was verified yet
-            return cls(ecr.release_tags(tags), {}, "", (), {})
+            return cls(ecr.release_tags(tags), {}, "", (), {}, accepted)
         shares = {alias.version: 1 - sum(alias.weights.values()), **alias.weights}
         timeline = records.timeline(tags, alias.version)
-        return cls(ecr.release_tags(tags), shares, alias.version, timeline, records.returned(tags))
+        return cls(ecr.release_tags(tags), shares, alias.version, timeline, records.returned(tags), accepted)
 
     def entry(self, version: "FunctionConfigurationTypeDef") -> HistoryEntry:
         """The entry of one version that Lambda lists; its description has the commit."""
@@ -178,4 +183,5 @@ class _Facts:
             undone=records.undone(self.timeline).get(number, ""),
             not_rolled_back=number in records.not_rolled_back(self.timeline),
             given_up=self.given_up.get(number, "") > made_live.at,
+            acceptance=self.acceptances.get(released),
         )

@@ -17,9 +17,10 @@ from delivery import clock
 LIVE, ROLLBACK, RETURN = "live", "rollback", "return"
 UNKNOWN = "unknown"  # the name of a run that was cut off before it wrote its record
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
-_TAG = re.compile(
-    rf"({LIVE}|{ROLLBACK}|{RETURN})-(\d{{4}})(\d\d)(\d\d)T(\d\d)(\d\d)([\d.]+)Z-v(\d+)(?:-after-v(\d+))?-by-([\w.-]+)"
-)
+STAMP = r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)([\d.]+)Z"
+"""The six groups of a time in a tag; `moment` makes ISO 8601 of them."""
+OWNER = r"([\w.-]+)"
+_TAG = re.compile(rf"({LIVE}|{ROLLBACK}|{RETURN})-{STAMP}-v(\d+)(?:-after-v(\d+))?-by-{OWNER}")
 _LONGEST = 64  # characters of a name; a tag has at most 128: OCI distribution spec, "Pulling manifests"
 
 
@@ -45,8 +46,22 @@ def kind(version: str, before: str) -> str:
 def tag_name(kind: str, version: str, after: str, who: str) -> str:
     """The tag of a record with the present time."""
     replaced = f"-after-v{after}" if after else ""
-    name = re.sub(r"[^\w.-]", "-", who, flags=re.ASCII)[:_LONGEST] or UNKNOWN
-    return f"{kind}-{clock.now().strftime(_STAMP)}-v{version}{replaced}-by-{name}"
+    return f"{kind}-{stamp()}-v{version}{replaced}-by-{owner(who)}"
+
+
+def stamp() -> str:
+    """The present time, as tags have it."""
+    return clock.now().strftime(_STAMP)
+
+
+def owner(who: str) -> str:
+    """The name of a person or a job, as tags have it."""
+    return re.sub(r"[^\w.-]", "-", who, flags=re.ASCII)[:_LONGEST] or UNKNOWN
+
+
+def moment(year: str, month: str, day: str, *clock_time: str) -> str:
+    """ISO 8601 of the groups of `STAMP`."""
+    return f"{year}-{month}-{day}T{':'.join(clock_time)}Z"
 
 
 def parse(tag: str) -> Record | None:
@@ -54,8 +69,8 @@ def parse(tag: str) -> Record | None:
     match = _TAG.fullmatch(tag)
     if not match:
         return None
-    kind, year, month, day, hour, minute, second, version, after, who = match.groups()
-    return Record(kind, f"{year}-{month}-{day}T{hour}:{minute}:{second}Z", version, after or "", who)
+    kind, *stamped, version, after, who = match.groups()
+    return Record(kind, moment(*stamped), version, after or "", who)
 
 
 def timeline(tags: Iterable[str], live: str) -> tuple[Record, ...]:

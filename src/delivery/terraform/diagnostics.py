@@ -19,6 +19,7 @@ from delivery.errors import (
     TerraformError,
     disk_full,
 )
+from delivery.settings import FILE
 from delivery.terraform.plan import Stack
 
 _PROGRESS = {"apply_start", "apply_progress", "apply_complete", "refresh_start", "init_output", "log"}
@@ -29,6 +30,26 @@ _WRONG_RESULT = ("Resource precondition failed", "Module output value preconditi
 _UNRELEASED = "Error releasing the state lock"
 # A warning for people who develop a provider: the lock file is not checked for it then.
 _OVERRIDES = "Provider development overrides are in effect"
+# What AWS answers to a create: Lambda API (CreateFunction, CreateAlias, CreateFunctionUrlConfig), CloudWatch Logs API
+# (CreateLogGroup), IAM API (CreateRole), ECR API (CreateRepository)
+_EXISTS = re.compile(
+    r"EntityAlreadyExists|ResourceAlreadyExistsException|RepositoryAlreadyExistsException"
+    r"|ResourceConflictException: .*(already exist|FunctionUrlConfig exists)",
+    re.DOTALL,
+)
+_ADOPTED = (  # modules/image_function; `bootstrap --adopt` looks for these
+    "aws_lambda_function.this",
+    "aws_lambda_alias.live",
+    "aws_lambda_function_url.live",
+    "module.image_repository",
+    ".aws_cloudwatch_log_group.this",
+    ".aws_iam_role.this",
+)
+# In the message of the provider, or of the API itself: ECR API (DeleteRepository), S3 API (DeleteBucket)
+_REPOSITORY = re.compile(r"ECR Repository \(([a-z0-9._/-]+)\)|repository with name '([a-z0-9._/-]+)'")
+_BUCKET = re.compile(r"S3 Bucket \(([a-z0-9.-]+)\)")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+_REGION = re.compile(r"StatusCode: 301|PermanentRedirect|BucketRegionError|requested bucket from \"")
 _NO_PROVIDER = ("Failed to query available provider packages", "Failed to install provider")
 
 
@@ -96,10 +117,8 @@ class Diagnostics:
             return TerraformError(f"Terraform may not {doing} {stack.name}: {actions}", text, permissions.hint(actions))
         if "Error acquiring the state lock" in text or ("state lock" in text and "Lock Info" in text):
             return _locked(text, stack)
-        if any(_is_provider(error) for error in self.errors):
-            what = "The account has GitHub's OIDC provider already; an account can have it only once."
-            file = f"infrastructure/{stack.name}/{stack.environment.name}.tfvars"
-            return TerraformError(what, text, f"create_oidc_provider = false in {file}, which uses the existing one")
+        if failure := _existing(self.errors, text, stack) or _not_empty(text) or _other_region(text, stack):
+            return failure
         if "Saved plan is stale" in text:
             what = f"The plan of {stack.name} is stale: another run changed the state meanwhile."
             return TerraformError(what, "Nothing was applied.", "the same command again, which makes a new plan")
@@ -124,9 +143,53 @@ def _file(error: dict[str, Any], stack: Stack) -> str:
     return f"infrastructure/{stack.name}/{file if in_code else f'{stack.environment.name}.tfvars'}"
 
 
-def _is_provider(error: dict[str, Any]) -> bool:
-    existing = "EntityAlreadyExists" in f"{error['summary']} {error.get('detail', '')}"
-    return existing and "aws_iam_openid_connect_provider" in error.get("address", "")
+def _existing(errors: list[dict[str, Any]], text: str, stack: Stack) -> DeliveryError | None:
+    """The error for resources that AWS has and the state has not, and for a wrong import; None for any other error."""
+    named = {error.get("address", ""): f"{error['summary']} {error.get('detail', '')}" for error in errors}
+    addresses = [address for address, message in named.items() if _EXISTS.search(message)]
+    adopt = stack.environment.command("bootstrap", "--adopt")
+    if any("aws_iam_openid_connect_provider" in address for address in addresses):
+        what = "The account has GitHub's OIDC provider already; an account can have it only once."
+        file = f"infrastructure/{stack.name}/{stack.environment.name}.tfvars"
+        return TerraformError(what, text, f"{adopt}; or create_oidc_provider = false in {file}, which uses it")
+    if addresses:
+        what = "AWS has already what Terraform would create."
+        if any(each.partition("[")[0].endswith(_ADOPTED) for each in addresses):
+            return TerraformError(what, text, f"{adopt}, which writes the import blocks")
+        block = f"an import block for {addresses[0]} in infrastructure/{stack.name}"
+        return TerraformError(what, text, f"{block}; or remove it in AWS, if nobody uses it")
+    if "Configuration for import target does not exist" in text:
+        what = f"An import block of {stack.name} names what no module block makes (any more)."
+        return ConfigurationError(what, text, f"remove the block from infrastructure/{stack.name}/adopted.tf")
+    if "Cannot import non-existent remote object" in text:
+        what = f"An import block of {stack.name} names what AWS does not have (any more)."
+        return TerraformError(what, text, f"{adopt}, which writes the blocks again; or remove the block")
+    return None
+
+
+def _not_empty(text: str) -> TerraformError | None:
+    """The error for a repository or a bucket that AWS does not delete with its content; None for any other error."""
+    if "RepositoryNotEmptyException" in text and (match := _REPOSITORY.search(text)):
+        name = match[1] or match[2]
+        command = f"aws ecr delete-repository --force --repository-name {name}"
+        hint = f"put it back into the configuration; or `{command}`, which deletes its images too"
+        return TerraformError(f"ECR deletes no repository that has images: {name}.", text, hint)
+    if "BucketNotEmpty" in text and (match := _BUCKET.search(text)):
+        command = f"aws s3 rm --recursive s3://{match[1]}"
+        hint = f"put it back into the configuration; or `{command}`, which deletes its content"
+        return TerraformError(f"S3 deletes no bucket that has objects: {match[1]}.", text, hint)
+    return None
+
+
+def _other_region(text: str, stack: Stack) -> TerraformError | None:
+    """The error for a state bucket in another region; None for any other error."""
+    if not _REGION.search(text):
+        return None
+    environment = stack.environment
+    key = f"environments.{environment.name}"
+    hint = f"{key}.region or {key}.state_bucket in {FILE}; then {environment.command('bootstrap')}"
+    what = f"The state bucket is not in {environment.region}, the region of {environment.name}."
+    return TerraformError(what, text, hint)
 
 
 def _text(error: dict[str, Any], stack: Stack) -> str:

@@ -81,7 +81,8 @@ def plan(stack: Stack, variables: Mapping[str, object], folder: Path, shell: She
     _values(folder, stack).write_text(json.dumps(variables))
     file = folder / f"{stack.name}.tfplan"
     reads = () if stack.refreshes else ("-refresh=false",)
-    arguments = ("plan", "-json", "-input=false", _DETAILED, f"-out={file}", *reads, *_variable_files(folder, stack))
+    flags = ("-json", "-input=false", _DETAILED, f"-out={file}")
+    arguments = ("plan", *flags, *reads, *_targets(stack), *_variable_files(folder, stack))
     run, lock = (_lock_and_run, ()) if stack.locks else (_run, ("-lock=false",))
     log = run(stack, (*arguments, *lock), shell, update)
     if log.errors:
@@ -136,9 +137,14 @@ def refresh(saved: Plan, shell: Shell, update: Update) -> None:
     """
     stack = saved.stack
     flags = ("-refresh-only", "-auto-approve", "-json", "-input=false")
-    log = _lock_and_run(stack, ("apply", *flags, *_variable_files(saved.file.parent, stack)), shell, update)
+    arguments = ("apply", *flags, *_targets(stack), *_variable_files(saved.file.parent, stack))
+    log = _lock_and_run(stack, arguments, shell, update)
     if log.errors:
         raise log.error("refresh", stack)
+
+
+def _targets(stack: Stack) -> tuple[str, ...]:
+    return tuple(f"-target={address}" for address in stack.targets)
 
 
 def _values(folder: Path, stack: Stack) -> Path:

@@ -52,13 +52,19 @@ class Lock:
 
 
 def read(aws: Aws, stack: Stack) -> Lock | None:
-    """The lock of a root module; None if the state is not locked. Raises RefusedError or CloudError."""
+    """The lock of a root module; None if the state is not locked. Raises RefusedError, TerraformError or CloudError."""
     body = bucket.read(aws, f"{state_key(stack.name)}.tflock")
     if body is None:
         return None
-    info = json.loads(body)
-    created = datetime.fromisoformat(info["Created"])
-    return Lock(info["ID"], info["Who"], diagnostics.operation(info["Operation"]), created)
+    try:
+        info = json.loads(body)
+        created = datetime.fromisoformat(info["Created"])
+        return Lock(info["ID"], info["Who"], diagnostics.operation(info["Operation"]), created)
+    except (ValueError, KeyError, TypeError) as error:
+        key = f"s3://{stack.environment.state_bucket}/{state_key(stack.name)}.tflock"
+        why = f"It is not as Terraform writes it: {type(error).__name__}: {error}."
+        hint = f"`aws s3 rm {key}`, if no other run is working on it"
+        raise TerraformError(f"The lock of {stack.name} cannot be read.", why, hint) from error
 
 
 def wait_and_run(aws: Aws, stack: Stack, shell: Shell, update: Update, work: Callable[[], T]) -> T:

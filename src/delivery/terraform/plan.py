@@ -32,6 +32,8 @@ class Stack:
     """Whether a plan takes the state lock; a read does without."""
     refreshes: bool = True
     """Whether a plan reads every resource again; a plan right after an apply does without."""
+    targets: tuple[str, ...] = ()
+    """The addresses of the modules that a plan is about; without any, all. What no target needs stays as it is."""
     kept: Path | None = None
     """The folder in the work tree, if `folder` belongs to an exported commit, which is removed with the run."""
 

@@ -4,6 +4,7 @@ The state is one JSON object in the environment's state bucket. Its outputs and 
 them (Terraform 0.12 and since; internal/states/statefile/version4.go in hashicorp/terraform); any other is refused.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -54,8 +55,8 @@ def service(run: RunContext) -> Service:
     Raises RefusedError, TerraformError or CloudError.
     """
     document = _document(run, STACK)
-    values = _outputs(document)
-    return Service(function.from_outputs(values), dict(_resources(document)))
+    with _explained(STACK):
+        return Service(function.from_outputs(_outputs(document)), dict(_resources(document)))
 
 
 def outputs(run: RunContext, stack: str) -> dict[str, Any]:
@@ -63,7 +64,31 @@ def outputs(run: RunContext, stack: str) -> dict[str, Any]:
 
     Raises RefusedError when another account owns the state bucket, TerraformError or CloudError.
     """
-    return _outputs(_document(run, stack))
+    document = _document(run, stack)
+    with _explained(stack):
+        return _outputs(document)
+
+
+@contextlib.contextmanager
+def _explained(stack: str) -> Iterator[None]:
+    """While open, a state whose parts are not those of format 4 is a TerraformError."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        why = f"It is not as Terraform writes it: {type(error).__name__}: {error}."
+        hint = f"an earlier version of {state_key(stack)} in the state bucket, which keeps the newest 20"
+        raise TerraformError(f"The state of {stack} cannot be read.", why, hint) from error
+
+
+def addresses(run: RunContext, stack: str) -> frozenset[str]:
+    """The addresses of all managed resources of a root module; none before its first apply.
+
+    Raises RefusedError when another account owns the state bucket, TerraformError or CloudError.
+    """
+    document = _document(run, stack)
+    with _explained(stack):
+        managed = (each for each in document.get("resources") or () if each["mode"] == "managed")
+        return frozenset(address for resource in managed for address, _ in _instances(resource))
 
 
 def _document(run: RunContext, stack: str) -> dict[str, Any]:
@@ -71,10 +96,11 @@ def _document(run: RunContext, stack: str) -> dict[str, Any]:
     what = f"The state of {stack} cannot be read."
     try:
         document = json.loads(body) if body is not None else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        text = "nested too deeply" if isinstance(error, RecursionError) else error
         bucket_name = run.settings.environment.state_bucket
         hint = f"an earlier version of {state_key(stack)} in the bucket {bucket_name}, which keeps the newest 20"
-        raise TerraformError(what, f"It is not JSON: {error}", hint) from error
+        raise TerraformError(what, f"It is not JSON: {text}", hint) from error
     form = document.get("version", _FORMAT) if isinstance(document, dict) else None
     if form != _FORMAT:
         why = f"Its format is {form}; the supported format is {_FORMAT}."
@@ -90,8 +116,13 @@ def _resources(document: dict[str, Any]) -> Iterator[tuple[str, FunctionResource
     for resource in document.get("resources") or ():
         if (resource["mode"], resource["type"]) != ("managed", _FUNCTION):
             continue
-        address = ".".join(filter(None, (resource.get("module"), _FUNCTION, resource["name"])))
-        for instance in resource["instances"]:
-            index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
-            attributes = instance["attributes"]
-            yield attributes["function_name"], FunctionResource(f"{address}{index}", attributes.get("image_uri") or "")
+        for address, attributes in _instances(resource):
+            yield attributes["function_name"], FunctionResource(address, attributes.get("image_uri") or "")
+
+
+def _instances(resource: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The address and the attributes of each instance of a resource."""
+    address = ".".join(filter(None, (resource.get("module"), resource["type"], resource["name"])))
+    for instance in resource["instances"]:
+        index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
+        yield f"{address}{index}", instance["attributes"]

@@ -74,8 +74,9 @@ _ACTIONS = {
 def resources_in_full(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
     """A policy sees `*`, or less than the whole ARN, where AWS shows it the ARN that the service's reference gives.
 
-    That is a role with its path, a version or an alias with its qualifier, and what only the body names.
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+    That is a role with its path, a version or an alias with its qualifier, a log group with `:*`, and what only the
+    body names. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns;
+    CloudWatch Logs guide, "CloudWatch Logs resources and operations".
     """
     iam = importlib.import_module("ministack.services.iam")
 
@@ -88,6 +89,9 @@ def resources_in_full(_: ModuleType, upstream: Callable[..., str]) -> Callable[.
             return f"{prefix}:role{asked or iam._roles.get(name, {'Path': '/'})['Path']}{name}"
         if service == "lambda" and arn.count(":") == 6 and (qualifier := _parameter(parameters, "Qualifier")):
             return f"{arn}:{qualifier}"
+        if service == "logs" and ":log-group:" in arn and "logGroupName" in (document := _document(body)):
+            stream = document.get("logStreamName")  # tags are of a resourceArn
+            return f"{arn}:log-stream:{stream}" if stream else f"{arn}:*"
         if arn == "*":
             named = _named(service, body, parameters)
             return f"arn:aws:{_PREFIX[service]}:{region}:{account}:{named}" if named else arn
@@ -99,9 +103,14 @@ def resources_in_full(_: ModuleType, upstream: Callable[..., str]) -> Callable[.
 _PREFIX = {"ecr": "ecr", "lambda": "lambda", "monitoring": "cloudwatch"}
 
 
+def _document(body: bytes) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = json.loads(body) if body.startswith(b"{") else {}
+    return document
+
+
 def _named(service: str, body: bytes, parameters: Mapping[str, Any]) -> str:
     """The resource that the body names; "" if it names none. DescribeAlarms is evaluated on all alarms."""
-    document = json.loads(body) if body.startswith(b"{") else {}
+    document = _document(body)
     if service == "lambda" and document.get("FunctionName"):
         return f"function:{document['FunctionName']}"
     if service == "ecr" and document.get("repositoryNames"):

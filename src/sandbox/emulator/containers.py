@@ -100,7 +100,8 @@ def take(record: dict[str, Any], tenant: str = "") -> Lease:
     """
     svc, config = _lambda(), record["config"]
     svc._ensure_reaper_thread()
-    slot, limit = svc._acquire_execution_slot(record, config)
+    # Upstream finds no reserved concurrency in the record of a version, to which it applies too.
+    slot, limit = svc._acquire_execution_slot(svc._functions.get(config["FunctionName"], record), config)
     if slot is None:
         raise ThrottledError(_REASONS.get(limit, "ConcurrentInvocationLimitExceeded"))
     try:

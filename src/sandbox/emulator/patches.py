@@ -74,6 +74,22 @@ def refused(status: int, kind: str, message: str) -> Answer:
 # CloudWatch and ECR
 
 
+def log_streams_by_prefix(service: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
+    """FilterLogEvents ignores logStreamNamePrefix, and returns the events of every stream.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
+    """
+
+    def read(data: Any) -> Answer:
+        prefix, group = data.get("logStreamNamePrefix"), service._resolve_log_group_name(data)
+        if prefix and group in service._log_groups:
+            named = [name for name in service._log_groups[group]["streams"] if name.startswith(prefix)]
+            data = {**data, "logStreamNames": named or [""]}  # upstream takes an empty list for every stream
+        return upstream(data)
+
+    return read
+
+
 def alarms_in_full(cloudwatch: ModuleType, upstream: Callable[..., Answer]) -> Callable[..., Answer]:
     """DescribeAlarms in XML omits the period, the dimensions and more, so Terraform would change every alarm again."""
 
@@ -496,6 +512,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("core.iam_actions", "request_tag_context", access.boundary_of_a_role),
         Patch("sts", "_web_identity_principal", access.claims_of_github),
         Patch("cloudwatch", "_describe_alarms", alarms_in_full),
+        Patch("cloudwatch_logs", "_filter_log_events", log_streams_by_prefix),
         Patch("ecr", "_get_authorization_token", registry_login(endpoint)),
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
         Patch("ecr", "_describe_images", image_sizes_of_layers),

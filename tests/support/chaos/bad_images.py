@@ -76,7 +76,7 @@ BAD = (
     _app("stops after one event", "ended after 1 of 3", "await start(200)", "await say(hello, False)"),
     _app(
         "truncated",
-        "Runtime exited with exit status 1",
+        "exit status 1",
         "await start(200)",
         "for part in (hello, tick, tick, b'event: heart'):",
         "    await say(part)",

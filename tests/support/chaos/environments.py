@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine
+from support import world
 from support.chaos.accounts import Account
 from support.chaos.observed import Killed
 from support.clock import Clock
@@ -22,6 +23,12 @@ DONE, REFUSED, UNHEALTHY, CUT = 0, 4, 7, 130  # exit codes
 NEVER = (None, None)
 
 
+def _one_after_the_other(_, first, second):
+    """Both lanes in one order, so that a history is always the same; a push waits for what the plan has found."""
+    result = second()
+    return first(), result
+
+
 class Environments(RuleBasedStateMachine):
     """preprod and prod, which gets its images from preprod alone; time passes only when it is read."""
 
@@ -29,12 +36,12 @@ class Environments(RuleBasedStateMachine):
         super().__init__()
         self.root, self.patched = Path(tempfile.mkdtemp()), pytest.MonkeyPatch()
         Clock(tick=0.3).install(self.patched)
-        # One lane after the other, so that a history always happens in the same order.
-        self.patched.setattr(parallel, "both", lambda _, first, second: (first(), second()))
+        self.patched.setattr(parallel, "both", _one_after_the_other)
         moments = itertools.count()
         self.patched.setattr(clock, "now", lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(moments)))
         self.accounts = {name: Account(self.root, name) for name in ("preprod", "prod")}
         registry = FakeRegistry(*(account.ecr for account in self.accounts.values())).install(self.patched)
+        world.start(self.patched)
         registry.blobs = {account.repository: account.blobs for account in self.accounts.values()}
         self.promoted: list[str] = []
 

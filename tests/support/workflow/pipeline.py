@@ -136,6 +136,12 @@ class Pipeline:
         (image,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}])["images"]
         return image["imageId"]["imageDigest"], image["imageManifest"]
 
+    def tags(self, environment: str) -> dict[str, str]:
+        """Tag to digest, of the registry of an environment."""
+        ecr = self.clone.client("ecr", ACCOUNTS[environment])
+        details = ecr.describe_images(repositoryName=f"{environment}-sse-streaming-lambda")["imageDetails"]
+        return {tag: detail["imageDigest"] for detail in details for tag in detail.get("imageTags", [])}
+
     def _act(self, workflow: str, variables: dict[str, str]) -> list[str]:
         config = self.home / "act" / "actrc"  # without this file, act asks a question
         config.parent.mkdir(parents=True, exist_ok=True)

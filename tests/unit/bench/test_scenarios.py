@@ -6,6 +6,7 @@ import pytest
 from bench import many
 from bench.many import add_functions, side_name
 from bench.scenarios import Side, in_turn
+from support import sample
 from support.deploys.checkout import PROJECT
 
 SIDES = [Side(name, lambda _: None, list) for name in "abc"]
@@ -33,6 +34,7 @@ def clone(tmp_path):
     return tmp_path
 
 
+@sample.needed
 def test_a_function_is_added_with_a_folder_a_bake_target_and_a_module_block(clone):
     add_functions(clone, ("ticker-01", "ticker-02"))
     bake, main = ((clone / name).read_text() for name in ("docker-bake.hcl", "infrastructure/service/main.tf"))
@@ -43,6 +45,7 @@ def test_a_function_is_added_with_a_folder_a_bake_target_and_a_module_block(clon
     assert {path.name for path in (clone / "src/lambdas/ticker-01").iterdir()} >= {"Dockerfile", "app.py"}
 
 
+@sample.needed
 def test_each_added_function_has_an_image_of_its_own(clone):
     add_functions(clone, ("ticker-01", "ticker-02"))
     first, second = ((clone / f"src/lambdas/ticker-0{number}/app.py").read_text() for number in (1, 2))

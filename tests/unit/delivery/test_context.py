@@ -113,3 +113,10 @@ def test_a_starter_that_does_not_exist_is_a_wrong_setting(tmp_path, made, starte
 def test_the_versions_of_docker_and_buildx_are_reported(tmp_path, made):
     del made
     assert context.require_docker(opened(tmp_path)) == "Docker 26.1.5, buildx 0.13.1"
+
+
+def test_the_builder_that_the_settings_name_is_looked_up_and_reported(tmp_path, made):
+    del made
+    run = opened(tmp_path, builder="team")
+    run.shell.answers["docker buildx inspect team"] = "Driver: remote\nStatus: running\n"
+    assert context.require_docker(run) == "Docker 26.1.5, buildx 0.13.1, builder team (remote)"

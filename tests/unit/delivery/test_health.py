@@ -97,6 +97,10 @@ def test_a_malformed_contract_is_refused_with_the_reason_and_a_correct_line(text
     assert error.hint == health.line(line)
 
 
+def test_a_contract_that_is_nested_too_deeply_is_refused():
+    assert refused("[" * 100_000).why == "It is nested too deeply."
+
+
 @pytest.mark.parametrize("kind", ["stream", "http", "invoke", "none"])
 def test_the_line_that_is_shown_is_itself_a_contract(kind):
     """With the object in it written as JSON, as `jsonencode` does."""

@@ -101,6 +101,10 @@ def test_the_settings_of_another_environment_are_not_checked(tmp_path):
         ({"registry": "https://x/y"}, "Malformed setting environments.preprod.registry in invoke.yaml: 'https://x/y'"),
         ({"state_bucket": "a.b"}, "Malformed setting environments.preprod.state_bucket in invoke.yaml: 'a.b'"),
         ({"protected": "yes"}, "Malformed setting environments.preprod.protected in invoke.yaml: 'yes'"),
+        (
+            {"requires_acceptance": "yes"},
+            "Malformed setting environments.preprod.requires_acceptance in invoke.yaml: 'yes'",
+        ),
         ({"bootstraps": 1}, "Malformed setting environments.preprod.bootstraps in invoke.yaml: 1"),
         ({"started_by": "start"}, "Malformed setting environments.preprod.started_by in invoke.yaml: 'start'"),
         ({"variables": ["A=1"]}, "Malformed setting environments.preprod.variables in invoke.yaml."),
@@ -146,6 +150,7 @@ def test_a_missing_setting_says_what_to_add(tmp_path):
     ("name", "what", "hint"),
     [
         ("qa", "Unknown environment: qa", "--env preprod"),
+        ("prdo", "Unknown environment: prdo", "--env prod"),
         (None, "No environment was named.", "--env with one of: preprod, prod"),
         ("", "No environment was named.", "--env with one of: preprod, prod"),
     ],
@@ -277,3 +282,16 @@ def test_notify_is_one_url_or_several(tmp_path, value, urls):
     loaded = load(tmp_path, "preprod", config(notify=value))
     assert loaded.notify == urls
     assert "a.test" not in repr(loaded)
+
+
+def test_an_environment_may_have_a_builder_of_its_own(tmp_path):
+    assert load(tmp_path, "preprod", config()).builder == ""
+    assert load(tmp_path, "preprod", config(build={"builder": "team"})).builder == "team"
+    assert load(tmp_path, "preprod", config(build={"builder": "team"}, builder="arm")).builder == "arm"
+    assert load(tmp_path, "preprod", config(build={"builder": "team"}, builder="")).builder == ""
+
+
+@pytest.mark.parametrize("name", ["--help", "a b", 7])
+def test_a_malformed_name_of_a_builder_is_refused(tmp_path, name):
+    with pytest.raises(ConfigurationError, match=r"Malformed setting build\.builder"):
+        load(tmp_path, "preprod", config(build={"builder": name}))

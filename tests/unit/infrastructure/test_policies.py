@@ -2,6 +2,7 @@
 
 import fnmatch
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -99,6 +100,16 @@ def test_the_jobs_delete_nothing_but_the_lock_and_what_a_closed_url_had_granted(
     ]
     assert [action for action, _ in removing] == ["s3:DeleteObject", "lambda:RemovePermission"]
     assert [resource.endswith("/service.tfstate.tflock") for resource in removing[0][1]] == [True]
+
+
+def test_the_validation_gate_keeps_only_rights_of_the_role_and_changes_nothing_but_the_tags_of_an_image():
+    """STS API, AssumeRoleWithWebIdentity, `Policy`: at most 2,048 characters, and never more than the role may do."""
+    document = policies.gate()
+    kept = policies.actions(document)
+    assert len(json.dumps(document)) <= 2048
+    assert kept <= policies.actions(ROLES["delivery"])
+    reading = re.compile(r"\w+:(Get|List|Describe|BatchGet|Decrypt|Invoke)\w*")
+    assert [action for action in sorted(kept) if not reading.fullmatch(action)] == ["ecr:PutImage"]
 
 
 def test_the_job_may_set_exactly_the_alarms_that_the_module_of_functions_has():

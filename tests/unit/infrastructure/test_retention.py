@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from support.retention import RETAINED, Pushed, expired, rules
 
 TAGS = st.sets(
-    st.sampled_from(["latest", "buildcache", "keep-0123456789ab", "release-7", "live-7", "c" * 40, "rollback-7"])
+    st.sampled_from(
+        ["latest", "buildcache", "keep-0123456789ab", "release-7", "live-7", "c" * 40, "rollback-7", "accepted-7"]
+    )
 )
 
 

@@ -1,10 +1,11 @@
 """The state bucket must belong to the environment's account: a bucket of somebody else is refused, and never read."""
 
 import pytest
+from botocore.exceptions import ClientError
 from support.aws import ACCOUNT, FakeAws, FakeS3, refusal
 
 from delivery.aws import bucket
-from delivery.errors import CloudError, RefusedError
+from delivery.errors import CloudError, ConfigurationError, RefusedError
 
 
 def test_every_call_names_the_account_that_must_own_the_bucket():
@@ -82,3 +83,31 @@ def test_an_object_that_is_refused_without_a_reason_is_reported_after_the_owner_
     with pytest.raises(CloudError, match=r"Could not read service\.tfstate in the state bucket state"):
         bucket.read(aws, "service.tfstate")
     assert [name for name, _ in aws.s3.calls] == ["get_object", "head_bucket"]
+
+
+def redirect(region):
+    answer = {
+        "Error": {"Code": "301", "Message": "Moved Permanently"},
+        "ResponseMetadata": {"HTTPHeaders": {"x-amz-bucket-region": region}},
+    }
+    return ClientError(answer, "HeadBucket")
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_bucket_in_another_region_names_the_setting_before_terraform_runs(redirected):
+    aws = FakeAws(s3=FakeS3("state"))
+    aws.s3.region = "eu-west-1"
+    if redirected:
+        aws.s3.refuses["head_bucket"] = redirect("eu-west-1")
+    with pytest.raises(
+        ConfigurationError, match="The state bucket state is in eu-west-1, and sandbox in us-east-1"
+    ) as caught:
+        bucket.exists(aws)
+    assert "environments.sandbox.region: eu-west-1 in invoke.yaml" in caught.value.hint
+    assert "invoke bootstrap --env sandbox" in caught.value.hint
+
+
+def test_a_bucket_in_the_region_of_the_environment_is_used():
+    aws = FakeAws(s3=FakeS3("state"))
+    aws.s3.region = "us-east-1"
+    assert bucket.exists(aws)

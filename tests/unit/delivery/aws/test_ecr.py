@@ -208,15 +208,19 @@ def test_the_commits_of_an_image_are_its_tags_of_commits_with_the_clean_ones_fir
     others = ("latest", "release-1", f"keep-{DIGEST[7:19]}", "live-20260101T000000.000000Z-v1-by-ann", "d" * 39)
     fake = aws(tags=(dirty, clean, *others))
     fake.ecr.tags[NAME, "e" * 40] = OTHER
-    assert ecr.commits(fake, PUSHED) == (clean, dirty)
+    assert ecr.commits(ecr.image_tags(fake, PUSHED)) == (clean, dirty)
 
 
 def test_an_image_that_the_registry_lost_has_no_commits_and_no_age():
     fake = FakeAws(FakeEcr({NAME: {}}))
-    assert (ecr.commits(fake, PUSHED), ecr.age(fake, PUSHED), ecr.exists(fake, PUSHED)) == ((), None, False)
+    assert (ecr.commits(ecr.image_tags(fake, PUSHED)), ecr.age(fake, PUSHED), ecr.exists(fake, PUSHED)) == (
+        (),
+        None,
+        False,
+    )
 
 
-@pytest.mark.parametrize("read", [ecr.commits, ecr.exists])
+@pytest.mark.parametrize("read", [ecr.image_tags, ecr.exists])
 def test_a_read_that_is_refused_does_not_mean_that_the_image_is_gone(read):
     fake = aws()
     fake.ecr.refuses |= {name: refusal("ServerException") for name in ("describe_images", "batch_get_image")}

@@ -419,8 +419,8 @@ def test_a_url_is_opened_signed_or_as_anybody(monkeypatch, signed):
     sent = []
 
     class Pool:
-        def request(self, method, url, headers, preload_content, redirect):
-            assert url == f"{URL}/api?events=1"
+        def request(self, method, url, body, headers, preload_content, redirect):
+            assert (url, body) == (f"{URL}/api?events=1", None)
             assert (method, preload_content, redirect) == ("GET", False, False)
             sent.append(headers)
             return urllib3.HTTPResponse(io.BytesIO(b"event: hello"), status=200, preload_content=False)
@@ -433,6 +433,28 @@ def test_a_url_is_opened_signed_or_as_anybody(monkeypatch, signed):
     assert ("/us-east-1/lambda/aws4_request" in authorization) == signed
     assert ("X-Amz-Security-Token" in sent[0]) == signed
     assert "hush" not in authorization
+
+
+def test_a_request_is_signed_with_its_method_and_its_body(monkeypatch):
+    sent = []
+
+    class Pool:
+        def request(self, method, url, body=None, headers=None, **options):
+            sent.append((method, url, body, headers, options["redirect"]))
+            return urllib3.HTTPResponse(io.BytesIO(b"{}"), status=201, preload_content=False)
+
+    monkeypatch.setattr(session.Connections, "pool", lambda *_, **__: Pool())
+    monkeypatch.setattr(session.Aws, "_fresh", lambda _: ReadOnlyCredentials("AKIA", "hush", "token"))
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    aws = session.Aws(ENVIRONMENT, {})
+    for body in (b"a", b"a", b"b"):
+        request = session.HttpRequest("POST", f"{URL}/orders", {"Content-Type": "text/plain"}, body)
+        assert aws.send(request, signed=True, silence=5).status == 201
+    assert [each[:3] for each in sent] == [("POST", f"{URL}/orders", body) for body in (b"a", b"a", b"b")]
+    assert sent[0][3]["Content-Type"] == "text/plain"
+    assert sent[0][4] is False
+    signatures = [each[3]["Authorization"] for each in sent]
+    assert signatures[0] == signatures[1] != signatures[2]
 
 
 def test_a_url_cannot_be_opened_with_a_signature_without_credentials(monkeypatch):

@@ -86,7 +86,9 @@ def test_a_malformed_prelude_is_a_value_error(head):
         read(head + NULS)
 
 
-@pytest.mark.parametrize("head", [b"[]", b'"x"', b'{"statusCode": null}', b'{"statusCode": 200, "headers": null}'])
+@pytest.mark.parametrize(
+    "head", [b"[" * 100_000, b"[]", b'"x"', b'{"statusCode": null}', b'{"statusCode": 200, "headers": null}']
+)
 def test_a_prelude_of_another_shape_is_a_value_error(head):
     with pytest.raises(ValueError, match=r".+"):
         read(head + NULS)

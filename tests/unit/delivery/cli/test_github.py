@@ -80,7 +80,7 @@ def test_with_json_stdout_holds_the_answer_alone(capsys):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_answer_in_json_holds_no_command_and_means_the_same(text):
-    answer = report.history_json({text: ()})
+    answer = report.history_json({text: ()}, {})
     assert taken(answer) == []
     assert json.loads(answer) == {text: []}
 

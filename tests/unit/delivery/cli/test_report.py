@@ -19,6 +19,7 @@ from delivery.commands.prune import Pruning
 from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.errors import CloudError
 from delivery.reference import PushedImage
+from delivery.release.acceptance import Acceptance
 from delivery.release.history import HistoryEntry
 from delivery.release.live import Release
 from delivery.release.records import LIVE, ROLLBACK, Record
@@ -27,6 +28,8 @@ from delivery.terraform.plan import Plan, Stack
 OTHER = "sha256:" + "e" * 64
 ANN = Record(LIVE, "2026-01-05T08:09:10.000000Z", "1", "", "ann")
 BOB = Record(LIVE, "2026-01-06T08:09:10.000000Z", "2", "1", "bob")
+YES = Acceptance(True, "2026-01-07T08:09:10.000000Z", "ci")
+NO = replace(YES, accepted=False)
 FIRST = HistoryEntry("1", "a" * 40, "2026-01-01T03:04:05.000+0000", DIGEST, DIGEST, made_live=ANN)
 SECOND = HistoryEntry(
     "2", f"{COMMIT}-dirty", "2026-01-02T03:04:05.000+0000", DIGEST, DIGEST, weight=1.0, live=True, made_live=BOB
@@ -45,17 +48,19 @@ def plan(creates=(), deletes=()):
 
 
 def test_a_history_shows_times_commit_digest_person_and_state():
-    assert words(report.history_table({"orders": [THIRD, SECOND, FIRST]})) == [
-        "function version published (UTC) commit image made live (UTC) by state",
-        f"orders 3 2026-01-03 03:04:05 {COMMIT[:12]} {OTHER[:19]} - - not verified",
-        f"orders 2 2026-01-02 03:04:05 {COMMIT[:12]}-dirty {DIGEST[:19]} 2026-01-06 08:09:10 bob live",
-        f"orders 1 2026-01-01 03:04:05 {'a' * 12} {DIGEST[:19]} 2026-01-05 08:09:10 ann verified",
+    third, second, first = COMMIT[:12], f"{COMMIT[:12]}-dirty", "a" * 12
+    entries = [THIRD, replace(SECOND, acceptance=YES), replace(FIRST, acceptance=NO)]
+    assert words(report.history_table({"orders": entries})) == [
+        "function version published (UTC) commit image accepted (UTC) made live (UTC) by state",
+        f"orders 3 2026-01-03 03:04:05 {third} {OTHER[:19]} - - - not verified",
+        f"orders 2 2026-01-02 03:04:05 {second} {DIGEST[:19]} 2026-01-07 08:09:10 2026-01-06 08:09:10 bob live",
+        f"orders 1 2026-01-01 03:04:05 {first} {DIGEST[:19]} no: 2026-01-07 08:09:10 2026-01-05 08:09:10 ann verified",
     ]
 
 
 def test_columns_are_aligned_below_their_headings():
     heading, *rows = report.history_table({"orders": [THIRD, SECOND, FIRST]})
-    for word in ("published", "commit", "image", "made live", "by", "state"):
+    for word in ("published", "commit", "image", "accepted", "made live", "by", "state"):
         column = heading.index(word)
         assert all(row[column] != " " and row[column - 1] == " " for row in rows), word
 
@@ -101,7 +106,9 @@ def test_each_version_has_a_state(entry, state):
 
 
 def test_the_json_of_a_history_has_every_fact_by_image():
-    document = json.loads(report.history_json({"x": [THIRD, SECOND]}))
+    assert json.loads(report.history_json({"x": [SECOND]}, {"x": ""}))["x"][0]["url"] is None
+    document = json.loads(report.history_json({"x": [THIRD, replace(SECOND, acceptance=YES)]}, {"x": FUNCTION.url}))
+    assert (document["x"][0]["url"], document["x"][0]["acceptance"]) == (None, None)
     assert document["x"][1] == {
         "version": "2",
         "commit": f"{COMMIT}-dirty",
@@ -110,6 +117,8 @@ def test_the_json_of_a_history_has_every_fact_by_image():
         "verified": True,
         "live": True,
         "weight": 1,
+        "url": FUNCTION.url,
+        "acceptance": {"accepted": True, "at": "2026-01-07T08:09:10.000000Z", "who": "ci"},
         "live_since": "2026-01-06T08:09:10.000000Z",
         "by": "bob",
         "canary_given_up": False,
@@ -199,7 +208,7 @@ def difference(live, commits=(), image=NEW, saved=None):
     return report.difference_lines(Difference((change,), saved or plan(creates=("a.b",))))
 
 
-LIVE_NOW = Live("2", COMMIT, PUSHED)
+LIVE_NOW = Live("2", COMMIT, PUSHED, FUNCTION.url)
 
 
 def test_a_difference_shows_commits_new_layers_and_the_plan():
@@ -307,10 +316,11 @@ def test_the_json_of_a_difference_has_functions_and_infrastructure():
         "empty": False,
         "digest": NEW.digest,
         "live": {"version": "2", "commit": COMMIT, "digest": PUSHED.digest},
+        "url": FUNCTION.url,
         "commits": ["1234567 Add a test"],
         "new_layers": 1,
         "bytes_to_fetch": 2_500_000,
     }
-    assert (second["live"], second["commits"]) == (None, None)
+    assert (second["live"], second["url"], second["commits"]) == (None, None, None)
     assert document["infrastructure"] == {"empty": False, "creates": ["a.b"], "updates": [], "deletes": []}
     assert document["empty"] is False

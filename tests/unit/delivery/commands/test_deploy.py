@@ -487,8 +487,14 @@ def test_a_refresh_that_read_the_function_too_early_is_repeated(tmp_path):
 
 def test_a_state_that_cannot_be_read_after_its_refresh_does_not_undo_a_release(tmp_path):
     made = world(tmp_path)
-    refuses = made.aws.s3.refuses
-    made.shell.answers["terraform apply"] = lambda _: refuses.update(get_object=refusal("SlowDown")) or ""
+    reads = made.aws.s3.get_object
+
+    def get_object(**named):  # the other lane reads the hold, which has another key
+        if named["Key"].startswith("service.tfstate"):
+            raise refusal("SlowDown")
+        return reads(**named)
+
+    made.shell.answers["terraform apply"] = lambda _: setattr(made.aws.s3, "get_object", get_object) or ""
     (release,) = deployed(made)
     assert (release.version, made.aws.functions.live) == ("2", "2")
     assert "! state      The state is behind; the next deploy refreshes it. Could not " in made.out.getvalue()
@@ -892,6 +898,19 @@ def test_an_environment_that_bootstraps_gets_its_bucket_before_terraform_is_init
     assert initialised[-1] == "init"
 
 
+@pytest.mark.parametrize("name", ["Orders", "orders_api", "-orders", "9lives", "o" * 60, "delivery"])
+def test_a_target_with_a_wrong_name_is_refused_before_a_bucket_or_a_repository_is_made(tmp_path, name):
+    made = world(tmp_path, bootstraps=True)
+    made.aws.s3.buckets.clear()
+    made.aws.ecr.repositories.clear()
+    made.shell.answers["docker buildx bake --file docker-bake.hcl --print"] = printed("sse-streaming", name)
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        deploy.plan(made.run)
+    assert caught.value.exit_code == 2
+    assert made.aws.s3.called("create_bucket") == []
+    assert made.shell.typed("terraform") == []
+
+
 def test_an_image_that_lambda_cannot_use_fails_the_deploy_and_leaves_the_alias(tmp_path):
     made = world(tmp_path)
     made.aws.functions.update_ends, made.aws.functions.update_reason = "Failed", "The image is too large."
@@ -986,17 +1005,71 @@ def test_an_unknown_function_is_refused_with_the_known_ones_before_anything_chan
     made, *_ = two_functions(tmp_path)
     with pytest.raises(ConfigurationError, match="Unknown function: orders") as caught:
         deploy.plan(made.run, only=("orders",))
-    assert caught.value.why == "Known are: other, sse-streaming"
+    assert caught.value.why == "The targets of docker-bake.hcl are: other, sse-streaming"
     assert made.shell.typed(BAKE + " docker-bake.hcl --progress") == []
     assert made.aws.ecr.called("put_image") == []
 
 
-def test_a_function_that_was_never_deployed_is_named_because_terraform_needs_its_image(tmp_path):
-    made, *_ = two_functions(tmp_path)
+def never_deployed(tmp_path):
+    """`other` has a target and a module block, and no deploy of it has ever worked."""
+    made, first, second = two_functions(tmp_path)
     made.aws.s3.objects["service.tfstate"] = state_document()
+    entries = '    "sse-streaming" = module.sse_streaming\n    "other"         = module.other\n'
+    main = tmp_path / "infrastructure" / "service" / "main.tf"
+    main.parent.mkdir(parents=True)
+    main.write_text(f"locals {{\n  functions = {{\n{entries}  }}\n}}\n")
+    made.shell.answers["terraform apply"] = lambda _: (
+        made.aws.s3.objects.update({"service.tfstate": state_document(first.images["$LATEST"])}) or ""
+    )
+    return made, first, second
+
+
+def test_a_new_function_that_was_never_deployed_does_not_hold_up_the_others(tmp_path, monkeypatch):
+    made, first, second = never_deployed(tmp_path)
+    monkeypatch.setattr(url, "require_open", lambda *_: None)
+    (release,) = deploy.deliver(made.run, deploy.plan(made.run, only=ONLY))
+    assert (release.image, first.live) == ("sse-streaming", "2")
+    values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
+    assert list(values["images"]) == ["sse-streaming"]
+    planned, refreshed = made.shell.typed("terraform plan")[0], made.shell.typed("terraform apply")[0]
+    assert "-target=module.sse_streaming" in planned.argv
+    assert "-target=module.sse_streaming" in refreshed.argv
+    assert "! targets    other has never been deployed: it, and what is no function" in made.out.getvalue()
+    assert second.calls == []
+
+
+def test_a_first_deploy_needs_the_images_of_all_functions_that_are_new(tmp_path):
+    made, first, _ = never_deployed(tmp_path)
+    first.live = ""
     with pytest.raises(RefusedError, match="other has never been deployed") as caught:
         deploy.plan(made.run, only=ONLY)
     assert caught.value.hint == "invoke deploy --env sandbox --only sse-streaming,other"
+    assert made.shell.typed("terraform plan") == []
+
+
+def test_after_a_deploy_that_one_function_failed_the_other_is_made_live_without_it(tmp_path, monkeypatch):
+    made, first, second = two_functions(tmp_path)
+    monkeypatch.setattr(url, "require_open", lambda *_: None)
+    second.responses["1"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
+    with pytest.raises(UnhealthyError, match="Version 1 of worse"):
+        deployed(made)
+    assert (first.live, second.live) == ("1", "1"), "no alias moves"
+    made.shell.stops.clear()  # the next command has a shell of its own
+    (release,) = deploy.deliver(made.run, deploy.plan(made.run, only=ONLY))
+    assert (release.image, release.version, first.live, second.live) == ("sse-streaming", "2", "2", "1")
+    assert len(first.called("update_function_code")) == 1, "the failed deploy had given it its image"
+
+
+def test_a_broken_target_does_not_hold_up_the_deploy_of_another(tmp_path, monkeypatch):
+    made, first, _ = two_functions(tmp_path)
+    monkeypatch.setattr(url, "require_open", lambda *_: None)
+    broken = printed("sse-streaming", other={"labels": {"lambda.health": "{"}, "context": "nowhere"})
+    made.shell.answers["docker buildx bake --file docker-bake.hcl --print"] = broken
+    with pytest.raises(ConfigurationError, match="target other"):
+        deploy.plan(made.run)
+    made.shell.stops.clear()  # the next command has a shell of its own
+    deploy.deliver(made.run, deploy.plan(made.run, only=ONLY))
+    assert first.live == "2"
 
 
 def test_without_a_build_the_image_of_the_commit_must_be_in_the_registry(tmp_path):

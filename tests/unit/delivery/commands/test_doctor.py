@@ -260,3 +260,22 @@ def test_an_absent_engine_is_a_failure_whose_hint_names_the_environment_that_bri
     lines, error = reported(requested(made, tmp_path, monkeypatch))
     assert error.exit_code == 3
     assert [line for line in lines if line.endswith("or `--env local`: local brings its own engine")]
+
+
+@pytest.mark.parametrize(("status", "mark"), [("running", "✓"), ("inactive", "✗")])
+def test_a_builder_that_the_settings_name_is_checked(tmp_path, monkeypatch, status, mark):
+    made = world(tmp_path)
+    monkeypatch.setattr(doctor, "Aws", lambda *_: made.aws)
+    made.shell.answers["docker buildx inspect team"] = f"Driver: remote\nEndpoint: tcp://x:1\nStatus: {status}\n"
+    config = {"environments": {"sandbox": SANDBOX}, "build": {"builder": "team"}}
+    request = Request(tmp_path, "sandbox", config, tmp_path)
+    lines, _ = reported(doctor.check_environment(request, made.shell, made.run.progress))
+    assert [line[0] for line in lines if line[2:].startswith("builder")] == [mark]
+
+
+def test_without_an_environment_the_builder_of_all_is_checked():
+    shell = FakeShell({**answers(), "docker buildx inspect team": "Driver: kubernetes\nStatus: running\n"})
+    request = Request(None, None, {"environments": {"prod": PROD}, "build": {"builder": "team"}}, None)
+    lines, error = reported(doctor.check_tools(request, shell, None))
+    assert error is None
+    assert "✓ builder        builder team (kubernetes)" in lines

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import sample
 
 from delivery.cli import report
 from delivery.commands import new
@@ -14,6 +15,11 @@ from delivery.errors import ConfigurationError
 PROJECT = Path(__file__).parents[4]
 BAKE = 'group "default" {\n  targets = ["sse-streaming"]\n}\n\ntarget "sse-streaming" {\n}\n'
 MAIN = 'locals {\n  functions = {\n    "sse-streaming" = module.sse_streaming\n  }\n\n  other = {\n  }\n}\n'
+
+
+@pytest.fixture(autouse=True)
+def _no_functions(monkeypatch):
+    sample.hide_functions(monkeypatch)
 
 
 @pytest.fixture
@@ -25,6 +31,9 @@ def project(tmp_path):
     return tmp_path
 
 
+TESTS = ("tests/unit/lambdas/test_orders_api.py", "tests/acceptance/test_orders_api.py")
+
+
 def content(folder):
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
@@ -34,7 +43,7 @@ def test_a_new_function_has_code_a_test_a_target_and_a_module_block(project, kin
     new.write(new.files(project, "orders-api", kind))
     made = content(project)
     assert {"src/lambdas/orders_api/app.py", "src/lambdas/orders_api/Dockerfile"} < made.keys()
-    assert {"src/lambdas/orders_api/.dockerignore", "tests/unit/lambdas/test_orders_api.py"} < made.keys()
+    assert {"src/lambdas/orders_api/.dockerignore", *TESTS} < made.keys()
     assert 'targets = ["sse-streaming", "orders-api"]' in made["docker-bake.hcl"]
     assert f'labels     = {{ "lambda.health" = jsonencode({new.HEALTH[kind]}) }}' in made["docker-bake.hcl"]
     block = made["infrastructure/service/orders_api.tf"]
@@ -108,7 +117,9 @@ def test_a_wrong_or_existing_name_is_refused_and_nothing_is_written(project, nam
     assert content(project) == before
 
 
-@pytest.mark.parametrize("path", ["src/lambdas/orders/x", "infrastructure/service/orders.tf"])
+@pytest.mark.parametrize(
+    "path", ["src/lambdas/orders/x", "infrastructure/service/orders.tf", "tests/acceptance/test_orders.py"]
+)
 def test_what_stands_in_the_way_is_named(project, path):
     (project / path).parent.mkdir(parents=True, exist_ok=True)
     (project / path).write_text("mine")

@@ -1,6 +1,7 @@
 """A promotion: refusals before the first byte is copied, and the content of the destination afterwards."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.aws import FakeEcr
@@ -15,6 +16,8 @@ from delivery.settings import Environment
 TEXT, BLOBS = image()
 DIGEST = digest_of(TEXT.encode())
 OTHER = "sha256:" + "e" * 64
+OLD_YES = "accepted-20260102T080910.000000Z-by-ann"
+NEW_NO = "rejected-20260103T080910.000000Z-by-ann"
 PROD = "prod-sse-streaming-lambda"
 HOST = "registry.test:5000"
 
@@ -57,8 +60,30 @@ def environments(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("commit", ["main", "HEAD~1", "0x12", "a" * 41, "ABC"])
-def test_a_malformed_commit_is_refused(environments, commit):
-    assert environments.refused(ConfigurationError, commit).what == f"Malformed --commit: {commit!r}"
+def test_a_malformed_commit_is_refused_before_an_environment_is_read(commit):
+    with pytest.raises(ConfigurationError) as caught:
+        promote.require_options("preprod", "prod", commit)
+    assert caught.value.what == f"Malformed --commit: {commit!r}"
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "what"),
+    [
+        (None, "prod", "A promotion needs --from."),
+        ("preprod", None, "A promotion needs --to."),
+        ("preprod", "", "A promotion needs --to."),
+        ("prod", "prod", "--from and --to name the same environment."),
+    ],
+)
+def test_a_promotion_names_two_environments(source, destination, what):
+    with pytest.raises(ConfigurationError) as caught:
+        promote.require_options(source, destination, None)
+    assert caught.value.what == what
+
+
+@pytest.mark.parametrize("commit", [None, "", "1a2b3c4d", "a" * 40, "b" * 40 + "-dirty"])
+def test_the_options_of_a_promotion_are_taken(commit):
+    promote.require_options("preprod", "prod", commit)
 
 
 def test_the_live_verified_image_arrives_with_the_same_digest_and_the_tag_of_its_commit(environments):
@@ -174,6 +199,38 @@ def test_of_two_commits_with_the_named_digits_the_one_of_the_version_is_promoted
     assert [promotion.commit for promotion in environments.prepare("abc")] == [second]
 
 
+def requiring(environments):
+    """The destination takes only accepted images."""
+    run = environments.destination.run
+    object.__setattr__(run, "settings", replace(run.settings, requires_acceptance=True))
+
+
+@pytest.mark.parametrize("tags", [[], [OLD_YES, NEW_NO], [NEW_NO], ["accepted-by-me"]])
+def test_an_image_that_is_not_accepted_is_refused_where_the_environment_requires_it(environments, tags):
+    environments.origin.aws.ecr.tags |= {(NAME, tag): DIGEST for tag in tags}
+    environments.prepare()
+    requiring(environments)
+    error = environments.refused(RefusedError)
+    assert error.what == f"sse-streaming version 2 ({DIGEST[:19]}) is not accepted in sandbox."
+    assert "requires_acceptance in invoke.yaml" in error.why
+    assert ("failed at 2026-01-03T08:09:10.000000Z (ann)" in error.why) == (NEW_NO in tags)
+    assert error.hint == "`invoke acceptance --env sandbox`, then the same command again"
+
+
+def test_the_acceptance_of_another_image_accepts_nothing(environments):
+    environments.origin.aws.ecr.repositories[NAME][OTHER] = "another"
+    environments.origin.aws.ecr.tags[NAME, OLD_YES] = OTHER
+    requiring(environments)
+    environments.refused(RefusedError)
+
+
+def test_an_accepted_image_is_promoted_and_its_record_stays_in_the_source(environments):
+    environments.origin.aws.ecr.tags |= {(NAME, OLD_YES): DIGEST}
+    requiring(environments)
+    environments.promote()
+    assert environments.destination.aws.ecr.tags == {(PROD, COMMIT): DIGEST, (PROD, "latest"): DIGEST}
+
+
 def test_a_protected_destination_takes_only_commits_of_the_default_branch(environments):
     environments.destination.shell.answers["git merge-base"] = Result(1, "", "")
     assert "is not on the default branch" in environments.refused(RefusedError).what
@@ -188,11 +245,6 @@ def test_a_missing_repository_names_the_destination(environments):
 def test_a_source_where_nothing_is_deployed_is_named(environments):
     environments.origin.aws.s3.objects.clear()
     assert environments.refused(UnhealthyError).hint == "invoke deploy --env sandbox"
-
-
-def test_an_environment_is_not_promoted_to_itself(environments):
-    environments.destination = environments.origin
-    assert isinstance(environments.refused(ConfigurationError), ConfigurationError)
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,17 @@ def test_a_name_that_is_no_version_ends_with_code_2(released, to):
     assert released.refused(ConfigurationError, to).exit_code == 2
 
 
+@pytest.mark.parametrize("to", ["x", "v1", "1.0", "0", "-1", ":1", "orders:", "orders:x", "orders:1:2"])
+def test_a_malformed_version_is_refused_before_the_environment_is_read(to):
+    with pytest.raises(ConfigurationError, match=f"Malformed --to: '{to}'"):
+        rollback.require_version(to)
+
+
+@pytest.mark.parametrize("to", ["", "7", "07", "orders-api:7"])
+def test_a_version_may_have_the_name_of_its_image(to):
+    rollback.require_version(to)
+
+
 def test_a_rollback_of_several_functions_needs_the_name_of_an_image(released):
     planned = json.loads(outputs())["functions"]["value"]["sse-streaming"]
     both = {"functions": {"value": {"other": planned, "sse-streaming": planned}}}
@@ -276,7 +287,7 @@ def test_if_no_named_function_has_an_earlier_release_the_rollback_is_refused(tmp
 def test_an_unknown_function_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(ConfigurationError, match="Unknown function: orders") as caught:
         rollback.prepare(Fleet(tmp_path, 2).run, only=("orders",))
-    assert caught.value.why == "Known are: image-1, image-2"
+    assert caught.value.why == "Deployed are: image-1, image-2"
 
 
 def test_a_held_environment_is_rolled_back_all_the_same(released):

@@ -9,7 +9,7 @@ from support.aws import refusal
 from support.build import CONTRACT, DIGEST, config, manifest
 from support.shell import FakeShell
 from support.terraform import change
-from support.world import ADDRESS, COMMIT, ENVIRONMENT, NAME, OLD_URI, UPDATE, URI, answers, world
+from support.world import ADDRESS, COMMIT, ENVIRONMENT, FUNCTION, NAME, OLD_URI, UPDATE, URI, answers, world
 
 from delivery import clock
 from delivery.cli import report
@@ -54,6 +54,14 @@ def test_a_row_shows_version_commit_digest_time_person_age_and_drift(made):
         "environment image version commit digest live since (UTC) by image age drift",
         f"preprod sse-streaming 2 {COMMIT[:12]} {DIGEST[:19]} 2026-01-01 08:09:10 ann 2 h none",
     ]
+
+
+def test_the_json_has_the_url_of_each_function_and_whether_its_image_was_accepted(made):
+    made.aws.ecr.tags[NAME, "accepted-20260102T080910.000000Z-by-ci"] = DIGEST
+    (environment,) = json.loads(report.status_json(read(preprod=lambda: made.run)))["environments"]
+    (function,) = environment["functions"]
+    assert function["url"] == FUNCTION.url
+    assert function["acceptance"] == {"accepted": True, "at": "2026-01-02T08:09:10.000000Z", "who": "ci"}
 
 
 def test_drift_is_the_plan_for_the_deployed_images_and_takes_no_lock(tmp_path):

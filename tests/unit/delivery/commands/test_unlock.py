@@ -78,8 +78,7 @@ def test_a_lock_that_terraform_cannot_remove_is_reported(tmp_path):
     assert caught.value.why == "the lock changed"
 
 
-def test_an_unknown_root_module_is_refused_before_terraform_starts(tmp_path):
-    made = world(tmp_path)
-    with pytest.raises(ConfigurationError, match="Unknown root module: 'servce'"):
-        unlock.unlock(made.run, "servce")
-    assert made.shell.ran == []
+def test_an_unknown_root_module_is_refused_with_the_nearest_one():
+    with pytest.raises(ConfigurationError, match="Unknown root module: 'fundation'") as caught:
+        unlock.require_stack("fundation")
+    assert caught.value.hint == "--stack foundation"

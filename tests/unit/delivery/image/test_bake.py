@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from support import build
-from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, printed, push_failed
+from support import build, sample
+from support.build import BASE_MISSING, DIGEST, RUN_FAILED, SYNTAX, base_failed, labels, printed, push_failed
 from support.shell import FakeShell
 from support.world import COMMIT, ENVIRONMENT, IMAGE, PUSHED, REPOSITORY, answers, settings
 
@@ -22,6 +22,11 @@ from delivery.reference import Image, PushedImage
 SOURCE = Commit(COMMIT, dirty=False)
 VARIABLES = {"ENVIRONMENT": "sandbox", "COMMIT": COMMIT}
 NO_INDEX = "docker exporter does not support exporting manifest lists, use the oci exporter instead"
+WAITING = """#0 building with "team" instance using remote driver
+
+#1 [internal] waiting for connection
+#1 ERROR: context deadline exceeded
+"""
 HEAD = ("docker", "buildx", "bake", "--file")
 FILES = ("--file", "docker-bake.hcl", "--progress", "plain")
 
@@ -110,6 +115,12 @@ def test_a_stand_in_without_a_name_or_an_image_is_refused(tmp_path, text):
         bake.build(one_bake(tmp_path, BUILD_CONTEXTS=text), tmp_path, FakeShell(answers()), print)
 
 
+def test_a_named_builder_builds_and_without_a_name_the_choice_of_docker_stays(tmp_path):
+    named = bake.variables(settings(tmp_path, builder="team"), SOURCE, {"BUILDX_BUILDER": "mine"})
+    assert named["BUILDX_BUILDER"] == "team"
+    assert "BUILDX_BUILDER" not in bake.variables(settings(tmp_path), SOURCE, {"BUILDX_BUILDER": "mine"})
+
+
 def test_an_environment_names_stand_ins_and_an_exported_variable_does_not(tmp_path):
     declared = settings(tmp_path, variables={"BUILD_CONTEXTS": "a=b"})
     assert bake.variables(declared, SOURCE, {"BUILD_CONTEXTS": "exported=x"})["BUILD_CONTEXTS"] == "a=b"
@@ -167,6 +178,9 @@ def test_a_failed_step_is_reported_with_its_last_lines(tmp_path):
             "containerd image store",
         ),
         ("ERROR: Cannot connect to the Docker daemon at unix:///x.sock.", BuildError, "The image does not build.", ""),
+        (WAITING, MissingToolError, "The builder does not answer.", "docker buildx ls"),
+        ("#1 [internal] booting buildkit\n#1 ERROR: no image", MissingToolError, "The builder does not answer.", "ls"),
+        ('ERROR: no builder "tema" found', ConfigurationError, "There is no such builder.", "build.builder"),
         (
             push_failed("unexpected status from POST request to http://x/v2/y/blobs/uploads/: 404 Not Found"),
             CloudError,
@@ -292,6 +306,53 @@ def test_a_target_without_a_health_contract_is_refused_with_the_line_to_add(tmp_
     assert caught.value.hint == f"in the target orders: {health.line('http')}"
 
 
+@pytest.mark.parametrize(
+    ("target", "missing"),
+    [
+        ({"context": "src/lambdas/nothing"}, "the context does not exist: src/lambdas/nothing"),
+        ({"context": "code", "dockerfile": "Dockerfile.new"}, "the Dockerfile does not exist: code/Dockerfile.new"),
+        ({"context": "bare"}, "the Dockerfile does not exist: bare/Dockerfile"),
+        ({"context": "src/nothing", "dockerfile-inline": "FROM scratch"}, "the context does not exist: src/nothing"),
+    ],
+)
+def test_a_context_or_a_dockerfile_that_does_not_exist_is_refused_before_anything_is_built(tmp_path, target, missing):
+    for folder in ("code", "bare"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "code/Dockerfile").touch()
+    fake = FakeShell({"docker buildx bake": printed(orders={**target, "labels": labels()})})
+    with pytest.raises(ConfigurationError) as caught:
+        bake.targets(settings(tmp_path), fake)
+    assert (caught.value.what, caught.value.exit_code) == (f"docker-bake.hcl, target orders: {missing}", 2)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"context": "code"},
+        {"context": "code", "dockerfile": "../other/Dockerfile"},
+        {"context": "bare", "dockerfile-inline": "FROM scratch"},
+        {"context": "https://example.com/code.git#main"},
+        {"context": "git@example.com:code"},
+    ],
+)
+def test_a_context_that_exists_or_is_a_url_is_left_to_buildkit(tmp_path, target):
+    for folder in ("code", "bare", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "code/Dockerfile").touch()
+    (tmp_path / "other/Dockerfile").touch()
+    fake = FakeShell({"docker buildx bake": printed(orders={**target, "labels": labels()})})
+    assert bake.targets(settings(tmp_path), fake) == ("orders",)
+
+
+def test_a_context_that_git_ignores_is_not_in_the_commit(tmp_path):
+    (tmp_path / "ignored").mkdir()
+    fake = FakeShell({"docker buildx bake": printed(orders={"context": "ignored", "labels": labels()})})
+    with pytest.raises(ConfigurationError, match="the context does not exist: ignored") as caught:
+        bake.targets(settings(tmp_path, exported=tmp_path / "commit"), fake)
+    assert caught.value.why == "It is not in the commit: git ignores it, or it was not added."
+
+
+@sample.needed
 def test_the_contract_of_our_function_stands_in_the_bake_file_as_a_constant():
     (contract,) = re.findall(r'"lambda.health" = jsonencode\(\{(.*?)\}\)\n', BAKE_TEXT, re.DOTALL)
     assert "${" not in contract

@@ -162,12 +162,101 @@ def test_a_provider_of_github_that_exists_already_says_how_to_use_it():
     address = "module.ci_role[0].aws_iam_openid_connect_provider.github[0]"
     error = read(diagnostic("creating IAM OIDC Provider", detail, address=address))[0].error("apply", STACK)
     assert error.what.startswith("The account has GitHub's OIDC provider already")
+    assert error.hint.startswith("invoke bootstrap --env sandbox --adopt; or create_oidc_provider = false")
     assert "create_oidc_provider = false in infrastructure/service/sandbox.tfvars" in error.hint
 
 
-def test_another_thing_that_exists_already_is_no_provider():
-    line = diagnostic("creating IAM Role", "EntityAlreadyExists: Role exists", address="aws_iam_role.this")
-    assert read(line)[0].error("apply", STACK).what == "Terraform could not apply service."
+LAMBDA = "operation error Lambda: {}, https response error StatusCode: 409, ResourceConflictException: {}"
+
+
+@pytest.mark.parametrize(
+    ("address", "detail"),
+    [
+        ("module.api.aws_lambda_function.this", LAMBDA.format("CreateFunction", "Function already exist: sandbox-api")),
+        ("module.api.aws_lambda_alias.live[0]", LAMBDA.format("CreateAlias", "Alias already exists: live")),
+        (
+            "module.api.aws_lambda_function_url.live[0]",
+            LAMBDA.format("CreateFunctionUrlConfig", "Failed to create function url config: FunctionUrlConfig exists"),
+        ),
+        ("module.api.aws_cloudwatch_log_group.this", "api error ResourceAlreadyExistsException: it already exists"),
+        ("module.api.aws_iam_role.this", "api error EntityAlreadyExists: Role with name sandbox-api already exists."),
+        (
+            'module.image_repository["api"].aws_ecr_repository.this',
+            "RepositoryAlreadyExistsException: The repository with name 'sandbox-api-lambda' already exists",
+        ),
+    ],
+)
+def test_what_a_function_has_already_leads_to_its_adoption(address, detail):
+    error = read(diagnostic("creating", detail, address=address))[0].error("apply", STACK)
+    assert error.what == "AWS has already what Terraform would create."
+    assert error.hint == "invoke bootstrap --env sandbox --adopt, which writes the import blocks"
+    assert address in error.why
+
+
+@pytest.mark.parametrize(
+    "address", ["aws_iam_role.this", "module.ci_role[0].aws_iam_role.this", "aws_sqs_queue.orders"]
+)
+def test_another_thing_that_exists_already_names_the_block_to_write(address):
+    error = read(diagnostic("creating", "EntityAlreadyExists: it exists", address=address))[0].error("apply", STACK)
+    assert error.what == "AWS has already what Terraform would create."
+    assert error.hint.startswith(f"an import block for {address} in infrastructure/service; or remove it")
+
+
+def test_an_update_that_lambda_refuses_for_a_conflict_is_not_called_existing():
+    detail = LAMBDA.format("UpdateFunctionCode", "An update is in progress for resource")
+    error = read(diagnostic("updating", detail, address="module.api.aws_lambda_function.this"))[0]
+    assert error.error("apply", STACK).what == "Terraform could not apply service."
+
+
+def test_an_import_of_a_function_that_was_removed_names_the_file_to_correct():
+    detail = "The configuration for the given import target module.api.aws_lambda_function.this does not exist."
+    error = read(diagnostic("Configuration for import target does not exist", detail))[0].error("plan", STACK)
+    assert (error.exit_code, error.hint) == (2, "remove the block from infrastructure/service/adopted.tf")
+
+
+def test_an_import_of_what_is_gone_leads_to_another_adoption():
+    detail = 'While attempting to import an existing object to "module.api.aws_lambda_function.this", the provider ...'
+    error = read(diagnostic("Cannot import non-existent remote object", detail))[0].error("plan", STACK)
+    assert "does not have" in error.what
+    assert error.hint.startswith("invoke bootstrap --env sandbox --adopt")
+
+
+@pytest.mark.parametrize(
+    ("detail", "command"),
+    [
+        (
+            "operation error ECR: DeleteRepository, RepositoryNotEmptyException: The repository with name "
+            "'sandbox-api-lambda' in registry with id '000000000000' cannot be deleted",
+            "aws ecr delete-repository --force --repository-name sandbox-api-lambda",
+        ),
+        (
+            "ECR Repository (sandbox-api-lambda) not empty, consider using force_delete: RepositoryNotEmptyException",
+            "aws ecr delete-repository --force --repository-name sandbox-api-lambda",
+        ),
+        (
+            "deleting S3 Bucket (orders-data): operation error S3: DeleteBucket, api error BucketNotEmpty: The bucket "
+            "you tried to delete is not empty",
+            "aws s3 rm --recursive s3://orders-data",
+        ),
+    ],
+)
+def test_what_is_not_empty_names_the_command_that_empties_it(detail, command):
+    error = read(diagnostic(detail, address="x.this"))[0].error("apply", STACK)
+    assert f"`{command}`" in error.hint
+    assert (error.exit_code, "deletes no" in error.what) == (6, True)
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        'requested bucket from "us-east-1", actual location "eu-west-1"',
+        "operation error S3: ListObjectsV2, https response error StatusCode: 301, api error PermanentRedirect",
+    ],
+)
+def test_a_state_bucket_in_another_region_names_the_setting(detail):
+    error = read(diagnostic("Failed to get existing workspaces", detail))[0].error("initialise", STACK)
+    assert error.what == "The state bucket is not in us-east-1, the region of sandbox."
+    assert error.hint.startswith("environments.sandbox.region or environments.sandbox.state_bucket in invoke.yaml")
 
 
 def test_a_wrong_clock_is_named():

@@ -72,6 +72,15 @@ def unlocking():
     return FakeShell({"terraform force-unlock": ""})
 
 
+@pytest.mark.parametrize("body", ["", "{", "[]", "{}", '{"ID": "1", "Who": "a", "Operation": "", "Created": "x"}'])
+def test_a_lock_that_cannot_be_read_is_reported_with_the_command_that_removes_it(stack, body):
+    aws = held()
+    aws.s3.objects["service.tfstate.tflock"] = body
+    with pytest.raises(TerraformError, match="The lock of service cannot be read") as caught:
+        lock.read(aws, stack)
+    assert "`aws s3 rm s3://state/service.tfstate.tflock`" in caught.value.hint
+
+
 def test_a_lock_names_its_holder_the_time_and_the_operation(stack):
     assert lock.read(held(), stack).holder == "ada@elsewhere since 2026-03-04 05:04:07 UTC (apply)"
 

@@ -60,12 +60,33 @@ def test_a_format_that_is_not_known_is_not_guessed_at(tmp_path):
     assert "5" in caught.value.why
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", '"text"'])
+@pytest.mark.parametrize("body", ["", "{", "[]", '"text"', "[" * 100_000])
 def test_a_state_that_is_no_state_is_reported(tmp_path, body):
     made = world(tmp_path)
     made.aws.s3.objects["service.tfstate"] = body
     with pytest.raises(TerraformError, match="The state of service cannot be read"):
         state.functions(made.run)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"outputs": ["functions"]},
+        {"outputs": {"functions": None}},
+        {"outputs": {"functions": "fn"}},
+        {"resources": {"a": "b"}},
+        {"resources": [{"mode": "managed"}]},
+        {"resources": [{"mode": "managed", "type": "aws_lambda_function", "name": "this"}]},
+        {"resources": [{"mode": "managed", "type": "aws_lambda_function", "name": "this", "instances": [{}]}]},
+        {"resources": [None]},
+    ],
+)
+def test_a_state_whose_parts_are_no_parts_of_a_state_is_reported(tmp_path, changes):
+    made = world(tmp_path)
+    made.aws.s3.objects["service.tfstate"] = state_document(**changes)
+    with pytest.raises(TerraformError, match="The state of service cannot be read") as caught:
+        state.service(made.run)
+    assert "It is not as Terraform writes it" in caught.value.why
 
 
 @pytest.mark.parametrize("changes", [{"outputs": None}, {"outputs": {}, "resources": None}])

@@ -115,6 +115,8 @@ def resource(service: str, body: bytes = b"", path: str = "/", **query: str) -> 
         (lambda: resource("lambda", path="/2015-03-31/functions/f", Qualifier="live"), "lambda:function:f:live"),
         (lambda: resource("ecr", b'{"repositoryNames": ["a/b"]}'), "ecr:repository/a/b"),
         (lambda: resource("monitoring", Action="DescribeAlarms"), "cloudwatch:alarm:*"),
+        (lambda: resource("logs", b'{"logGroupName": "g"}'), "logs:log-group:g:*"),
+        (lambda: resource("logs", b'{"logGroupName": "g", "logStreamName": "s"}'), "logs:log-group:g:log-stream:s"),
         (
             lambda: resource("monitoring", ResourceARN=f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:a"),
             "cloudwatch:alarm:a",

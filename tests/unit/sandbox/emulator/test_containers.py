@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.emulator import configuration, containers, environment
-from sandbox.emulator.failures import FunctionError
+from sandbox.emulator.failures import FunctionError, ThrottledError
 
 functions: Any = importlib.import_module("ministack.services.lambda_svc")
 
@@ -101,3 +101,12 @@ def test_a_container_that_the_engine_refuses_is_an_error_that_names_the_image() 
         containers.take({"config": config})
     assert caught.value.kind == "Sandbox.NoContainer"
     assert functions.executions_in_flight() == (0, {})
+
+
+def test_the_reserved_concurrency_of_a_function_holds_for_its_versions(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions, "_functions", {"f": {"config": CONFIG, "concurrency": 0}})
+    with pytest.raises(ThrottledError):
+        containers.take({"config": CONFIG})
+    assert not engine.started

@@ -14,6 +14,7 @@ from support.emulator import ENDPOINT, apply, document, names, require_differenc
 from sandbox.emulator import patches
 
 cloudwatch: Any = importlib.import_module("ministack.services.cloudwatch")
+logs: Any = importlib.import_module("ministack.services.cloudwatch_logs")
 ecr: Any = importlib.import_module("ministack.services.ecr")
 functions: Any = importlib.import_module("ministack.services.lambda_svc")
 s3: Any = importlib.import_module("ministack.services.s3")
@@ -120,6 +121,24 @@ def test_a_missing_image_is_an_error() -> None:
     status, headers, _ = ecr._describe_images(question)
     assert (status, headers["x-amzn-ErrorType"]) == (400, "ImageNotFoundException")
     assert document(ecr._describe_images({"repositoryName": name}))["imageDetails"] == []
+
+
+def test_the_events_of_a_log_are_those_of_the_streams_with_the_prefix() -> None:
+    group = {"logGroupName": next(names)}
+    document(logs._create_log_group(group))
+    for stream in ("2026/[1]a", "2026/[2]b"):
+        event = {"timestamp": int(time.time() * 1000), "message": f"of {stream}"}
+        document(logs._create_log_stream({**group, "logStreamName": stream}))
+        document(logs._put_log_events({**group, "logStreamName": stream, "logEvents": [event]}))
+
+    def read(prefix: str) -> list[str]:
+        answer = document(logs._filter_log_events({**group, "logStreamNamePrefix": prefix}))
+        return [event["message"] for event in answer["events"]]
+
+    require_difference(len(read("2026/[2]")) != 1)
+    apply(patches.log_streams_by_prefix)
+    assert read("2026/[2]") == ["of 2026/[2]b"]
+    assert read("2025/") == []
 
 
 def test_the_size_of_an_image_is_the_size_of_its_layers() -> None:
