@@ -7,7 +7,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "reading" {
-  # Without s3:ListBucket, S3 answers AccessDenied for a missing state.
+  # Without s3:ListBucket, S3 answers AccessDenied for a missing state. Terraform's S3 backend lists, too.
   statement {
     sid       = "ListStateBucket"
     actions   = ["s3:ListBucket"]
