@@ -25,7 +25,7 @@ def longest(place):
 def seconds(place, terraform):
     change(place, f"none-{terraform}", 511 if terraform else None)
     child = place.typed("deploy")
-    text, _ = child.communicate(timeout=180)
+    text, _ = child.communicate(timeout=600)
     assert child.returncode == 0, text
     assert ("refreshed" in text) is not terraform, text
     return float(re.search(r"is live in ([\d.]+) s", text)[1]) + 1.5  # and the start of Python

@@ -17,7 +17,7 @@ def test_deploys_of_two_environments_at_once_both_end_well(deployed, place):
     path.write_text(f"{before}\n# side by side\n")
     try:
         both = place.typed("deploy"), clone.start("deploy", "--env", "sandbox")
-        texts = [child.communicate(timeout=240)[0] for child in both]
+        texts = [child.communicate(timeout=600)[0] for child in both]
     finally:
         path.write_text(before)
     assert [child.returncode for child in both] == [0, 0], "\n".join(texts)

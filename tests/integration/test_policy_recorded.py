@@ -30,7 +30,6 @@ REASONS = {
         "iam:GetPolicy": BOUNDARY,
         "iam:GetPolicyVersion": BOUNDARY,
         "kms:Decrypt": KEY,
-        "s3:ListBucket": "without it, S3 answers 403 for a state that is not there (S3 API, GetObject, `Permissions`)",
     },
 }
 """Every difference between the calls and a policy."""

@@ -46,7 +46,7 @@ def test_the_comment_is_updated_with_what_a_merge_would_change_in_both_environme
     print(body)
     assert question == "Please have a look."
     for name in ACCOUNTS:
-        headline = f"#### {name}: 1 new image; infrastructure: 1 to create, 1 to update, 0 to delete"
+        headline = f"#### {name}: 1 new image; infrastructure: 1 to create, 0 to update, 0 to delete"
         assert headline in body.splitlines(), body
     assert body.count("\n+ create terraform_data.added\n") == 2
     assert body.count("| `sse-streaming` | version `1`, commit ") == 2

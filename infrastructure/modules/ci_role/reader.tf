@@ -7,7 +7,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "reading" {
-  # Without s3:ListBucket, S3 answers AccessDenied for a missing state.
+  # Without s3:ListBucket, S3 answers AccessDenied for a missing state. Terraform's S3 backend lists, too.
   statement {
     sid       = "ListStateBucket"
     actions   = ["s3:ListBucket"]
@@ -94,7 +94,7 @@ data "aws_iam_policy_document" "reader_logs" {
 }
 
 resource "aws_iam_policy" "reader_logs" {
-  count = length(var.github.promotes_to) > 0 ? 1 : 0
+  count = length(aws_iam_role.reader)
 
   name        = "${var.environment.name}-reader-logs"
   path        = "/ci/"
@@ -103,7 +103,7 @@ resource "aws_iam_policy" "reader_logs" {
 }
 
 resource "aws_iam_role_policy_attachment" "reader_logs" {
-  count = length(var.github.promotes_to) > 0 ? 1 : 0
+  count = length(aws_iam_role.reader)
 
   role       = aws_iam_role.reader[0].name
   policy_arn = aws_iam_policy.reader_logs[0].arn

@@ -6,6 +6,7 @@ first line; the log of the job has the rest, which may quote a build or a value.
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.request import getproxies_environment
 
 from delivery import pull_request
@@ -13,6 +14,7 @@ from delivery.cli import github, markdown, report
 from delivery.commands.comment import Preview
 from delivery.commands.diff import Change, Difference
 from delivery.pull_request import LONGEST, MARKER, PullRequest
+from delivery.terraform.plan import Plan
 
 _HEADS = ("function", "live", "image", "Lambda fetches")
 _NOTES = 500  # bytes of an environment for its title and the notes of what was cut
@@ -48,7 +50,8 @@ def _section(preview: Preview, room: int) -> str:
     parts = [f"#### {name}: {_headline(difference)}", "\n".join((head, rule, *rows))]
     if hidden:
         parts.append(_cut(f"{hidden} functions", name))
-    changes = sorted(map(_printable, difference.plan.changes), key=lambda line: not line.startswith("-"))
+    plan = _infrastructure(difference)
+    changes = sorted(map(_printable, plan.changes), key=lambda line: not line.startswith("-"))
     lines, hidden = _fitting(changes, room - sum(len(row.encode()) + 1 for row in rows))
     if lines:
         parts.append(markdown.block("diff", lines, most=len(lines)))
@@ -62,13 +65,21 @@ def _headline(difference: Difference) -> str:
         return "nothing would change"
     new = sum(not change.empty for change in difference.changes)
     images = f"{new} new {'image' if new == 1 else 'images'}" if new else "no new image"
+    plan = _infrastructure(difference)
+    return f"{images}; {f'infrastructure: {plan.counts}' if plan.changes else 'no other change'}"
+
+
+def _infrastructure(difference: Difference) -> Plan:
+    """The plan without the functions that get nothing but their new image, which the table shows."""
     plan = difference.plan
-    return f"{images}; {'no other change' if plan.empty else f'infrastructure: {plan.counts}'}"
+    if all(change.empty for change in difference.changes):
+        return plan
+    return replace(plan, updates=tuple(line for line in plan.updates if not line.endswith(" (image_uri)")))
 
 
 def _row(change: Change) -> tuple[str, ...]:
     name, digest = markdown.code(change.image.name), markdown.code(change.image.short_digest)
-    size = f"{sum(change.new_layers.values()) / 1e6:.1f} MB"
+    size = _size(sum(change.new_layers.values()))
     if change.live is None:
         return name, "nothing", digest, f"all {len(change.layers)} layers, {size}"
     live = (
@@ -80,6 +91,10 @@ def _row(change: Change) -> tuple[str, ...]:
         return name, live, "the same", "nothing"
     before = markdown.code(change.live.image.short_digest)
     return name, live, f"{before} → {digest}", f"{len(change.new_layers)} of {len(change.layers)} layers, {size}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def _failure(preview: Preview) -> tuple[str, ...]:

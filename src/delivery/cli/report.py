@@ -104,6 +104,17 @@ def written_lines(name: str, paths: Iterable[str], first: str) -> tuple[str, ...
     )
 
 
+def adoption_lines(adoption: Adoption) -> tuple[str, ...]:
+    """What exists in AWS and becomes Terraform's, what was written, and what to type next."""
+    adopted = (*adoption.texts(Outcome.BLOCK), *adoption.texts(Outcome.BOOTSTRAP))
+    left = tuple(f"? {text}" for text in adoption.texts(Outcome.LEFT))
+    if not adopted:
+        return (*left, f"{adoption.environment}: nothing to adopt; nothing was written.")
+    written = (f"wrote {path}" if path in adoption.files else f"unchanged: {path}" for path in adoption.waiting)
+    next_lines = (f"  {command}" for command in adoption.commands)
+    return (*(f"= adopt {text}" for text in adopted), *left, *written, "next:", *next_lines)
+
+
 def removed_lines(name: str, gone: Iterable[str], changed: Iterable[str]) -> tuple[str, ...]:
     """What was removed and changed with a function, and what to do next."""
     return (
@@ -115,17 +126,6 @@ def removed_lines(name: str, gone: Iterable[str], changed: Iterable[str]) -> tup
         f"  git add --all && git commit --message 'Without the function {name}'",
         "  ./dev invoke diff --env ENVIRONMENT      # what a deploy would remove; a person deploys it",
     )
-
-
-def adoption_lines(adoption: Adoption) -> tuple[str, ...]:
-    """What exists in AWS and becomes Terraform's, what was written, and what to type next."""
-    adopted = (*adoption.texts(Outcome.BLOCK), *adoption.texts(Outcome.BOOTSTRAP))
-    left = tuple(f"? {text}" for text in adoption.texts(Outcome.LEFT))
-    if not adopted:
-        return (*left, f"{adoption.environment}: nothing to adopt; nothing was written.")
-    written = (f"wrote {path}" if path in adoption.files else f"unchanged: {path}" for path in adoption.waiting)
-    next_lines = (f"  {command}" for command in adoption.commands)
-    return (*(f"= adopt {text}" for text in adopted), *left, *written, "next:", *next_lines)
 
 
 def returns_text(returns: Iterable[Return]) -> str:

@@ -160,19 +160,19 @@ def modules(root: Path) -> Mapping[str, str]:
 
     Raises ConfigurationError for a list that cannot be read.
     """
-    _, pairs = _listed((root / MAIN).read_text())
-    return {key.strip('"'): value for key, value in pairs}
+    _, entries = _listed((root / MAIN).read_text())
+    return {key.strip('"'): value for key, value in entries.items()}
 
 
-def _listed(text: str) -> tuple[re.Match[str], list[tuple[str, str]]]:
-    """Where local.functions stands, and its keys, as they are written, with their values."""
+def _listed(text: str) -> tuple[re.Match[str], dict[str, str]]:
+    """Where local.functions stands, and its entries: name in quotes to module. Raises ConfigurationError."""
     match = _FUNCTIONS.search(text)
     lines = match[2].splitlines() if match else []
-    entries = [_ENTRY.match(line) for line in lines if line.strip()]
-    if not match or not all(entries):
+    found = [_ENTRY.match(line) for line in lines if line.strip()]
+    if not match or not all(found):
         what, why = f"{MAIN} has no list of functions that can be changed.", "Nothing was written."
         raise ConfigurationError(what, why, f"restore `functions = {{...}}` in the locals of {MAIN}")
-    return match, [(entry[1], entry[2]) for entry in entries if entry]
+    return match, {entry[1]: entry[2] for entry in found if entry}
 
 
 def _with_function(text: str, name: str, module: str) -> str:
@@ -185,8 +185,8 @@ def with_functions(text: str, change: Callable[[dict[str, str]], dict[str, str]]
 
     `change`: from the entries that it has, name in quotes to module, to those that it gets. Raises ConfigurationError.
     """
-    match, known = _listed(text)
-    entries = change(dict(known))
+    match, listed = _listed(text)
+    entries = change(listed)
     width = max(map(len, entries), default=0)
     body = "".join(f"    {key.ljust(width)} = {value}\n" for key, value in entries.items())
     inner = f"\n{body}  " if entries else ""

@@ -70,10 +70,10 @@ class Place:
         """Type it and wait for its end."""
         child = self.typed(task, **variables)
         try:
-            text, _ = child.communicate(timeout=180)
+            text, _ = child.communicate(timeout=600)
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGINT)
-            raise AssertionError(f"{task} did not end in 180 s:\n{child.communicate(timeout=60)[0]}") from None
+            raise AssertionError(f"{task} did not end in 600 s:\n{child.communicate(timeout=60)[0]}") from None
         return Outcome(child.returncode, text)
 
     def client(self, service: str):

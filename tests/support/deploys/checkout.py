@@ -59,7 +59,7 @@ class Checkout:
         made.commit("the project as it is")
         return made
 
-    def invoke(self, *words: str, timeout: float = 240, **variables: str) -> Outcome:
+    def invoke(self, *words: str, timeout: float = 600, **variables: str) -> Outcome:
         """Type `./dev invoke ...` and wait for its end."""
         child = self.start(*words, **variables)
         try:

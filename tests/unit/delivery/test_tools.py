@@ -53,7 +53,7 @@ def test_a_tool_that_does_not_answer_is_named_with_how_to_get_it(tool, answer):
 
 
 def test_a_context_that_docker_does_not_have_is_a_wrong_setting():
-    text = 'Failed to initialize: unable to resolve docker endpoint: context "nope": context not found: open /root/x'
+    text = 'Failed to initialize: unable to resolve docker endpoint: context "nope": context not found: open /nowhere/x'
     with pytest.raises(ConfigurationError, match=r"Docker has no context nope\.") as caught:
         tools.check(tools.DOCKER, FakeShell({" ".join(tools.DOCKER.version): Result(1, "", text)}))
     assert caught.value.exit_code == 2

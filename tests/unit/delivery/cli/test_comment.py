@@ -98,6 +98,26 @@ def test_an_environment_where_nothing_would_change_says_so():
     assert "```" not in shown
 
 
+def test_a_function_that_gets_only_a_new_image_is_no_change_of_the_infrastructure():
+    image, both = "module.x.f.this (image_uri)", "module.y.f.this (image_uri, memory_size)"
+    assert "#### preprod: 1 new image; no other change\n" in text(preview(saved=plan(updates=(image,))))
+    shown = text(preview(saved=plan(updates=(image, both))))
+    assert "#### preprod: 1 new image; infrastructure: 0 to create, 1 to update, 0 to delete\n" in shown
+    assert f"```diff\n~ update {both}\n```" in shown
+
+
+def test_an_image_that_only_the_state_has_is_still_shown():
+    """After a rollback, the alias serves another image than the state has."""
+    same = change(Live("7", COMMIT, PUSHED), ())
+    assert "~ update f.this (image_uri)\n" in text(preview(same, saved=plan(updates=("f.this (image_uri)",))))
+
+
+@pytest.mark.parametrize(("count", "size"), [(2_500_000, "2.5 MB"), (100_000, "0.1 MB"), (1_234, "1.2 kB")])
+def test_a_small_layer_has_its_size_too(count, size):
+    small = replace(change(), layers={"sha256:1": 1_000_000, "sha256:3": count})
+    assert f"| 1 of 2 layers, {size} |" in text(preview(small))
+
+
 def test_before_the_first_deploy_every_layer_is_fetched():
     shown = text(preview(change(None, None)))
     assert f"| `sse-streaming` | nothing | `{DIGEST[:19]}` | all 2 layers, 3.5 MB |" in shown
