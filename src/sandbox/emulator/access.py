@@ -122,6 +122,14 @@ def _named(service: str, body: bytes, parameters: Mapping[str, Any]) -> str:
     return ""
 
 
+def requests_over_tls(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
+    """A policy sees aws:SecureTransport as false, because this endpoint is HTTP on loopback; those of AWS are HTTPS.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    """
+    return lambda key, context: "true" if key.lower() == "aws:securetransport" else upstream(key, context)
+
+
 def boundary_of_a_role(_: ModuleType, upstream: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """A policy does not see iam:PermissionsBoundary: the boundary in the request, or that of the role it changes.
 

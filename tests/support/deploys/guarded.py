@@ -123,8 +123,6 @@ class Guarded:
         """Type `invoke bootstrap` as the account's root, once, as a person does."""
         outcome = self.checkout.invoke("bootstrap", "--env", environment, "--yes", **root(environment))
         assert outcome.code == 0, outcome.text
-        # It denies whatever does not come over TLS, and the emulator enforces that too.
-        self.client("s3", root(environment)).delete_bucket_policy(Bucket=bucket(environment))
         return outcome
 
 

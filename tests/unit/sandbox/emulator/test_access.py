@@ -218,3 +218,11 @@ def test_a_function_gets_only_a_role_that_the_caller_may_pass_to_lambda(caller: 
 def test_the_root_of_an_account_may_list_tags() -> None:
     apply(patches.tags_for_those_who_may_list_them)
     assert access.refusal("lambda:ListTags", "*") == ""
+
+
+def test_a_policy_sees_a_request_as_one_over_tls() -> None:
+    context = evaluator.EvalContext("arn:aws:iam::000000000000:root", "Root", ACCOUNT, "s3:GetObject", "*", "us-east-1")
+    require_difference(evaluator._resolve_condition_key("aws:SecureTransport", context) == "false")
+    apply(access.requests_over_tls)
+    assert evaluator._resolve_condition_key("aws:SecureTransport", context) == "true"
+    assert evaluator._resolve_condition_key("aws:PrincipalAccount", context) == ACCOUNT
