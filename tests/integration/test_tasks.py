@@ -84,7 +84,7 @@ def test_a_webhook_hears_of_a_hold_and_one_that_hangs_does_not_hold_back_its_end
     file, address = tmp_path / "notify.yaml", f"http://127.0.0.1:{webhook.server_port}"
 
     def invoke(path, *words):
-        file.write_text(f"environments: {{sandbox: {{notify: '{address}/{path}?rto=1'}}}}")
+        file.write_text(f"environments: {{sandbox: {{notify: '{address}/{path}'}}}}")
         return clone.invoke(*words, "--env", "sandbox", INVOKE_RUNTIME_CONFIG=str(file))
 
     held = invoke("hook", "hold", "--reason", "incident 42")
