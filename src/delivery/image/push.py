@@ -186,16 +186,17 @@ def _start_checks(run: RunContext, built: list[Built], variables: Variables, she
         reference, own = f"{image.repository}:{run.commit.tag}", given.get(image.name, {})
         tarball = archive.archive(image.name)
         checked = StartCheck(reference, tarball, inspected.config, run.settings.platform, own)
-        return f"{image.name} {_start(run, checked, shell)}"
+        # Images that start at the same time share the processors.
+        return f"{image.name} {_start(run, checked, shell, start_check.DEADLINE * len(built))}"
 
     return ", ".join(parallel.map(run.shell, start, built))
 
 
-def _start(run: RunContext, start: StartCheck, shell: Shell) -> str:
+def _start(run: RunContext, start: StartCheck, shell: Shell, deadline: float) -> str:
     if isinstance(start.contract, Uncalled):
         return f"not started: {start.contract.reason}"
     program = start_check.emulator(run.settings.root / ".cache", run.settings.platform, shell)
-    return start_check.run_check(start, program, shell, run.scratch)
+    return start_check.run_check(start, program, shell, run.scratch, deadline)
 
 
 def _push(
