@@ -41,6 +41,7 @@ class Stage:
     started: float = field(default_factory=lambda: clock.monotonic())
     activity: str = ""
     result: str = ""
+    details: tuple[str, ...] = ()
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     mark: str = ""
@@ -66,9 +67,9 @@ class Stage:
             self.warnings.append(warning)
             self.progress.line(f"! {self.name:<{_WIDTH}} {warning}", "yellow")
 
-    def done(self, text: str) -> None:
-        """Set the result, which stays on the screen."""
-        self.result = text
+    def done(self, text: str, *details: str) -> None:
+        """Set the result, which stays on the screen with the `details` below it."""
+        self.result, self.details = text, details
 
     def __rich__(self) -> RenderableType:
         seconds = clock.monotonic() - self.started
@@ -141,6 +142,8 @@ class Progress:
                 self._running.remove(stage)
                 self.stages.append(stage)
             self.line(f"{mark} {name:<{_WIDTH}} {result}", style, f"{stage.seconds:6.1f} s")
+            for text in stage.details:
+                self.detail(text)
 
     def detail(self, text: str) -> None:
         """Print an indented line that belongs to the stage above it."""

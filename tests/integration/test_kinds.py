@@ -88,6 +88,7 @@ def test_one_deploy_makes_all_kinds_live_each_verified_by_its_own_contract(kinds
     verified = dict(re.findall(r"^✓ verify +(\S+) version [12]: (.*?)  ", outcome.text, re.MULTILINE))
     assert verified["orders-api"].startswith("GET /health answered after"), outcome.text
     assert verified["prices"].startswith("3 events, first after"), outcome.text
+    assert re.search(r"^    prices sha256:\w+: \d+ MB uncompressed, 3 events after", outcome.text, re.MULTILINE)
     assert verified["mailer"].startswith('the event {"Records": []} answered after'), outcome.text
     assert set(re.findall(r"^✓ release +(\S+) alias live: version [12]", outcome.text, re.MULTILINE)) >= set(NEW)
 

@@ -83,7 +83,7 @@ def push(
             stage.warn(*filter(None, full))
             if built:
                 stage.warn(*_push(run, new, tuple(image for image, _ in built), shell, stage.update))
-            stage.done(_summary(built, unchanged))
+            stage.done(*_summary(built, unchanged))
     pushed = (*unchanged, *(image for image, _ in built))
     return tuple(sorted(pushed, key=lambda image: image.name))
 
@@ -163,16 +163,15 @@ def _export_and_check(
             if check.runs_as_root(inspected):
                 stage.warn(f"{image.name} names root as its user; Lambda runs it as a user without its rights.")
             built.append((image, inspected))
-        size = sum(inspected.uncompressed for _, inspected in built) / 1e6
-        result = f"{_names(image for image, _ in built)}: {size:.0f} MB uncompressed"
-        if variables:
-            result += f", {_start_checks(run, built, variables, shell, stage.update)}"
-        stage.done(result)
+        started = _start_checks(run, built, variables, shell, stage.update) if variables else ("",) * len(built)
+        stage.done(*_one_line_each([_checked(*each, result) for each, result in zip(built, started, strict=True)]))
     return tuple(built)
 
 
-def _start_checks(run: RunContext, built: list[Built], variables: Variables, shell: Shell, update: Update) -> str:
-    """Start each image once that may be called; return the results, for people. Raises BuildError."""
+def _start_checks(
+    run: RunContext, built: list[Built], variables: Variables, shell: Shell, update: Update
+) -> tuple[str, ...]:
+    """Start each image once that may be called; return the result of each, for people. Raises BuildError."""
     images = tuple(Image(image.name, image.repository) for image, _ in built)
     archive = _bake(run, images, "archive")
     baked = bake.build(archive, run.settings.source, shell, update)
@@ -187,9 +186,9 @@ def _start_checks(run: RunContext, built: list[Built], variables: Variables, she
         tarball = archive.archive(image.name)
         checked = StartCheck(reference, tarball, inspected.config, run.settings.platform, own)
         # Images that start at the same time share the processors.
-        return f"{image.name} {_start(run, checked, shell, start_check.DEADLINE * len(built))}"
+        return _start(run, checked, shell, start_check.DEADLINE * len(built))
 
-    return ", ".join(parallel.map(run.shell, start, built))
+    return parallel.map(run.shell, start, built)
 
 
 def _start(run: RunContext, start: StartCheck, shell: Shell, deadline: float) -> str:
@@ -226,12 +225,25 @@ def _tag(run: RunContext, image: PushedImage) -> None:
     tag(run.aws, image, run.commit.tag)
 
 
-def _summary(built: tuple[Built, ...], unchanged: tuple[PushedImage, ...]) -> str:
+def _checked(image: PushedImage, inspected: InspectedImage, started: str) -> str:
+    size = f"{inspected.uncompressed / 1e6:.0f} MB uncompressed"
+    return f"{image.name} {image.short_digest}: {', '.join(filter(None, (size, started)))}"
+
+
+def _summary(built: tuple[Built, ...], unchanged: tuple[PushedImage, ...]) -> tuple[str, ...]:
     new = [f"{image.name} {image.short_digest} ({inspected.size})" for image, inspected in built]
     if not unchanged:
-        return "; ".join(new)
+        return _one_line_each(new)
     names = _names(unchanged) if len(unchanged) == 1 else str(len(unchanged))
-    return "; ".join((*new, f"{names} unchanged"))
+    if not new:
+        return (f"{names} unchanged",)
+    first, *details = _one_line_each(new)
+    return (f"{first}; {names} unchanged", *details)
+
+
+def _one_line_each(texts: list[str]) -> tuple[str, ...]:
+    """The line of a stage about these images, and the lines below it if there are several."""
+    return (texts[0],) if len(texts) == 1 else (f"{len(texts)} images", *texts)
 
 
 def _names(images: Iterable[PushedImage]) -> str:

@@ -40,6 +40,12 @@ def test_a_stage_that_came_to_its_end_is_one_line_with_what_came_out(progress, o
     assert re.fullmatch(r"✓ plan       1 to create +-?\d+\.\d s\n", out.getvalue())
 
 
+def test_the_details_of_a_result_stand_below_it(progress, out):
+    with progress.stage("push", interrupted="-") as stage:
+        stage.done("2 images", "orders sha256:1", "prices sha256:2")
+    assert re.fullmatch(r"✓ push       2 images .* s\n    orders sha256:1\n    prices sha256:2\n", out.getvalue())
+
+
 @pytest.mark.parametrize(("error", "result"), [(ValueError, "failed"), (KeyboardInterrupt, "stopped")])
 def test_a_stage_that_did_not_end_says_so_and_lets_the_failure_through(progress, out, error, result):
     def work():

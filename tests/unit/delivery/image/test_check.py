@@ -145,7 +145,7 @@ def test_a_new_image_is_started_before_it_is_pushed_in_any_environment(tmp_path,
     push.push(made.run, (IMAGE,))
     order = [command.argv[1] for command in made.shell.ran if command.argv[1] in ("load", "run", "rm")]
     assert order == ["load", "run", "rm"]
-    assert "sse-streaming 3 events after" in made.out.getvalue()
+    assert "MB uncompressed, 3 events after" in made.out.getvalue()
 
 
 def test_an_image_that_must_not_be_called_is_not_started_and_that_is_said(tmp_path):
@@ -153,7 +153,7 @@ def test_an_image_that_must_not_be_called_is_not_started_and_that_is_said(tmp_pa
     made = pushing(world(tmp_path, spoiled(config(reason))))
     push.push(made.run, (IMAGE,))
     assert made.shell.typed("docker run") == []
-    assert "sse-streaming not started: it deletes what it finds" in made.out.getvalue()
+    assert "MB uncompressed, not started: it deletes what it finds" in made.out.getvalue()
 
 
 def test_an_image_is_started_with_the_variables_of_its_function(tmp_path, monkeypatch):
