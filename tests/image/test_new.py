@@ -11,7 +11,7 @@ from delivery.commands import new
 from delivery.image import bake, check, inspect, network, start_check
 from delivery.process.shell import Command
 
-KINDS = {"orders-api": "http", "prices": "stream", "worker": "event"}
+KINDS = {"trial-api": "http", "trial-prices": "stream", "trial-worker": "event"}
 PLATFORM = "linux/amd64"
 
 
@@ -48,20 +48,21 @@ def test_bake_reads_the_new_targets_with_their_health_contracts(written, shell):
     targets = json.loads(printed.stdout)["target"]
     contracts = {name: json.loads(targets[name]["labels"]["lambda.health"]) for name in KINDS}
     assert contracts == {
-        "orders-api": {"http": "/health", "status": 200},
-        "prices": {
+        "trial-api": {"http": "/health", "status": 200},
+        "trial-prices": {
             "stream": "/events",
             "first": "hello",
             "events": 3,
             "query": {"events": "3", "interval": "0.1"},
         },
-        "worker": {"invoke": {"Records": []}, "expect": {"batchItemFailures": []}},
+        "trial-worker": {"invoke": {"Records": []}, "expect": {"batchItemFailures": []}},
     }
-    assert targets["orders-api"]["context"] == "src/lambdas/orders_api"
+    assert targets["trial-api"]["context"] == "src/lambdas/trial_api"
 
 
 @pytest.mark.parametrize(
-    ("name", "result"), [("orders-api", "answered after"), ("prices", "3 events after"), ("worker", "answered after")]
+    ("name", "result"),
+    [("trial-api", "answered after"), ("trial-prices", "3 events after"), ("trial-worker", "answered after")],
 )
 def test_a_new_image_is_accepted_and_answers_as_its_contract_says(built, written, shell, name, result):
     check.require(built[name], PLATFORM)

@@ -8,7 +8,7 @@ from support.lock_file import drop_checksums
 from delivery.commands import new
 
 ROOT = Path(__file__).parents[2]
-KINDS = {"orders-api": "http", "prices": "stream", "a-worker-with-a-long-name": "event"}
+KINDS = {"trial-api": "http", "trial-prices": "stream", "trial-worker-with-a-long-name": "event"}
 
 
 def test_the_blocks_of_all_kinds_are_formatted_and_valid(infrastructure, terraform_in, tmp_path):

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from delivery.commands import new
 from delivery.terraform import adoption
 
 INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 
 
+MODULES = new.modules(INFRASTRUCTURE.parent)
 ADOPTED = {
     "foundation": {"prod": (adoption.PROVIDER,)},
     "service": {
-        name: tuple(adoption.entry("sse-streaming", kind) for kind in adoption.KINDS) for name in ("a", "prod")
+        environment: tuple(adoption.entry(name, kind) for name in MODULES for kind in adoption.KINDS)
+        for environment in ("a", "prod")
     },
 }
 
@@ -23,7 +26,7 @@ ADOPTED = {
 def adopted(infrastructure, root):
     """The root module with the import blocks that `invoke bootstrap --adopt` writes; without them afterwards."""
     file = infrastructure / root / adoption.FILE
-    file.write_text(adoption.render(ADOPTED[root], {"sse-streaming": "module.sse_streaming"}))
+    file.write_text(adoption.render(ADOPTED[root], MODULES))
     yield file
     file.unlink()
 
