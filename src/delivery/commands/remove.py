@@ -67,6 +67,8 @@ def apply(removal: Removal) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+        if not any(path.parent.iterdir()):  # git knows no empty folder, so nothing may depend on one
+            path.parent.rmdir()
 
 
 def _context(bake: str, name: str) -> str:

@@ -96,6 +96,7 @@ def test_the_sample_goes_with_its_tests_and_the_values_of_its_variables(project)
     remove.apply(removal)
     left = content(project)
     assert not [name for name in left if "sse_streaming" in name]
+    assert not (project / "tests/lambdas").exists(), "the lane of its tests has none any more"
     assert (project / TFVARS).read_text() == "log_retention_days = 1\n"
     assert "sse" not in left["docker-bake.hcl"]
     assert "  targets = []\n" in left["docker-bake.hcl"]
