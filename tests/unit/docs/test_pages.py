@@ -132,7 +132,7 @@ def written(page):
 def require_path(word, page):
     """A path of the project exists, or `invoke new` writes it on this page. `<environment>` and `*` are any name."""
     path = word.removeprefix("./").rstrip("/")
-    if "sse_streaming" in path and not sample.PRESENT:
+    if ("sse_streaming" in path or path == "tests/lambdas") and not sample.PRESENT:
         return
     if not re.match(r"(src|tests|docs|infrastructure|\.github|\.ci)/", path) or path in GENERATED:
         return
