@@ -2,4 +2,4 @@
 # github_repository    = "OWNER/NAME"
 # github_owner_id      = "..." # both numbers for a repository made, renamed or moved since 15 July 2026
 # github_repository_id = "..." # see docs/github.md
-pull_requests = true # whoever can push a branch can read this environment with the reader role
+pull_requests = true # everyone who can push a branch can read this environment with the reader role

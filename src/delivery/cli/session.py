@@ -141,7 +141,7 @@ def _summary_page(made: Session) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _notification(made: Session) -> Iterator[None]:
-    """Tell people what was changed, or what failed halfway. What was refused before a change is told to nobody."""
+    """Tell people what was changed, or what failed halfway. A refusal before any change sends no message."""
     try:
         yield
     except DeliveryError as error:

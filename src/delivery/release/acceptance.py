@@ -6,7 +6,7 @@
 The newest record counts. One is written only if it changes the answer: an image without a record is not accepted, and
 has at most 1,000 tags (ECR user guide, "Amazon ECR service quotas").
 A tag belongs to exactly one digest of one environment, since each has a repository of its own, and goes with its image.
-Whoever promotes reads the tags of the source already; the role that deploys may set them, and no role removes one.
+`promote` reads the tags of the source in any case. The role that deploys may set them, and no role removes one.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""GitHub's API for the comments of one pull request: what it is not told about is refused, and remembered.
+"""GitHub's API for the comments of one pull request: it refuses every other request, and keeps a list of them.
 
 docs.github.com/rest/issues/comments. The unit tests reach it through urllib3, a run of act through a socket.
 """

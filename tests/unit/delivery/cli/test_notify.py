@@ -280,10 +280,10 @@ LOG = "The alias was not moved: the old version serves.\nThe log of version 7:\n
 def test_a_failure_is_told_without_the_text_of_a_log_a_build_or_terraform(tmp_path, monkeypatch, error, body):
     with pytest.raises(type(error)):
         Task(tmp_path, monkeypatch).run(error)
-    ((title, told, how),) = RECEIVED
+    ((title, message, kind),) = RECEIVED
     assert title == f"invoke deploy --env prod failed: {error.what}"
-    assert told == (body or title)
-    assert how == "failure"
+    assert message == (body or title)
+    assert kind == "failure"
 
 
 def test_in_a_workflow_people_get_the_address_of_the_run(tmp_path, monkeypatch):
