@@ -1,15 +1,17 @@
 """The check of an image: each rule of Lambda, and that an image that breaks a rule is not pushed."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from support.build import BAKED, CONFIG, DIGEST, bake, config, digest_of, layout, manifest
-from support.world import COMMIT, IMAGE, answers, blobs, world
+from support.world import COMMIT, IMAGE, NAME, REPOSITORY, answers, blobs, world
 
 from delivery.errors import BuildError
 from delivery.image import check, push
 from delivery.image.inspect import InspectedImage
+from delivery.reference import Image
 
 GIB = 1024**3
 LAYER = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": "sha256:" + "1" * 64, "size": 1}
@@ -202,3 +204,26 @@ def test_an_image_that_differs_from_the_checked_one_is_not_started(tmp_path, mon
     with pytest.raises(BuildError, match="The image to start is not the checked image"):
         push.push(made.run, (IMAGE,))
     assert made.shell.typed("docker run") == []
+
+
+def _bake_two(command):
+    """Both targets make the same image; the push makes another one."""
+    text, output = bake(command), command.variables["OUTPUT"]
+    made = {"containerimage.digest": "sha256:" + "0" * 64 if output == "push" else DIGEST}
+    metadata = Path(command.argv[command.argv.index("--metadata-file") + 1])
+    metadata.write_text(json.dumps({"sse-streaming": made, "orders": made}))
+    if output == "layout":
+        layout(Path(command.variables["OUTPUTS"]) / "orders")
+    return text
+
+
+def test_two_new_images_share_the_processors_and_have_a_line_each(tmp_path, monkeypatch):
+    made, deadlines = world(tmp_path, answers(**{"docker buildx bake": _bake_two}), dirty=True), []
+    made.aws.ecr.repositories[NAME.replace("sse-streaming", "orders")] = {}
+    monkeypatch.setattr(push.start_check, "run_check", lambda *given: deadlines.append(given[4]) or "answered")
+    with pytest.raises(BuildError, match="was pushed, which is not"):
+        push.push(made.run, (IMAGE, Image("orders", REPOSITORY.replace("sse-streaming", "orders"))))
+    assert deadlines == [2 * push.start_check.DEADLINE] * 2
+    line = rf"{DIGEST[:19]}: 26 MB uncompressed, answered"
+    check_line = rf"✓ check +2 images .*\n    sse-streaming {line}\n    orders {line}\n"
+    assert re.search(check_line, made.out.getvalue()), made.out.getvalue()
