@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sse_streaming import heartbeat, stream
-from sse_streaming.function_url import DEADLINE
+from sse_streaming.function_url import CONTEXT
 from sse_streaming.settings import MAX_INTERVAL, MIN_INTERVAL, Settings
 from sse_streaming.sse import MEDIA_TYPE
 
@@ -39,7 +39,7 @@ class _StreamQuery:
 def create(settings: Settings) -> Starlette:
     """Return the ASGI app.
 
-    The deadline of a request is `function_url.DEADLINE` in its ASGI scope.
+    The deadline of a request is that of the `Context` in its ASGI scope.
     """
     routes = [
         Route("/api/v2/stream", _stream_endpoint(settings), methods=["GET"]),
@@ -56,7 +56,7 @@ def _stream_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Respon
         query = _parse_query(request.query_params, settings.heartbeat_seconds)
         if request.method == "HEAD":
             return Response(headers=_STREAM_HEADERS)
-        lifetime = stream.choose_lifetime(request.scope[DEADLINE] - time.time())
+        lifetime = stream.choose_lifetime(request.scope[CONTEXT].deadline - time.time())
         events = heartbeat.events(settings.identity, query.interval)
         return StreamingResponse(stream.encode_events(events, query.max_events, lifetime), headers=_STREAM_HEADERS)
 
