@@ -28,9 +28,10 @@ def main() -> None:
 
 def _create_app() -> ASGIApp:
     # The imports stand here so that the runtime can report an import error to Lambda as an init error.
-    from sse_streaming import app, settings
+    from sse_streaming import app, settings, source
 
-    return app.create(settings.load(os.environ))
+    loaded = settings.load(os.environ)
+    return app.create(loaded, source.create(loaded, os.environ))
 
 
 if __name__ == "__main__":
