@@ -80,6 +80,8 @@ class EventTable:
             raise TableError(f"DynamoDB answered {answer.status}") from error
 
     async def _send(self, body: bytes) -> Answer:
+        if not self._table.region:  # Lambda sets it, and the emulator of the start check does not
+            raise TableError("AWS_REGION is not set")
         headers = {"host": self._client.host, "x-amz-target": "DynamoDB_20120810.Query"}
         scope = Scope(self._table.region, "dynamodb")
         try:

@@ -62,10 +62,10 @@ def _table(environment: Mapping[str, str]) -> Table | None:
     endpoint = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL")
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     url = urlsplit(endpoint or f"https://dynamodb.{region}.{suffix}")
-    if url.scheme not in ("http", "https") or not url.hostname or not region:
+    if url.scheme not in ("http", "https") or not url.hostname:
         raise SettingsError(
-            f"EVENTS_TABLE needs AWS_REGION, and endpoints such as https://host:port, not {endpoint!r} in {region!r}; "
-            "try: AWS_REGION=us-east-1"
+            f"AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL must be like https://host:port, not {endpoint!r}; "
+            "try: unset them, for the endpoint of AWS"
         )
     return Table(name, region, f"{url.scheme}://{url.netloc}")
 

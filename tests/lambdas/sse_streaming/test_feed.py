@@ -216,6 +216,14 @@ async def test_without_credentials_hello_comes_at_once(dynamodb):
     assert (hello, json.loads(unavailable.data)) == (Event("hello", HELLO), {"reason": "there are no AWS credentials"})
 
 
+async def test_without_a_region_the_stream_says_so():
+    """Lambda sets it. The check of an image before it is pushed has no region and no credentials."""
+    without = EventTable(settings.load({"EVENTS_TABLE": "events"}).table, {})
+    async with stream(without) as read:
+        _, unavailable = await read(2)
+    assert json.loads(unavailable.data) == {"reason": "AWS_REGION is not set"}
+
+
 async def test_without_a_server_the_stream_says_so():
     async with stream(table("http://127.0.0.1:1")) as read:
         _, unavailable = await read(2)
