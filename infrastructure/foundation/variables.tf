@@ -96,6 +96,13 @@ variable "existing_images" {
   }
 }
 
+variable "feeds" {
+  description = "Those of `images` whose functions read events: each gets the table <environment>-<name>-events."
+  type        = set(string)
+  default     = ["sse-streaming"]
+  nullable    = false
+}
+
 variable "retained_images" {
   description = "Number of newest images that do not expire. Deployed and released images never expire, but count."
   type        = number

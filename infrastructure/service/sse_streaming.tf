@@ -8,8 +8,20 @@ module "sse_streaming" {
   memory_mb            = var.memory_mb
   timeout_seconds      = var.timeout_seconds
   reserved_concurrency = var.reserved_concurrent_executions
-  variables            = { HEARTBEAT_SECONDS = tostring(var.heartbeat_seconds) }
   url                  = { auth_type = var.function_url_auth_type, invoke_mode = "RESPONSE_STREAM" }
+
+  # infrastructure/foundation makes the table (feeds.tf) and lets functions read it. Without EVENTS_TABLE and the
+  # statement, a stream has heartbeats only.
+  variables = {
+    EVENTS_TABLE      = "${var.environment}-sse-streaming-events"
+    HEARTBEAT_SECONDS = tostring(var.heartbeat_seconds)
+  }
+  policies = {
+    statements = [{
+      actions   = ["dynamodb:Query"]
+      resources = ["arn:${data.aws_partition.current.partition}:dynamodb:${var.region}:${var.account}:table/${var.environment}-sse-streaming-events"]
+    }]
+  }
 }
 
 variable "memory_mb" {

@@ -34,11 +34,12 @@ async def _serve(address: str) -> None:
         # The imports stand here so that the runtime can report an import error to Lambda as an init error.
         import anyio
 
-        from sse_streaming import app, settings
+        from sse_streaming import app, settings, source
 
         # anyio imports its part for asyncio at its first use. Without this use, the first request would wait for it.
         anyio.current_time()
-        created = app.create(settings.load(os.environ))
+        loaded = settings.load(os.environ)
+        created = app.create(loaded, source.create(loaded, os.environ))
         # From now on there may be streams, and SIGTERM lets them end.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         return created

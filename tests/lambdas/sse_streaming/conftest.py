@@ -4,7 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from support import function_url
+from support.function.answers import answer_of
 from support.function.fake_runtime_api import FakeRuntimeApi
 
 from sse_streaming import app, runtime, settings
@@ -58,16 +58,4 @@ def serving(api):
 def request_to(function):
     """`request_to(target, method)`: the function's response to a request, which arrives through the runtime."""
 
-    async def answer(target, method):
-        path, _, query = target.partition("?")
-        async with FakeRuntimeApi() as fake:
-            task = asyncio.create_task(runtime.run(fake.address, lambda: function))
-            invocation = fake.invoke(function_url.payload(path, query, method))
-            try:
-                return function_url.response((await invocation.ended()).body)
-            finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-    return lambda target, method="GET": asyncio.run(answer(target, method))
+    return lambda target, method="GET": asyncio.run(answer_of(function, target, method))
