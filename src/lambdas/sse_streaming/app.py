@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sse_streaming import heartbeat, page, stream
-from sse_streaming.function_url import DEADLINE
+from sse_streaming.function_url import CONTEXT
 from sse_streaming.settings import MAX_INTERVAL, MIN_INTERVAL, Settings
 from sse_streaming.source import Source
 from sse_streaming.sse import MEDIA_TYPE
@@ -41,7 +41,7 @@ class _StreamQuery:
 def create(settings: Settings, source: Source | None = None) -> Starlette:
     """Return the ASGI app, whose streams have the events of `source`; without one, `hello` and heartbeats.
 
-    The deadline of a request is `function_url.DEADLINE` in its ASGI scope.
+    The deadline of a request is that of the `Context` in its ASGI scope.
     """
     routes = [
         Route("/", page.endpoint, methods=["GET"]),
@@ -61,7 +61,7 @@ def _stream_endpoint(settings: Settings, source: Source | None) -> Callable[[Req
         query = _parse_query(request.query_params, settings.heartbeat_seconds)
         if request.method == "HEAD":
             return Response(headers=_STREAM_HEADERS)
-        lifetime = stream.choose_lifetime(request.scope[DEADLINE] - time.time())
+        lifetime = stream.choose_lifetime(request.scope[CONTEXT].deadline - time.time())
         # The browser sends the header when it reconnects. A page that makes a new EventSource can only set a parameter.
         events = made(query.interval, request.headers.get("last-event-id") or query.after)
         return StreamingResponse(stream.encode_events(events, query.max_events, lifetime), headers=_STREAM_HEADERS)

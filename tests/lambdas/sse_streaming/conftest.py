@@ -8,6 +8,7 @@ from support.function.answers import answer_of
 from support.function.fake_runtime_api import FakeRuntimeApi
 
 from sse_streaming import app, runtime, settings
+from sse_streaming.execution import Execution
 
 ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_VERSION": "7",
@@ -34,13 +35,17 @@ async def api():
 
 @pytest.fixture
 def serving(api):
-    """`async with serving(app)`: the runtime runs in this event loop and passes the fake API's invocations to `app`."""
+    """`async with serving(app)`: the runtime runs in this event loop and passes the fake API's invocations to `app`.
+
+    The value is the event that stops the runtime.
+    """
 
     @asynccontextmanager
-    async def serve(served):
-        task = asyncio.create_task(runtime.run(api.address, lambda: served))
+    async def serve(served, **how):
+        stop = asyncio.Event()
+        task = asyncio.create_task(runtime.run(api.address, lambda: served, Execution(**how), stop))
         try:
-            yield
+            yield stop
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):

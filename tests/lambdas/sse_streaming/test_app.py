@@ -26,8 +26,9 @@ def test_numbered_heartbeats_follow_until_the_requested_number_of_events_is_sent
     assert [data["sequence"] for _, data in function_url.events(response.body)[1:]] == [1, 2, 3]
 
 
-def test_a_stream_ends_with_retry_and_its_events_have_no_id(request_to):
+def test_a_stream_begins_and_ends_with_retry_and_its_events_have_no_id(request_to):
     body = request_to("/api/v2/stream?events=3").body
+    assert body.startswith(b"retry: 1000\n\nevent: hello\n")
     assert body.endswith(b"\n\nretry: 1000\n\n")
     assert b"id:" not in body
 
@@ -79,8 +80,9 @@ def test_every_other_path_is_not_found(request_to, path):
     assert (response.status, json.loads(response.body)) == (404, {"error": "Not Found"})
 
 
-def test_a_method_without_a_route_is_refused_in_json(request_to):
-    response = request_to("/api/v2/stream", method="POST")
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "nonsense"])
+def test_a_method_without_a_route_is_refused_in_json(request_to, method):
+    response = request_to("/api/v2/stream", method=method)
     assert (response.status, json.loads(response.body)) == (405, {"error": "Method Not Allowed"})
 
 
