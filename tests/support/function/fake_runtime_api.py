@@ -42,6 +42,7 @@ class Invocation:
 
     def end(self):
         self._ended.set()
+        self._changed.set()
 
     async def wait_for(self, text):
         """Return when the body contains `text`."""
@@ -49,6 +50,15 @@ class Invocation:
             while text not in self.body:
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def changed(self, size):
+        """Return true when the body is longer than `size`; false when the runtime ended the invocation before."""
+        while len(self.body) <= size:
+            if self._ended.is_set():
+                return False
+            self._changed.clear()
+            await self._changed.wait()
+        return True
 
     async def ended(self):
         """Return the invocation when the runtime has ended it."""
