@@ -45,6 +45,7 @@ HEADINGS = {
     "Ship": ("deploy", "acceptance", "rollback", "promote", "hold", "unhold"),
     "The steps of a deploy": ("build-image", "push-image", "tf-plan", "tf-apply", "verify"),
     "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
+    "Write events": ("publish",),
     "Set up and clean up": ("new", "remove", "bootstrap", "unlock", "prune"),
     "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
     "In a workflow": ("comment", "job-summary"),
@@ -365,6 +366,38 @@ def stream(c: Context, env: str | None = None, only: Sequence[str] | None = None
     for event in itertools.islice(aws.sse.events(chunks), int(events)):
         print_line(f"{event.name:<10} {event.data}")
         sys.stdout.flush()
+
+
+@task(
+    help={
+        **ENV,
+        "only": "the function, by the name of its image (default: the first that reads events)",
+        "event": "the name of the event, which a browser listens to",
+        "data": "its data, as JSON (default: the time)",
+        "every": "publish one after the other at this interval, such as 1s or 5m, until Ctrl-C",
+    },
+    iterable=["only"],
+)
+def publish(
+    c: Context,
+    env: str | None = None,
+    event: str = "message",
+    data: str = "",
+    every: str = "",
+    only: Sequence[str] | None = None,
+) -> None:
+    """Publish an event: every open stream gets it, and each client that comes back within a day.
+
+    Example: invoke publish --env preprod --event order --data '{"order": 7}' --every 1s
+    """
+    with session(c) as s:
+        wanted, names = commands.publish.parse(event, data, every), commands.selection.parse(only)
+        run = s.open(env)
+        with run.progress.stage("publish", interrupted=cli.report.published_text(0)) as stage:
+            for number, (place, message) in enumerate(commands.publish.publish(run, names, wanted), 1):
+                run.progress.detail(cli.report.published_line(place, message))
+                stage.interrupted = cli.report.published_text(number)
+                stage.done(cli.report.published_text(number))
 
 
 @task(

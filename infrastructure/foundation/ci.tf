@@ -27,9 +27,9 @@ data "aws_iam_policy" "managed" {
   arn      = each.value
 }
 
-# The boundary limits the role of every function to the logs of these functions and to `permissions`, whatever policy
-# the role gets. infrastructure/service sets it on every role, in the sandbox too. Without `permissions`, 40 functions
-# with the longest names fit into it.
+# The boundary limits the role of every function to the logs of these functions, to their events and to `permissions`,
+# whatever policy the role gets. infrastructure/service sets it on every role, in the sandbox too. Without `permissions`,
+# 40 functions with the longest names fit into it.
 data "aws_iam_policy_document" "function_boundary" {
   source_policy_documents = [
     for managed in data.aws_iam_policy.managed : jsonencode({
@@ -45,6 +45,16 @@ data "aws_iam_policy_document" "function_boundary" {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = [for image in sort(var.images) : "${local.log_groups}:/aws/lambda/${var.environment}-${image}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = length(local.tables) > 0 ? [values(local.tables)] : []
+
+    content {
+      sid       = "ReadEvents"
+      actions   = ["dynamodb:Query"]
+      resources = statement.value
+    }
   }
 
   dynamic "statement" {

@@ -17,3 +17,11 @@ output "reader_role" {
   description = "ARN of the reader role, for the GitHub variable <ENVIRONMENT>_READER_ROLE_ARN; empty: no such role."
   value       = try(module.ci_role[0].reader_arn, "")
 }
+
+output "feeds" {
+  description = "Image name => {table, publish_policy_arn}: its events, and the policy for people who publish some."
+  value = {
+    for image in local.feeds :
+    image => { table = aws_dynamodb_table.events[image].name, publish_policy_arn = aws_iam_policy.publish[image].arn }
+  }
+}

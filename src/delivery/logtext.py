@@ -18,7 +18,7 @@ def lines(message: str) -> tuple[str, ...]:
     """The lines of one entry. A JSON object stays one line; a traceback inside it follows as text."""
     text = message.replace("\xa0", " ")
     parts = [line for line in text.splitlines() if line.strip()]
-    return tuple(_printable(line) for part in parts for line in (part, *_traceback(part)))
+    return tuple(printable(line) for part in parts for line in (part, *_traceback(part)))
 
 
 def _traceback(line: str) -> Iterator[str]:
@@ -36,6 +36,6 @@ def _traceback(line: str) -> Iterator[str]:
             yield from (f"    {text}" for text in texts if text.strip())
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """Without what a terminal would take for a command."""
     return "".join(letter if letter.isprintable() or letter == "\t" else repr(letter)[1:-1] for letter in line.rstrip())

@@ -46,6 +46,10 @@ def test_the_image_has_the_health_contract_of_its_bake_target(image):
     assert (contract.path, contract.first, contract.events) == ("/api/v2/stream", "hello", 3)
 
 
+def test_lambda_may_restore_the_image_from_a_snapshot(image):
+    assert image.config.labels["com.amazonaws.lambda.feature.snapstart"] == "Allow"
+
+
 def test_the_image_adds_three_layers_to_its_base_standard_library_dependencies_and_app(shell, client, image):
     (pinned,) = references((ROOT / SOURCES / "Dockerfile").read_text())
     stand_in = shell.variables["BUILD_CONTEXTS"].removeprefix(f"{pinned}=docker-image://")

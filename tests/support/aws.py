@@ -335,6 +335,57 @@ class FakeLogs(_Fake):
         return {"logGroups": [{"logGroupName": name} for name in names if name.startswith(logGroupNamePrefix)]}
 
 
+class FakeDynamoDB(_Fake):
+    """One table of events: place -> item. `first`: what another writer puts before each of the next puts."""
+
+    service = "dynamodb"
+
+    def __init__(self):
+        super().__init__()
+        self.items: dict[int, dict] = {}
+        self.first: list[dict] = []
+
+    @operation
+    def query(
+        self,
+        TableName,
+        KeyConditionExpression,
+        ExpressionAttributeValues,
+        ProjectionExpression,
+        ScanIndexForward,
+        ConsistentRead,
+        Limit,
+    ):
+        assert (TableName, KeyConditionExpression, ProjectionExpression) == ("events", "feed = :feed", "seq")
+        assert (ScanIndexForward, ConsistentRead, Limit) == (False, True, 1)
+        assert ExpressionAttributeValues == {":feed": {"S": "main"}}
+        return {"Items": [{"seq": {"N": str(place)}} for place in sorted(self.items)[-1:]]}
+
+    @operation
+    def put_item(self, TableName, Item, ConditionExpression, ReturnValuesOnConditionCheckFailure):
+        assert (TableName, ConditionExpression) == ("events", "attribute_not_exists(seq)")
+        assert ReturnValuesOnConditionCheckFailure == "ALL_OLD"
+        place = int(Item["seq"]["N"])
+        if self.first:
+            self.items[place] = {**Item, **self.first.pop(0)}
+        if place in self.items:
+            taken = refusal("ConditionalCheckFailedException", "The conditional request failed")
+            taken.response["Item"] = self.items[place]
+            raise taken
+        self.items[place] = Item
+        return {}
+
+    @operation
+    def update_item(self, TableName, Key, UpdateExpression, ConditionExpression, ExpressionAttributeValues):
+        assert (TableName, UpdateExpression) == ("events", "SET expires = :at")
+        assert ConditionExpression == "attribute_exists(seq)"
+        place = int(Key["seq"]["N"])
+        if place not in self.items:
+            raise refusal("ConditionalCheckFailedException", "The conditional request failed")
+        self.items[place]["expires"] = ExpressionAttributeValues[":at"]
+        return {}
+
+
 class FakeIam(_Fake):
     """Roles: name -> path; the clients and the tags of GitHub's OIDC provider, None without it."""
 
@@ -424,14 +475,15 @@ class FakeLambda(_Fake):
         assert FunctionName == self.name
         if not self.package_type:
             raise refusal("ResourceNotFoundException", f"Function not found: {FunctionName}")
-        return {**self._configuration(Qualifier), "PackageType": self.package_type}
+        version = self.live if Qualifier == "live" else Qualifier
+        return {**self._configuration(version), "PackageType": self.package_type}
 
     def _configuration(self, qualifier):
         always = {"Version": qualifier, "State": self.states.get(qualifier, "Active")}
-        if qualifier != "$LATEST":
-            return {**always, "Description": f"commit {self.commits[qualifier]}"}
-        reason = {"LastUpdateStatusReason": self.update_reason} if self.update_reason else {}
         own = {"Environment": {"Variables": self.variables}} if self.variables else {}
+        if qualifier != "$LATEST":
+            return {**always, "Description": f"commit {self.commits[qualifier]}", **own}
+        reason = {"LastUpdateStatusReason": self.update_reason} if self.update_reason else {}
         return {**always, "RevisionId": self._revision, "LastUpdateStatus": self.update_status, **reason, **own}
 
     @property
@@ -615,6 +667,7 @@ class FakeAws:
 
     def __init__(self, ecr=None, functions=None, s3=None, account=ACCOUNT, environment=None):
         self.cloudwatch = FakeCloudWatch()
+        self.dynamodb = FakeDynamoDB()
         self.ecr = ecr or FakeEcr()
         self.iam = FakeIam()
         self.logs = FakeLogs()

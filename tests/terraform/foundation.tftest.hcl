@@ -140,8 +140,12 @@ run "a_managed_policy_without_an_arn_is_refused" {
   }
 }
 
-run "without_permissions_the_boundary_has_the_logs_alone" {
+run "without_permissions_and_feeds_the_boundary_has_the_logs_alone" {
   command = plan
+
+  variables {
+    feeds = []
+  }
 
   assert {
     condition = jsonencode([for statement in data.aws_iam_policy_document.function_boundary.statement : statement.actions]) == jsonencode([
@@ -155,6 +159,7 @@ run "the_boundary_gets_exactly_the_permissions_and_what_the_managed_policies_all
   command = plan
 
   variables {
+    feeds = []
     permissions = {
       functions = [{ actions = ["sqs:ReceiveMessage"], resources = ["arn:aws:sqs:{region}:{account}:{environment}-orders"] }]
       managed   = ["arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"]
@@ -176,5 +181,76 @@ run "the_boundary_gets_exactly_the_permissions_and_what_the_managed_policies_all
       [{ Action = "xray:PutTraceSegments", Effect = "Allow", Resource = "*" }]
     ]
     error_message = "a managed policy gives what it allows, without its names"
+  }
+}
+
+run "a_function_with_a_feed_may_read_its_table_and_do_nothing_else_with_it" {
+  command = plan
+
+  variables {
+    images = ["orders", "sse-streaming"]
+    feeds  = ["sse-streaming", "removed"]
+  }
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-eusc" }
+  }
+
+  assert {
+    condition = jsonencode([
+      for statement in slice(data.aws_iam_policy_document.function_boundary.statement, 1, 2) : [statement.actions, statement.resources]
+    ]) == jsonencode([[["dynamodb:Query"], ["arn:aws-eusc:dynamodb:eusc-de-east-1:111111111111:table/preprod-sse-streaming-events"]]])
+    error_message = "more than reading the one table"
+  }
+
+  assert {
+    condition     = keys(aws_dynamodb_table.events) == ["sse-streaming"]
+    error_message = "an image that is gone, or that has no feed, gets no table"
+  }
+
+  assert {
+    condition = (
+      aws_dynamodb_table.events["sse-streaming"].hash_key == "feed"
+      && aws_dynamodb_table.events["sse-streaming"].range_key == "seq"
+      && one(aws_dynamodb_table.events["sse-streaming"].ttl).attribute_name == "expires"
+    )
+    error_message = "the function and invoke publish know these names"
+  }
+
+  assert {
+    condition     = tolist(data.aws_iam_policy_document.publish["sse-streaming"].statement[0].actions) == tolist(["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"])
+    error_message = "who publishes deletes nothing"
+  }
+}
+
+run "a_feed_has_a_dashboard_and_an_alarm_on_the_metrics_of_its_function" {
+  command = plan
+
+  variables {
+    images        = ["orders", "sse-streaming"]
+    feeds         = ["sse-streaming"]
+    alarm_actions = ["arn:aws:sns:us-east-1:111111111111:on-call"]
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.first_event) == ["sse-streaming"]
+    error_message = "an image without a feed writes no metrics"
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.first_event["sse-streaming"].dimensions["FunctionName"] == "preprod-sse-streaming"
+      && aws_cloudwatch_metric_alarm.first_event["sse-streaming"].alarm_actions == toset(var.alarm_actions)
+    )
+    error_message = "the alarm is on the function, and notifies somebody"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for widget in jsondecode(aws_cloudwatch_dashboard.streams["sse-streaming"].dashboard_body).widgets :
+      [for metric in try(widget.properties.metrics, []) : metric[3] == "preprod-sse-streaming"]
+    ]))
+    error_message = "a metric of another function"
   }
 }

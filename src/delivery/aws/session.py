@@ -154,6 +154,11 @@ class Aws:
         return client
 
     @property
+    def dynamodb(self) -> Any:  # without types: three calls of the feed
+        """DynamoDB, for the events that people publish."""
+        return self._client("dynamodb")
+
+    @property
     def ecr(self) -> "ECRClient":
         """Elastic Container Registry."""
         client: ECRClient = self._client("ecr")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from delivery import logtext
+from delivery.aws.feed import Message
 from delivery.aws.function import Version
 from delivery.aws.logs import LogLine
 from delivery.commands.adopt import Adoption, Outcome
@@ -50,8 +51,20 @@ def plan_lines(plan: Plan) -> tuple[str, ...]:
 
 
 def release_lines(releases: Iterable[Release]) -> tuple[str, ...]:
-    """For each release, its version and the command that shows its answer; and whether it was not called."""
-    return tuple(line for release in releases for line in _release_lines(release))
+    """For each release, its version and the command that shows its answer; and whether it was not called.
+
+    The last line is the Function URL of the first function that everyone may call, else of the first that has one.
+    """
+    known = tuple(releases)
+    lines = [line for release in known for line in _release_lines(release)]
+    return (*lines, *map(_link, _reachable_first(known)[:1]))
+
+
+def _link(release: Release) -> str:
+    """The URL for a browser. What follows `#` is not sent: it tells a page which commit the version was made of."""
+    if not release.public:
+        return f"{release.url} takes signed requests only"
+    return f"open {release.url}" + (f"#v{release.version}-{short_commit(release.commit)}" if release.commit else "")
 
 
 def _release_lines(release: Release) -> Iterator[str]:
@@ -82,8 +95,12 @@ def deployment_url(releases: Iterable[Release]) -> str:
 
     Without such a function, of the first that has a URL; empty without any.
     """
-    reachable = sorted((each for each in releases if each.url), key=lambda each: not each.public)
-    return _address(reachable[0]) if reachable else ""
+    return next(map(_address, _reachable_first(releases)), "")
+
+
+def _reachable_first(releases: Iterable[Release]) -> list[Release]:
+    """Those with a URL; first those that everyone may call."""
+    return sorted((each for each in releases if each.url), key=lambda each: not each.public)
 
 
 def _address(release: Release) -> str:
@@ -163,6 +180,16 @@ def log_lines(entry: LogLine) -> tuple[str, ...]:
     """The lines of one entry, each with its time (UTC), function and version."""
     head = f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.image}:{entry.version or '?'}"
     return tuple(f"{head} {line}" for line in logtext.lines(entry.message))
+
+
+def published_line(place: int, message: Message) -> str:
+    """An event that was published: its id, its name, its data on one line."""
+    return logtext.printable(f"{place} {message.event} {' '.join(message.data.split())}")
+
+
+def published_text(number: int) -> str:
+    """How many events were published."""
+    return f"{number} event{'' if number == 1 else 's'} published"
 
 
 def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from delivery.release.verify import Answered, Health
 class Release:
     """A version that was verified by its contract and made live.
 
-    `url`: its Function URL, empty without one. `public`: whether everyone may call that.
+    `url`: its Function URL, empty without one. `public`: whether everyone may call that. `commit`: what it was made of.
     """
 
     environment: str
@@ -47,6 +47,7 @@ class Release:
     public: bool
     verified_at: datetime
     contract: Contract
+    commit: str = ""
 
 
 def verify_version(run: RunContext, deployed: Version) -> None:
@@ -179,7 +180,10 @@ def _make_live(run: RunContext, move: AliasMove, recorded: str) -> Release:
         version = f"{before.version} -> {deployed.version}" if move.changes else deployed.version
         stage.done(f"{deployed.image} alias {deployed.alias}: version {version}, {_access(deployed, public)}")
     name, image = run.settings.environment.name, deployed.pushed_image
-    return Release(name, image.name, deployed.version, image.digest, deployed.url, public, clock.now(), contract)
+    return Release(
+        *(name, image.name, deployed.version, image.digest, deployed.url),
+        *(public, clock.now(), contract, deployed.commit),
+    )
 
 
 def _access(deployed: Version, public: bool) -> str:

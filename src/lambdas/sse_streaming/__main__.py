@@ -7,7 +7,7 @@ import sys
 
 from starlette.types import ASGIApp
 
-from sse_streaming import runtime
+from sse_streaming import execution, log, runtime
 
 
 def main() -> None:
@@ -23,14 +23,24 @@ def main() -> None:
             "AWS_LAMBDA_RUNTIME_API is not set: only Lambda, or an emulator of Lambda, can start this function; "
             "try: ./dev invoke deploy --env sandbox"
         )
-    asyncio.run(runtime.run(address, _create_app))
+    log.configure(os.environ)
+    asyncio.run(_serve(address))
 
 
-def _create_app() -> ASGIApp:
-    # The imports stand here so that the runtime can report an import error to Lambda as an init error.
-    from sse_streaming import app, settings
+async def _serve(address: str) -> None:
+    stop = asyncio.Event()
 
-    return app.create(settings.load(os.environ))
+    def create_app() -> ASGIApp:
+        # The imports stand here so that the runtime can report an import error to Lambda as an init error.
+        from sse_streaming import app, settings, source
+
+        loaded = settings.load(os.environ)
+        created = app.create(loaded, source.create(loaded, os.environ))
+        # From now on there may be streams, and SIGTERM lets them end.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        return created
+
+    await runtime.run(address, create_app, execution.load(os.environ), stop)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The routes: `/api/v2/stream` streams events, `/api/v2/stream/status` names the code that runs."""
+"""The routes: `/` is a page, `/api/v2/stream` streams events, `/api/v2/stream/status` names the code that runs."""
 
 import re
 import time
@@ -9,12 +9,14 @@ from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sse_streaming import heartbeat, stream
-from sse_streaming.function_url import DEADLINE
+from sse_streaming import heartbeat, page, stream
+from sse_streaming.function_url import CONTEXT
+from sse_streaming.response import StreamResponse
 from sse_streaming.settings import MAX_INTERVAL, MIN_INTERVAL, Settings
+from sse_streaming.source import Source
 from sse_streaming.sse import MEDIA_TYPE
 
 MAX_EVENTS = 1000
@@ -30,19 +32,21 @@ _STREAM_HEADERS = {
 
 @dataclass(frozen=True)
 class _StreamQuery:
-    """The parameters of a request for the stream; `interval` is in seconds."""
+    """The parameters of a request for the stream; `interval` is in seconds. `after`: the id of the last event."""
 
     max_events: int | None
     interval: float
+    after: str | None
 
 
-def create(settings: Settings) -> Starlette:
-    """Return the ASGI app.
+def create(settings: Settings, source: Source | None = None) -> Starlette:
+    """Return the ASGI app, whose streams have the events of `source`; without one, `hello` and heartbeats.
 
-    The deadline of a request is `function_url.DEADLINE` in its ASGI scope.
+    The deadline of a request is that of the `Context` in its ASGI scope.
     """
     routes = [
-        Route("/api/v2/stream", _stream_endpoint(settings), methods=["GET"]),
+        Route("/", page.endpoint, methods=["GET"]),
+        Route("/api/v2/stream", _stream_endpoint(settings, source), methods=["GET"]),
         Route("/api/v2/stream/status", _status_endpoint(settings), methods=["GET"]),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _http_error, Exception: _server_error})
@@ -51,14 +55,17 @@ def create(settings: Settings) -> Starlette:
     return app
 
 
-def _stream_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+def _stream_endpoint(settings: Settings, source: Source | None) -> Callable[[Request], Awaitable[Response]]:
+    made = source or (lambda interval, _last: heartbeat.events(settings.identity, interval))
+
     async def endpoint(request: Request) -> Response:
         query = _parse_query(request.query_params, settings.heartbeat_seconds)
         if request.method == "HEAD":
             return Response(headers=_STREAM_HEADERS)
-        lifetime = stream.choose_lifetime(request.scope[DEADLINE] - time.time())
-        events = heartbeat.events(settings.identity, query.interval)
-        return StreamingResponse(stream.encode_events(events, query.max_events, lifetime), headers=_STREAM_HEADERS)
+        lifetime = stream.choose_lifetime(request.scope[CONTEXT].deadline - time.time())
+        # The browser sends the header when it reconnects. A page that makes a new EventSource can only set a parameter.
+        events = made(query.interval, request.headers.get("last-event-id") or query.after)
+        return StreamResponse(stream.encode_events(events, query.max_events, lifetime), _STREAM_HEADERS)
 
     return endpoint
 
@@ -93,7 +100,7 @@ def _parse_query(query: QueryParams, default_interval: float) -> _StreamQuery:
     if not MIN_INTERVAL <= seconds <= MAX_INTERVAL:
         allowed = f"from {MIN_INTERVAL} to {MAX_INTERVAL} seconds"
         raise HTTPException(400, f"interval must be {allowed}; try: ?interval=1")
-    return _StreamQuery(int(events) if events else None, seconds)
+    return _StreamQuery(int(events) if events else None, seconds, query.get("after") or None)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

@@ -14,8 +14,10 @@ from urllib.parse import unquote
 
 from starlette.types import Message, Receive, Scope
 
-DEADLINE = "sse_streaming.deadline"
-"""Key of the ASGI scope: the time at which Lambda stops the invocation, in seconds since the epoch (float)."""
+from sse_streaming.context import Context
+
+EVENT, CONTEXT = "aws.event", "aws.context"
+"""Keys of the ASGI scope, as Mangum has them: the payload as Lambda sent it (dict), and the `Context`."""
 
 PRELUDE_MEDIA_TYPE = "application/vnd.awslambda.http-integration-response"
 
@@ -27,6 +29,12 @@ _CONNECTION_HEADERS = {
     *("connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"),
     *("content-length", "transfer-encoding"),
 }
+
+# RecursionError: JSON that is nested too deep.
+_MALFORMED = (
+    *(KeyError, TypeError, AttributeError, UnicodeError, RecursionError),
+    *(json.JSONDecodeError, binascii.Error),
+)
 
 
 class UnknownEventError(ValueError):
@@ -50,8 +58,8 @@ class Request:
         return receive
 
 
-def parse(payload: bytes, deadline: float) -> Request:
-    """Return the request in a Function URL's payload; `deadline` is in seconds since the epoch.
+def parse(payload: bytes, context: Context) -> Request:
+    """Return the request in a Function URL's payload.
 
     Raises UnknownEventError if the payload does not have payload format 2.0.
     """
@@ -59,8 +67,8 @@ def parse(payload: bytes, deadline: float) -> Request:
         document = json.loads(payload)
         if document["version"] != "2.0":
             raise UnknownEventError(_unknown_format(f"its version is {document['version']!r}"))
-        return Request(_scope(document, deadline), _body(document))
-    except (KeyError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError, binascii.Error) as error:
+        return Request(_scope(document, context), _body(document))
+    except _MALFORMED as error:
         raise UnknownEventError(_unknown_format(f"{type(error).__name__}: {error}")) from error
 
 
@@ -82,8 +90,8 @@ def _unknown_format(why: str) -> str:
     return f"not a Function URL event of payload format 2.0 ({why}); try: call the function through its URL"
 
 
-def _scope(document: dict[str, Any], deadline: float) -> Scope:
-    context, headers = document["requestContext"], document["headers"]
+def _scope(document: dict[str, Any], context: Context) -> Scope:
+    request, headers = document["requestContext"], document["headers"]
     path: str = document["rawPath"]
     scope: Scope = {
         "type": "http",
@@ -91,16 +99,17 @@ def _scope(document: dict[str, Any], deadline: float) -> Scope:
         # reading. With 2.4 it would notice only at the next send.
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
-        "method": context["http"]["method"].upper(),
+        "method": request["http"]["method"].upper(),
         "scheme": headers.get("x-forwarded-proto", "https"),
         "path": unquote(path),
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": document["rawQueryString"].encode(),
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        "client": (context["http"].get("sourceIp", "unknown"), 0),
-        "server": (context.get("domainName", "localhost"), 443),
-        DEADLINE: deadline,
+        "client": (request["http"].get("sourceIp", "unknown"), 0),
+        "server": (request.get("domainName", "localhost"), 443),
+        EVENT: document,
+        CONTEXT: context,
     }
     if document.get("cookies"):
         scope["headers"].append((b"cookie", "; ".join(document["cookies"]).encode()))

@@ -1,15 +1,16 @@
-"""Lambda's Runtime API: the four requests of a runtime.
+"""Lambda's Runtime API: the five requests of a runtime.
 
 Sources: Lambda developer guide, "Using the Lambda runtime API for custom runtimes" and "Implementing response
 streaming in a custom runtime".
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import h11
 
+from sse_streaming.context import Context
 from sse_streaming.exchange import Exchange, Headers, RuntimeApiError
 from sse_streaming.failure import Failure
 from sse_streaming.function_url import PRELUDE_MEDIA_TYPE
@@ -26,13 +27,13 @@ _INVOCATION_ID = "lambda-runtime-invocation-id"
 
 @dataclass(frozen=True)
 class Invocation:
-    """An invocation: its path in the API, its deadline (seconds since the epoch) and its payload.
+    """An invocation: its path in the API, its context and its payload.
 
     The runtime sends the headers `returned` back with its answer.
     """
 
     path: str
-    deadline: float
+    context: Context
     payload: bytes
     returned: Headers
 
@@ -89,21 +90,22 @@ class RuntimeApi:
 
     async def next(self) -> Invocation:
         """Wait for the next invocation. There is no time limit: Lambda freezes the process during this request."""
-        exchange = await Exchange.open(self._address, "GET", f"{_ROOT}/invocation/next", [])
+        headers, payload = await self._get("/invocation/next")
         try:
-            await exchange.send(h11.EndOfMessage())
-            headers, payload = await exchange.reply()
-        finally:
-            exchange.close()
-        try:
-            path = f"{_ROOT}/invocation/{headers['lambda-runtime-aws-request-id']}"
-            deadline = int(headers["lambda-runtime-deadline-ms"]) / 1000
+            context = _context(headers)
         except (KeyError, ValueError) as error:
             raise RuntimeApiError(
                 f"the Runtime API sent an invocation with a missing or wrong header: {error}"
             ) from error
         returned = [(name, value) for name, value in headers.items() if name == _INVOCATION_ID]
-        return Invocation(path, deadline, payload, returned)
+        return Invocation(f"{_ROOT}/invocation/{context.aws_request_id}", context, payload, returned)
+
+    async def restored(self) -> None:
+        """Let Lambda take its snapshot of this process, and wait until a process is restored from it.
+
+        Source: Lambda developer guide, "Implementing SnapStart hooks for container images".
+        """
+        await self._get("/restore/next")
 
     async def respond(self, invocation: Invocation) -> Upload:
         """Begin the streamed response to an invocation."""
@@ -124,6 +126,14 @@ class RuntimeApi:
         """Report that the function cannot start."""
         await self._report(f"{_ROOT}/init/error", failure, [])
 
+    async def _get(self, path: str) -> tuple[dict[str, str], bytes]:
+        exchange = await Exchange.open(self._address, "GET", f"{_ROOT}{path}", [])
+        try:
+            await exchange.send(h11.EndOfMessage())
+            return await exchange.reply()
+        finally:
+            exchange.close()
+
     async def _report(self, path: str, failure: Failure, returned: Headers) -> None:
         headers = [
             ("Content-Type", "application/json"),
@@ -140,6 +150,17 @@ class RuntimeApi:
             raise _late_reply() from error
         finally:
             exchange.close()
+
+
+def _context(headers: Mapping[str, str]) -> Context:
+    """Return the context in the headers of an invocation. Raises KeyError or ValueError."""
+    return Context(
+        aws_request_id=headers["lambda-runtime-aws-request-id"],
+        deadline=int(headers["lambda-runtime-deadline-ms"]) / 1000,
+        invoked_function_arn=headers.get("lambda-runtime-invoked-function-arn", ""),
+        trace_id=headers.get("lambda-runtime-trace-id", ""),
+        tenant_id=headers.get("lambda-runtime-aws-tenant-id", ""),
+    )
 
 
 def _late_reply() -> RuntimeApiError:

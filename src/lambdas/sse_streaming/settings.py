@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 MIN_INTERVAL = 0.05
 """Seconds."""
@@ -24,11 +25,21 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Table:
+    """The table of events: its name, its region, and the address of DynamoDB (scheme://host:port)."""
+
+    name: str
+    region: str
+    endpoint: str
+
+
+@dataclass(frozen=True)
 class Settings:
-    """The identity of the code, and the seconds between heartbeats."""
+    """The identity of the code, the seconds between heartbeats, and the table of events, if there is one."""
 
     identity: Identity
     heartbeat_seconds: float
+    table: Table | None = None
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -40,7 +51,23 @@ def load(environment: Mapping[str, str]) -> Settings:
             f"HEARTBEAT_SECONDS must be {MIN_INTERVAL} to {MAX_INTERVAL}, not {heartbeat}; "
             f"try: HEARTBEAT_SECONDS={_DEFAULT_HEARTBEAT_SECONDS}"
         )
-    return Settings(identity, heartbeat)
+    return Settings(identity, heartbeat, _table(environment))
+
+
+def _table(environment: Mapping[str, str]) -> Table | None:
+    """The table that EVENTS_TABLE names. AWS SDKs and tools reference guide, "Service-specific endpoints"."""
+    name, region = environment.get("EVENTS_TABLE"), environment.get("AWS_REGION", "")
+    if not name:
+        return None
+    endpoint = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL")
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    url = urlsplit(endpoint or f"https://dynamodb.{region}.{suffix}")
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise SettingsError(
+            f"AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL must be like https://host:port, not {endpoint!r}; "
+            "try: unset them, for the endpoint of AWS"
+        )
+    return Table(name, region, f"{url.scheme}://{url.netloc}")
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:

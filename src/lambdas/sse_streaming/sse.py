@@ -6,7 +6,6 @@ from dataclasses import dataclass
 MEDIA_TYPE = "text/event-stream"
 
 _FORBIDDEN_IN_FIELD = re.compile(r"[\r\n\0]")
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,9 @@ def encode(event: Event) -> bytes:
     """
     lines = [] if event.id is None else [f"id: {_checked('id', event.id)}"]
     lines.append(f"event: {_checked('event', event.event)}")
-    lines += [f"data: {line}" for line in _LINE_END.split(event.data)]
+    # Three passes of `replace` take a fraction of the time of one regular expression; most data has no CR.
+    data = event.data.replace("\r\n", "\n").replace("\r", "\n") if "\r" in event.data else event.data
+    lines.append("data: " + data.replace("\n", "\ndata: "))
     return ("\n".join(lines) + "\n\n").encode()
 
 

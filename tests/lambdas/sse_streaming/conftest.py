@@ -4,10 +4,11 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from support import function_url
+from support.function.answers import answer_of
 from support.function.fake_runtime_api import FakeRuntimeApi
 
 from sse_streaming import app, runtime, settings
+from sse_streaming.execution import Execution
 
 ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_VERSION": "7",
@@ -34,13 +35,17 @@ async def api():
 
 @pytest.fixture
 def serving(api):
-    """`async with serving(app)`: the runtime runs in this event loop and passes the fake API's invocations to `app`."""
+    """`async with serving(app)`: the runtime runs in this event loop and passes the fake API's invocations to `app`.
+
+    The value is the event that stops the runtime.
+    """
 
     @asynccontextmanager
-    async def serve(served):
-        task = asyncio.create_task(runtime.run(api.address, lambda: served))
+    async def serve(served, **how):
+        stop = asyncio.Event()
+        task = asyncio.create_task(runtime.run(api.address, lambda: served, Execution(**how), stop))
         try:
-            yield
+            yield stop
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -53,16 +58,4 @@ def serving(api):
 def request_to(function):
     """`request_to(target, method)`: the function's response to a request, which arrives through the runtime."""
 
-    async def answer(target, method):
-        path, _, query = target.partition("?")
-        async with FakeRuntimeApi() as fake:
-            task = asyncio.create_task(runtime.run(fake.address, lambda: function))
-            invocation = fake.invoke(function_url.payload(path, query, method))
-            try:
-                return function_url.response((await invocation.ended()).body)
-            finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-    return lambda target, method="GET": asyncio.run(answer(target, method))
+    return lambda target, method="GET": asyncio.run(answer_of(function, target, method))

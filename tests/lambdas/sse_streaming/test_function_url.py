@@ -1,15 +1,19 @@
 """A Function URL's payload becomes an ASGI scope, and the head of a response becomes a prelude."""
 
 import json
+import time
 
 import pytest
 from support.function_url import payload, response
 
 from sse_streaming import function_url
+from sse_streaming.context import Context
+
+CONTEXT = Context("request", deadline=1.0, trace_id="Root=1-2", tenant_id="blue")
 
 
 def parse(**fields):
-    return function_url.parse(json.dumps(payload(**fields)).encode(), deadline=1.0)
+    return function_url.parse(json.dumps(payload(**fields)).encode(), CONTEXT)
 
 
 def test_a_payload_becomes_an_asgi_scope():
@@ -17,12 +21,23 @@ def test_a_payload_becomes_an_asgi_scope():
     assert (scope["method"], scope["path"], scope["raw_path"]) == ("POST", "/a b", b"/a%20b")
     assert scope["query_string"] == b"x=1&x=2"
     assert (b"x-one", b"1") in scope["headers"]
-    assert scope[function_url.DEADLINE] == 1.0
+
+
+def test_the_scope_carries_the_payload_and_the_context_under_the_names_that_mangum_uses():
+    scope = parse(query="x=1").scope
+    assert scope["aws.event"] == payload(query="x=1")
+    assert scope["aws.context"].aws_request_id == "request"
+    assert (scope["aws.context"].trace_id, scope["aws.context"].tenant_id) == ("Root=1-2", "blue")
+
+
+def test_the_context_says_how_much_time_an_invocation_has_left():
+    assert CONTEXT.get_remaining_time_in_millis() == 0
+    assert 58_000 < Context("request", deadline=time.time() + 60).get_remaining_time_in_millis() <= 60_000
 
 
 def test_the_cookies_of_a_payload_become_a_cookie_header():
     document = payload() | {"cookies": ["a=1", "b=2"]}
-    assert (b"cookie", b"a=1; b=2") in function_url.parse(json.dumps(document).encode(), 0).scope["headers"]
+    assert (b"cookie", b"a=1; b=2") in function_url.parse(json.dumps(document).encode(), CONTEXT).scope["headers"]
 
 
 def test_a_base64_body_is_decoded():
@@ -41,12 +56,16 @@ def test_a_base64_body_is_decoded():
         b'{"version": "2.0"}',
         json.dumps(payload() | {"rawPath": None}).encode(),
         json.dumps(payload() | {"headers": ["x"]}).encode(),
+        json.dumps(payload() | {"rawPath": "/\ud800"}).encode(),
         json.dumps(payload() | {"body": "!", "isBase64Encoded": True}).encode(),
+        json.dumps(payload() | {"body": ["x"], "isBase64Encoded": True}).encode(),
+        json.dumps(payload(method=None)).encode(),
+        b"[" * 100_000,
     ],
 )
 def test_every_other_payload_is_refused_with_the_name_of_the_expected_format(raw):
     with pytest.raises(function_url.UnknownEventError, match=r"payload format 2\.0 .*try:"):
-        function_url.parse(raw, deadline=0)
+        function_url.parse(raw, CONTEXT)
 
 
 def test_a_prelude_is_json_and_eight_nuls():

@@ -2,12 +2,13 @@
 
 import json
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
 from support.function.process import free_address
 from support.function.relay import relay_to
-from support.function.rie import emulator
+from support.function.rie import as_root, emulator, managed_emulator
 from support.function_url import event_types, events, payload, response
 
 
@@ -82,10 +83,26 @@ def test_an_error_before_the_response_is_a_function_error_and_is_logged(log):
 
 def test_a_stream_ends_before_the_functions_timeout(log):
     with emulator(log, AWS_LAMBDA_FUNCTION_TIMEOUT="8", HEARTBEAT_SECONDS="0.1") as started:
-        started.invoke(payload(path="/api/v2/stream/status"))  # so that its start takes no time of the stream
+        # The start of the function is no part of the time of the stream.
+        started.invoke(payload(path="/api/v2/stream/status"))
         raw = started.invoke(payload())[1]
     assert b"event: heartbeat" in raw
     assert raw.endswith(b"\n\nretry: 1000\n\n")
+
+
+@pytest.mark.skipif(as_root() is None, reason="Managed Instances: the emulator needs root, or sudo without a password")
+def test_on_managed_instances_one_process_serves_several_streams_at_the_same_time(log):
+    """The emulator gives each stream to a loop that waits; with one loop, it refuses five of these six."""
+    with managed_emulator(log, 6, AWS_LAMBDA_FUNCTION_TIMEOUT="30") as started, ThreadPoolExecutor(6) as clients:
+        started.invoke(payload(path="/api/v2/stream/status"))
+        answers = list(clients.map(lambda _: started.invoke(payload(query="events=3&interval=0.5")), range(6)))
+    assert [event_types(response(raw).body) for _, raw in answers] == [["hello", "heartbeat", "heartbeat"]] * 6
+    spans = [(first["time"], last["time"]) for first, last in (heartbeats(raw) for _, raw in answers)]
+    assert max(begin for begin, _ in spans) < min(end for _, end in spans)
+
+
+def heartbeats(raw):
+    return [data for name, data in events(response(raw).body) if name == "heartbeat"]
 
 
 def test_a_function_that_cannot_start_reports_the_reason(log):

@@ -14,6 +14,7 @@ from support.function_url import event_types, payload, response
 from sse_streaming import runtime, runtime_api
 from sse_streaming.exchange import RuntimeApiError
 from sse_streaming.settings import SettingsError
+from sse_streaming.sse import Event
 
 pytestmark = pytest.mark.anyio
 START = broken_apps.START
@@ -25,6 +26,16 @@ async def require_service(api):
     """Fail unless the runtime answers one more invocation."""
     invocation = await api.invoke(payload(path="/api/v2/stream/status")).ended()
     assert response(invocation.body).status == 200
+
+
+async def report(capsys):
+    """Return the line about the first stream when it is written."""
+    text = ""
+    async with asyncio.timeout(5):
+        while "\n" not in text:
+            await asyncio.sleep(0.01)
+            text += capsys.readouterr().out
+    return json.loads(text.splitlines()[0])
 
 
 # Start
@@ -97,6 +108,131 @@ async def test_the_app_receives_the_request_body(api, serving):
     assert invocation.body.endswith(b"\0\xff")
 
 
+async def test_an_app_gets_the_ids_that_lambda_gave_the_invocation(api, serving):
+    contexts = []
+
+    async def app(scope, _receive, send):
+        contexts.append(scope["aws.context"])
+        await send(START)
+        await send({"type": "http.response.body"})
+
+    async with serving(app):
+        invocation = await api.invoke(payload()).ended()
+    (context,) = contexts
+    assert (context.aws_request_id, context.tenant_id) == (invocation.request_id, "blue")
+    assert context.trace_id == "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"
+    assert context.invoked_function_arn == "arn:aws:lambda:us-east-1:123456789012:function:f:live"
+    assert 55_000 < context.get_remaining_time_in_millis() <= 60_000
+
+
+async def test_a_request_with_a_header_of_a_megabyte_is_answered(api, serving, function):
+    async with serving(function):
+        huge = payload(path="/api/v2/stream/status", headers={"x-huge": "x" * 1_000_000})
+        invocation = await api.invoke(huge, chunked=True).ended()
+    assert response(invocation.body).status == 200
+
+
+# Several invocations in one process
+
+
+async def test_as_many_streams_run_at_the_same_time_as_lambda_allows(api, serving, function):
+    """With one loop the second stream would begin after the first one."""
+    async with serving(function, concurrency=3):
+        streams = [api.invoke(payload(query="interval=60")) for _ in range(3)]
+        for stream in streams:
+            await stream.wait_for(b"event: hello")
+
+
+async def test_an_app_that_is_always_ready_lets_other_streams_run(api, serving):
+    ended = asyncio.Event()
+
+    async def app(scope, _receive, send):
+        await send(START)
+        if scope["path"] == "/other":
+            ended.set()
+        while not ended.is_set():
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await send({"type": "http.response.body"})
+
+    async with serving(app, concurrency=2):
+        busy = api.invoke(payload())
+        await busy.wait_for(b"x")
+        other = api.invoke(payload(path="/other"))
+        await asyncio.gather(busy.ended(), other.ended())
+
+
+async def test_an_error_in_one_of_several_streams_does_not_touch_the_others(api, serving):
+    async def app(scope, receive, send):
+        await (broken_apps.raises_midway if scope["path"] == "/broken" else broken_apps.waits)(scope, receive, send)
+
+    async with serving(app, concurrency=2):
+        waiting = api.invoke(payload())
+        await waiting.wait_for(b"first")
+        broken = await api.invoke(payload(path="/broken")).ended()
+        assert broken.trailers["lambda-runtime-function-error-type"] == "Function.ValueError"
+        assert waiting.answer == "response"
+        assert waiting.trailers == {}
+
+
+# Snapshots
+
+
+async def test_a_runtime_that_lambda_takes_a_snapshot_of_asks_for_invocations_after_it_was_restored(
+    api, serving, function
+):
+    async with serving(function, snapshot=True):
+        invocation = api.invoke(payload(path="/api/v2/stream/status"))
+        async with asyncio.timeout(5):
+            while not api.requests:
+                await asyncio.sleep(0.01)
+        assert api.requests == ["/restore/next"]
+        api.restore.set()
+        assert response((await invocation.ended()).body).status == 200
+    assert api.requests[:2] == ["/restore/next", "/invocation/next"]
+
+
+# The stop of the process
+
+
+async def test_a_stop_in_the_middle_of_a_stream_ends_the_stream_cleanly(api, serving, function):
+    async with serving(function, concurrency=2) as stop:
+        stream = api.invoke(payload(query="interval=60"))
+        await stream.wait_for(b"event: hello")
+        stop.set()
+        await stream.ended()
+    assert stream.body.endswith(b"\n\n")
+    assert stream.trailers == {}
+
+
+async def test_a_stop_ends_an_app_that_does_not_listen_to_it(api, serving):
+    async def deaf(_scope, _receive, send):
+        await send(START)
+        await asyncio.Event().wait()
+
+    async with serving(deaf) as stop:
+        stream = api.invoke(payload())
+        await stream.wait_for(b"\0")
+        stop.set()
+        await stream.ended()
+    assert stream.trailers["lambda-runtime-function-error-type"] == "Function.TimeoutError"
+
+
+async def test_a_stop_lets_a_short_response_end_as_it_would(api, serving):
+    asked = asyncio.Event()
+
+    async def app(_scope, _receive, send):
+        asked.set()
+        await asyncio.sleep(0.05)
+        await send(START)
+        await send({"type": "http.response.body", "body": b"all"})
+
+    async with serving(app) as stop:
+        invocation = api.invoke(payload())
+        await asked.wait()
+        stop.set()
+        assert response((await invocation.ended()).body).body == b"all"
+
+
 # Errors
 
 
@@ -161,6 +297,59 @@ async def test_an_error_is_logged_with_its_traceback(api, serving, caplog):
     assert "KeyError: 'before'" in caplog.text
 
 
+# The report
+
+
+async def test_a_stream_leaves_one_line_with_its_ids_its_size_and_metrics(api, serving, function, capsys):
+    async with serving(function, function="prod-sse", version="7"):
+        invocation = await api.invoke(payload(query="events=3&interval=0.05")).ended()
+        line = await report(capsys)
+    assert (line["requestId"], line["tenantId"]) == (invocation.request_id, "blue")
+    assert line["traceId"] == "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"
+    assert (line["FunctionName"], line["version"], line["endReason"]) == ("prod-sse", "7", "complete")
+    assert (line["Events"], line["Bytes"]) == (3, len(response(invocation.body).body))
+    assert 0 <= line["FirstEvent"] <= line["Duration"]
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    # CloudWatch guide, "Specification: Embedded metric format": a metric names a number at the root of the line.
+    assert all(isinstance(line[metric["Name"]], int | float) for metric in directive["Metrics"])
+    assert directive["Dimensions"] == [["FunctionName"]]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"), [({"hang_up": True}, "disconnected"), ({"seconds": 0.8}, "deadline"), ({}, "error")]
+)
+async def test_the_line_of_a_stream_says_why_it_ended(api, serving, capsys, behaviour, reason):
+    async def app(_scope, receive, send):
+        await send({**START, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": b"event: hello\ndata: 1\n\n", "more_body": True})
+        if reason == "error":
+            raise ValueError("midway")
+        await (receive_all(receive) if reason == "disconnected" else asyncio.Event().wait())
+
+    async def receive_all(receive):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with serving(app):
+        await api.invoke(payload(), **behaviour).ended()
+        assert (await report(capsys))["endReason"] == reason
+
+
+async def test_a_stream_that_a_stop_ended_says_so(api, serving, function, capsys):
+    async with serving(function) as stop:
+        stream = api.invoke(payload(query="interval=60"))
+        await stream.wait_for(b"event: hello")
+        stop.set()
+        assert (await report(capsys))["endReason"] == "stopped"
+
+
+async def test_a_response_that_is_no_stream_leaves_no_line(api, serving, function, capsys):
+    async with serving(function):
+        await require_service(api)
+        await require_service(api)
+    assert capsys.readouterr().out == ""
+
+
 # The end of a response
 
 
@@ -180,6 +369,23 @@ async def test_a_stream_ends_before_the_deadline(api, serving, function):
     assert invocation.body.endswith(b"\n\nretry: 1000\n\n")
     assert b"heartbeat" in invocation.body
     assert invocation.trailers == {}
+
+
+async def test_a_stream_that_nobody_reads_any_more_closes_its_source(api, serving, function, monkeypatch):
+    closed = asyncio.Event()
+
+    async def source(*_):
+        try:
+            yield Event("hello", "")
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    monkeypatch.setattr("sse_streaming.heartbeat.events", source)
+    async with serving(function):
+        await api.invoke(payload(), hang_up=True).ended()
+        async with asyncio.timeout(5):
+            await closed.wait()
 
 
 @pytest.mark.parametrize("behaviour", [{"hang_up": True}, {"answer_early": 413}])

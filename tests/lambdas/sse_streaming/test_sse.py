@@ -13,6 +13,16 @@ def test_an_event_without_an_id_has_no_id_field():
     assert b"id" not in encode(Event("tick", "1"))
 
 
+def test_only_the_line_ends_of_the_standard_separate_lines_of_data():
+    """str.splitlines knows more of them."""
+    data = "a\x0bb\x0cc\x1cd\x85e\u2028f"
+    assert encode(Event("x", data)) == f"event: x\ndata: {data}\n\n".encode()
+
+
+def test_lines_of_data_may_be_empty():
+    assert encode(Event("x", "\na\r\n\r\rb\n")) == b"event: x\ndata: \ndata: a\ndata: \ndata: \ndata: b\ndata: \n\n"
+
+
 @pytest.mark.parametrize("data", ["a\nb", "a\r\nb", "a\rb"])
 def test_every_kind_of_line_end_in_data_starts_a_new_data_field(data):
     assert encode(Event("x", data)) == b"event: x\ndata: a\ndata: b\n\n"

@@ -22,6 +22,13 @@ async def returns_midway(_scope, _receive, send):
     await send({"type": "http.response.body", "body": b"first", "more_body": True})
 
 
+async def waits(_scope, receive, send):
+    await send(START)
+    await send({"type": "http.response.body", "body": b"first", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def raises_after_the_response(_scope, _receive, send):
     await send(START)
     await send({"type": "http.response.body", "body": b"all"})

@@ -42,6 +42,7 @@ class Invocation:
 
     def end(self):
         self._ended.set()
+        self._changed.set()
 
     async def wait_for(self, text):
         """Return when the body contains `text`."""
@@ -49,6 +50,15 @@ class Invocation:
             while text not in self.body:
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def changed(self, size):
+        """Return true when the body is longer than `size`; false when the runtime ended the invocation before."""
+        while len(self.body) <= size:
+            if self._ended.is_set():
+                return False
+            self._changed.clear()
+            await self._changed.wait()
+        return True
 
     async def ended(self):
         """Return the invocation when the runtime has ended it."""
@@ -62,6 +72,10 @@ class FakeRuntimeApi:
 
     def __init__(self):
         self.init_error = None
+        self.restore = asyncio.Event()
+        """Set it to restore the runtime from its snapshot."""
+        self.requests = []
+        """The paths of the requests, in order."""
         self.address = ""
         self._invocations = {}
         self._waiting = asyncio.Queue()
@@ -103,10 +117,14 @@ class FakeRuntimeApi:
 
     async def _route(self, connection, request):
         method, path = request.method.decode(), request.target.decode()
+        self.requests.append(path.removeprefix(_PREFIX))
         headers = {name.decode(): value.decode() for name, value in request.headers}
         request_id, _, answer = path.removeprefix(f"{_PREFIX}/invocation/").partition("/")
         if (method, path) == ("GET", f"{_PREFIX}/invocation/next"):
             await connection.send_invocation(await self._waiting.get())
+        elif (method, path) == ("GET", f"{_PREFIX}/restore/next"):
+            await self.restore.wait()
+            await connection.reply(200)
         elif (method, path) == ("POST", f"{_PREFIX}/init/error"):
             body = bytearray()
             await connection.read_rest(body.extend)
@@ -157,6 +175,9 @@ class _Connection:
             ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
             ("Lambda-Runtime-Deadline-Ms", str(int(invocation.deadline * 1000))),
             ("Lambda-Runtime-Invocation-Id", f"{invocation.request_id}-nonce"),
+            ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:f:live"),
+            ("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"),
+            ("Lambda-Runtime-Aws-Tenant-Id", "blue"),
         ]
         if not invocation.chunked:
             headers.append(("Content-Length", str(len(invocation.payload))))

@@ -139,9 +139,9 @@ EVENT = {"invoke": {}}
 BASE = FUNCTION.url.removesuffix("/")
 
 
-def released(url, public, contract):
+def released(url, public, contract, commit=""):
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    return Release("preprod", "x", "7", DIGEST, url, public, at, health.parse(json.dumps(contract)))
+    return Release("preprod", "x", "7", DIGEST, url, public, at, health.parse(json.dumps(contract)), commit)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,22 @@ def released(url, public, contract):
     ],
 )
 def test_a_release_is_one_line_with_its_version_and_how_it_is_reached(url, public, contract, text):
-    assert report.release_lines([released(url, public, contract)]) == (f"x version 7: {text}",)
+    assert report.release_lines([released(url, public, contract)])[0] == f"x version 7: {text}"
+
+
+@pytest.mark.parametrize(
+    ("releases", "last"),
+    [
+        ([(FUNCTION.url, True, HTTP, COMMIT)], f"open {FUNCTION.url}#v7-{COMMIT[:12]}"),
+        ([(FUNCTION.url, True, STREAM)], f"open {FUNCTION.url}"),
+        ([(FUNCTION.url, False, STREAM, COMMIT)], f"{FUNCTION.url} takes signed requests only"),
+        ([("https://a.test/", False, HTTP), (FUNCTION.url, True, HTTP)], f"open {FUNCTION.url}"),
+        ([("", False, EVENT)], "x version 7: live; no URL"),
+    ],
+)
+def test_the_last_line_of_releases_is_the_url_of_a_function_that_everyone_may_call(releases, last):
+    """The fragment is for a page: a version never gets another commit."""
+    assert report.release_lines([released(*each) for each in releases])[-1] == last
 
 
 def test_a_release_that_was_not_called_has_a_line_that_says_so():

@@ -1,0 +1,42 @@
+"""One browser and one function for the tests of the page."""
+
+from pathlib import Path
+
+import pytest
+from support import sample
+from support.browser import axe, program
+from support.browser.chromium import browser
+from support.browser.front import front
+
+from sandbox.layout import Layout
+
+ROOT = Path(__file__).parents[2]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(sample.needed)
+
+
+@pytest.fixture(scope="session")
+def programs():
+    return program.programs(Layout.of(ROOT))
+
+
+@pytest.fixture(scope="session")
+def chromium(programs, tmp_path_factory):
+    with browser(programs.chromium, tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def axe_script():
+    return axe.script(ROOT / ".cache")
+
+
+@pytest.fixture
+def function():
+    """The function at a URL of its own, with a table of events."""
+    with front() as started:
+        yield started
