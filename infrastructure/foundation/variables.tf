@@ -97,10 +97,22 @@ variable "existing_images" {
 }
 
 variable "feeds" {
-  description = "Those of `images` whose functions read events: each gets the table <environment>-<name>-events."
+  description = "Those of `images` whose functions stream events: each gets a table of events, a dashboard and an alarm."
   type        = set(string)
   default     = ["sse-streaming"]
   nullable    = false
+}
+
+variable "alarm_actions" {
+  description = "ARNs that AWS notifies when the alarm of a feed starts or ends, such as an SNS topic. Empty: nobody."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_actions : startswith(arn, "arn:")])
+    error_message = "alarm_actions must be ARNs."
+  }
 }
 
 variable "retained_images" {

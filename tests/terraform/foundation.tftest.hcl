@@ -223,3 +223,34 @@ run "a_function_with_a_feed_may_read_its_table_and_do_nothing_else_with_it" {
     error_message = "who publishes deletes nothing"
   }
 }
+
+run "a_feed_has_a_dashboard_and_an_alarm_on_the_metrics_of_its_function" {
+  command = plan
+
+  variables {
+    images        = ["orders", "sse-streaming"]
+    feeds         = ["sse-streaming"]
+    alarm_actions = ["arn:aws:sns:us-east-1:111111111111:on-call"]
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.first_event) == ["sse-streaming"]
+    error_message = "an image without a feed writes no metrics"
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.first_event["sse-streaming"].dimensions["FunctionName"] == "preprod-sse-streaming"
+      && aws_cloudwatch_metric_alarm.first_event["sse-streaming"].alarm_actions == toset(var.alarm_actions)
+    )
+    error_message = "the alarm is on the function, and notifies somebody"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for widget in jsondecode(aws_cloudwatch_dashboard.streams["sse-streaming"].dashboard_body).widgets :
+      [for metric in try(widget.properties.metrics, []) : metric[3] == "preprod-sse-streaming"]
+    ]))
+    error_message = "a metric of another function"
+  }
+}

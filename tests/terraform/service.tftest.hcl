@@ -45,6 +45,33 @@ run "no_stream_at_all_is_refused" {
   }
 }
 
+run "pages_of_a_named_origin_may_read_the_streams" {
+  command = plan
+
+  variables {
+    live_versions = { sse-streaming = "1" }
+    cors          = { allow_origins = ["https://www.example.com"], max_age_seconds = 600 }
+  }
+}
+
+run "an_origin_with_a_path_is_refused" {
+  command         = plan
+  expect_failures = [var.cors]
+
+  variables {
+    cors = { allow_origins = ["https://www.example.com/page"] }
+  }
+}
+
+run "credentials_for_every_origin_are_refused" {
+  command         = plan
+  expect_failures = [var.cors]
+
+  variables {
+    cors = { allow_origins = ["*"], allow_credentials = true }
+  }
+}
+
 run "an_unverified_function_has_no_alias_and_no_url" {
   command = plan
 
