@@ -3,20 +3,13 @@
 from pathlib import Path
 
 import pytest
-from support import sample
 from support.browser import axe, program
 from support.browser.chromium import browser
 from support.browser.front import front
 
 from sandbox.layout import Layout
 
-ROOT = Path(__file__).parents[2]
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(sample.needed)
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="session")
