@@ -111,7 +111,7 @@ class Requires(_Section):
     signed_by: list[Signer] = Field(
         default=[], max_length=8, description=f"a list of at most 8: {KEY_IS}, or a workflow"
     )
-    builder: str = Field("", pattern=f"^({_WORKFLOW})?$", description=_WORKFLOW_IS)
+    builder: str = Field(default="", pattern=f"^({_WORKFLOW})?$", description=_WORKFLOW_IS)
 
 
 class _EnvironmentSection(_Section):
