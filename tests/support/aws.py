@@ -197,6 +197,21 @@ class FakeEcr(_Fake):
         return {"imageDetails": details}
 
     @operation
+    def list_image_referrers(self, repositoryName, subjectId, filter, maxResults, nextToken="0"):
+        found = []
+        for digest, text in self._repository(repositoryName).items():
+            document = json.loads(text) if '"subject"' in text else {}
+            kind = document.get("artifactType")
+            if (
+                document.get("subject", {}).get("digest") == subjectId["imageDigest"]
+                and kind in filter["artifactTypes"]
+            ):
+                about = {"artifactType": kind, "annotations": document.get("annotations", {})}
+                found.append({"digest": digest, "mediaType": document["mediaType"], "size": len(text), **about})
+        page, end = found[int(nextToken) :][:maxResults], int(nextToken) + maxResults
+        return {"referrers": page, **({"nextToken": str(end)} if end < len(found) else {})}
+
+    @operation
     def batch_delete_image(self, repositoryName, imageIds):
         ((key, wanted),) = imageIds[0].items()
         assert key == "imageDigest", "by tag, ECR would only untag it"

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from delivery.image import attestation
-from delivery.image.attestation import PROVENANCE, Bundle, MalformedError, Statement, signed_bytes
+from delivery import attestation
+from delivery.attestation import PROVENANCE, Bundle, MalformedError, Statement, signed_bytes
 
 DIGEST = "sha256:" + "a" * 64
 STATEMENT = Statement(PROVENANCE, "registry/app", DIGEST, {"b": 1, "a": [True, None]})
