@@ -104,7 +104,7 @@ def test_thousands_of_attestations_are_refused_before_one_is_read(registry, monk
     for number in range(151):
         registry.attach(f'{{"number": {number}}}'.encode(), Referrer("", PROVENANCE, OTHER))
     asked = len(registry.fake.asked)
-    with pytest.raises(RefusedError, match="sha256:[0-9a-f]{12}: more than 100") as caught:
+    with pytest.raises(RefusedError, match="too many attestations of sha256:") as caught:
         referrers.find(registry.aws, registry.image, COMMIT)
     assert "aws ecr list-image-referrers --repository-name app" in caught.value.hint
     assert len(registry.fake.asked) == asked
