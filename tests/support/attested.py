@@ -7,7 +7,7 @@ from delivery.aws import ecr, kms, referrers
 from delivery.aws.distribution import Repository
 from delivery.aws.referrers import Referrer
 from delivery.reference import PushedImage
-from support.registry import FakeRegistry, digest_of, image
+from support.registry import digest_of, image
 
 TEXT, BLOBS = image()
 DIGEST = digest_of(TEXT.encode())
@@ -32,11 +32,10 @@ def provenance(commit=COMMIT, builder=BUILDER, source=SOURCE):
 class Attested:
     """The image in one repository of a fake ECR, with what is attached to it. `aws`: the account that has both."""
 
-    def __init__(self, aws, monkeypatch, name="app"):
-        self.aws, self.name = aws, name
+    def __init__(self, aws, registry, name="app"):
+        self.aws, self.registry, self.name = aws, registry, name
         aws.ecr.repositories.setdefault(name, {})[DIGEST] = TEXT
-        self.registry = FakeRegistry(aws.ecr).install(monkeypatch)
-        self.registry.blobs[name] = dict(BLOBS)
+        registry.blobs[name] = dict(BLOBS)
         self.image = PushedImage("app", f"registry.test:5000/{name}", DIGEST)
 
     def attach(self, kind, predicate, *, digest=DIGEST, key=KEY, about=COMMIT):

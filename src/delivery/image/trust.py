@@ -9,7 +9,7 @@ two signatures of each while a key is replaced. Whatever else lies beside the im
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,10 +98,12 @@ def read(shell: Shell, aws: Aws, image: PushedImage, commit: str) -> tuple[Attes
     return read_known(shell, aws, image, referrers.find(aws, image, commit))
 
 
-def read_known(shell: Shell, aws: Aws, image: PushedImage, known: Iterable[Referrer]) -> tuple[Attestation, ...]:
+def read_known(shell: Shell, aws: Aws, image: PushedImage, known: Sequence[Referrer]) -> tuple[Attestation, ...]:
     """These attestations of an image. Raises CloudError."""
+    if not known:
+        return ()
     repository = Repository(ecr.authorize(aws), image.repository_name)
-    return parallel.map(shell, functools.partial(_read, repository, image), tuple(known))
+    return parallel.map(shell, functools.partial(_read, repository, image), known)
 
 
 def required(run: RunContext) -> bool:
@@ -116,6 +118,15 @@ def require(run: RunContext, source: Aws, image: PushedImage, commit: str) -> No
     """
     if required(run):
         require_fitting(run, image, commit, read(run.shell, source, image, commit), source)
+
+
+def holds(run: RunContext, image: PushedImage, commit: str) -> bool:
+    """Whether an image in the environment's own registry has what the environment requires. Raises CloudError."""
+    try:
+        require(run, run.aws, image, commit)
+    except RefusedError:
+        return False
+    return True
 
 
 def require_fitting(

@@ -7,6 +7,7 @@ import pytest
 from botocore import exceptions
 from support.attested import BUILDER, COMMIT, DIGEST, KEY, SOURCE, Attested, provenance
 from support.aws import refusal
+from support.registry import FakeRegistry
 from support.world import answers, world
 
 from delivery.attestation import PROVENANCE, SBOM
@@ -24,7 +25,7 @@ class Place:
 
     def __init__(self, root, monkeypatch):
         self.world = world(root, answers())
-        self.beside = Attested(self.world.aws, monkeypatch)
+        self.beside = Attested(self.world.aws, FakeRegistry(self.world.aws.ecr).install(monkeypatch))
         self.world.aws.keys.keys["alias/next"] = "next"
         self.requires(signed_by=[KEY], builder=BUILDER)
 
