@@ -110,9 +110,10 @@ def copy(source: Repository, destination: Repository, image: PushedImage, manife
 
 
 def subject(tags: tuple[str, ...]) -> str:
-    """The digest of the image whose attestation has these tags; empty for an image."""
-    tag = next((each for each in tags if each.startswith(TAG)), "")
-    return f"sha256:{tag.removeprefix(TAG).partition('.')[0]}" if tag else ""
+    """The digest of the image whose attestation has these tags; empty for an image, which has other tags too."""
+    if not tags or not all(each.startswith(TAG) for each in tags):
+        return ""
+    return f"sha256:{tags[0].removeprefix(TAG).partition('.')[0]}"
 
 
 def _listed(aws: Aws, image: PushedImage) -> tuple[Referrer, ...]:
