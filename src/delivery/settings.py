@@ -68,6 +68,15 @@ class Canary(_Section):
     slower: Annotated[float, Field(gt=1)] = Field(default=1.5, description="a number above 1, such as 1.5")
 
 
+class Requires(_Section):
+    """What an environment demands of an image before it may serve there; `requires:` of an environment in invoke.yaml.
+
+    `vulnerabilities`: the lowest severity of a finding of ECR's scan that refuses the image; empty refuses none.
+    """
+
+    vulnerabilities: str = Field(default="", pattern=r"^(CRITICAL|HIGH|)$", description="CRITICAL or HIGH")
+
+
 def _any_of(words: tuple[str, ...]) -> str:
     return f"^({'|'.join(words)})$"
 
@@ -97,6 +106,7 @@ class _EnvironmentSection(_Section):
     )
     protected: bool = Field(False, description="true or false")
     requires_acceptance: bool = Field(False, description="true or false")
+    requires: Any = Field(None, description="a map, see the class Requires")
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
     builder: str | None = Field(None, pattern=_BUILDER, description=_BUILDER_IS)
@@ -164,6 +174,7 @@ class Settings:
     default_branch: str = "main"
     requires_acceptance: bool = False
     """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
+    requires: Requires = field(default_factory=Requires)
     bootstraps: bool = False
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
@@ -210,6 +221,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         builder=build.builder if raw.builder is None else raw.builder,
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
         requires_acceptance=raw.requires_acceptance,
+        requires=_checked(Requires, raw.requires, f"environments.{name}.requires", sources),
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,

@@ -3,7 +3,7 @@
 import pytest
 
 from delivery.errors import ConfigurationError
-from delivery.settings import Canary, Deadlines, Environment, Settings, chosen, load, started
+from delivery.settings import Canary, Deadlines, Environment, Requires, Settings, chosen, load, started
 
 GOOD = {"account": "111111111111", "region": "eu-west-1"}
 
@@ -272,6 +272,20 @@ def test_a_canary_is_judged_by_the_settings_of_its_environment(tmp_path):
 def test_a_wrong_setting_of_a_canary_is_named(tmp_path, key, value):
     with pytest.raises(ConfigurationError, match=rf"environments\.preprod\.canary\.{key}"):
         load(tmp_path, "preprod", config(canary={key: value}))
+
+
+@pytest.mark.parametrize("severity", ["CRITICAL", "HIGH"])
+def test_an_environment_may_require_that_nothing_severe_is_known_of_an_image(tmp_path, severity):
+    loaded = load(tmp_path, "preprod", config(requires={"vulnerabilities": severity}))
+    assert loaded.requires == Requires(vulnerabilities=severity)
+    assert load(tmp_path, "preprod", config(requires=None)).requires == Requires(vulnerabilities="")
+
+
+@pytest.mark.parametrize("value", ["critical", "MEDIUM", "LOW", True, ["CRITICAL"]])
+def test_another_severity_is_refused(tmp_path, value):
+    with pytest.raises(ConfigurationError, match=r"environments\.preprod\.requires\.vulnerabilities") as caught:
+        load(tmp_path, "preprod", config(requires={"vulnerabilities": value}))
+    assert caught.value.why == "It must be CRITICAL or HIGH."
 
 
 @pytest.mark.parametrize(
