@@ -105,13 +105,15 @@ class Requires(_Section):
     """What an image must have to be deployed to an environment; `requires:` of an environment in invoke.yaml.
 
     `signed_by`: those whose signature of SBOM and provenance counts, any of them: a key of KMS, or a workflow that
-    signs without a key. `builder`: the workflow and ref that must have built the image.
+    signs without a key. `builder`: the workflow and ref that must have built the image. `vulnerabilities`: the lowest
+    severity of a finding of ECR's scan that refuses the image; empty refuses none.
     """
 
     signed_by: list[Signer] = Field(
         default=[], max_length=8, description=f"a list of at most 8: {KEY_IS}, or a workflow"
     )
     builder: str = Field(default="", pattern=f"^({_WORKFLOW})?$", description=_WORKFLOW_IS)
+    vulnerabilities: str = Field(default="", pattern=r"^(CRITICAL|HIGH|)$", description="CRITICAL or HIGH")
 
 
 class _EnvironmentSection(_Section):
@@ -194,9 +196,9 @@ class Settings:
     sign_with: str = ""
     """The key of KMS that signs what is built, `keyless`, or empty: nothing is signed."""
     default_branch: str = "main"
-    requires: Requires = field(default_factory=Requires)
     requires_acceptance: bool = False
     """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
+    requires: Requires = field(default_factory=Requires)
     bootstraps: bool = False
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials

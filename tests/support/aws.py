@@ -143,6 +143,17 @@ class FakeEcr(_Fake):
         super().__init__()
         self.repositories, self.tags, self.pushed = repositories or {}, tags or {}, {}
         self.encryption = "AES256"
+        self.scans: dict[str, list[dict]] = {}  # digest -> the pages of the answer; no scan without one
+
+    @operation
+    def describe_image_scan_findings(self, repositoryName, imageId, maxResults, nextToken="0"):
+        assert maxResults == 1000
+        digest, page = imageId["imageDigest"], int(nextToken)
+        self._repository(repositoryName)
+        if digest not in self.scans:
+            raise refusal("ScanNotFoundException", f"Image scan does not exist for the image with {digest}")
+        following = {"nextToken": str(page + 1)} if page + 1 < len(self.scans[digest]) else {}
+        return {"repositoryName": repositoryName, "imageId": imageId, **self.scans[digest][page], **following}
 
     @operation
     def get_authorization_token(self):
