@@ -160,7 +160,8 @@ def deploy(
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
         s.output((each.digest for each in released), [run.commit.tag], cli.report.deployment_url(released))
-        title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
+        title = f"{env}: commit {run.commit.short} is live"
+        lines = (*cli.report.scan_lines(plan.scanned), *cli.report.release_lines(released))
         s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
     run.progress.summary(title, lines)
 

@@ -14,6 +14,8 @@ from delivery import logtext
 from delivery.aws.feed import Message
 from delivery.aws.function import Version
 from delivery.aws.logs import LogLine
+from delivery.aws.scan import NONE
+from delivery.commands import prune
 from delivery.commands.adopt import Adoption, Outcome
 from delivery.commands.diff import Change, Difference
 from delivery.commands.doctor import Finding
@@ -22,6 +24,7 @@ from delivery.commands.prune import Pruning
 from delivery.commands.rollback import Return
 from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.health import Http, Stream, Uncalled
+from delivery.image.vulnerabilities import Scanned
 from delivery.reference import short_digest
 from delivery.release.acceptance import Acceptance
 from delivery.release.history import HistoryEntry
@@ -156,8 +159,29 @@ def _return_text(planned: Return) -> str:
 
 
 def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
-    """For each image: its digest and its commit."""
-    return tuple(f"{each.image.name} {each.image.short_digest}, commit {each.commit[:12]}" for each in promotions)
+    """For each image: its digest, its commit, and what ECR knows of it if it was asked."""
+    return tuple(map(_promotion_line, promotions))
+
+
+def _promotion_line(promotion: Promotion) -> str:
+    scan = f"; scan: {scan_text(promotion.scanned)}" if promotion.scanned else ""
+    return f"{promotion.image.name} {promotion.image.short_digest}, commit {promotion.commit[:12]}{scan}"
+
+
+def scan_lines(scanned: Iterable[Scanned]) -> tuple[str, ...]:
+    """One line for each image: how many vulnerabilities ECR knows in it."""
+    return tuple(f"scan of {each.image.name}: {scan_text(each)}" for each in scanned)
+
+
+def scan_text(scanned: Scanned) -> str:
+    """How many vulnerabilities ECR knows, from the worst; or why that is not known."""
+    if scanned.scan is None:
+        return f"not known. {scanned.failure}"
+    if not scanned.known:
+        status = scanned.scan.status
+        return "not scanned" if status == NONE else status.lower().replace("_", " ")
+    counts = ", ".join(f"{number} {severity.lower()}" for severity, number in scanned.counts.items())
+    return counts or "no known vulnerability"
 
 
 def acceptance_lines(versions: Iterable[Version]) -> tuple[str, ...]:
@@ -197,7 +221,9 @@ def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:
     lines: list[str] = []
     for pruning in prunings:
         lines += [f"- version {version} of {pruning.function.name}" for version in pruning.versions]
-        lines += [f"- image {short_digest(image.digest)} ({', '.join(image.tags)})" for image in pruning.images]
+        lines += [
+            f"- {prune.kind(each)} {short_digest(each.digest)} ({', '.join(each.tags)})" for each in pruning.images
+        ]
     return tuple(lines)
 
 
@@ -340,7 +366,13 @@ def status_table(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
     drift = tuple(f"{each.name}: {line}" for each in environments if each.drift for line in plan_lines(each.drift))
     holds = tuple(hold_line(each.name, each.hold) for each in environments if each.hold)
     uncalled = tuple(line for each in environments for line in _uncalled_lines(each))
-    return (*rows, *unread, *holds, *drift, *uncalled, *same_bytes_lines(environments))
+    scans = tuple(line for each in environments for line in _scan_lines(each))
+    return (*rows, *unread, *holds, *drift, *uncalled, *scans, *same_bytes_lines(environments))
+
+
+def _scan_lines(environment: EnvironmentStatus) -> Iterator[str]:
+    for line in scan_lines(each.scanned for each in environment.functions if each.scanned):
+        yield f"{environment.name}: {line}"
 
 
 def _uncalled_lines(environment: EnvironmentStatus) -> Iterator[str]:
@@ -386,6 +418,7 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
         {
             "image": each.image,
             "image_age_seconds": each.age,
+            "scan": _scan_object(each.scanned) if each.scanned else None,
             "health": each.contract.model_dump(by_alias=True, exclude_none=True) if each.contract else None,
             **_history_object(each.entry, each.url),
         }
@@ -400,6 +433,11 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
         "hold": hold,
         "error": environment.failure,
     }
+
+
+def _scan_object(scanned: Scanned) -> dict[str, object]:
+    status = scanned.scan.status if scanned.scan else None
+    return {"status": status, "vulnerabilities": scanned.counts if scanned.known else None}
 
 
 def _digests(environments: Sequence[EnvironmentStatus]) -> dict[str, dict[str, str]]:

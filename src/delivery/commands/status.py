@@ -14,9 +14,12 @@ from delivery.aws.function import Function, Version
 from delivery.context import RunContext
 from delivery.errors import UnhealthyError
 from delivery.health import Contract
+from delivery.image import vulnerabilities
+from delivery.image.vulnerabilities import Scanned
 from delivery.process import parallel
 from delivery.process.shell import Shell
 from delivery.progress import UNCHANGED, Update
+from delivery.reference import PushedImage
 from delivery.release import contracts, history, hold
 from delivery.release.history import HistoryEntry
 from delivery.release.hold import Hold
@@ -30,7 +33,7 @@ class FunctionStatus:
     """The live version of one function, and its health contract.
 
     `age`: seconds since its image was pushed. The image may be gone: then `age` and `contract` are None. `url`: empty
-    without a Function URL.
+    without a Function URL. `scanned`: what ECR knows of the image.
     """
 
     image: str
@@ -38,6 +41,7 @@ class FunctionStatus:
     age: float | None
     contract: Contract | None = None
     url: str = ""
+    scanned: Scanned | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,11 @@ def _environment(open_environment: Callable[[str], RunContext], name: str) -> En
             service = state.service(run)
             live = tuple(filter(None, parallel.map(run.shell, functools.partial(_live, run), service.functions)))
             held = hold.read(run)
-            drift = _drift(run, service, live, stage.update) if service.functions else None
+            live, drift = parallel.both(
+                run.shell,
+                lambda: _with_scans(run, live),
+                lambda: _drift(run, service, live, stage.update) if service.functions else None,
+            )
             stage.done("read")
     except Exception as error:
         if not hasattr(error, "exit_code"):
@@ -89,6 +97,16 @@ def _live(run: RunContext, deployed: Function) -> FunctionStatus | None:
     age = ecr.age(run.aws, version.pushed_image)
     contract = None if age is None else _contract(run, version)
     return FunctionStatus(deployed.image, replace(entry, digest=version.digest), age, contract, deployed.url)
+
+
+def _with_scans(run: RunContext, live: tuple[FunctionStatus, ...]) -> tuple[FunctionStatus, ...]:
+    """The live versions with what ECR knows of their images; an image that is gone has no scan."""
+    repository = run.settings.environment.repository
+    images = [
+        PushedImage(each.image, repository(each.image), each.entry.digest) for each in live if each.age is not None
+    ]
+    scanned = {each.image.name: each for each in vulnerabilities.read(run.aws, run.shell, images)}
+    return tuple(replace(each, scanned=scanned.get(each.image)) for each in live)
 
 
 def _contract(run: RunContext, version: Version) -> Contract | None:

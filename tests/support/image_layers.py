@@ -1,0 +1,59 @@
+"""An image whose layers are real tar files, in an OCI image layout."""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+
+from support.build import blob, config, manifest
+
+GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+STATUS = "var/lib/dpkg/status"
+RELEASE = 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian"\n'
+
+
+def layer(*members, compress=True):
+    """The bytes of a layer. A member is a path and its text or bytes, or a TarInfo; a path that ends in / a folder."""
+    output = io.BytesIO()
+    with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                tar.addfile(member)
+                continue
+            path, content = member
+            content = content if isinstance(content, bytes) else content.encode()
+            tar.addfile(info(path, len(content)), io.BytesIO(content))
+    return gzip.compress(output.getvalue(), mtime=0) if compress else output.getvalue()
+
+
+def info(path, size=0, kind=tarfile.REGTYPE, target="", mode=0o644):
+    """A member of a layer without content."""
+    made = tarfile.TarInfo(path)
+    made.size, made.type, made.linkname, made.mode = size, kind, target, mode
+    return made
+
+
+def store(folder, content):
+    """Put a blob into a layout; returns its descriptor."""
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    blob(folder, digest).write_bytes(content)
+    return {"mediaType": GZIP, "digest": digest, "size": len(content)}
+
+
+def image(folder, *layers, **settings):
+    """Write an image with these layers; returns its digest. `settings`: of its configuration."""
+    stored = [store(folder, each) for each in layers]
+    own = store(folder, json.dumps(config(**settings)).encode())
+    return store(folder, manifest(layers=stored, config=own).encode())["digest"]
+
+
+def paragraph(name="openssl", version="3.5.1-1", **fields):
+    """A paragraph of dpkg's status file."""
+    given = {"Package": name, "Status": "install ok installed", "Architecture": "amd64", "Version": version}
+    return "".join(f"{field}: {value}\n" for field, value in {**given, **fields}.items()) + "\n"
+
+
+def metadata(name, version):
+    """The METADATA of a Python package."""
+    return f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n\nName: of the description\n"
