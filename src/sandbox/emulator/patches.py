@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-from sandbox.emulator import access, buffered, configuration, containers, function_url, response_stream
+from sandbox.emulator import access, buffered, configuration, containers, function_url, image_scans, response_stream
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -518,6 +518,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
+        Patch("ecr", "handle_request", image_scans.findings),
         Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
         *_of_functions(endpoint),
         *_of_invocations(),
