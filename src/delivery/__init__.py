@@ -5,7 +5,7 @@
     cli  commands   ->   release | terraform | image   ->   context   ->   git tools   ->   aws   ->   process
 
 Each room imports only rooms to its right; `errors settings health progress times clock durations logtext reference
-lazy` are open to all. `lint-imports` checks this (pyproject.toml).
+attestation lazy` are open to all. `lint-imports` checks this (pyproject.toml).
 
     deploy:  guards --+-- image: build -> check -> push -> digest -----------------+
                       +-- terraform: init -> plan with the images of now ----------+

@@ -31,6 +31,18 @@ _REGION = r"^[a-z]{2,4}(-[a-z]+)*-(central|north|south|(north|south)?(east|west)
 
 _BUILDER, _BUILDER_IS = r"^([a-zA-Z][\w./-]*)?$", "the name of a builder: `docker buildx ls` lists them"
 
+KEYLESS = "keyless"
+"""The value of `build.sign_with` for a signature by a workflow, which has no key."""
+# The notation of cosign, github.com/sigstore/cosign/blob/main/KMS.md: the host of an endpoint between the slashes is
+# left out here, because `variables` names endpoints.
+_UUID = "(mrk-)?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}"
+_ALIAS = "alias/[a-zA-Z0-9/_-]+"
+_KEY = rf"awskms:///({_ALIAS}|{_UUID}|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{{12}}:({_ALIAS}|key/{_UUID}))"
+KEY_IS = "awskms:///alias/NAME, or awskms:/// and the ARN of a key or an alias"
+# The identity of a workflow in its certificate: docs.sigstore.dev/certificate_authority/oidc-in-fulcio, "GitHub".
+_WORKFLOW = r"https://[\w.-]+/[\w.-]+/[\w.-]+/[\w./-]+@refs/[\w./-]+"
+_WORKFLOW_IS = "https://github.com/OWNER/NAME/.github/workflows/FILE@refs/heads/BRANCH"
+
 
 class _Section(BaseModel):
     """A section of the configuration. Strict: a number is not accepted as text, nor text as a number or a flag."""
@@ -68,15 +80,6 @@ class Canary(_Section):
     slower: Annotated[float, Field(gt=1)] = Field(default=1.5, description="a number above 1, such as 1.5")
 
 
-class Requires(_Section):
-    """What an environment demands of an image before it may serve there; `requires:` of an environment in invoke.yaml.
-
-    `vulnerabilities`: the lowest severity of a finding of ECR's scan that refuses the image; empty refuses none.
-    """
-
-    vulnerabilities: str = Field(default="", pattern=r"^(CRITICAL|HIGH|)$", description="CRITICAL or HIGH")
-
-
 def _any_of(words: tuple[str, ...]) -> str:
     return f"^({'|'.join(words)})$"
 
@@ -95,6 +98,24 @@ def _listed(urls: object) -> object:
     return [] if urls is None else urls
 
 
+Signer = Annotated[str, Field(pattern=f"^({_KEY}|{_WORKFLOW})$", description=f"{KEY_IS}, or {_WORKFLOW_IS}")]
+
+
+class Requires(_Section):
+    """What an image must have to be deployed to an environment; `requires:` of an environment in invoke.yaml.
+
+    `signed_by`: those whose signature of SBOM and provenance counts, any of them: a key of KMS, or a workflow that
+    signs without a key. `builder`: the workflow and ref that must have built the image. `vulnerabilities`: the lowest
+    severity of a finding of ECR's scan that refuses the image; empty refuses none.
+    """
+
+    signed_by: list[Signer] = Field(
+        default=[], max_length=8, description=f"a list of at most 8: {KEY_IS}, or a workflow"
+    )
+    builder: str = Field(default="", pattern=f"^({_WORKFLOW})?$", description=_WORKFLOW_IS)
+    vulnerabilities: str = Field(default="", pattern=r"^(CRITICAL|HIGH|)$", description="CRITICAL or HIGH")
+
+
 class _EnvironmentSection(_Section):
     account: str = Field(pattern=r"^[0-9]{12}$", description='12 digits in quotes, such as "123456789012"')
     region: str = Field(pattern=_REGION, description="an AWS region, such as eu-west-1")
@@ -106,11 +127,11 @@ class _EnvironmentSection(_Section):
     )
     protected: bool = Field(False, description="true or false")
     requires_acceptance: bool = Field(False, description="true or false")
-    requires: Any = Field(None, description="a map, see the class Requires")
     bootstraps: bool = Field(False, description="true or false")
     started_by: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="module:function")
     builder: str | None = Field(None, pattern=_BUILDER, description=_BUILDER_IS)
     canary: Any = Field(None, description="a map, see the class Canary")
+    requires: Any = Field(None, description="a map, see the class Requires")
     notify: Annotated[list[str], BeforeValidator(_listed)] = Field(
         [], repr=False, description="a URL, or a list of URLs, each as text"
     )
@@ -123,6 +144,7 @@ class _BuildSection(_Section):
     platform: str = Field("linux/amd64", pattern=_any_of(PLATFORMS), description=f"one of {', '.join(PLATFORMS)}")
     cache: str = Field("registry", pattern=_any_of(CACHES), description=f"one of {', '.join(CACHES)}")
     builder: str = Field("", pattern=_BUILDER, description=_BUILDER_IS)
+    sign_with: str = Field("", pattern=f"^({_KEY}|{KEYLESS})?$", description=f"{KEY_IS}, or {KEYLESS} in a workflow")
 
 
 class _GitSection(_Section):
@@ -171,6 +193,8 @@ class Settings:
     cache: str = "registry"
     builder: str = ""
     """The builder that builds; empty for the one that docker has selected."""
+    sign_with: str = ""
+    """The key of KMS that signs what is built, `keyless`, or empty: nothing is signed."""
     default_branch: str = "main"
     requires_acceptance: bool = False
     """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
@@ -219,9 +243,10 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         platform=build.platform,
         cache=build.cache,
         builder=build.builder if raw.builder is None else raw.builder,
+        sign_with=build.sign_with,
+        requires=_requires(str(name), raw.requires, sources),
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
         requires_acceptance=raw.requires_acceptance,
-        requires=_checked(Requires, raw.requires, f"environments.{name}.requires", sources),
         bootstraps=raw.bootstraps,
         started_by=raw.started_by,
         variables=raw.variables,
@@ -231,6 +256,18 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
         lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform", sources).lock_wait,
     )
+
+
+def _requires(name: str, raw: object, sources: Sources) -> Requires:
+    key = f"environments.{name}.requires"
+    requires = _checked(Requires, raw, key, sources)
+    if requires.builder and not requires.signed_by:
+        where = _source([*key.split("."), "builder"], sources)
+        why = "The builder stands in the provenance, and anybody can write a provenance that nobody signed."
+        raise ConfigurationError(
+            f"{key}.builder in {where} needs {key}.signed_by.", why, f"add `signed_by:` in {where}"
+        )
+    return requires
 
 
 def chosen(config: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:

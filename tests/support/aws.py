@@ -208,6 +208,21 @@ class FakeEcr(_Fake):
         return {"imageDetails": details}
 
     @operation
+    def list_image_referrers(self, repositoryName, subjectId, filter, maxResults, nextToken="0"):
+        found = []
+        for digest, text in self._repository(repositoryName).items():
+            document = json.loads(text) if '"subject"' in text else {}
+            kind = document.get("artifactType")
+            if (
+                document.get("subject", {}).get("digest") == subjectId["imageDigest"]
+                and kind in filter["artifactTypes"]
+            ):
+                about = {"artifactType": kind, "annotations": document.get("annotations", {})}
+                found.append({"digest": digest, "mediaType": document["mediaType"], "size": len(text), **about})
+        page, end = found[int(nextToken) :][:maxResults], int(nextToken) + maxResults
+        return {"referrers": page, **({"nextToken": str(end)} if end < len(found) else {})}
+
+    @operation
     def batch_delete_image(self, repositoryName, imageIds):
         ((key, wanted),) = imageIds[0].items()
         assert key == "imageDigest", "by tag, ECR would only untag it"
@@ -621,6 +636,43 @@ def _statement(name, grant):
     return {**statement, **({"Condition": result} if result else {})}
 
 
+class FakeKms(_Fake):
+    """Keys: id or ARN, as it is given => the name of the key. A signature of one is its name and the digest."""
+
+    service = "kms"
+
+    def __init__(self, **keys):
+        super().__init__()
+        self.keys, self.specs, self.regions = keys, {}, []
+
+    @operation
+    def get_public_key(self, KeyId):
+        spec, usage = self.specs.get(self._name(KeyId), ("ECC_NIST_P256", "SIGN_VERIFY"))
+        if spec == "SYMMETRIC_DEFAULT":
+            raise refusal("UnsupportedOperationException", f"{KeyId} is not an asymmetric key")
+        return {"KeyId": KeyId, "KeySpec": spec, "KeyUsage": usage, "PublicKey": f"SPKI {self._name(KeyId)}".encode()}
+
+    @operation
+    def sign(self, KeyId, Message, MessageType, SigningAlgorithm):
+        assert MessageType == "DIGEST"
+        return {"KeyId": KeyId, "Signature": self._signature(KeyId, Message), "SigningAlgorithm": SigningAlgorithm}
+
+    @operation
+    def verify(self, KeyId, Message, MessageType, Signature, SigningAlgorithm):
+        assert (MessageType, bool(SigningAlgorithm)) == ("DIGEST", True)
+        if Signature != self._signature(KeyId, Message):
+            raise refusal("KMSInvalidSignatureException", "")
+        return {"KeyId": KeyId, "SignatureValid": True}
+
+    def _signature(self, key, message):
+        return f"{self._name(key)} signs ".encode() + message
+
+    def _name(self, key):
+        if key not in self.keys:
+            raise refusal("NotFoundException", f"Alias {key} is not found.")
+        return self.keys[key]
+
+
 class FakeAws:
     """AWS, as `delivery.aws.Aws` shows it; anything else is an AttributeError."""
 
@@ -628,6 +680,7 @@ class FakeAws:
         self.cloudwatch = FakeCloudWatch()
         self.ecr = ecr or FakeEcr()
         self.iam = FakeIam()
+        self.keys = FakeKms(**{"alias/images": "images"})
         self.logs = FakeLogs()
         self.functions = functions or FakeLambda()
         self.s3 = s3 or FakeS3()
@@ -643,6 +696,10 @@ class FakeAws:
 
     def account(self):
         return self._account
+
+    def kms(self, region):
+        self.keys.regions.append(region)
+        return self.keys
 
     def get(self, url, *, signed, silence, accept="*/*"):
         """A request to the Function URL: the next of `answers`, or the stream of the live version without one."""

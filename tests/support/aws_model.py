@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator, ValidationErrors
 
-SERVICES = ("lambda", "ecr", "s3", "sts", "cloudwatch", "logs", "iam")
+SERVICES = ("lambda", "ecr", "s3", "sts", "cloudwatch", "logs", "iam", "kms")
 
 
 def _codes(text: str) -> frozenset[str]:

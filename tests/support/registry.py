@@ -69,10 +69,17 @@ class FakeRegistry:
         return self._blob(method, name, reference, query, sent)
 
     def _manifest(self, method, name, digest, sent):
-        held = next(ecr.repositories[name] for ecr in self.ecrs if name in ecr.repositories)
+        ecr = next(ecr for ecr in self.ecrs if name in ecr.repositories)
+        held = ecr.repositories[name]
         if method == "PUT":
-            assert digest == digest_of(sent)
-            held[digest] = sent.decode()
+            subject = json.loads(sent).get("subject", {}).get("digest")
+            if subject and subject not in held:
+                return response(405, b"The subject does not exist")
+            if digest.startswith("sha256:"):
+                assert digest == digest_of(sent)
+            else:
+                ecr.tags[name, digest] = digest_of(sent)
+            held[digest_of(sent)] = sent.decode()
             return response(201)
         return response(200, held[digest].encode(), {"Content-Type": KIND}) if digest in held else response(404)
 

@@ -3,8 +3,10 @@
 # which only `invoke prune` removes, and a tag `release-...` at its release, which nothing removes.
 #
 # ECR user guide, "Lifecycle policy evaluation rules": an image that matches the tagging of a rule cannot be expired
-# by a rule with a higher number. Rules 1 to 3 protect images this way and expire nothing. They are separate rules
-# because a tagPatternList matches only images that carry all its tags.
+# by a rule with a higher number. Rules 1 to 4 protect images this way and expire nothing. They are separate rules
+# because a tagPatternList matches only images that carry all its tags. An attestation (SBOM, provenance) is an image to
+# these rules, so each has a tag `sha256-...`. ECR deletes it within 24 hours after its image (user guide,
+# "Automate the cleanup of images by using lifecycle policies"), and `invoke prune` before that.
 # tests/unit/infrastructure/test_retention.py evaluates this policy as the guide describes, over random histories.
 resource "aws_ecr_lifecycle_policy" "this" {
   repository = aws_ecr_repository.this.name

@@ -34,6 +34,10 @@ class TemporaryError(CloudError):
     """A temporary failure: no connection, or a busy registry."""
 
 
+class UnsupportedError(CloudError):
+    """The registry does not take this request (405): ECR, for an artifact whose subject it does not have."""
+
+
 @dataclass(frozen=True)
 class Login:
     """A registry's address with scheme, and the password for user AWS; valid for 12 hours.
@@ -94,11 +98,18 @@ class Repository:
                 return None
             return Manifest(answer.data, answer.headers["Content-Type"])
 
-    def put(self, manifest: Manifest) -> None:
-        """Store the same bytes with the same media type and without a tag: "Pushing manifests"."""
+    def put(self, manifest: Manifest, tag: str = "") -> None:
+        """Store the same bytes with the same media type, and with a tag if there is one: "Pushing manifests"."""
         headers = {"Content-Type": manifest.media_type}
-        with self._opened("PUT", f"manifests/{manifest.digest}", headers, manifest.content):
+        with self._opened("PUT", f"manifests/{tag or manifest.digest}", headers, manifest.content):
             pass
+
+    def add(self, content: bytes) -> str:
+        """Store bytes as a blob, unless the repository has them; return their digest."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if not self.has(digest):
+            self.finish(self.begin({}), digest, len(content), iter([content]))
+        return digest
 
     @contextlib.contextmanager
     def blob(self, digest: str) -> Iterator[Iterator[bytes]]:
@@ -159,7 +170,7 @@ class Repository:
 
 
 def _refused(answer: urllib3.BaseHTTPResponse, request: str) -> CloudError:
-    kind = TemporaryError if answer.status in _BUSY else CloudError
+    kind = {405: UnsupportedError, **dict.fromkeys(_BUSY, TemporaryError)}.get(answer.status, CloudError)
     why = answer.data.decode(errors="replace")[:500]
     what = f"The registry answered {answer.status} to {request}."
     return kind(what, why, "run the same command again; it continues where it stopped")

@@ -164,6 +164,10 @@ class Aws:
         """IAM, for the adoption of what exists."""
         return self._client("iam")
 
+    def kms(self, region: str) -> Any:  # without types: three calls sign and verify
+        """KMS in a region, which need not be that of the environment; empty for that of the environment."""
+        return self._client("kms", region)
+
     @property
     def logs(self) -> Any:  # without types: only FilterLogEvents is called
         """CloudWatch Logs."""
@@ -264,19 +268,21 @@ class Aws:
         with _environment(self._variables):
             return credentials.get_frozen_credentials()
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, region: str = "") -> Any:
         self.credentials()  # renews them if they expire soon
-        if service not in self._clients:
+        key = f"{service} {region}"
+        if key not in self._clients:
             with self._making:
-                if service not in self._clients:  # another thread made it meanwhile
-                    self._clients[service] = self._make(service, _CONFIG)
-        return self._clients[service]
+                if key not in self._clients:  # another thread made it meanwhile
+                    self._clients[key] = self._make(service, _CONFIG, region)
+        return self._clients[key]
 
-    def _make(self, service: str, config: Config) -> Any:
+    def _make(self, service: str, config: Config, region: str = "") -> Any:
         # `Any`: the stubs accept only literal names of services, and only handlers that return nothing.
         session: Any = self._session
         with self._making, self.explained("find AWS credentials"), _environment(self._variables):
-            client: Any = session.create_client(service, config=config)
+            where = {"region_name": region} if region else {}
+            client: Any = session.create_client(service, config=config, **where)
             client.meta.events.register("needs-retry.lambda", retry_while_updating)
             return client
 

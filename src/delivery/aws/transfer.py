@@ -35,8 +35,12 @@ class _Blob:
     size: int
 
 
-def copy(source: Repository, destination: Repository, manifest: Manifest, update: Callable[[str], None]) -> Copied:
+def copy(
+    source: Repository, destination: Repository, manifest: Manifest, update: Callable[[str], None], tag: str = ""
+) -> Copied:
     """Copy the blobs that the manifest names, then the manifest. A blob that is present is not sent again.
+
+    `tag`: that the copy of the manifest gets; empty for none.
 
     Raises RefusedError when a byte differs, CloudError when a registry refuses or cannot be reached.
     """
@@ -51,7 +55,7 @@ def copy(source: Repository, destination: Repository, manifest: Manifest, update
 
         how = _copy_blob(source, destination, blob, progress)
         done = replace(done, **{how: getattr(done, how) + blob.size})
-    destination.put(manifest)
+    destination.put(manifest, tag)
     stored = destination.manifest(manifest.digest, (manifest.media_type,))
     if stored != manifest:
         raise RefusedError(

@@ -14,6 +14,7 @@ from delivery import logtext
 from delivery.aws.function import Version
 from delivery.aws.logs import LogLine
 from delivery.aws.scan import NONE
+from delivery.commands import prune
 from delivery.commands.adopt import Adoption, Outcome
 from delivery.commands.diff import Change, Difference
 from delivery.commands.doctor import Finding
@@ -193,7 +194,9 @@ def pruning_lines(prunings: Iterable[Pruning]) -> tuple[str, ...]:
     lines: list[str] = []
     for pruning in prunings:
         lines += [f"- version {version} of {pruning.function.name}" for version in pruning.versions]
-        lines += [f"- image {short_digest(image.digest)} ({', '.join(image.tags)})" for image in pruning.images]
+        lines += [
+            f"- {prune.kind(each)} {short_digest(each.digest)} ({', '.join(each.tags)})" for each in pruning.images
+        ]
     return tuple(lines)
 
 

@@ -31,7 +31,7 @@ from delivery.commands import bootstrap, declared, deployed, new, selection, sho
 from delivery.commands.deployed import Deployed, DeployPlan
 from delivery.context import RunContext, require_docker
 from delivery.errors import CloudError, DeliveryError, RefusedError, TerraformError
-from delivery.image import bake, push, vulnerabilities
+from delivery.image import bake, push, trust, vulnerabilities
 from delivery.image.vulnerabilities import Scanned
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
@@ -196,8 +196,12 @@ def _targeting(
 def _pushed(
     run: RunContext, push_chosen: Callable[[], tuple[PushedImage, ...]], now: Mapping[str, Deployed]
 ) -> tuple[tuple[PushedImage, ...], frozenset[Version], tuple[Scanned, ...]]:
-    """The pushed images, the live versions that run one of them and were verified again, and the images' scans."""
+    """The pushed images, the live versions that run one of them and were verified again, and the images' scans.
+
+    Raises RefusedError for an image that has not what the environment requires.
+    """
     pushed = push_chosen()
+    _require_trusted(run, pushed)
     same = [now[image.name] for image in pushed if deployed.runs(now, image)]
     verified, scanned = parallel.both(
         run.shell,
@@ -205,6 +209,14 @@ def _pushed(
         lambda: vulnerabilities.check(run, run.aws, pushed),
     )
     return pushed, frozenset(filter(None, verified)), scanned
+
+
+def _require_trusted(run: RunContext, images: tuple[PushedImage, ...]) -> None:
+    if not trust.required(run):
+        return
+    with run.progress.stage("trust", interrupted="the image is in the registry; no function runs it") as stage:
+        parallel.map(run.shell, lambda image: trust.require(run, run.aws, image, run.commit.tag), images)
+        stage.done(f"SBOM and provenance of {run.commit.short} are signed as {run.settings.environment.name} requires")
 
 
 def _verify_live(run: RunContext, now: Deployed) -> Version | None:

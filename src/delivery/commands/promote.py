@@ -2,11 +2,13 @@
 
     source: alias `live` -> version -> digest; its tags say that it was verified and accepted -+
     source: the scan of the digest, if the destination asks for it ----------------------------+
-    destination: the commit is merged if it is protected; the tag of the commit is free -------+-> blobs -> manifest
+    destination: the commit is merged if it is protected; the tag of the commit is free;       |
+                 what is signed beside the image is what it requires --------------------------+-> blobs -> manifest
                                                                                                                |
-                               `deploy` of the destination uses it <-- tags <-- the same bytes are read back <-+
+    `deploy` of the destination uses it <-- tags <-- required again <-- attestations <-- the same bytes <------+
 
-Each step reads first what exists, so the next promotion completes an interrupted one.
+Each step reads first what exists, so the next promotion completes an interrupted one. The tags come last: an image
+whose attestations are not there yet has no tag.
 """
 
 import functools
@@ -15,13 +17,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from delivery import git
-from delivery.aws import distribution, ecr, function, transfer
+from delivery.aws import distribution, ecr, function, referrers, transfer
 from delivery.aws.distribution import Repository
 from delivery.aws.function import Function, Version
+from delivery.aws.referrers import Referrer
 from delivery.commands import bootstrap
 from delivery.context import RunContext
 from delivery.errors import BuildError, ConfigurationError, RefusedError
-from delivery.image import vulnerabilities
+from delivery.image import trust, vulnerabilities
+from delivery.image.trust import Attestation
 from delivery.image.vulnerabilities import Scanned
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
@@ -35,7 +39,8 @@ class Promotion:
     """One image to copy, with its commit, and the version that runs it in the source.
 
     `live`: whether the destination already serves the image, and has the tag of the commit: without the tag, its next
-    deploy would build the image again. `scanned`: what the source's ECR knows of the image; None if it is live.
+    deploy would build the image again. `attestations`: what was read beside the image, and is about it. `scanned`: what
+    the source's ECR knows of the image; None if it is live.
     """
 
     commit: str
@@ -43,6 +48,7 @@ class Promotion:
     image: PushedImage
     copy: PushedImage
     live: bool
+    attestations: tuple[Attestation, ...] = ()
     scanned: Scanned | None = None
 
 
@@ -72,7 +78,7 @@ def prepare(source: RunContext, destination: RunContext, commit: str | None) -> 
     with destination.progress.stage("guards", interrupted=UNCHANGED) as stage:
         chosen = parallel.map(source.shell, functools.partial(_choose, source, destination, commit), functions)
         _require_allowed(destination, chosen)
-        promotion = functools.partial(_promotion, destination, serving)
+        promotion = functools.partial(_promotion, source, destination, serving)
         promotions = parallel.map(destination.shell, promotion, chosen)
         versions = (f"{each.image.name} version {each.version} ({each.image.short_digest})" for each in promotions)
         stage.done(f"live and verified: {', '.join(versions)}")
@@ -99,9 +105,24 @@ def _copy(source: RunContext, destination: RunContext, promotion: Promotion) -> 
             raise BuildError(f"{promotion.image.uri} is gone from the registry.", "", "the same command again")
         writing = Repository(ecr.authorize(destination.aws), promotion.copy.repository_name)
         copied = transfer.copy(reading, writing, manifest, stage.update)
+        attested = _copy_attestations(source, destination, promotion)
         ecr.claim(destination.aws, promotion.copy, promotion.commit)
         ecr.tag(destination.aws, promotion.copy, "latest")
-        stage.done(f"{promotion.copy.repository_name}@{promotion.copy.digest} ({copied})")
+        stage.done(f"{promotion.copy.repository_name}@{promotion.copy.digest} ({copied}){attested}")
+
+
+def _copy_attestations(source: RunContext, destination: RunContext, promotion: Promotion) -> str:
+    """Copy what is attached, and require it again of the copies; return their number, for people."""
+    reading = Repository(ecr.authorize(source.aws), promotion.image.repository_name)
+    writing = Repository(ecr.authorize(destination.aws), promotion.copy.repository_name)
+    manifests = [each.manifest for each in promotion.attestations if each.manifest]
+    copy = functools.partial(referrers.copy, reading, writing, promotion.copy)
+    parallel.map(destination.shell, copy, manifests)
+    # By digest: the list of a registry may be behind.
+    known = [Referrer(each.digest) for each in manifests]
+    copies = trust.read_known(destination.shell, destination.aws, promotion.copy, known)
+    trust.require_fitting(destination, promotion.copy, promotion.commit, copies, source.aws)
+    return f", {len(manifests)} attestations" if manifests else ""
 
 
 def _live_digests(run: RunContext) -> dict[str, str]:
@@ -164,9 +185,22 @@ def _require_allowed(run: RunContext, versions: tuple[Version, ...]) -> None:
             git.require_merged(settings.root, commit, settings.default_branch, run.shell)
 
 
-def _promotion(run: RunContext, serving: dict[str, str], version: Version) -> Promotion:
-    """The copy of a version. Raises RefusedError when another image of the destination has the tag of its commit."""
+def _promotion(source: RunContext, run: RunContext, serving: dict[str, str], version: Version) -> Promotion:
+    """The copy of a version. Raises RefusedError when another image of the destination has the tag of its commit, or
+    when the image has not what the destination requires.
+    """
     image = version.pushed_image
     copy = PushedImage(image.name, run.settings.environment.repository(image.name), image.digest)
     tagged = ecr.require_unclaimed(run.aws, copy, version.commit)
-    return Promotion(version.commit, version.version, image, copy, tagged and serving.get(image.name) == image.digest)
+    live = tagged and serving.get(image.name) == image.digest
+    if live and not trust.required(run):
+        return Promotion(version.commit, version.version, image, copy, live)
+    attestations = trust.read(source.shell, source.aws, image, version.commit)
+    trust.require_fitting(run, image, version.commit, attestations, source.aws)
+    live = live and trust.holds(run, copy, version.commit)
+    return Promotion(version.commit, version.version, image, copy, live, _about(image, attestations))
+
+
+def _about(image: PushedImage, attestations: Iterable[Attestation]) -> tuple[Attestation, ...]:
+    """Those that are about the image. What is malformed, or was moved here, is not copied."""
+    return tuple(each for each in attestations if each.statement and each.statement.digest == image.digest)

@@ -2,7 +2,8 @@
 
     versions: live, with a share of the requests, released, or newer than the live one --> they and their images stay
         | all others
-        +--> deleted first, then their images: an interrupt leaves no version without its image
+        +--> deleted first, then the attestations of their images, then the images: an interrupt leaves no version
+             without its image, and no attestation without an image
 
 An image that was never applied expires by itself (infrastructure/modules/image_repository); the build cache stays.
 A prune needs permissions that the CI role does not have: a person runs it.
@@ -12,7 +13,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from delivery.aws import ecr, function
+from delivery.aws import ecr, function, referrers
 from delivery.aws.ecr import StoredImage
 from delivery.aws.function import Function
 from delivery.context import RunContext
@@ -43,7 +44,7 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Pruning:
-    """The versions and images of one function that can be removed."""
+    """The versions and images of one function that can be removed; an attestation comes before its image."""
 
     function: Function
     repository_name: str
@@ -52,7 +53,7 @@ class Pruning:
 
 
 def choose(inventory: Inventory) -> tuple[tuple[str, ...], tuple[StoredImage, ...]]:
-    """The versions and images that can be removed.
+    """The versions and images that can be removed, with the attestations of these images before them.
 
     A version stays if an alias names it, if it was released (a rollback may return to it), or if it is newer than the
     live one (another run may be verifying it now). The image of a version that stays, stays. If nothing is live yet,
@@ -68,7 +69,11 @@ def choose(inventory: Inventory) -> tuple[tuple[str, ...], tuple[StoredImage, ..
     used = {inventory.unpublished, *(inventory.versions[version] for version in staying)}
     removable = sorted(set(inventory.versions) - staying, key=int)
     images = tuple(image for image in inventory.images if image.digest not in used and _prunable(image))
-    return tuple(removable), images
+    gone = {image.digest for image in images}
+    beside = tuple(
+        image for image in inventory.images if referrers.subject(image.tags) in gone and image.digest not in used
+    )
+    return tuple(removable), (*beside, *images)
 
 
 def plan(run: RunContext) -> tuple[Pruning, ...]:
@@ -93,14 +98,20 @@ def remove(run: RunContext, prunings: tuple[Pruning, ...]) -> None:
                 with run.aws.explained(f"delete version {version} of {pruning.function.name}"):
                     run.aws.functions.delete_function(FunctionName=pruning.function.name, Qualifier=version)
             for image in pruning.images:
-                stage.update(f"image {short_digest(image.digest)}")
+                stage.update(f"{kind(image)} {short_digest(image.digest)}")
                 ecr.delete_image(run.aws, pruning.repository_name, image.digest)
         stage.done(f"removed: {_counts(prunings)}")
 
 
+def kind(image: StoredImage) -> str:
+    """What an entry of the repository is, for people."""
+    return "attestation" if referrers.subject(image.tags) else "image"
+
+
 def _counts(prunings: tuple[Pruning, ...]) -> str:
-    versions, images = sum(len(each.versions) for each in prunings), sum(len(each.images) for each in prunings)
-    return f"{versions} versions, {images} images"
+    versions, images = sum(len(each.versions) for each in prunings), [one for each in prunings for one in each.images]
+    beside = sum(1 for image in images if kind(image) == "attestation")
+    return f"{versions} versions, {len(images) - beside} images{f', {beside} attestations' if beside else ''}"
 
 
 def _prunable(image: StoredImage) -> bool:

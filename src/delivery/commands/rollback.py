@@ -18,7 +18,8 @@ from delivery.aws import function
 from delivery.aws.function import Function, Version
 from delivery.commands import selection
 from delivery.context import RunContext
-from delivery.errors import ConfigurationError, RefusedError, UnhealthyError
+from delivery.errors import CloudError, ConfigurationError, RefusedError, UnhealthyError
+from delivery.image import trust
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.release import history, live
@@ -90,6 +91,7 @@ def prepare(run: RunContext, to: str = "", only: tuple[str, ...] = ()) -> tuple[
         for deployed, each in zip(functions, found, strict=True):
             if not isinstance(each, Return):
                 stage.warn(f"{deployed.image} stays as it is: {each.what}")
+        stage.warn(*filter(None, parallel.map(run.shell, functools.partial(_untrusted, run), returns)))
         stage.done(", ".join(f"{planned.image} version {planned.version}" for planned in returns))
     return returns
 
@@ -107,6 +109,15 @@ def rollback(run: RunContext, returns: tuple[Return, ...], steps: tuple[Step, ..
 
 def _end_canary(run: RunContext, planned: Return) -> AliasMove:
     return replace(planned.move, before=live.end_canary(run, planned.move.function, planned.move.before))
+
+
+def _untrusted(run: RunContext, planned: Return) -> str:
+    """What the environment requires and the image has not: a warning, because an emergency must not wait."""
+    try:
+        trust.require(run, run.aws, planned.move.function.pushed_image, planned.commit)
+    except (RefusedError, CloudError) as error:
+        return f"{planned.image} version {planned.version}: {error.what}"
+    return ""
 
 
 def _parse(functions: tuple[Function, ...], to: str) -> tuple[tuple[Function, ...], str]:

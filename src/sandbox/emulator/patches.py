@@ -19,7 +19,16 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-from sandbox.emulator import access, buffered, configuration, containers, function_url, image_scans, response_stream
+from sandbox.emulator import (
+    access,
+    artifacts,
+    buffered,
+    configuration,
+    containers,
+    function_url,
+    image_scans,
+    response_stream,
+)
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -36,7 +45,8 @@ ANSWER_DELAY = 0.005
 class Patch:
     """One function of the emulator, and the wrapper that replaces it.
 
-    `service`: the module of a service, such as "ecr", or a module outside the services, such as "core.iam_actions".
+    `service`: the module of a service, such as "ecr", or a module outside the services, such as "core.iam_actions" or
+    "app".
     """
 
     service: str
@@ -46,7 +56,7 @@ class Patch:
     @property
     def module(self) -> ModuleType:
         """The service's module. The import reads the emulator's settings from the environment."""
-        package = "ministack" if "." in self.service else "ministack.services"
+        package = "ministack" if "." in self.service or self.service == "app" else "ministack.services"
         return importlib.import_module(f"{package}.{self.service}")
 
     def apply(self) -> None:
@@ -516,12 +526,23 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         Patch("cloudwatch_logs", "_filter_log_events", log_streams_by_prefix),
         Patch("ecr", "_get_authorization_token", registry_login(endpoint)),
         Patch("ecr", "_select_registry_request_scope", one_registry_per_account),
+        *_of_artifacts(),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
         Patch("ecr", "handle_request", image_scans.findings),
         Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
         *_of_functions(endpoint),
         *_of_invocations(),
+    )
+
+
+def _of_artifacts() -> tuple[Patch, ...]:
+    return (
+        Patch("ecr", "handle_request", artifacts.listed),
+        Patch("ecr", "handle_registry_request", artifacts.served),
+        Patch("ecr", "_v2_put_manifest", artifacts.after_their_subject),
+        Patch("app", "_is_ecr_registry_path", artifacts.path_of_the_registry),
+        Patch("core.iam_actions", "extract_iam_action", artifacts.action_of_the_list),
     )
 
 

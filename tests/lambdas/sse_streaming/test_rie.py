@@ -82,7 +82,9 @@ def test_an_error_before_the_response_is_a_function_error_and_is_logged(log):
 
 def test_a_stream_ends_before_the_functions_timeout(log):
     with emulator(log, AWS_LAMBDA_FUNCTION_TIMEOUT="8", HEARTBEAT_SECONDS="0.1") as started:
-        started.invoke(payload(path="/api/v2/stream/status"))  # the start of the function is no part of the stream's time
+        started.invoke(
+            payload(path="/api/v2/stream/status")
+        )  # the start of the function is no part of the stream's time
         raw = started.invoke(payload())[1]
     assert b"event: heartbeat" in raw
     assert raw.endswith(b"\n\nretry: 1000\n\n")

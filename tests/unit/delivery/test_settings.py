@@ -309,3 +309,61 @@ def test_an_environment_may_have_a_builder_of_its_own(tmp_path):
 def test_a_malformed_name_of_a_builder_is_refused(tmp_path, name):
     with pytest.raises(ConfigurationError, match=r"Malformed setting build\.builder"):
         load(tmp_path, "preprod", config(build={"builder": name}))
+
+
+KEY = "awskms:///arn:aws:kms:us-east-1:222222222222:alias/images"
+ALIAS = "awskms:///alias/images"
+ID = "awskms:///1234abcd-12ab-34cd-56ef-1234567890ab"
+WORKFLOW = "https://github.com/o/n/.github/workflows/deploy.yml@refs/heads/main"
+
+
+@pytest.mark.parametrize(
+    "key", [KEY, ALIAS, ID, "awskms:///arn:aws-cn:kms:cn-north-1:222222222222:key/mrk-" + "1" * 32]
+)
+def test_a_key_is_named_in_the_notation_of_cosign(tmp_path, key):
+    loaded = load(
+        tmp_path, "preprod", config(build={"sign_with": key}, requires={"signed_by": [key], "builder": WORKFLOW})
+    )
+    assert (loaded.sign_with, loaded.requires) == (key, Requires(signed_by=[key], builder=WORKFLOW))
+
+
+def test_without_these_settings_nothing_is_signed_and_nothing_is_required(tmp_path):
+    loaded = load(tmp_path, "preprod", config(requires=None))
+    assert (loaded.sign_with, loaded.requires) == ("", Requires())
+
+
+def test_a_workflow_signs_without_a_key_and_is_named_as_a_builder_is(tmp_path):
+    loaded = load(tmp_path, "preprod", config(build={"sign_with": "keyless"}, requires={"signed_by": [WORKFLOW]}))
+    assert (loaded.sign_with, loaded.requires.signed_by) == ("keyless", [WORKFLOW])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["alias/images", "awskms://alias/images", "awskms://localhost:4566/alias/images", "awskms:///images", "Keyless", 7],
+)
+def test_a_signer_in_another_notation_is_refused(tmp_path, value):
+    with pytest.raises(ConfigurationError, match=r"build\.sign_with") as caught:
+        load(tmp_path, "preprod", config(build={"sign_with": value}))
+    assert "awskms:///alias/NAME" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("requires", "key"),
+    [
+        ({"signed_by": "awskms:///alias/images"}, "signed_by"),
+        ({"signed_by": ["alias/images"]}, "signed_by.0"),
+        ({"signed_by": ["keyless"]}, "signed_by.0"),
+        ({"signed_by": ["https://github.com/o/n"]}, "signed_by.0"),
+        ({"signed_by": [ALIAS], "builder": "https://github.com/o/n/.github/workflows/deploy.yml"}, "builder"),
+        ({"signd_by": [ALIAS]}, "signd_by"),
+        (["awskms:///alias/images"], ""),
+    ],
+)
+def test_a_malformed_requirement_is_named(tmp_path, requires, key):
+    with pytest.raises(ConfigurationError, match=rf"environments\.preprod\.requires\.?{key}"):
+        load(tmp_path, "preprod", config(requires=requires))
+
+
+def test_a_builder_that_nobody_signs_for_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"requires\.builder .* needs .*requires\.signed_by"):
+        load(tmp_path, "preprod", config(requires={"builder": WORKFLOW}))

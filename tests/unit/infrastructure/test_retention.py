@@ -4,9 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.retention import RETAINED, Pushed, expired, rules
 
+SBOM = f"sha256-{'a' * 64}.sbom.0123456789ab"
+"""As delivery/aws/referrers.py tags an attestation."""
 TAGS = st.sets(
     st.sampled_from(
-        ["latest", "buildcache", "keep-0123456789ab", "release-7", "live-7", "c" * 40, "rollback-7", "accepted-7"]
+        ["latest", "buildcache", "keep-0123456789ab", "release-7", "live-7", "c" * 40, "rollback-7", "accepted-7", SBOM]
     )
 )
 
@@ -19,7 +21,16 @@ def history(drawn):
 @given(st.lists(st.tuples(TAGS, st.integers(0, 400)), max_size=40).map(history))
 def test_nothing_that_was_deployed_or_released_expires_nor_does_the_build_cache(images):
     for image in expired(images):
-        assert not [tag for tag in image.tags if tag.startswith(("keep-", "release-")) or tag == "buildcache"]
+        assert not [
+            tag for tag in image.tags if tag.startswith(("keep-", "release-", "sha256-")) or tag == "buildcache"
+        ]
+
+
+@given(st.integers(0, 200), st.integers(0, 400))
+def test_no_attestation_expires_before_its_image_however_many_there_are(count, days):
+    used = Pushed("image", frozenset({"keep-0123456789ab"}), days)
+    beside = [Pushed(number, frozenset({f"sha256-{number:064}.provenance.0"}), days) for number in range(count)]
+    assert expired([used, *beside]) == set()
 
 
 @settings(deadline=None)

@@ -1142,3 +1142,38 @@ def test_without_a_build_a_work_tree_with_changes_is_refused(tmp_path):
     with pytest.raises(RefusedError) as caught:
         deploy.plan(world(tmp_path, dirty=True).run, build=False)
     assert caught.value.why == "The work tree has changes, so its image must be built."
+
+
+KEY = "awskms:///alias/images"
+
+
+def promoted(tmp_path, **changes):
+    """The image of the commit is in the registry, and the environment requires a signature."""
+    made = world(tmp_path, requires=Requires(signed_by=[KEY]), **changes)
+    made.aws.ecr.repositories[NAME][DIGEST] = manifest()
+    made.aws.ecr.tags[NAME, COMMIT] = DIGEST
+    return made
+
+
+def test_an_unsigned_image_is_not_deployed_where_a_signature_is_required(tmp_path):
+    made = promoted(tmp_path)
+    with pytest.raises(RefusedError) as caught:
+        deployed(made)
+    assert caught.value.what == f"{NAME}@{DIGEST[:19]} has no trusted SBOM and no trusted provenance."
+    assert (made.aws.functions.images["$LATEST"], made.aws.functions.live) == (OLD_URI, "1")
+    assert not [tag for _, tag in made.aws.ecr.tags if tag.startswith("keep-")]
+
+
+def test_a_deploy_without_kms_is_no_deploy_of_an_unsigned_image(tmp_path):
+    made = promoted(tmp_path)
+    made.aws.keys.refuses["get_public_key"] = EndpointConnectionError(endpoint_url="https://kms.test")
+    with pytest.raises(CloudError, match="kms:GetPublicKey"):
+        deployed(made)
+    assert made.aws.functions.images["$LATEST"] == OLD_URI
+
+
+def test_a_deploy_where_no_signature_is_required_asks_for_none(tmp_path):
+    made = world(tmp_path)
+    deployed(made)
+    assert made.aws.keys.calls == []
+    assert made.aws.ecr.called("list_image_referrers") == []

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from support.attested import BUILDER, KEY, Attested, provenance
 from support.aws import FakeEcr
 from support.registry import FakeRegistry, digest_of, image
 from support.world import COMMIT, NAME, answers, state_document, world
 
 from delivery import clock
+from delivery.attestation import PROVENANCE, SBOM
 from delivery.cli import report
 from delivery.commands import promote
 from delivery.errors import BuildError, CloudError, ConfigurationError, RefusedError, UnhealthyError
@@ -326,3 +328,119 @@ def test_a_tag_that_another_person_takes_during_the_copy_is_not_moved(environmen
     with pytest.raises(RefusedError, match="is another image already"):
         promote.promote(environments.origin.run, environments.destination.run, promotions)
     assert environments.destination.aws.ecr.tags == {(PROD, COMMIT): OTHER}
+
+
+class Signed(Promotions):
+    """The same, where the destination requires a signature; its key is in its account. `beside`: the source's image."""
+
+    def __init__(self, root, monkeypatch):
+        super().__init__(root, monkeypatch)
+        self.requires(signed_by=[KEY], builder=BUILDER)
+        self.beside = Attested(self.origin.aws, self.registry, NAME)
+
+    def requires(self, **changes):
+        run = self.destination.run
+        object.__setattr__(run, "settings", replace(run.settings, requires=Requires(**changes)))
+
+    def copies(self):
+        """The kinds of the attestations in the destination."""
+        return Attested(self.destination.aws, self.registry, PROD).kinds()
+
+
+@pytest.fixture
+def signed(tmp_path, monkeypatch):
+    return Signed(tmp_path, monkeypatch)
+
+
+def test_what_is_signed_beside_the_image_arrives_with_it_and_before_its_tag(signed):
+    signed.beside.sign()
+    signed.promote()
+    ecr = signed.destination.aws.ecr
+    assert signed.copies() == sorted([SBOM, PROVENANCE])
+    assert ecr.repositories[PROD] == signed.origin.aws.ecr.repositories[NAME], "the same bytes"
+    assert list(ecr.tags)[-2:] == [(PROD, COMMIT), (PROD, "latest")], "the tags of the image come last"
+    assert "(2.5 MB copied), 2 attestations" in signed.destination.out.getvalue()
+
+
+def test_the_destination_verifies_with_its_own_credentials(signed):
+    signed.beside.sign()
+    before = len(signed.origin.aws.keys.calls)
+    signed.promote()
+    assert len(signed.origin.aws.keys.calls) == before
+    assert {given["KeyId"] for given in signed.destination.aws.keys.called("verify")} == {"alias/images"}
+
+
+def test_an_unsigned_image_is_not_copied_where_a_signature_is_required(signed):
+    error = signed.refused(RefusedError)
+    assert error.what == f"{NAME}@{DIGEST[:19]} has no trusted SBOM and no trusted provenance."
+    assert error.hint.startswith("`invoke push-image --env sandbox`")
+
+
+def test_an_image_whose_commit_has_no_provenance_is_not_copied(signed):
+    """Somebody pushed an image that is signed for another commit under the tag of a merged one."""
+    signed.beside.sign(commit="d" * 40)
+    with pytest.raises(RefusedError, match="no trusted provenance"):
+        signed.prepare()
+    assert signed.destination.aws.ecr.repositories[PROD] == {}
+
+
+def test_a_promotion_that_was_cut_off_between_image_and_attestations_is_completed_by_the_next(signed):
+    signed.beside.sign()
+    promotions = signed.prepare()
+    signed.registry.answers.append(("PUT", f"{PROD}/manifests/sha256-", OSError("cut off")))
+    with pytest.raises(OSError, match="cut off"):
+        promote.promote(signed.origin.run, signed.destination.run, promotions)
+    assert DIGEST in signed.destination.aws.ecr.repositories[PROD], "the image is there"
+    assert not any(tag == COMMIT for _, tag in signed.destination.aws.ecr.tags), "and has no tag of its commit"
+    signed.promote()
+    assert signed.copies() == sorted([SBOM, PROVENANCE])
+    assert signed.destination.aws.ecr.tags[PROD, COMMIT] == DIGEST
+
+
+def test_an_image_that_lost_its_attestations_in_the_destination_is_not_finished(signed):
+    signed.beside.sign()
+    signed.promote()
+    signed.destination.aws.s3.objects["service.tfstate"] = state_document()
+    signed.destination.aws.functions.live = "7"
+    signed.destination.aws.functions.images["7"] = f"{HOST}/{PROD}@{DIGEST}"
+    signed.destination.aws.functions.commits["7"] = COMMIT
+    assert [promotion.live for promotion in signed.prepare()] == [True]
+    held = signed.destination.aws.ecr.repositories[PROD]
+    for digest in [digest for digest in held if digest != DIGEST]:
+        del held[digest]
+    assert [promotion.live for promotion in signed.prepare()] == [False]
+    signed.promote()
+    assert signed.copies() == sorted([SBOM, PROVENANCE])
+
+
+def test_attestations_without_their_image_make_no_image_trusted(signed):
+    """The attestations of the image, moved beside another one that is live."""
+    signed.beside.attach(SBOM, {}, digest=OTHER)
+    signed.beside.attach(PROVENANCE, provenance(), digest=OTHER)
+    with pytest.raises(RefusedError, match="no trusted SBOM and no trusted provenance"):
+        signed.prepare()
+
+
+def test_what_is_malformed_or_about_another_image_is_not_copied(signed):
+    signed.beside.sign()
+    signed.beside.put(b"not a bundle")
+    signed.beside.attach(SBOM, {}, digest=OTHER)
+    signed.promote()
+    assert signed.copies() == sorted([SBOM, PROVENANCE])
+
+
+def test_attestations_arrive_where_no_signature_is_required(signed):
+    signed.requires()
+    signed.beside.sign()
+    signed.promote()
+    assert signed.copies() == sorted([SBOM, PROVENANCE])
+    assert signed.destination.aws.keys.calls == []
+
+
+def test_a_copy_that_is_not_the_signed_one_gets_no_tag(signed):
+    signed.beside.sign()
+    promotions = signed.prepare()
+    signed.destination.aws.keys.keys["alias/images"] = "another key"
+    with pytest.raises(RefusedError, match="no trusted"):
+        promote.promote(signed.origin.run, signed.destination.run, promotions)
+    assert not any(tag in (COMMIT, "latest") for _, tag in signed.destination.aws.ecr.tags)

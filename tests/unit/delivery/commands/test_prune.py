@@ -1,6 +1,6 @@
 """A prune removes only unused versions and images: checked over random histories, and call by call."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,14 @@ from delivery.errors import CloudError, RefusedError
 
 def digest(number):
     return f"sha256:{number:064x}"
+
+
+def beside(number):
+    """The digest of the attestation of an image."""
+    return digest(number + 1000)
+
+
+BESIDE = {beside(number): digest(number) for number in range(9)}
 
 
 @dataclass
@@ -39,6 +47,7 @@ class History:
         for tags in self.tags.values():
             tags.discard("latest")
         self.tags[digest(image)].add("latest")
+        self.tags[beside(image)] = {f"sha256-{digest(image)[7:]}.sbom.1"}
         if healthy or not self.live:
             self.tags[digest(image)].add(f"release-{version}")
             self.live = version
@@ -85,6 +94,9 @@ def test_over_any_history_nothing_that_is_live_weighted_released_or_newest_is_pr
         released |= {version for version in history.versions if history.released(version)}
         wanted = {history.live, history.weighted, str(history.newest) if history.newest else ""} - {""} | released
         assert wanted <= set(history.versions)
+        assert {beside(number) for number in range(9) if digest(number) in history.tags} <= set(history.tags), "signed"
+        for key in history.tags:
+            assert key not in BESIDE or BESIDE[key] in history.tags, "the attestation of a removed image goes with it"
         for version, runs in history.versions.items():
             assert runs in history.tags, f"version {version} runs an image that is gone"
 
@@ -95,7 +107,17 @@ def test_failed_versions_can_be_removed_once_a_newer_version_is_live():
         history.deploy(image, healthy)
     versions, images = prune.choose(history.inventory())
     assert versions == ("2", "3"), "5 is newer than the live version: a deploy may be verifying it"
-    assert [image.digest for image in images] == [digest(3)], "2 was released with version 4"
+    assert [image.digest for image in images] == [beside(3), digest(3)], "2 was released with version 4"
+
+
+@pytest.mark.parametrize("tags", [("keep-1", "sha256-{}.x"), ("sha256-{}.x", "release-1"), ("latest", "sha256-{}.x")])
+def test_an_image_that_somebody_tagged_like_an_attestation_is_not_removed_as_one(tags):
+    image = StoredImage(digest(6), tuple(tag.format(digest(5)[7:]) for tag in tags))
+    used = StoredImage(digest(1), (f"sha256-{digest(5)[7:]}.x",))
+    inventory = Inventory({"1": digest(1)}, digest(1), "1", frozenset("1"), (StoredImage(digest(5), ("keep-5",)), used))
+    _, removed = prune.choose(replace(inventory, images=(*inventory.images, image)))
+    assert digest(1) not in {each.digest for each in removed}
+    assert (digest(6) in {each.digest for each in removed}) == ("keep-1" in tags), "as any image with these tags"
 
 
 @pytest.mark.parametrize(
@@ -141,6 +163,19 @@ def test_the_list_shows_versions_and_images_and_removes_nothing(tmp_path):
     assert "can be removed: 1 versions, 1 images" in made.out.getvalue()
     changing = {"delete_function", "batch_delete_image"}
     assert not changing & {name for name, _ in made.aws.functions.calls + made.aws.ecr.calls}
+
+
+def test_the_attestations_of_a_removed_image_are_listed_and_removed_before_it(tmp_path):
+    made = prunable(tmp_path)
+    tags = {f"sha256-{of[7:]}.sbom.1": f"sha256:{number * 64}" for number, of in (("a", digest(1)), ("b", DIGEST))}
+    for tag, of in tags.items():
+        made.aws.ecr.repositories[NAME][of], made.aws.ecr.tags[NAME, tag] = "attestation", of
+    (pruning,) = prune.plan(made.run)
+    first = f"- attestation sha256:aaaaaaaaaaaa (sha256-{digest(1)[7:]}.sbom.1)"
+    assert report.pruning_lines([pruning])[1:] == (first, f"- image {digest(1)[:19]} (keep-1)")
+    assert "can be removed: 1 versions, 1 images, 1 attestations" in made.out.getvalue()
+    prune.remove(made.run, (pruning,))
+    assert set(made.aws.ecr.repositories[NAME]) == {DIGEST, "sha256:" + "b" * 64}
 
 
 def test_a_version_with_a_share_of_the_requests_is_not_removed(tmp_path):

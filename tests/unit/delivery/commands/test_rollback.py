@@ -1,8 +1,10 @@
 """A rollback: the version it chooses, its refusals, and that it moves only the alias."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from support.aws import FakeEcr, chunk, healthy, prelude
 from support.build import CONFIG, config, manifest
 from support.clock import Clock, LaneClock
@@ -13,6 +15,7 @@ from delivery.commands import rollback
 from delivery.errors import BuildError, ConfigurationError, RefusedError, UnhealthyError
 from delivery.release import hold
 from delivery.release.canary import Step
+from delivery.settings import Requires
 
 DIGESTS = {number: f"sha256:{number * 64}" for number in "123"}
 
@@ -294,3 +297,29 @@ def test_a_held_environment_is_rolled_back_all_the_same(released):
     hold.place(released.run, "incident 42", "")
     (release,) = released.roll_back()
     assert (release.version, released.fake.live) == ("2", "2")
+
+
+def requiring(released):
+    """The environment requires a signature."""
+    settings = replace(released.run.settings, requires=Requires(signed_by=["awskms:///alias/images"]))
+    object.__setattr__(released.run, "settings", settings)
+
+
+def test_a_rollback_to_an_unsigned_image_warns_and_goes_on(released):
+    requiring(released)
+    (release,) = released.roll_back()
+    assert (release.version, released.fake.live) == ("2", "2")
+    assert f"sse-streaming version 2: {NAME}@{DIGESTS['2'][:19]} has no trusted SBOM" in released.world.out.getvalue()
+
+
+def test_a_rollback_does_not_wait_for_kms(released):
+    requiring(released)
+    released.world.aws.keys.refuses["get_public_key"] = EndpointConnectionError(endpoint_url="https://kms.test")
+    (release,) = released.roll_back()
+    assert release.version == "2"
+    assert "kms:GetPublicKey" in released.world.out.getvalue()
+
+
+def test_a_rollback_where_no_signature_is_required_asks_for_none(released):
+    released.roll_back()
+    assert released.ecr.called("list_image_referrers") == []
