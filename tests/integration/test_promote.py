@@ -196,6 +196,7 @@ def test_the_next_promotion_completes_it_and_both_digests_are_the_same_byte_for_
     live = preprod.live()
     assert prod.tags() == {live["commit"]: live["digest"], "latest": live["digest"]}
     assert prod.manifest(live["digest"]) == preprod.manifest(live["digest"])
+    prod.clone.restore("HEAD~1")  # the commit that preprod serves
 
 
 def test_prod_then_deploys_that_digest_without_a_build_and_its_version_has_the_promoted_commit(places):

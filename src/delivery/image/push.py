@@ -14,6 +14,7 @@ not started again: Lambda ran it, and it was verified there.
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from delivery.aws import ecr
 from delivery.context import RunContext
@@ -86,6 +87,21 @@ def push(
             stage.done(*_summary(built, unchanged))
     pushed = (*unchanged, *(image for image, _ in built))
     return tuple(sorted(pushed, key=lambda image: image.name))
+
+
+def rebuild(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
+    """Build the images again without any cache, and push nothing; return them with their content.
+
+    Raises BuildError or CloudError.
+    """
+    after = "the image was built again; nothing was pushed"
+    with _docker(run) as shell, run.progress.stage("rebuild", interrupted=_NOT_PUSHED, after=after) as stage:
+        layout = replace(_bake(run, images, "layout"), fresh=True)
+        baked = bake.build(layout, run.settings.source, shell, stage.update)
+        stage.warn(*baked.warnings)
+        stage.done(f"commit {run.commit.short}: {baked.counts}")
+    built = bake.pushed_images(images, baked.digests)
+    return tuple((image, inspect.layout(image.name, layout.layout(image.name), image.digest)) for image in built)
 
 
 def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:

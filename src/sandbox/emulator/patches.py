@@ -518,6 +518,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
     return (
         Patch("core.iam_evaluator", "_resolve_condition_key", access.requests_over_tls),
+        Patch("core.iam_evaluator", "_resolve_condition_key", access.principals_of_roles),
         Patch("core.iam_actions", "extract_iam_action", access.actions_of_lambda),
         Patch("core.iam_actions", "extract_resource_arn", access.resources_in_full),
         Patch("core.iam_actions", "request_tag_context", access.boundary_of_a_role),
