@@ -25,3 +25,13 @@ output "feeds" {
     image => { table = aws_dynamodb_table.events[image].name, publish_policy_arn = aws_iam_policy.publish[image].arn }
   }
 }
+
+output "signer_role" {
+  description = "ARN of the role that signs, for the GitHub variable <ENVIRONMENT>_SIGNER_ROLE_ARN; empty: no such role."
+  value       = try(module.ci_role[0].signer_arn, "")
+}
+
+output "signing_key" {
+  description = "ARN of the alias of the key that signs, for build.sign_with of invoke.yaml; empty: no such key."
+  value       = try(module.signing_key[0].alias_arn, "")
+}

@@ -205,6 +205,8 @@ class Settings:
     deadlines: Deadlines = field(default_factory=Deadlines)
     neighbours: tuple[str, ...] = ()
     """The other environments of the same account."""
+    verifying_accounts: tuple[str, ...] = ()
+    """The other accounts with an environment that requires signatures by a key of this account."""
     canary: Canary = field(default_factory=Canary)
     notify: tuple[str, ...] = field(default=(), repr=False)  # may hold secrets
     """The URLs that hear of a change; `${NAME}` in one is a variable."""
@@ -251,6 +253,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         started_by=raw.started_by,
         variables=raw.variables,
         neighbours=_neighbours(str(name), raw.account, config),
+        verifying_accounts=_verifying_accounts(raw.account, config),
         canary=_checked(Canary, raw.canary, f"environments.{name}.canary", sources),
         notify=tuple(raw.notify),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
@@ -307,6 +310,17 @@ def _require_name(name: str) -> None:
 def _neighbours(name: str, account: str, config: Mapping[str, Any]) -> tuple[str, ...]:
     every = _environments(config).items()
     return tuple(n for n, raw in every if n != name and isinstance(raw, Mapping) and raw.get("account") == account)
+
+
+def _verifying_accounts(account: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the environments whose `requires.signed_by` names a key of this account by its ARN. Each is checked later."""
+    found = set()
+    for raw in _environments(config).values():
+        requires = raw.get("requires") if isinstance(raw, Mapping) else None
+        keys = requires.get("signed_by") if isinstance(requires, Mapping) else None
+        if isinstance(keys, Sequence) and any(f":{account}:" in str(key) for key in keys):
+            found.add(str(cast(Mapping[str, object], raw).get("account")))
+    return tuple(sorted(found - {account}))
 
 
 def _environments(config: Mapping[str, Any]) -> Mapping[str, object]:
