@@ -84,6 +84,7 @@ def ensure(layout: Layout, engine: Engine, reference: str, update: Update) -> st
         if not engine.private:
             _lend(layout, engine, name)
         engine.docker("load", "--input", str(python.archive(layout, name)), timeout=_PULL_SECONDS)
+        _resolve(layout, engine, name)
         ready = name
     update(f"base     {ready} ready in {time.monotonic() - began:.1f} s")
     return ready
@@ -122,6 +123,18 @@ def _made_here(engine: Engine, name: str) -> str:
     except SandboxError:
         return ""
     return next((comment for comment in comments if comment.startswith(python.MADE)), "")
+
+
+def _resolve(layout: Layout, engine: Engine, name: str) -> None:
+    """Let BuildKit find a loaded image once by its name.
+
+    By its digest it takes from the engine only what it has found by its name before; otherwise it asks a registry:
+    github.com/moby/buildkit, util/imageutil/config.go, `HasSource`.
+    """
+    folder = layout.engine / "resolve"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Dockerfile").write_text(f"FROM {name}\n")
+    engine.docker("buildx", "build", "--quiet", "--output", "type=cacheonly", str(folder))
 
 
 def _pinned(engine: Engine, name: str) -> str:

@@ -1,6 +1,7 @@
 """Which base images can be made ready."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -30,17 +31,22 @@ class FakeEngine(Engine):
         if arguments[0] == "load":
             IMAGES["python:3.13-slim"] = MADE
             return ""
+        if arguments[:2] == ("buildx", "build"):
+            RESOLVED.append((Path(arguments[-1]) / "Dockerfile").read_text())
+            return ""
         raise SandboxError(f"no such image: {arguments[-1]}", "")
 
 
 IMAGES = {}
 DIGESTS = []
+RESOLVED = []
 
 
 @pytest.fixture
 def engine(monkeypatch):
     IMAGES.clear()
     DIGESTS.clear()
+    RESOLVED.clear()
 
     def no_registry(*_, **__):
         raise SandboxError("no registry answers", "")
@@ -70,6 +76,7 @@ def test_the_stand_in_has_its_digest_if_the_engine_has_one(layout, engine):
     """An engine without the containerd store gives a loaded image none."""
     DIGESTS.append("python@sha256:" + "b" * 64)
     assert images.ensure_all(layout, engine, print) == {PINNED: "python:3.13-slim@sha256:" + "b" * 64}
+    assert RESOLVED == ["FROM python:3.13-slim\n"], "by its digest BuildKit takes only what it has found by its name"
 
 
 def test_an_image_that_was_made_here_before_is_used_without_asking_a_registry(layout, engine, monkeypatch):
