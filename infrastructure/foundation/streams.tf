@@ -71,6 +71,7 @@ resource "aws_cloudwatch_metric_alarm" "first_event" {
   metric_name = "FirstEvent"
   dimensions  = { FunctionName = each.value }
 
+  # Two periods: one slow stream, such as that of a verification, is no alarm.
   extended_statistic  = "p99"
   period              = 300
   evaluation_periods  = 3
@@ -78,8 +79,6 @@ resource "aws_cloudwatch_metric_alarm" "first_event" {
   comparison_operator = "GreaterThanThreshold"
   threshold           = 2000
   treat_missing_data  = "notBreaching"
-  # One slow stream among a few, such as that of a verification, is no alarm.
-  evaluate_low_sample_count_percentiles = "ignore"
 
   alarm_actions = var.alarm_actions
   ok_actions    = var.alarm_actions

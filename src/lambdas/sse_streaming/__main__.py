@@ -32,12 +32,8 @@ async def _serve(address: str) -> None:
 
     def create_app() -> ASGIApp:
         # The imports stand here so that the runtime can report an import error to Lambda as an init error.
-        import anyio
-
         from sse_streaming import app, settings, source
 
-        # anyio imports its part for asyncio at its first use. Without this use, the first request would wait for it.
-        anyio.current_time()
         loaded = settings.load(os.environ)
         created = app.create(loaded, source.create(loaded, os.environ))
         # From now on there may be streams, and SIGTERM lets them end.

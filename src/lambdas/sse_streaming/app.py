@@ -9,11 +9,12 @@ from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sse_streaming import heartbeat, page, stream
 from sse_streaming.function_url import CONTEXT
+from sse_streaming.response import StreamResponse
 from sse_streaming.settings import MAX_INTERVAL, MIN_INTERVAL, Settings
 from sse_streaming.source import Source
 from sse_streaming.sse import MEDIA_TYPE
@@ -64,7 +65,7 @@ def _stream_endpoint(settings: Settings, source: Source | None) -> Callable[[Req
         lifetime = stream.choose_lifetime(request.scope[CONTEXT].deadline - time.time())
         # The browser sends the header when it reconnects. A page that makes a new EventSource can only set a parameter.
         events = made(query.interval, request.headers.get("last-event-id") or query.after)
-        return StreamingResponse(stream.encode_events(events, query.max_events, lifetime), headers=_STREAM_HEADERS)
+        return StreamResponse(stream.encode_events(events, query.max_events, lifetime), _STREAM_HEADERS)
 
     return endpoint
 

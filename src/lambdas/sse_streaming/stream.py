@@ -33,7 +33,7 @@ def choose_lifetime(until_deadline: float) -> float:
 
 async def encode_events(
     events: AsyncGenerator[Event, None], max_events: int | None, lifetime: float
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield encoded events, at most `max_events` and for `lifetime` seconds, between two `retry:` blocks.
 
     The first block counts if the connection is cut, the last one shows that the stream ended by itself. The first event

@@ -1,6 +1,7 @@
 """The function's process ends with an exit code that tells its reason."""
 
 import json
+import os
 import signal
 import socket
 import time
@@ -44,6 +45,25 @@ def test_sigterm_in_the_middle_of_a_stream_ends_the_stream_and_the_process():
             response += received
         connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
         assert (runtime.wait(10), runtime.stderr.read()) == (0, b"")
+
+
+def test_a_request_imports_nothing():
+    """The CPU share of a small function makes an import in a request last ten times as long as at the start."""
+    content = (
+        "import asyncio, sys; from support.function.fake_runtime_api import FakeRuntimeApi; "
+        "from support.function_url import payload; from sse_streaming import app, runtime, settings\n"
+        "async def main():\n"
+        "    async with FakeRuntimeApi() as api:\n"
+        "        task = asyncio.create_task(runtime.run(api.address, lambda: app.create(settings.load({}))))\n"
+        "        before = set(sys.modules)\n"
+        "        await api.invoke(payload(query='events=1')).ended()\n"
+        "        print(*sorted(set(sys.modules) - before), file=sys.stderr)\n"
+        "        task.cancel()\n"
+        "asyncio.run(main())"
+    )
+    paths = os.pathsep.join([str(process.SOURCES), str(process.ROOT / "tests")])
+    with process.python("-c", content, PYTHONPATH=paths) as runtime:
+        assert (runtime.wait(20), runtime.stderr.read().strip()) == (0, b"")
 
 
 def test_a_runtime_that_cannot_reach_its_api_ends_with_an_error_that_names_the_address():

@@ -14,6 +14,7 @@ from support.function_url import event_types, payload, response
 from sse_streaming import runtime, runtime_api
 from sse_streaming.exchange import RuntimeApiError
 from sse_streaming.settings import SettingsError
+from sse_streaming.sse import Event
 
 pytestmark = pytest.mark.anyio
 START = broken_apps.START
@@ -368,6 +369,23 @@ async def test_a_stream_ends_before_the_deadline(api, serving, function):
     assert invocation.body.endswith(b"\n\nretry: 1000\n\n")
     assert b"heartbeat" in invocation.body
     assert invocation.trailers == {}
+
+
+async def test_a_stream_that_nobody_reads_any_more_closes_its_source(api, serving, function, monkeypatch):
+    closed = asyncio.Event()
+
+    async def source(*_):
+        try:
+            yield Event("hello", "")
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    monkeypatch.setattr("sse_streaming.heartbeat.events", source)
+    async with serving(function):
+        await api.invoke(payload(), hang_up=True).ended()
+        async with asyncio.timeout(5):
+            await closed.wait()
 
 
 @pytest.mark.parametrize("behaviour", [{"hang_up": True}, {"answer_early": 413}])
