@@ -84,7 +84,8 @@ def _require_json(data: str) -> None:
             json.loads(data, parse_constant=_refuse_constant)
             data.encode()
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"Malformed --data: {data[:80]!r}", f"It is no JSON: {error}", _EXAMPLE) from error
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise ConfigurationError(f"Malformed --data: {data[:80]!r}", f"It is no JSON: {why}", _EXAMPLE) from error
 
 
 def _refuse_constant(text: str) -> NoReturn:

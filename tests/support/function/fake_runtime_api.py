@@ -68,9 +68,13 @@ class Invocation:
 
 
 class FakeRuntimeApi:
-    """Use as `async with`. The end of the context raises AssertionError if the runtime made a wrong request."""
+    """Use as `async with`. The end of the context raises AssertionError if the runtime made a wrong request.
 
-    def __init__(self):
+    `may_die`: whether the runtime may be killed in the middle of a request.
+    """
+
+    def __init__(self, may_die=False):
+        self._broken = (h11.RemoteProtocolError,) if may_die else ()
         self.init_error = None
         self.restore = asyncio.Event()
         """Set it to restore the runtime from its snapshot."""
@@ -107,7 +111,7 @@ class FakeRuntimeApi:
         task = asyncio.current_task()
         self._tasks.add(task)
         # __aexit__ cancels the open connections, and asyncio would report a task that ends with CancelledError.
-        with suppress(ConnectionError, asyncio.CancelledError):
+        with suppress(ConnectionError, asyncio.CancelledError, *self._broken):
             connection = _Connection(reader, writer)
             request = await connection.read_part()
             if isinstance(request, h11.Request):
