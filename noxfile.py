@@ -71,7 +71,7 @@ _TYPED = (
 )
 LOCKED = (
     *sorted(str(path.with_suffix("")) for path in Path("src").glob("**/requirements.in")),
-    *("requirements", "tests/bench/awscli"),
+    *("requirements", "tests/bench/awscli", "tests/bench/servers"),
 )
 
 

@@ -3,6 +3,7 @@
 __main__    the options; runs the scenarios and writes the results
 scenarios   the sides of each scenario: how each is prepared, and the commands that are measured
 many        the scenarios with 1, 5 and 15 functions
+function    the scenarios of the function itself; servers/ has the programs that it is compared with
 place       a clone with a sandbox, its environments, and the commands of both sides
 raw/        the commands of the tools, typed one after the other
 relay       delays each call of AWS's API

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from support.deploys.checkout import PROJECT, Checkout
 
-from bench import chart, goals, many, measure, relay, report, scenarios
+from bench import chart, function, goals, many, measure, relay, report, scenarios
 from bench.measure import CommandFailedError
 from bench.place import FOLDER, Place
 from bench.samples import Results, Sample, of
@@ -41,6 +41,8 @@ SCENARIOS = (
     Scenario("many-no-op", "several functions: no-op", many.no_op),
     Scenario("many-change", "several functions: one changed", many.change),
     Scenario("many-rollback", "several functions: rollback", many.rollback),
+    Scenario("function-start", "start of the function", function.start),
+    Scenario("function-events", f"{function.EVENTS:,} events", function.events),
     Scenario("memory", "code change, with its peak memory", scenarios.memory),
 )
 
@@ -112,7 +114,8 @@ def _measured(scenario: Scenario, place: Place, repeat: int) -> dict[str, list[S
     samples: dict[str, list[Sample]] = {side.name: [] for side in sides}
     for number, side in scenarios.in_turn(sides, repeat):
         side.prepare(number)
-        sample = measure.run(side.commands(), place.logs / f"{scenario.name}.log", memory=side.memory)
+        log = place.logs / f"{scenario.name}.log"
+        sample = side.sample() if side.sample else measure.run(side.commands(), log, memory=side.memory)
         side.check()
         samples[side.name].append(sample)
         print(f"{scenario.name}: round {number + 1}, {side.name}: {sample.wall:.2f} s", flush=True)
@@ -132,7 +135,7 @@ def _sides(results: Results) -> list[chart.Side]:
             titles[scenario] if number == 0 else "",
             name,
             of([run.wall for run in runs]).median,
-            name not in scenarios.THEIRS,
+            name not in (*scenarios.THEIRS, *function.THEIRS),
         )
         for scenario, sides in results.items()
         for number, (name, runs) in enumerate(sides.items())

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.function import FASTAPI, SOCKET, STARLETTE
 from bench.many import COUNTS, side_name
-from bench.samples import Measured, Results, of, ratio, wall
+from bench.samples import Measured, Results, cpu, of, ratio, wall
 from bench.scenarios import IMPORT, OURS, PLAN, RAW, REPLACED
 
 _ONE, _MOST = COUNTS[0], COUNTS[-1]
@@ -58,6 +59,10 @@ def _ratio(scenario: str, first: str, second: str) -> Callable[[Results], Measur
     return lambda results: ratio(wall(results, scenario, first), wall(results, scenario, second))
 
 
+def _cpu(scenario: str, other: str) -> Callable[[Results], Measured]:
+    return lambda results: ratio(cpu(results, scenario, OURS), cpu(results, scenario, other))
+
+
 def _functions(scenario: str, *, delayed: bool) -> Callable[[Results], Measured]:
     """The most functions against one."""
     return _ratio(scenario, side_name(_MOST, delayed=delayed), side_name(_ONE, delayed=delayed))
@@ -101,8 +106,11 @@ ROWS = (
     Row("rollback of 15 functions / 1 function", None, _functions("many-rollback", delayed=False)),
     Row("rollback of 15 functions / 1 function, 150 ms an API call", 1.5, _functions("many-rollback", delayed=True)),
     Row('`invoke --list` / `python -c "import invoke"`', 2.0, _ratio("start", "invoke --list", IMPORT)),
+    Row("start of the function / FastAPI with uvicorn, CPU", 0.25, _cpu("function-start", FASTAPI)),
+    Row("start of the function / Starlette with uvicorn, CPU", 0.65, _cpu("function-start", STARLETTE)),
+    Row("an event of the function / of a raw socket, CPU", 3.0, _cpu("function-events", SOCKET)),
     Row("peak memory of a deploy, our process", 120.0, _peak("image as it is"), "MB"),
     Row("the same, image with 300 MB more", 120.0, _peak("300 MB more"), "MB"),
     Row("peak memory, image with 300 MB more / image as it is", 1.1, _growth),
 )
-"""Goals are ratios of one run, so that they hold on any machine. The goals are those of the issue `Fast`."""
+"""Goals are ratios of one run, so that they hold on any machine. The goals are those of the issues."""

@@ -177,7 +177,7 @@ class Place:
         """The variables that lead to the tools and to the cloud."""
         cloud: dict[str, str] = self.settings["variables"]
         ours = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "PYTHON", "TF_VAR_"))}
-        path = f"{_aws_cli()}{os.pathsep}{cloud.get('PATH', os.environ['PATH'])}"
+        path = f"{installed(_AWS_CLI)}{os.pathsep}{cloud.get('PATH', os.environ['PATH'])}"
         given = {**ours, **cloud, "PATH": path}
         return {name: value for name, value in given.items() if value}  # the AWS CLI refuses an empty AWS_CA_BUNDLE
 
@@ -223,13 +223,13 @@ def _plugins(root: Path) -> str:
 
 
 @functools.cache
-def _aws_cli() -> Path:
-    """The folder with the program `aws`, in an environment of its own that is made on first use."""
-    name = hashlib.sha256(_AWS_CLI.read_bytes()).hexdigest()[:12]
-    venv = FOLDER / f"awscli-{name}"
+def installed(lock: Path) -> Path:
+    """The folder with the programs of a lock file, in an environment of its own that is made on first use."""
+    name = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    venv = FOLDER / f"{lock.stem}-{name}"
     if not (venv / "complete").exists():
         _checked((sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(venv)))
-        _checked((str(venv / "bin" / "pip"), "install", "--quiet", "--require-hashes", "-r", str(_AWS_CLI)))
+        _checked((str(venv / "bin" / "pip"), "install", "--quiet", "--require-hashes", "-r", str(lock)))
         (venv / "complete").touch()
     return venv / "bin"
 

@@ -41,3 +41,8 @@ def ratio(first: Sequence[float], second: Sequence[float]) -> Measured:
 def wall(results: Results, scenario: str, side: str) -> list[float]:
     """The wall seconds of a side, one for each round. Raises KeyError if it was not measured."""
     return [sample.wall for sample in results[scenario][side]]
+
+
+def cpu(results: Results, scenario: str, side: str) -> list[float]:
+    """The CPU seconds of a side, one for each round. Raises KeyError if it was not measured."""
+    return [sample.cpu for sample in results[scenario][side]]

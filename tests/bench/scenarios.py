@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bench.measure import Typed
 from bench.place import APP, DOCKERFILE, Place
+from bench.samples import Sample
 
 OURS, RAW, REPLACED = "ours", "raw tools", "replaced pipeline"
 NO_BUILD, PLAN, IMPORT = "raw tools, no build", "terraform plan", "import invoke"
@@ -20,13 +21,17 @@ class NotMeasuredError(Exception):
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a scenario. `prepare` gets the number of the round; `check` runs afterwards. Neither is measured."""
+    """One side of a scenario. `prepare` gets the number of the round; `check` runs afterwards. Neither is measured.
+
+    `sample` measures what no command can show; then there are no commands.
+    """
 
     name: str
     prepare: Callable[[int], None]
     commands: Callable[[], Sequence[Typed]]
     memory: bool = False
     check: Callable[[], None] = lambda: None
+    sample: Callable[[], Sample] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def start(place: Place) -> Sequence[Side]:
     """The list of the tasks, beside an import of Invoke alone."""
     listed = place.invoke("--list")
     imported = Typed((listed.argv[0], "-c", "import invoke"), listed.cwd, listed.environ)
-    return [Side("invoke --list", _nothing, lambda: [listed]), Side(IMPORT, _nothing, lambda: [imported])]
+    return [Side("invoke --list", nothing, lambda: [listed]), Side(IMPORT, nothing, lambda: [imported])]
 
 
 def memory(place: Place) -> Sequence[Side]:
@@ -214,5 +219,5 @@ def _changed(place: Place, prepare: Callable[[str, int], None]) -> list[Side]:
     return [side(name) for name in commands]
 
 
-def _nothing(_: int) -> None:
+def nothing(_: int) -> None:
     """This side needs no preparation."""

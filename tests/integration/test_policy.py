@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 from support import policies
-from support.deploys.guarded import DELIVERY, ENVIRONMENT, TEST, bucket, token
+from support.deploys.guarded import DELIVERY, ENVIRONMENT, TEST, bucket, root, token
 from support.deploys.policies import UNENFORCED
 from support.deploys.policy_trial import Trial
 from support.policies import actions
@@ -108,6 +108,27 @@ def test_the_policy_is_enough_for_a_first_deploy_and_the_tasks_around_it(trial):
         assert outcome.code == 0, outcome.text
     role = trial.guarded.client("iam").get_role(RoleName=FUNCTION)["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(f"{ENVIRONMENT}-function-boundary")
+
+
+def test_the_policy_for_people_is_enough_to_publish_and_deletes_nothing(trial):
+    guarded, name = trial.guarded, f"{FUNCTION}-publish"
+    iam = guarded.client("iam")
+    iam.create_user(UserName="alice")
+    iam.attach_user_policy(UserName="alice", PolicyArn=f"arn:aws:iam::111111111111:policy/{name}")
+    key = iam.create_access_key(UserName="alice")["AccessKey"]
+    alice = {
+        **root(ENVIRONMENT),
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    for place in ("1", "2"):
+        outcome = guarded.checkout.invoke("publish", "--env", ENVIRONMENT, "--event", "order", **alice)
+        assert outcome.code == 0, outcome.text
+        assert f"{place} order" in outcome.text
+    event = {"TableName": f"{FUNCTION}-events", "Key": {"feed": {"S": "main"}, "seq": {"N": "1"}}}
+    with pytest.raises(ClientError, match="dynamodb:DeleteItem"):
+        guarded.client("dynamodb", alice).delete_item(**event)
+    assert "expires" in guarded.client("dynamodb").get_item(**event)["Item"]
 
 
 def test_the_validation_gate_has_exactly_the_rights_that_an_acceptance_needs(trial):

@@ -2,7 +2,9 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 """The path at which AWS's Runtime Interface Emulator takes an invocation."""
@@ -16,14 +18,20 @@ class Response:
     body: bytes
 
 
-def payload(path="/api/v2/stream", query="", method="GET", headers=None, body=None):
+def payload(
+    path: str = "/api/v2/stream",
+    query: str = "",
+    method: str | None = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> dict[str, Any]:
     """Return a payload of format 2.0, as in the developer guide, without the fields that the function ignores."""
-    document = {
+    document: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": query,
-        "headers": {"host": "abc.lambda-url.us-east-1.on.aws", "x-forwarded-proto": "https"} | (headers or {}),
+        "headers": {"host": "abc.lambda-url.us-east-1.on.aws", "x-forwarded-proto": "https"} | dict(headers or {}),
         "requestContext": {
             "domainName": "abc.lambda-url.us-east-1.on.aws",
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
@@ -35,14 +43,14 @@ def payload(path="/api/v2/stream", query="", method="GET", headers=None, body=No
     return document
 
 
-def response(raw):
+def response(raw: bytes) -> Response:
     """Parse a streamed response: JSON prelude, eight NULs, body."""
     prelude, _, body = raw.partition(b"\0" * 8)
     head = json.loads(prelude)
     return Response(head["statusCode"], head["headers"], head["cookies"], body)
 
 
-def events(body):
+def events(body: bytes) -> list[tuple[str | None, Any]]:
     """Return the events that a client dispatches, as (type, data) pairs. A block without data is no event."""
     dispatched = []
     for block in body.decode().split("\n\n"):
@@ -52,6 +60,6 @@ def events(body):
     return dispatched
 
 
-def event_types(body):
+def event_types(body: bytes) -> list[str | None]:
     """Return the types of the events that a client dispatches."""
     return [event_type for event_type, _ in events(body)]

@@ -11,6 +11,8 @@ MAX_INTERVAL = 60.0
 """Seconds."""
 
 _DEFAULT_HEARTBEAT_SECONDS = "15"
+# The domains of the partitions with another one than amazonaws.com, from botocore's data.
+_SUFFIXES = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
 
 
 class SettingsError(ValueError):
@@ -60,7 +62,7 @@ def _table(environment: Mapping[str, str]) -> Table | None:
     if not name:
         return None
     endpoint = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL")
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
     url = urlsplit(endpoint or f"https://dynamodb.{region}.{suffix}")
     if url.scheme not in ("http", "https") or not url.hostname:
         raise SettingsError(

@@ -45,6 +45,14 @@ def leave(account: Account) -> None:
     alarm: dict[str, Any] = {"Namespace": "AWS/Lambda", "MetricName": "Errors", "Statistic": "Sum", "Threshold": 1}
     times = {"Period": 60, "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}
     account.client("cloudwatch").put_metric_alarm(AlarmName=f"{account.function}-errors", **alarm, **times)
+    account.client("cloudwatch").put_dashboard(DashboardName=f"{account.function}-streams", DashboardBody="{}")
+    key: dict[str, Any] = {"AttributeName": "feed"}
+    account.client("dynamodb").create_table(
+        TableName=f"{account.function}-events",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{**key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{**key, "AttributeType": "S"}],
+    )
     image = {"PackageType": "Image", "Code": {"ImageUri": f"nowhere@sha256:{'a' * 64}"}}
     functions.create_function(FunctionName=account.function, Role=made["Role"]["Arn"], **image, Publish=True)
     functions.create_alias(FunctionName=account.function, Name="live", FunctionVersion="1")

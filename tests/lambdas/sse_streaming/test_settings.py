@@ -29,6 +29,7 @@ def test_without_the_name_of_a_table_there_is_none():
     [
         ({}, "https://dynamodb.eu-west-1.amazonaws.com"),
         ({"AWS_REGION": "cn-north-1"}, "https://dynamodb.cn-north-1.amazonaws.com.cn"),
+        ({"AWS_REGION": "eusc-de-east-1"}, "https://dynamodb.eusc-de-east-1.amazonaws.eu"),
         ({"AWS_ENDPOINT_URL": "http://a:1/"}, "http://a:1"),
         ({"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_DYNAMODB": "https://b"}, "https://b"),
     ],

@@ -29,6 +29,8 @@ class Front:
         self.resumed: list[tuple[str | None, str]] = []
         self._clients: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
         self._loop = asyncio.new_event_loop()
+        # The end cuts the streams that are open, whose tasks nobody waits for.
+        self._loop.set_exception_handler(lambda *_: None)
         self._stopped = asyncio.Event()
 
     def publish(self, *data: str) -> None:

@@ -44,9 +44,9 @@ class Invocation:
         self._ended.set()
         self._changed.set()
 
-    async def wait_for(self, text):
+    async def wait_for(self, text, seconds=TIMEOUT):
         """Return when the body contains `text`."""
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(seconds):
             while text not in self.body:
                 self._changed.clear()
                 await self._changed.wait()

@@ -27,7 +27,8 @@ STEM = "REAL_STEM"
 EXPLANATION = """\
 It makes, in two AWS accounts that nobody else uses, two environments named real-..., and removes them at the end:
   state bucket, image repository, GitHub's OIDC provider, CI roles, a permissions boundary, one function with its
-  versions, alias, URL, role, log group and alarms. It takes about 30 minutes and costs less than one US dollar.
+  versions, alias, URL, role, log group, alarms, dashboard and table of events. It takes about 30 minutes and costs less
+  than one US dollar.
 It refuses an account that has a state bucket of anything else. A run that was killed is cleaned up by the next run."""
 # "Lambda reserves 100 units of concurrency for your functions that do not have reserved concurrency":
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html

@@ -90,6 +90,16 @@ def _alarms(account: Account, environment: str) -> Iterator[str]:
     yield from (item["AlarmName"] for item in found)
 
 
+def _dashboards(account: Account, environment: str) -> Iterator[str]:
+    found = _named(account, "cloudwatch", "list_dashboards", "DashboardEntries.DashboardName")(f"{environment}-")
+    yield from (item["DashboardName"] for item in found)
+
+
+def _tables(account: Account, environment: str) -> Iterator[str]:
+    for page in account.client("dynamodb").get_paginator("list_tables").paginate():
+        yield from (name for name in page["TableNames"] if name.startswith(f"{environment}-"))
+
+
 def _roles(account: Account, environment: str) -> Iterator[str]:
     yield from (item["RoleName"] for item in _named(account, "iam", "list_roles", "Roles.RoleName")(f"{environment}-"))
 
@@ -150,6 +160,8 @@ def _delete_bucket(account: Account, name: str) -> None:
 KINDS = (
     Kind("function", _functions, lambda a, name: a.client("lambda").delete_function(FunctionName=name)),
     Kind("alarm", _alarms, lambda a, name: a.client("cloudwatch").delete_alarms(AlarmNames=[name])),
+    Kind("dashboard", _dashboards, lambda a, name: a.client("cloudwatch").delete_dashboards(DashboardNames=[name])),
+    Kind("table", _tables, lambda a, name: a.client("dynamodb").delete_table(TableName=name)),
     Kind("role", _roles, _delete_role),
     Kind("log group", _log_groups, lambda a, name: a.client("logs").delete_log_group(logGroupName=name)),
     Kind("policy", _policies, _delete_policy),

@@ -1,8 +1,10 @@
 """A new function: what is written for each kind, and what is refused with nothing written."""
 
-import importlib
+import importlib.util
 import re
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,47 @@ def test_the_test_of_a_new_function_passes(project, kind, monkeypatch):
         case()
     for loaded in [each for each in sys.modules if each.removeprefix("test_").startswith("sample_of_")]:
         del sys.modules[loaded]
+
+
+@pytest.fixture
+def runtime(monkeypatch):
+    """The runtime of a new function that streams."""
+    path = PROJECT / "src/delivery/commands/templates/stream/runtime.py"
+    spec = importlib.util.spec_from_file_location("runtime_of_a_template", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+    before = signal.getsignal(signal.SIGTERM)
+    yield module
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_new_stream_serves_as_many_invocations_at_a_time_as_lambda_allows(runtime, monkeypatch):
+    together = threading.Barrier(3, timeout=10)
+
+    def serve(_address, _events):
+        together.wait()  # raises BrokenBarrierError unless three threads come here
+        runtime._stopping.set()
+
+    monkeypatch.setattr(runtime, "serve", serve)
+    monkeypatch.setenv("AWS_LAMBDA_MAX_CONCURRENCY", "3")
+    runtime.run(lambda _: iter(()))
+    assert runtime._stopping.is_set()
+
+
+def test_sigterm_ends_the_answer_of_a_new_stream_and_then_its_process(runtime, monkeypatch):
+    def events(_request):
+        yield b"event: hello\n\n"
+        signal.raise_signal(signal.SIGTERM)
+        yield b"event: never\n\n"
+
+    def serve(_address, events):
+        answers.append(list(runtime.body(events, {})))
+
+    answers = []
+    monkeypatch.setattr(runtime, "serve", serve)
+    runtime.run(events)
+    assert [answer[1:] for answer in answers] == [[b"event: hello\n\n"]]
 
 
 def test_a_second_function_goes_beside_the_first_and_the_lists_keep_their_form(project):

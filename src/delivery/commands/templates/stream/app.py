@@ -16,12 +16,17 @@ def events(request: dict[str, Any]) -> Iterator[bytes]:
     before the time-out of the function, and a client connects again by itself.
     """
     query = request.get("queryStringParameters") or {}
-    yield event("hello", {"version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")})
+    # At the beginning, so that it counts when the connection is cut: a browser would wait for about three seconds.
+    yield event("hello", {"version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")}, retry=1000)
     for number in range(1, int(query.get("events", "10"))):
         time.sleep(float(query.get("interval", "1")))
         yield event("tick", {"number": number})
 
 
-def event(name: str, data: object) -> bytes:
-    """One event as it is sent: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+def event(name: str, data: object, retry: int | None = None) -> bytes:
+    """One event as it is sent: https://html.spec.whatwg.org/multipage/server-sent-events.html.
+
+    `retry`: the milliseconds after which a client without connection connects again.
+    """
+    time_to_retry = "" if retry is None else f"retry: {retry}\n"
+    return f"event: {name}\ndata: {json.dumps(data)}\n{time_to_retry}\n".encode()

@@ -8,6 +8,9 @@ import http.client
 import itertools
 import json
 import os
+import signal
+import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,11 +22,29 @@ _ID, _REQUEST = "Lambda-Runtime-Invocation-Id", "Lambda-Runtime-Aws-Request-Id"
 Events = Callable[[dict[str, Any]], Iterator[bytes]]
 
 
+_stopping = threading.Event()
+
+
 def run(events: Events) -> None:
-    """Serve invocations until Lambda ends the process. `events` makes the answer to a request."""
+    """Serve invocations until Lambda ends the process. `events` makes the answer to a request.
+
+    On Lambda Managed Instances a process has several invocations at a time: `events` then runs in as many threads.
+    """
+    signal.signal(signal.SIGTERM, _stop)  # without a handler, the first process of a container ignores SIGTERM
     address = os.environ["AWS_LAMBDA_RUNTIME_API"]
-    while True:
+    for _ in range(1, int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1"))):
+        threading.Thread(target=_loop, args=(address, events), daemon=True).start()
+    _loop(address, events)
+
+
+def _loop(address: str, events: Events) -> None:
+    while not _stopping.is_set():
         serve(address, events)
+
+
+def _stop(*_: object) -> None:
+    _stopping.set()
+    sys.exit(0)
 
 
 def serve(address: str, events: Events) -> None:
@@ -56,7 +77,15 @@ def body(events: Events, request: dict[str, Any]) -> Iterator[bytes]:
     """
     stream = iter(events(request))
     first = next(stream, b"")
-    return itertools.chain([json.dumps(PRELUDE).encode() + bytes(8), first], stream)
+    return itertools.chain([json.dumps(PRELUDE).encode() + bytes(8), first], _until_stopped(stream))
+
+
+def _until_stopped(stream: Iterator[bytes]) -> Iterator[bytes]:
+    """The events until SIGTERM, which interrupts the wait for the next one: the answer ends as it would by itself."""
+    try:
+        yield from stream
+    except SystemExit:
+        return
 
 
 def _next(address: str) -> tuple[http.client.HTTPMessage, dict[str, Any]]:

@@ -18,5 +18,7 @@ def test_the_first_event_is_hello_and_the_others_follow_one_by_one():
     assert json.loads(prelude)["headers"]["content-type"] == "text/event-stream"
 
 
-def test_a_stream_without_a_query_begins_with_hello():
-    assert next(app.events({})).startswith(b"event: hello\n")
+def test_a_stream_without_a_query_begins_with_hello_and_says_when_to_connect_again():
+    first = next(app.events({}))
+    assert first.startswith(b"event: hello\n")
+    assert first.endswith(b"\nretry: 1000\n\n")
