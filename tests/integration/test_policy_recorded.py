@@ -11,7 +11,6 @@ from support.recorded import actions, answers, calls
 from support.recorded.calls import REGISTRY
 
 KEY = "only if a KMS key encrypts the state (state_kms_key); the accounts of these tests have none"
-BOUNDARY = "only if a function has permissions of its own; the sample has none (test_policy.py makes the calls alone)"
 SIGNATURE = "only if an environment requires signatures (test_policy_promotion.py makes the calls alone)"
 REASONS = {
     ("delivery", "called, not allowed"): {
@@ -19,8 +18,6 @@ REASONS = {
         "s3:ListAllMyBuckets": "asked after HeadBucket was refused; without an answer, the message names both reasons",
     },
     ("delivery", "allowed, not called"): {
-        "iam:GetPolicy": BOUNDARY,
-        "iam:GetPolicyVersion": BOUNDARY,
         "kms:Decrypt": KEY,
         "kms:GenerateDataKey": KEY,
         "kms:GetPublicKey": SIGNATURE,
@@ -30,8 +27,6 @@ REASONS = {
         "lambda:ListTags": "without it, GetFunction answers without the tags, and a promotion reads none",
     },
     ("reader", "allowed, not called"): {
-        "iam:GetPolicy": BOUNDARY,
-        "iam:GetPolicyVersion": BOUNDARY,
         "kms:Decrypt": KEY,
     },
 }
