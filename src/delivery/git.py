@@ -166,6 +166,12 @@ def commits_between(root: Path, old: str, new: str, shell: Shell) -> tuple[str, 
     return None if log.code else tuple(log.stdout.splitlines())
 
 
+def show(root: Path, commit: str, path: str, shell: Shell) -> str | None:
+    """The text of a file of a commit; None when the clone does not have the commit, or the commit the file."""
+    shown = shell.run(_git(root, "show", f"{commit}:./{path}"))
+    return None if shown.code else shown.stdout
+
+
 def require_merged(root: Path, commit: str, branch: str, shell: Shell) -> None:
     """Raises RefusedError unless `commit` is on the default branch of origin, or of the clone if it has no origin.
 

@@ -726,6 +726,9 @@ class FakeAws:
     def caller(self):
         return "alice"
 
+    def caller_arn(self):
+        return f"arn:aws:sts::{ACCOUNT}:assumed-role/Deploy/alice"
+
     def credentials(self):
         return {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": ""}
 

@@ -139,7 +139,11 @@ class Aws:
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
         """
-        return re.split("[:/]", self._identity["Arn"])[-1]
+        return re.split("[:/]", self.caller_arn())[-1]
+
+    def caller_arn(self) -> str:
+        """The ARN of the owner of the credentials. Raises CloudError."""
+        return self._identity["Arn"]
 
     @functools.cached_property
     def _identity(self) -> dict[str, str]:

@@ -152,11 +152,14 @@ def _initialised(run: RunContext) -> tuple[Stack | None, Mapping[str, Deployed]]
 
 
 def push_images(run: RunContext) -> tuple[PushedImage, ...]:
-    """Push the images of this commit. A new one is started with the variables that its function has now.
+    """Push the images of this commit, and sign them. A new one is started with the variables that its function has now.
 
     Raises the errors of `guard`, BuildError, RefusedError or CloudError.
     """
-    return push.push(run, guard(run), variables=lambda: declared.of_functions(deployed.read(run)))
+    images = guard(run)
+    pushed = push.push(run, images, variables=lambda: declared.of_functions(deployed.read(run)))
+    push.complete(run, images, pushed)
+    return pushed
 
 
 def _others(

@@ -117,6 +117,8 @@ class Baked:
     digests: Mapping[str, str]
     counts: str
     warnings: tuple[str, ...]
+    resolved: Mapping[str, str] = field(default_factory=dict)
+    """Image to digest, for each that the log of the build names with its digest."""
 
 
 def targets(settings: Settings, shell: Shell, only: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -126,11 +128,7 @@ def targets(settings: Settings, shell: Shell, only: tuple[str, ...] = ()) -> tup
     Raises ConfigurationError for a file that cannot be read, for a name that AWS or Terraform does not take, for a
     context that does not exist, and for a contract that is missing or malformed.
     """
-    argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
-    result = shell.run(Command(argv, cwd=settings.source, without=BAKE_VARIABLES))
-    if result.code:
-        raise ConfigurationError(f"{BAKE_FILE} cannot be read.", result.stderr.strip(), f"correct {BAKE_FILE}")
-    read: dict[str, Mapping[str, Any]] = json.loads(result.stdout)["target"]
+    read = definitions(settings, shell)
     require_names(settings, tuple(sorted(read)))
     for name, target in sorted(read.items()):
         if only and name not in only:
@@ -138,6 +136,16 @@ def targets(settings: Settings, shell: Shell, only: tuple[str, ...] = ()) -> tup
         _require_context(settings, name, target)
         _require_contract(name, target.get("labels") or {})
     return tuple(sorted(read))
+
+
+def definitions(settings: Settings, shell: Shell) -> dict[str, Mapping[str, Any]]:
+    """The targets that docker-bake.hcl builds by default, as bake prints them. Raises ConfigurationError."""
+    argv = ("docker", "buildx", "bake", "--file", BAKE_FILE, "--print")
+    result = shell.run(Command(argv, cwd=settings.source, without=BAKE_VARIABLES))
+    if result.code:
+        raise ConfigurationError(f"{BAKE_FILE} cannot be read.", result.stderr.strip(), f"correct {BAKE_FILE}")
+    read: dict[str, Mapping[str, Any]] = json.loads(result.stdout)["target"]
+    return read
 
 
 def _require_context(settings: Settings, name: str, target: Mapping[str, Any]) -> None:
@@ -224,6 +232,11 @@ def variables(settings: Settings, commit: Commit, inherited: Mapping[str, str]) 
     }
 
 
+def contexts(settings: Settings) -> dict[str, str]:
+    """The stand-ins for images that the environment has. Raises ConfigurationError."""
+    return _contexts(settings.variables.get("BUILD_CONTEXTS", ""))
+
+
 def _contexts(text: str) -> dict[str, str]:
     """The stand-ins of `NAME=TARGET NAME=TARGET`, such as `python:3.13-slim=docker-image://mirror.test/python:3.13`."""
     contexts = {}
@@ -256,7 +269,7 @@ def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -
         raise failure.of_build(log, _last(result), bake.environment, bake.output)
     metadata = json.loads(bake.metadata.read_text())
     digests = {name: metadata[name].get("containerimage.digest", "") for name in bake.targets}
-    return Baked(digests, log.counts(), warnings)
+    return Baked(digests, log.counts(), warnings, log.resolved)
 
 
 def _run(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -> tuple[Result, BuildLog]:

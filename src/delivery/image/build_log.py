@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 _LINE = re.compile(r"#(\d+) (.*)")
 _STEP = re.compile(r"\[([\w.-]+ )*\d+/\d+\] ")
 _BASE = re.compile(r"\[([\w.-]+ )?internal\] load metadata for |\[([\w.-]+ )*\d+/\d+\] FROM ")
+# The second is that of a named context, https://github.com/moby/buildkit/blob/master/frontend/dockerui/namedcontext.go
+_RESOLVED = re.compile(r"(?:\[.*\] FROM |resolve )(?P<reference>\S+)@(?P<digest>sha256:[0-9a-f]{64})(?: .*)?")
 # A failed export is in the log only with `ignore-error` (docker-bake.hcl); without it the build fails.
 _READ = re.compile(r"(\[[\w.-]+\] )?importing cache")
 _WRITE = re.compile(r"(\[[\w.-]+\] )?exporting (cache|to GitHub Actions Cache)")
@@ -24,6 +26,8 @@ class BuildLog:
     cached: set[str] = field(default_factory=set)
     cache: dict[str, str] = field(default_factory=dict)
     """Steps that read or write the build cache, which are optional, each with what a failure of it means."""
+    resolved: dict[str, str] = field(default_factory=dict)
+    """Image to digest, for each image whose digest BuildKit found out."""
     builder: str = ""
     warnings: tuple[str, ...] = ()
     output: dict[str, list[str]] = field(default_factory=dict)
@@ -38,6 +42,8 @@ class BuildLog:
                 self.error = line.removeprefix("ERROR: ")
             return ""
         number, text = match.groups()
+        if found := _RESOLVED.fullmatch(text):
+            self.resolved[found["reference"]] = found["digest"]
         if use := _cache_use(text):
             self.cache[number] = use
         elif text.startswith("["):

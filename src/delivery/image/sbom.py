@@ -8,35 +8,25 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
-from delivery.image import layers, packages, requirements
+from delivery.image import layers, packages, purl, requirements
+from delivery.image.dockerfile import Base
 from delivery.image.inspect import InspectedImage
 from delivery.image.layers import OpenBlob
-from delivery.image.packages import Inventory, Package
+from delivery.image.packages import Inventory
+from delivery.image.recipe import Recipe
 from delivery.image.requirements import Hashes
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"  # https://www.iana.org/assignments/media-types
-PREDICATE_TYPE = (
-    "https://cyclonedx.org/bom"  # https://github.com/in-toto/attestation/blob/main/spec/predicates/cyclonedx.md
-)
-GAP = "delivery:gap"  # the name of a property: https://github.com/CycloneDX/cyclonedx-property-taxonomy
-BASE = "delivery:base"
+# Names of properties: https://github.com/CycloneDX/cyclonedx-property-taxonomy
+GAP = "delivery:gap"
+_FROM = "delivery:from"
 Sbom = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What the layers do not say. `lock`: the requirements file of the function. `bases`: reference to digest."""
-
-    lock: str = ""
-    bases: Mapping[str, str] = field(default_factory=dict)
-
-
-def make(name: str, image: InspectedImage, open_blob: OpenBlob, origin: Origin) -> Sbom:
-    """The SBOM of an image, from its layers. `name`: that of its bake target.
+def make(image: InspectedImage, open_blob: OpenBlob, recipe: Recipe) -> Sbom:
+    """The SBOM of an image, from its layers; the recipe has the base and the hashes of the lock, which no layer has.
 
     Raises BuildError for a layer that cannot be read, or CloudError.
     """
@@ -44,27 +34,26 @@ def make(name: str, image: InspectedImage, open_blob: OpenBlob, origin: Origin) 
     own = image.config.get("config") or {}
     environment = dict(each.partition("=")[::2] for each in own.get("Env") or ())
     digest = f"sha256:{hashlib.sha256(image.manifest).hexdigest()}"
-    subject = _container(name, digest, {"arch": str(image.config.get("architecture", ""))})
-    return document(subject, packages.inventory(files, environment), origin)
+    url = purl.of_image(recipe.target, digest, {"arch": str(image.config.get("architecture", ""))})
+    return document(_container(recipe.target, digest, url), packages.inventory(files, environment), recipe)
 
 
-def document(subject: Mapping[str, Any], inventory: Inventory, origin: Origin) -> Sbom:
+def document(subject: Mapping[str, Any], inventory: Inventory, recipe: Recipe) -> Sbom:
     """The SBOM of an image with these packages. `subject`: its component."""
-    components = [_base(*base) for base in sorted(origin.bases.items())]
-    components += _system(inventory.system)
-    components += _components(inventory, requirements.hashes(origin.lock))
+    gaps = [*inventory.gaps, *_base_gaps(recipe.base)]
     composition = {
-        "aggregate": "incomplete" if inventory.gaps else "unknown",  # files that no package owns are not listed
+        "aggregate": "incomplete" if gaps else "unknown",  # files that no package owns are not listed
         "assemblies": [subject["bom-ref"]],
     }
-    gaps = [{"name": GAP, "value": gap} for gap in inventory.gaps]
     about: dict[str, Any] = {"lifecycles": [{"phase": "post-build"}], "component": subject}
+    properties = [{"name": GAP, "value": gap} for gap in gaps]
+    packaged = _components(inventory, requirements.hashes(recipe.lock))
     bom: Sbom = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": {**about, **({"properties": gaps} if gaps else {})},
-        "components": components,
+        "metadata": {**about, **({"properties": properties} if properties else {})},
+        "components": [*_base(recipe.base), *_system(inventory.system), *packaged],
         "compositions": [composition],
     }
     return {**bom, "serialNumber": uuid.uuid5(uuid.NAMESPACE_URL, encode(bom).decode()).urn}
@@ -75,21 +64,22 @@ def encode(bom: Sbom) -> bytes:
     return json.dumps(bom, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _container(name: str, digest: str, qualifiers: Mapping[str, str]) -> dict[str, Any]:
-    """An image as a component: https://github.com/package-url/purl-spec/blob/main/types-doc/oci-definition.md."""
-    short = name.rpartition("/")[2].lower()
-    purl = _purl("oci", short, digest, qualifiers)
+def _container(name: str, digest: str, url: str) -> dict[str, Any]:
+    component = {"type": "container", "bom-ref": url, "name": name, "purl": url}
     hashes = [{"alg": "SHA-256", "content": digest.removeprefix("sha256:")}]
-    return {"type": "container", "bom-ref": purl, "name": name, "version": digest, "purl": purl, "hashes": hashes}
+    return {**component, "version": digest, "hashes": hashes} if digest else component
 
 
-def _base(reference: str, digest: str) -> dict[str, Any]:
-    """The base image. `reference`: with its registry, as BuildKit names it."""
-    repository, _, tag = reference.partition("@")[0].rpartition(":")
-    if not repository or "/" in tag:
-        repository, tag = reference.partition("@")[0], ""
-    component = _container(repository, digest, {"repository_url": repository, "tag": tag})
-    return {**component, "properties": [{"name": BASE, "value": reference}]}
+def _base(base: Base | None) -> Iterable[dict[str, Any]]:
+    """The base image, with its name in the Dockerfile if a named context stands in for it."""
+    if base and base.is_image:
+        component = _container(purl.split(base.reference)[0], base.digest, purl.of_base(base))
+        yield {**component, "properties": [{"name": _FROM, "value": base.name}]}
+
+
+def _base_gaps(base: Base | None) -> Iterable[str]:
+    if base and not base.digest:
+        yield f"base: the digest of {purl.of_base(base)} is not known"
 
 
 def _system(system: Mapping[str, str]) -> Iterable[dict[str, Any]]:
@@ -103,41 +93,22 @@ def _components(inventory: Inventory, hashes: Hashes) -> list[dict[str, Any]]:
     """A component for each package; one that is recorded in several files has all of them."""
     components: dict[str, dict[str, Any]] = {}
     for package in inventory.packages:
-        purl = _package_url(package, inventory.system)
+        url = purl.of_package(package, inventory.system)
         kind = "application" if package.kind == "generic" else "library"
-        made = {"type": kind, "bom-ref": purl, "name": package.name, "version": package.version, "purl": purl}
-        component = components.setdefault(purl, made)
+        made = {"type": kind, "bom-ref": url, "name": package.name, "version": package.version, "purl": url}
+        component = components.setdefault(url, made)
         if package.path and package.kind == "pypi":
             evidence = component.setdefault("evidence", {"occurrences": []})
             evidence["occurrences"].append({"location": f"/{package.path.encode(errors='replace').decode()}"})
             if accepted := hashes.get(requirements.key(package.name, package.version)):
-                component["externalReferences"] = [_distribution(purl, accepted)]
-    return [components[purl] for purl in sorted(components)]
+                component["externalReferences"] = [_distribution(url, accepted)]
+    return [components[url] for url in sorted(components)]
 
 
-def _distribution(purl: str, hashes: tuple[str, ...]) -> dict[str, Any]:
+def _distribution(url: str, hashes: tuple[str, ...]) -> dict[str, Any]:
     return {
         "type": "distribution",
-        "url": purl,
+        "url": url,
         "comment": "the files of this version that requirements.txt accepts",
         "hashes": [{"alg": "SHA-256", "content": each} for each in hashes],
     }
-
-
-def _package_url(package: Package, system: Mapping[str, str]) -> str:
-    """https://github.com/package-url/purl-spec/blob/main/types-doc/deb-definition.md, pypi-definition.md.
-
-    `upstream` is the qualifier in which syft and grype give the source package.
-    """
-    if package.kind != "deb":
-        return _purl(package.kind, package.name, package.version, {})
-    vendor = system.get("ID", "debian")
-    release = "-".join(filter(None, (system.get("ID"), system.get("VERSION_ID"))))
-    qualifiers = {"arch": package.architecture, "distro": release, "upstream": package.source}
-    return _purl(f"deb/{vendor}", package.name, package.version, qualifiers)
-
-
-def _purl(kind: str, name: str, version: str, qualifiers: Mapping[str, str]) -> str:
-    """https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst; qualifiers are sorted."""
-    given = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in sorted(qualifiers.items()) if value)
-    return f"pkg:{kind}/{quote(name, safe=':')}@{quote(version, safe=':')}" + (f"?{given}" if given else "")

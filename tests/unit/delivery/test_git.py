@@ -111,6 +111,13 @@ def test_a_new_file_elsewhere_leaves_the_commit_clean(tmp_path):
     assert not read(tmp_path, shell("?? notes.txt\n?? ../another/project.py\n")).dirty
 
 
+def test_a_file_of_a_commit_is_read_from_the_folder_of_the_project(tmp_path):
+    fake = FakeShell({f"git show {COMMIT}:./src/Dockerfile": "FROM x\n"})
+    assert git.show(tmp_path, COMMIT, "src/Dockerfile", fake) == "FROM x\n"
+    missing = FakeShell({"git show": Result(128, "", "fatal: invalid object name")})
+    assert git.show(tmp_path, COMMIT, "src/Dockerfile", missing) is None
+
+
 def exporting(**answers):
     ran = {"git rev-parse --show-prefix": "", "git rev-parse --git-path objects": ".git/objects\n"}
     return FakeShell({**ran, "git read-tree": "", "git checkout-index": "", "git ls-files": "", **answers})

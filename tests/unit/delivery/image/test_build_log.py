@@ -74,3 +74,23 @@ def test_a_cache_that_cannot_be_read_is_a_warning():
 def test_nor_is_it_when_several_targets_are_built():
     log, _ = read(BUILT.replace("#4 importing", "#4 [one] importing"))
     assert log.failure() == ("", "")
+
+
+def test_the_digests_that_buildkit_resolved_are_read():
+    log = BuildLog()
+    for line in f"""\
+#4 [base 1/1] FROM docker.io/library/python:3.13-slim@sha256:{"a" * 64}
+#4 resolve docker.io/library/python:3.13-slim@sha256:{"a" * 64} 0.1s done
+#5 [context python@sha256:{"9" * 64}] mirror.test/python:3@sha256:{"b" * 64}
+#5 resolve mirror.test/python:3@sha256:{"b" * 64} 0.0s done
+#6 [orders build 1/2] FROM docker.io/library/golang:1@sha256:{"c" * 64}
+#7 resolve docker.io/library/busybox:1 0.0s done
+#8 0.1 resolve docker.io/library/forged:1@sha256:{"d" * 64}
+#9 exporting manifest sha256:{"e" * 64} done
+""".splitlines():
+        log.feed(line)
+    assert log.resolved == {
+        "docker.io/library/python:3.13-slim": f"sha256:{'a' * 64}",
+        "mirror.test/python:3": f"sha256:{'b' * 64}",
+        "docker.io/library/golang:1": f"sha256:{'c' * 64}",
+    }

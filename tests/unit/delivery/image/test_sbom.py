@@ -9,10 +9,11 @@ from packageurl import PackageURL
 from support.image_layers import RELEASE, STATUS, image, layer, metadata, paragraph
 
 from delivery.image import inspect, layers, sbom
-from delivery.image.sbom import Origin
+from delivery.image.dockerfile import Base, full_name
+from delivery.image.recipe import Recipe
 
 BASE = "sha256:" + "b" * 64
-PINNED = f"docker.io/library/python:3.13-slim@{BASE}"
+PINNED = f"python:3.13-slim@{BASE}"
 LOCK = f"starlette==1.10.0 \\\n    --hash=sha256:{'a' * 64} \\\n    --hash=sha256:{'c' * 64}\n"
 PACKAGES = layer(
     ("usr/lib/os-release", RELEASE),
@@ -39,10 +40,14 @@ def valid():
     return check
 
 
-def make(folder, *contents, origin=None, **settings):
+def make(folder, *contents, lock="", base=None, **settings):
     digest = image(folder, *contents, **settings)
     inspected = inspect.layout("x", folder, digest)
-    return sbom.make("orders", inspected, layers.in_layout(folder), origin or Origin())
+    return sbom.make(inspected, layers.in_layout(folder), Recipe("orders", {}, lock, base=base))
+
+
+def pinned(name, digest=BASE):
+    return Base(name, full_name(name), digest)
 
 
 def component(bom, name):
@@ -50,7 +55,7 @@ def component(bom, name):
 
 
 def test_an_sbom_names_the_image_its_base_its_system_and_its_packages(tmp_path, valid):
-    bom = valid(make(tmp_path, PACKAGES, origin=Origin(LOCK, {PINNED: BASE})))
+    bom = valid(make(tmp_path, PACKAGES, lock=LOCK, base=pinned(PINNED)))
     digest = image(tmp_path, PACKAGES)
     subject = bom["metadata"]["component"]
     assert (subject["name"], subject["version"]) == ("orders", digest)
@@ -67,14 +72,14 @@ def test_an_sbom_names_the_image_its_base_its_system_and_its_packages(tmp_path, 
 
 
 def test_a_python_package_has_the_hashes_of_the_lock_and_another_one_has_none(tmp_path, valid):
-    bom = valid(make(tmp_path, PACKAGES, origin=Origin(LOCK)))
+    bom = valid(make(tmp_path, PACKAGES, lock=LOCK))
     (reference,) = component(bom, "starlette")["externalReferences"]
     assert [each["content"] for each in reference["hashes"]] == ["a" * 64, "c" * 64]
     assert "externalReferences" not in component(bom, "pip")
 
 
 def test_the_lock_gives_no_hash_to_another_version(tmp_path):
-    bom = make(tmp_path, PACKAGES, origin=Origin(LOCK.replace("1.10.0", "1.10.1")))
+    bom = make(tmp_path, PACKAGES, lock=LOCK.replace("1.10.0", "1.10.1"))
     assert "externalReferences" not in component(bom, "starlette")
 
 
@@ -87,8 +92,8 @@ def test_a_package_in_two_places_is_one_component_with_both(tmp_path):
 
 
 def test_the_same_image_gives_the_same_bytes_and_another_one_another_serial_number(tmp_path):
-    first = make(tmp_path / "1", PACKAGES, origin=Origin(LOCK, {PINNED: BASE}))
-    assert sbom.encode(first) == sbom.encode(make(tmp_path / "2", PACKAGES, origin=Origin(LOCK, {PINNED: BASE})))
+    first = make(tmp_path / "1", PACKAGES, lock=LOCK, base=pinned(PINNED))
+    assert sbom.encode(first) == sbom.encode(make(tmp_path / "2", PACKAGES, lock=LOCK, base=pinned(PINNED)))
     other = make(tmp_path / "3", PACKAGES, layer(("x", "")))
     assert first["serialNumber"] != other["serialNumber"]
     assert "timestamp" not in sbom.encode(first).decode()
@@ -123,15 +128,37 @@ def test_a_python_that_was_made_from_source_is_an_application(tmp_path, valid):
     ("reference", "name", "tag"),
     [
         ("public.ecr.aws/lambda/python:3.13", "public.ecr.aws/lambda/python", "&tag=3.13"),
-        ("mirror.test:5000/python", "mirror.test:5000/python", ""),
+        ("mirror.test:5000/python", "mirror.test:5000/python", "&tag=latest"),
         (f"mirror.test:5000/python@{BASE}", "mirror.test:5000/python", ""),
-        ("python", "python", ""),
+        ("python", "docker.io/library/python", "&tag=latest"),
     ],
 )
 def test_a_base_of_any_registry_is_a_container_with_its_digest(tmp_path, valid, reference, name, tag):
-    (base, *_) = valid(make(tmp_path, PACKAGES, origin=Origin("", {reference: BASE})))["components"]
+    (base, *_) = valid(make(tmp_path, PACKAGES, base=pinned(reference)))["components"]
     assert (base["type"], base["name"], base["version"]) == ("container", name, BASE)
     assert base["purl"] == f"pkg:oci/python@{BASE}?repository_url={name}{tag}"
+
+
+def test_a_stand_in_for_the_base_keeps_the_name_of_the_dockerfile(tmp_path, valid):
+    stand_in = Base(PINNED, "mirror.test/python:3.13-slim", BASE)
+    (base, *_) = valid(make(tmp_path, PACKAGES, base=stand_in))["components"]
+    assert base["name"] == "mirror.test/python"
+    assert base["properties"] == [{"name": "delivery:from", "value": PINNED}]
+
+
+@pytest.mark.parametrize(
+    ("base", "named"),
+    [
+        (pinned("python", ""), "pkg:oci/python?repository_url=docker.io/library/python&tag=latest"),
+        (Base("base", "https://me:secret@git.test/x.git?token=secret", "", is_image=False), "https://git.test/x.git"),
+    ],
+)
+def test_a_base_without_a_known_digest_is_a_gap_and_no_password_is_named(tmp_path, valid, base, named):
+    bom = valid(make(tmp_path, PACKAGES, base=base))
+    assert bom["metadata"]["properties"] == [
+        {"name": "delivery:gap", "value": f"base: the digest of {named} is not known"}
+    ]
+    assert "secret" not in sbom.encode(bom).decode()
 
 
 def test_absurd_names_make_a_valid_sbom_with_gaps(tmp_path, valid):
