@@ -43,7 +43,14 @@ class KmsSigner:
 
 
 def of_settings(run: RunContext) -> Signer:
-    """The signer of `build.sign_with`. Raises ConfigurationError or CloudError."""
+    """The signer of `build.sign_with`, which may need other credentials than those of the environment.
+
+    Raises ConfigurationError or CloudError.
+    """
+    profile = run.settings.sign_profile
+    if profile and run.settings.sign_with.startswith(kms.NOTATION):
+        aws = run.aws.with_profile(profile)
+        return KmsSigner(aws, kms.read(aws, run.settings.sign_with))
     return trusted(run, run.settings.sign_with)
 
 
