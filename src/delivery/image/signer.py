@@ -46,12 +46,18 @@ class KmsSigner:
 
 
 def of_settings(run: RunContext) -> Signer:
-    """The signer of `build.sign_with`. Raises ConfigurationError or CloudError."""
+    """The signer of `build.sign_with`, which may need other credentials than those of the environment.
+
+    Raises ConfigurationError or CloudError.
+    """
     require_possible(run)
-    if run.settings.sign_with != KEYLESS:
-        return trusted(run, run.settings.sign_with)
-    variables = run.shell.variables
-    return trusted(run, f"{variables['GITHUB_SERVER_URL']}/{variables['GITHUB_WORKFLOW_REF']}")
+    name, profile, variables = run.settings.sign_with, run.settings.sign_profile, run.shell.variables
+    if name == KEYLESS:
+        return trusted(run, f"{variables['GITHUB_SERVER_URL']}/{variables['GITHUB_WORKFLOW_REF']}")
+    if profile:
+        aws = run.aws.with_profile(profile)
+        return KmsSigner(aws, kms.read(aws, name))
+    return trusted(run, name)
 
 
 def require_possible(run: RunContext) -> None:
