@@ -224,15 +224,23 @@ def rollback(
         "from_": "the environment whose live and verified image is copied",
         "to": "the environment that gets the copy",
         "commit": "refuse unless this commit is live in the source environment",
+        "rebuild": "build the commit again without a cache, and refuse an image that differs from it",
         "yes": YES["yes"],
     }
 )
 def promote(
-    c: Context, from_: str | None = None, to: str | None = None, commit: str | None = None, yes: bool = False
+    c: Context,
+    from_: str | None = None,
+    to: str | None = None,
+    commit: str | None = None,
+    rebuild: bool = False,
+    yes: bool = False,
 ) -> None:
     """Copy the live and verified image of one environment to another, byte for byte; no build.
 
-    Example: invoke promote --from preprod --to prod
+    With --rebuild it builds once more, to compare; what is copied is still the image that was verified.
+
+    Example: invoke promote --from preprod --to prod --rebuild
     """
     commands.promote.require_options(from_, to, commit)
     with session(c) as s:
@@ -241,6 +249,8 @@ def promote(
         if all(planned.live for planned in promotions):
             print_line(f"{to} already serves it: {'; '.join(cli.report.promotion_lines(promotions))}. Nothing to do.")
             return
+        if rebuild:
+            commands.rebuild.require_same(origin, promotions)
         confirm(target, f"Copy this to {to}?", yes=yes)
         commands.promote.promote(origin, target, promotions)
         s.output((each.image.digest for each in promotions), (each.commit for each in promotions))

@@ -144,6 +144,7 @@ class _BuildSection(_Section):
     platform: str = Field("linux/amd64", pattern=_any_of(PLATFORMS), description=f"one of {', '.join(PLATFORMS)}")
     cache: str = Field("registry", pattern=_any_of(CACHES), description=f"one of {', '.join(CACHES)}")
     builder: str = Field("", pattern=_BUILDER, description=_BUILDER_IS)
+    sign_profile: str = Field("", pattern=r"^[^\s]*$", description="the name of an AWS profile")
     sign_with: str = Field("", pattern=f"^({_KEY}|{KEYLESS})?$", description=f"{KEY_IS}, or {KEYLESS} in a workflow")
 
 
@@ -195,6 +196,8 @@ class Settings:
     """The builder that builds; empty for the one that docker has selected."""
     sign_with: str = ""
     """The key of KMS that signs what is built, `keyless`, or empty: nothing is signed."""
+    sign_profile: str = ""
+    """The AWS profile whose credentials sign; empty for those of the environment."""
     default_branch: str = "main"
     requires_acceptance: bool = False
     """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
@@ -205,6 +208,8 @@ class Settings:
     deadlines: Deadlines = field(default_factory=Deadlines)
     neighbours: tuple[str, ...] = ()
     """The other environments of the same account."""
+    verifying_accounts: tuple[str, ...] = ()
+    """The other accounts with an environment that requires signatures by a key of this account."""
     canary: Canary = field(default_factory=Canary)
     notify: tuple[str, ...] = field(default=(), repr=False)  # may hold secrets
     """The URLs that hear of a change; `${NAME}` in one is a variable."""
@@ -244,6 +249,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         cache=build.cache,
         builder=build.builder if raw.builder is None else raw.builder,
         sign_with=build.sign_with,
+        sign_profile=build.sign_profile,
         requires=_requires(str(name), raw.requires, sources),
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
         requires_acceptance=raw.requires_acceptance,
@@ -251,6 +257,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         started_by=raw.started_by,
         variables=raw.variables,
         neighbours=_neighbours(str(name), raw.account, config),
+        verifying_accounts=_verifying_accounts(raw.account, config),
         canary=_checked(Canary, raw.canary, f"environments.{name}.canary", sources),
         notify=tuple(raw.notify),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
@@ -307,6 +314,17 @@ def _require_name(name: str) -> None:
 def _neighbours(name: str, account: str, config: Mapping[str, Any]) -> tuple[str, ...]:
     every = _environments(config).items()
     return tuple(n for n, raw in every if n != name and isinstance(raw, Mapping) and raw.get("account") == account)
+
+
+def _verifying_accounts(account: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the environments whose `requires.signed_by` names a key of this account by its ARN. Each is checked later."""
+    found = set()
+    for raw in _environments(config).values():
+        requires = raw.get("requires") if isinstance(raw, Mapping) else None
+        keys = requires.get("signed_by") if isinstance(requires, Mapping) else None
+        if isinstance(keys, Sequence) and any(f":{account}:" in str(key) for key in keys):
+            found.add(str(cast(Mapping[str, object], raw).get("account")))
+    return tuple(sorted(found - {account}))
 
 
 def _environments(config: Mapping[str, Any]) -> Mapping[str, object]:

@@ -18,6 +18,8 @@ from support.deploys.checkout import Checkout
 from support.deploys.refusals import plain, refused
 from support.waiting import until
 
+from sandbox.emulator import image_scans
+
 ACCOUNTS = {"preprod": "111111111111", "prod": "222222222222"}
 PROMOTE = ("promote", "--from", "preprod", "--to", "prod")
 BUILDER = "https://github.com/o/n/.github/workflows/deploy.yml@refs/heads/main"
@@ -30,6 +32,13 @@ WORKFLOW = {
     "GITHUB_WORKFLOW_REF": "o/n/.github/workflows/deploy.yml@refs/heads/main",
 }
 SOURCE = "src/lambdas/sse_streaming/app.py"
+STRICT = {"INVOKE_ENVIRONMENTS_PROD_REQUIRES_VULNERABILITIES": "CRITICAL"}
+EXCEPTION = """
+[[IgnoredVulns]]
+id = "CVE-2026-0001"
+ignoreUntil = 2999-01-01
+reason = "a test"
+"""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,19 @@ class Place:
         commit = result["Configuration"]["Description"].removeprefix("commit ")
         return {"version": version, "commit": commit, "digest": result["Code"]["ImageUri"].partition("@")[2]}
 
+    def scanned(self, digest: str, *findings: dict) -> None:
+        """ECR has scanned an image: see sandbox.emulator.image_scans. The emulator verifies no signature here."""
+        scan = {"imageScanStatus": {"status": "ACTIVE"}, "imageScanFindings": {"enhancedFindings": findings}}
+        who = f"{ACCOUNTS[self.name]}/20260101/us-east-1/ecr/aws4_request"
+        headers = {
+            "X-Amz-Target": f"AmazonEC2ContainerRegistry_V20150921.{image_scans.PLANT}",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={who}, SignedHeaders=host, Signature=0",
+        }
+        body = {"repositoryName": self.repository, "imageDigest": digest, "scan": scan}
+        endpoint = self.clone.settings["variables"]["AWS_ENDPOINT_URL"]
+        answer = urllib3.request("POST", endpoint, headers=headers, body=json.dumps(body).encode())
+        assert answer.status == 200, answer.data
+
     def put(self, tag: str, manifest: str) -> None:
         """Give a tag to a manifest, as somebody who goes around the tasks."""
         kind = "application/vnd.oci.image.manifest.v1+json"
@@ -83,7 +105,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def clone(deployed):
+def clone(deployed, tmp_path_factory):
     """The deployed clone with a commit in which preprod and prod are two more accounts; gone again afterwards."""
     checkout, _ = deployed
     before = checkout.head()
@@ -91,11 +113,18 @@ def clone(deployed):
     kms = checkout.client("kms", ACCOUNTS["prod"])
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
     kms.create_alias(AliasName="alias/images", TargetKeyId=key["KeyId"])
-    document["build"]["sign_with"] = f"awskms:///{key['Arn']}"
-    document["environments"]["prod"]["requires"] = {"signed_by": ["awskms:///alias/images"], "builder": BUILDER}
+    profiles = tmp_path_factory.mktemp("aws") / "config"
+    secret = checkout.settings["variables"]["AWS_SECRET_ACCESS_KEY"]
+    profiles.write_text(
+        f"[profile signing]\naws_access_key_id = {ACCOUNTS['prod']}\naws_secret_access_key = {secret}\n"
+    )
+    document["build"] |= {"sign_with": f"awskms:///{key['Arn']}", "sign_profile": "signing"}
+    trusted = {"signed_by": ["awskms:///alias/images"], "builder": BUILDER}
     for name, account in ACCOUNTS.items():
-        variables = {**plain(checkout.settings["variables"]), "AWS_ACCESS_KEY_ID": account}
-        document["environments"][name].update(registry=checkout.settings["registry"], variables=variables)
+        own = {"AWS_ACCESS_KEY_ID": account, "AWS_CONFIG_FILE": str(profiles)}
+        requires = {"vulnerabilities": "", **(trusted if name == "prod" else {})}
+        more = {"variables": {**plain(checkout.settings["variables"]), **own}, "requires": requires}
+        document["environments"][name].update(registry=checkout.settings["registry"], **more)
     (checkout.root / "invoke.yaml").write_text(yaml.safe_dump(document))
     checkout.commit("preprod and prod are accounts of the emulator")
     yield checkout
@@ -151,9 +180,25 @@ def test_what_passes_the_acceptance_tests_is_recorded_for_its_digest_and_shown(p
     assert entry["url"].startswith("http"), listed.text
 
 
+def test_a_critical_vulnerability_refuses_the_promotion_and_nothing_is_copied(places):
+    preprod, prod = places
+    package = {"name": "openssl", "version": "3.0.11", "fixedInVersion": "3.0.13"}
+    details = {"vulnerabilityId": "CVE-2026-0001", "vulnerablePackages": [package]}
+    preprod.scanned(preprod.live()["digest"], {"severity": "CRITICAL", "packageVulnerabilityDetails": details})
+    outcome = prod.clone.invoke(*PROMOTE, "--yes", **STRICT)
+    line = "CVE-2026-0001 CRITICAL openssl 3.0.11, fixed in 3.0.13"
+    refused(outcome, 4, "prod takes no image with a CRITICAL vulnerability", line, "[[IgnoredVulns]]")
+    assert prod.tags() == {}
+
+
 def test_a_protected_environment_is_not_promoted_to_without_a_yes(places):
+    """The commit has an exception now, so that the scan is no reason any more."""
     _, prod = places
-    refused(prod.clone.invoke(*PROMOTE), 4, "prod is protected.", "with --yes")
+    (prod.clone.root / "osv-scanner.toml").write_text(EXCEPTION)
+    prod.clone.commit("an exception")
+    outcome = prod.clone.invoke(*PROMOTE, **STRICT)
+    refused(outcome, 4, "prod is protected.", "with --yes")
+    assert "✓ scan       nothing CRITICAL; osv-scanner.toml ignores CVE-2026-0001" in outcome.text
     assert prod.tags() == {}
 
 
@@ -215,16 +260,18 @@ def test_an_interrupted_copy_leaves_no_tag_and_130(places):
 
 def test_the_next_promotion_completes_it_and_both_digests_are_the_same_byte_for_byte(places):
     preprod, prod = places
-    done = prod.clone.invoke(*PROMOTE, "--yes", "--commit", preprod.live()["commit"])
+    done = prod.clone.invoke(*PROMOTE, "--yes", "--rebuild", "--commit", preprod.live()["commit"], **STRICT)
     assert done.code == 0, done.text
     assert re.search(r"MB copied, \d+\.\d MB present before", done.text), done.text
-    assert re.findall(r"^✓ (\w+)", done.text, re.MULTILINE) == ["guards", "copy"], "no build"
+    assert re.findall(r"^✓ (\w+)", done.text, re.MULTILINE) == ["guards", "scan", "rebuild", "copy"]
+    assert f"commit {preprod.live()['commit'][:12]}; scan: 1 critical" in done.text
     live = preprod.live()
     assert prod.tags() == {live["commit"]: live["digest"], "latest": live["digest"]}
     assert prod.manifest(live["digest"]) == preprod.manifest(live["digest"])
     assert prod.attestations() == preprod.attestations()
     for digest in prod.attestations().values():
         assert prod.manifest(digest) == preprod.manifest(digest)
+    prod.clone.restore("HEAD~1")  # the commit that preprod serves
 
 
 def test_prod_then_deploys_that_digest_without_a_build_and_its_version_has_the_promoted_commit(places):

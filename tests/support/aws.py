@@ -687,6 +687,7 @@ class FakeAws:
         self.silences: list[float] = []
         self.configs: dict[str, dict] = {}
         self._authorization, self._authorizing = None, threading.Lock()
+        self.profiles: dict[str, FakeAws] = {}
         self.opened: list[tuple[str, bool]] = []
         self.answers: list[object] = []
         self._account = account
@@ -696,6 +697,10 @@ class FakeAws:
 
     def account(self):
         return self._account
+
+    def with_profile(self, name):
+        """Another session in the same environment; `profiles`: those that there are."""
+        return self.profiles[name]
 
     def kms(self, region):
         self.keys.regions.append(region)

@@ -204,14 +204,19 @@ def _pushed(
     Raises RefusedError for an image that has not what the environment requires.
     """
     pushed = push_chosen()
-    _require_trusted(run, pushed)
     same = [now[image.name] for image in pushed if deployed.runs(now, image)]
-    verified, scanned = parallel.both(
+    (_, scanned), verified = parallel.both(
         run.shell,
+        lambda: _required(run, pushed),
         lambda: parallel.map(run.shell, functools.partial(_verify_live, run), same),
-        lambda: vulnerabilities.check(run, run.aws, pushed),
     )
     return pushed, frozenset(filter(None, verified)), scanned
+
+
+def _required(run: RunContext, images: tuple[PushedImage, ...]) -> tuple[None, tuple[Scanned, ...]]:
+    return parallel.both(
+        run.shell, lambda: _require_trusted(run, images), lambda: vulnerabilities.check(run, run.aws, images)
+    )
 
 
 def _require_trusted(run: RunContext, images: tuple[PushedImage, ...]) -> None:

@@ -14,7 +14,7 @@ not started again: Lambda ran it, and it was verified there.
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import delivery.image  # which imports a module at its first use: only a run that signs needs those that do
@@ -130,6 +130,21 @@ def complete(run: RunContext, images: tuple[Image, ...], pushed: tuple[PushedIma
         _, drafts = sign.drafts(run, unsigned, baked.resolved, {})
         parallel.map(run.shell, functools.partial(sign.attach, run, by), drafts)
         stage.done(f"{_names(unsigned)} built again, and {_signature(run)}")
+
+
+def rebuild(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
+    """Build the images again without any cache, and push nothing; return them with their content.
+
+    Raises BuildError or CloudError.
+    """
+    after = "the image was built again; nothing was pushed"
+    with _docker(run) as shell, run.progress.stage("rebuild", interrupted=_NOT_PUSHED, after=after) as stage:
+        layout = replace(_bake(run, images, "layout"), fresh=True)
+        baked = bake.build(layout, run.settings.source, shell, stage.update)
+        stage.warn(*baked.warnings)
+        stage.done(f"commit {run.commit.short}: {baked.counts}")
+    built = bake.pushed_images(images, baked.digests)
+    return tuple((image, inspect.layout(image.name, layout.layout(image.name), image.digest)) for image in built)
 
 
 def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:

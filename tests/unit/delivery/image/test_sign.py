@@ -7,7 +7,7 @@ import pytest
 from botocore import exceptions
 from support import world as world_
 from support.attested import BUILDER, KEY
-from support.aws import refusal
+from support.aws import FakeAws, refusal
 from support.build import CONFIG, CONFIG_DIGEST, DIGEST, manifest
 from support.registry import FakeRegistry
 from support.world import COMMIT, IMAGE, NAME, OLD_DIGEST, PUSHED, answers, world
@@ -69,6 +69,14 @@ class Signing:
 @pytest.fixture
 def signing(tmp_path, monkeypatch):
     return Signing(tmp_path, monkeypatch)
+
+
+def test_a_profile_of_its_own_signs_and_the_credentials_of_the_environment_do_not(tmp_path, monkeypatch):
+    signing = Signing(tmp_path, monkeypatch, sign_profile="signer")
+    signing.aws.profiles["signer"] = signer = FakeAws()
+    signing.push()
+    assert set(signing.bundles()) == {PROVENANCE, SBOM}
+    assert (len(signer.keys.called("sign")), signing.aws.keys.calls) == (2, [])
 
 
 def test_a_pushed_image_is_signed_before_it_gets_the_tag_of_its_commit(signing):
