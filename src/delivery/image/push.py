@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import delivery  # whose rooms import a module at its first use: only a run that signs needs those that do
+import delivery.image  # which imports a module at its first use: only a run that signs needs those that do
 from delivery.aws import ecr
 from delivery.context import RunContext
 from delivery.errors import BuildError, RefusedError
@@ -87,6 +87,8 @@ def push(
     untagged = tuple(image for image in images if image not in tagged)
     if untagged and not build:
         raise _not_built(run, untagged)
+    if untagged and _signs(run):
+        delivery.image.signer.require_possible(run)
     with _docker(run) if untagged else contextlib.nullcontext(run.shell) as shell:
         build_ = _build(run, untagged, shell) if untagged else _Build()
         built = _export_and_check(run, build_.new, shell, variables) if build_.new else ()

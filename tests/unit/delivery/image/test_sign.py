@@ -13,8 +13,8 @@ from support.registry import FakeRegistry
 from support.world import COMMIT, IMAGE, NAME, OLD_DIGEST, PUSHED, answers, world
 
 from delivery.attestation import PROVENANCE, SBOM, Bundle
-from delivery.errors import BuildError, CloudError, RefusedError
-from delivery.image import push, sbom, trust
+from delivery.errors import BuildError, CloudError, ConfigurationError, RefusedError
+from delivery.image import push, sbom, signer, trust
 from delivery.settings import Requires
 
 WORKFLOW = {
@@ -210,3 +210,23 @@ def test_a_layer_that_cannot_be_read_leaves_the_image_unsigned_and_untagged(sign
     with pytest.raises(BuildError):
         signing.push()
     assert (signing.bundles(), (NAME, COMMIT) in signing.ecr.tags) == ({}, False)
+
+
+def test_without_a_key_only_a_job_of_a_workflow_signs_and_nothing_is_built_elsewhere(tmp_path, monkeypatch):
+    signing = Signing(tmp_path, monkeypatch, sign_with="keyless")
+    with pytest.raises(ConfigurationError) as caught:
+        signing.push()
+    assert caught.value.exit_code == 2
+    assert "ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set" in caught.value.why
+    assert "`id-token: write`" in caught.value.hint
+    assert "INVOKE_BUILD_SIGN_WITH=" in caught.value.hint
+    assert signing.world.shell.ran == []
+
+
+def test_without_a_key_the_workflow_itself_is_the_signer(tmp_path, monkeypatch):
+    signing = Signing(tmp_path, monkeypatch, sign_with="keyless")
+    token = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://token.test", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "hush"}
+    signing.world.shell.variables |= token
+    by = signer.of_settings(signing.run)
+    assert (type(by).__name__, by.identity) == ("KeylessSigner", BUILDER)
+    assert signing.aws.keys.calls == []
