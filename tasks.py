@@ -44,7 +44,7 @@ FIRST = (
 HEADINGS = {
     "Ship": ("deploy", "acceptance", "rollback", "promote", "hold", "unhold"),
     "The steps of a deploy": ("build-image", "push-image", "tf-plan", "tf-apply", "verify"),
-    "Read": ("status", "releases", "diff", "logs", "stream", "doctor"),
+    "Read": ("status", "releases", "diff", "sbom", "logs", "stream", "doctor"),
     "Write events": ("publish",),
     "Set up and clean up": ("new", "remove", "bootstrap", "unlock", "prune"),
     "The cloud on this machine": ("sandbox-up", "sandbox-status", "sandbox-down"),
@@ -309,7 +309,7 @@ def doctor(c: Context, env: str | None = None) -> None:
 
 @task(help={**ENV, **JSON})
 def diff(c: Context, env: str | None = None, json: bool = False) -> None:
-    """Show what a deploy would change: commits, image layers, infrastructure; push and apply nothing.
+    """Show what a deploy would change: commits, layers, packages, infrastructure; push and apply nothing.
 
     Example: invoke diff --env prod --json
     """
@@ -319,6 +319,20 @@ def diff(c: Context, env: str | None = None, json: bool = False) -> None:
             s.show("A deploy would change", cli.report.difference_lines(difference))
     if json:
         print_line(cli.report.difference_json(difference))
+
+
+@task(help={**ENV, **ONLY, **JSON}, iterable=["only"])
+def sbom(c: Context, env: str | None = None, only: Sequence[str] | None = None, json: bool = False) -> None:
+    """Show the packages of what is live: the signed SBOM beside each image, or one made from its layers.
+
+    Example: invoke sbom --env prod --only sse-streaming --json
+    """
+    with session(c, quiet=json) as s:
+        names = commands.selection.parse(only)
+        run = s.open(env)
+        functions = commands.selection.functions(terraform.state.require_functions(run), names)
+        contents = commands.sbom.read(run, functions)
+    print_lines([cli.report.sbom_json(contents)] if json else cli.report.sbom_lines(contents))
 
 
 @task(help={**ENV, **JSON})

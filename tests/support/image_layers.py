@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 
+from delivery.reference import PushedImage
 from support.build import blob, config, manifest
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -36,9 +37,9 @@ def info(path, size=0, kind=tarfile.REGTYPE, target="", mode=0o644):
 
 def store(folder, content):
     """Put a blob into a layout; returns its descriptor."""
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    blob(folder, digest).write_bytes(content)
-    return {"mediaType": GZIP, "digest": digest, "size": len(content)}
+    described = _descriptor(content)
+    blob(folder, described["digest"]).write_bytes(content)
+    return described
 
 
 def image(folder, *layers, **settings):
@@ -57,3 +58,20 @@ def paragraph(name="openssl", version="3.5.1-1", **fields):
 def metadata(name, version):
     """The METADATA of a Python package."""
     return f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n\nName: of the description\n"
+
+
+def pushed(made, registry, *layers, name="sse-streaming", **settings):
+    """Put an image with these layers into the fake registry of a world; returns it."""
+    repository = f"sandbox-{name}-lambda"
+    blobs = registry.blobs.setdefault(repository, {})
+    own = json.dumps(config(**settings)).encode()
+    described = [_descriptor(each) for each in (*layers, own)]
+    blobs |= {each["digest"]: content for each, content in zip(described, (*layers, own), strict=True)}
+    text = manifest(layers=described[:-1], config=described[-1])
+    digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    made.aws.ecr.repositories.setdefault(repository, {})[digest] = text
+    return PushedImage(name, f"{made.run.settings.environment.registry}/{repository}", digest)
+
+
+def _descriptor(content):
+    return {"mediaType": GZIP, "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}

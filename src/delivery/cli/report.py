@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -24,6 +25,9 @@ from delivery.commands.prune import Pruning
 from delivery.commands.rollback import Return
 from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.health import Http, Stream, Uncalled
+from delivery.image import components
+from delivery.image.components import Component
+from delivery.image.contents import Contents
 from delivery.image.vulnerabilities import Scanned
 from delivery.reference import short_digest
 from delivery.release.acceptance import Acceptance
@@ -45,6 +49,10 @@ _HISTORY = (
 )
 _STATUS = ("environment", "image", "version", "commit", "digest", "live since (UTC)", "by", "image age", "drift")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))  # seconds
+_ECOSYSTEMS = {"deb": "Debian", "pypi": "Python", "generic": "other"}  # the types of purls, for people
+_PACKAGES = 20  # changed packages that a diff shows
+_GAPS = 3
+_LINE = 105  # characters
 _WIDE = 10_000  # characters: a table is never wrapped, so that `grep` finds whole rows
 
 
@@ -267,6 +275,7 @@ def _change_object(change: Change) -> dict[str, object]:
         "live": serving,
         "url": live.url or None if live else None,
         "commits": None if change.commits is None else list(change.commits),
+        "packages": None if change.packages is None else [asdict(each) for each in change.packages],
         "new_layers": len(change.new_layers),
         "bytes_to_fetch": sum(change.new_layers.values()),
     }
@@ -281,13 +290,72 @@ def _change_lines(change: Change) -> tuple[str, ...]:
         return (f"{head}; the same image would be deployed",)
     new = change.new_layers
     layers = f"{len(new)} of {len(change.layers)} layers new, {_megabytes(new)} to fetch"
-    return (head, *_commit_lines(change.commits), f"image {live.image.short_digest} -> {image.short_digest}: {layers}")
+    images = f"image {live.image.short_digest} -> {image.short_digest}: {layers}"
+    return (head, *_commit_lines(change.commits), images, *_package_lines(change))
 
 
 def _commit_lines(commits: tuple[str, ...] | None) -> tuple[str, ...]:
     if commits is None:
         return ("commits: this clone does not know the live commit; `git fetch`",)
     return tuple(f"commit {line}" for line in commits) or ("commits: none that is not live already",)
+
+
+def _package_lines(change: Change) -> tuple[str, ...]:
+    """One line for each package that differs, as far as a person reads on."""
+    if change.packages is None:
+        return (f"packages: not known; {change.unknown}",)
+    lines = [_package_line(each) for each in change.packages[:_PACKAGES]] or ["packages: the same"]
+    more = len(change.packages) - _PACKAGES
+    return (*lines, f"packages: {more} more; `--json` has all") if more > 0 else tuple(lines)
+
+
+def _package_line(change: components.Change) -> str:
+    before, after = ", ".join(change.before), ", ".join(change.after)
+    if change.kind == components.BASE:
+        return f"base {_short_base(before)} -> {_short_base(after)}"
+    if before and after:
+        return f"package {change.name} {before} -> {after}"
+    return f"package {change.name} {after} is new" if after else f"package {change.name} {before} is removed"
+
+
+def _short_base(reference: str) -> str:
+    name, _, digest = reference.partition("@")
+    return f"{name} {short_digest(digest)}"
+
+
+def sbom_lines(contents: Iterable[Contents]) -> tuple[str, ...]:
+    """The packages of each image in at most ten lines, the ones that a team chose first."""
+    return tuple(line for each in contents for line in _sbom_lines(each))
+
+
+def _sbom_lines(contents: Contents) -> Iterator[str]:
+    listed = components.of(contents.bom)
+    kinds: dict[str, list[Component]] = {}
+    for each in listed:
+        kinds.setdefault(each.kind, []).append(each)
+    bases = kinds.pop(components.BASE, [])
+    counts = ", ".join(f"{len(each)} {_ECOSYSTEMS.get(kind, kind)}" for kind, each in kinds.items()) or "no packages"
+    yield f"{contents.image.name} {contents.image.short_digest}: {counts}"
+    yield from (f"  base      {each.name} {short_digest(each.version) or 'of an unknown digest'}" for each in bases)
+    for kind in sorted(kinds, reverse=True):  # Python before Debian
+        names = ", ".join(f"{each.name} {each.version}" for each in kinds[kind])
+        yield f"  {_ECOSYSTEMS.get(kind, kind):<9} {textwrap.shorten(names, _LINE, placeholder=' ...')}"
+    gaps = components.gaps(contents.bom)
+    yield from (f"  not read  {gap}" for gap in gaps[:_GAPS])
+    if len(gaps) > _GAPS:
+        yield f"  not read  {len(gaps) - _GAPS} more; `--json` has all"
+    yield f"  source    {_sbom_source(contents)}"
+
+
+def _sbom_source(contents: Contents) -> str:
+    if contents.unsigned:
+        return f"made from the image's layers in the registry: {contents.unsigned}"
+    return "the signed SBOM beside the image"
+
+
+def sbom_json(contents: Iterable[Contents]) -> str:
+    """The CycloneDX document of each image, by its name."""
+    return _json({each.image.name: each.bom for each in contents})
 
 
 def hold_line(environment: str, hold: Hold) -> str:

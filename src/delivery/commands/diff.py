@@ -1,19 +1,25 @@
 """`invoke diff`: what a deploy would change; it pushes nothing and applies nothing.
 
 live: alias -> version -> its commit, its digest ----------+
-this checkout: its commit; the image that would be pushed -+-> commits, layers, Terraform's plan on that digest
+this checkout: its commit; the image that would be pushed -+-> commits, layers, packages, and Terraform's plan on that
+                                                               digest
 """
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from delivery import git
 from delivery.aws import ecr, function
+from delivery.aws.distribution import Repository
 from delivery.aws.function import Function
 from delivery.context import RunContext, require_docker
-from delivery.errors import BuildError
-from delivery.image import bake, inspect, push
+from delivery.errors import BuildError, CloudError
+from delivery.image import bake, components, contents, inspect, layers, push, recipe, sbom
 from delivery.image.inspect import InspectedImage
+from delivery.image.layers import Blobs
 from delivery.image.push import Built
+from delivery.image.recipe import Recipe
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
@@ -41,6 +47,10 @@ class Change:
     live_layers: dict[str, int]
     commits: tuple[str, ...] | None
     """Newest first; None when this clone does not have the live commit."""
+    packages: tuple[components.Change, ...] | None = None
+    """The packages that differ; None when nothing is live, or when they are not known."""
+    unknown: str = ""
+    """Why the packages are not known."""
 
     @property
     def empty(self) -> bool:
@@ -80,14 +90,17 @@ def compare(run: RunContext, *, refreshes: bool = True) -> Difference:
     built, stack = parallel.both(run.shell, lambda: push.preview(run, images), lambda: stages.init(run, state.STACK))
     with run.progress.stage("compare", interrupted=UNCHANGED) as stage:
         live = _live(run)
-        changes = parallel.map(run.shell, lambda each: _change(run, each, live.get(each[0].name)), built)
+        found = parallel.map(run.shell, lambda each: _change(run, each, live.get(each[0].name)), built)
         uris, live_versions = (
             {image.name: image.uri for image, _ in built},
             {name: each.version for name, each in live.items()},
         )
         values = variables.service(run.settings, uris, live_versions)
-        saved = execute.plan(
-            replace(stack, locks=False, refreshes=refreshes), values, run.scratch, run.shell, stage.update
+        unlocked = replace(stack, locks=False, refreshes=refreshes)
+        saved, changes = parallel.both(
+            run.shell,
+            lambda: execute.plan(unlocked, values, run.scratch, run.shell, stage.update),
+            lambda: _with_packages(run, found, dict(built)),
         )
         plan = execute.read_back(saved, run.shell)
         stage.done(f"commit {run.commit.short} with the live versions")
@@ -116,6 +129,38 @@ def _change(run: RunContext, built: Built, live: Live | None) -> Change:
         before = {}
     commits = git.commits_between(run.settings.root, live.commit.removesuffix("-dirty"), "HEAD", run.shell)
     return Change(image, live, _layers(inspected), before, commits)
+
+
+def _with_packages(
+    run: RunContext, changes: tuple[Change, ...], built: Mapping[PushedImage, InspectedImage]
+) -> tuple[Change, ...]:
+    """The changes with the packages that differ. Nothing is read for an image that stays the same."""
+    if not any(change.live and not change.empty for change in changes):
+        return changes
+    recipes, known = recipe.read(run.settings, run.shell), dict[str, layers.Changes]()
+    # One after the other, because their layers are often the same, and each layer is read once.
+    return tuple(_compared(run, change, built[change.image], recipes, known) for change in changes)
+
+
+def _compared(
+    run: RunContext,
+    change: Change,
+    inspected: InspectedImage,
+    recipes: Mapping[str, Recipe],
+    known: dict[str, layers.Changes],
+) -> Change:
+    live = change.live
+    if live is None or change.empty:
+        return replace(change, packages=() if change.empty else None)
+    registry = Blobs(Repository(ecr.authorize(run.aws), change.image.repository_name).blob, known)
+    blobs = layers.in_either(run.scratch / change.image.name, registry)
+    of_commit = functools.partial(recipe.of_commit, run, live.image.name, live.commit)
+    try:
+        after = components.of(sbom.make(inspected, blobs, recipes[change.image.name]))
+        before = components.of(contents.read(run, live.image, live.commit, of_commit, known).bom)
+    except (BuildError, CloudError) as error:  # the rest of the difference is known, and a deploy would work
+        return replace(change, unknown=error.what)
+    return replace(change, packages=components.changes(before, after))
 
 
 def _layers(image: InspectedImage) -> dict[str, int]:

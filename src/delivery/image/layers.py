@@ -14,7 +14,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,14 +34,42 @@ class File:
     gap: str = ""
 
 
-OpenBlob = Callable[[str], AbstractContextManager[Iterator[bytes]]]
-"""Opens a blob by its digest: its bytes, piece by piece."""
-
 Reader = Callable[[str, tarfile.TarInfo, Callable[[], IO[bytes]]], File | None]
 """Takes a path without leading slash, the tar's member, and a function that opens it; None if the file says nothing."""
 
 
-def in_layout(folder: Path) -> OpenBlob:
+@dataclass(frozen=True)
+class Changes:
+    """What one layer does: the chosen files that it adds, and the paths that it takes from the layers below.
+
+    `opaque`: folders whose content below is hidden. `folders`: its own folders, each in the place of a file below.
+    """
+
+    added: Mapping[str, File]
+    replaced: frozenset[str]
+    opaque: frozenset[str]
+    folders: frozenset[str]
+
+    def removes(self, path: str) -> bool:
+        """Whether a file of a layer below is gone."""
+        above = {path[:index] for index, letter in enumerate(path) if letter == "/"}
+        if path in self.replaced or path in self.folders:
+            return True
+        return not (self.replaced.isdisjoint(above) and self.opaque.isdisjoint({"", *above}))
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """Where layers are. `opened`: opens a blob by its digest: its bytes, piece by piece.
+
+    `known`: by digest, the layers that were read already; images that share a base may share this, too.
+    """
+
+    opened: Callable[[str], AbstractContextManager[Iterator[bytes]]]
+    known: dict[str, Changes] = field(default_factory=dict)
+
+
+def in_layout(folder: Path) -> Blobs:
     """The blobs of an OCI image layout."""
 
     @contextlib.contextmanager
@@ -49,10 +77,20 @@ def in_layout(folder: Path) -> OpenBlob:
         with (folder / "blobs" / digest.replace(":", "/")).open("rb") as blob:
             yield iter(functools.partial(blob.read, _PIECE), b"")
 
-    return opened
+    return Blobs(opened)
 
 
-def read(layers: Iterable[Mapping[str, Any]], open_blob: OpenBlob, reader: Reader) -> dict[str, File]:
+def in_either(first: Path, second: Blobs) -> Blobs:
+    """The blobs of an OCI image layout, which need not exist, and of another place what the layout does not have."""
+
+    def opened(digest: str) -> AbstractContextManager[Iterator[bytes]]:
+        here = (first / "blobs" / digest.replace(":", "/")).is_file()
+        return (in_layout(first) if here else second).opened(digest)
+
+    return Blobs(opened, second.known)
+
+
+def read(layers: Iterable[Mapping[str, Any]], blobs: Blobs, reader: Reader) -> dict[str, File]:
     """The files that `reader` chooses, as the last layer leaves them, by path. `layers`: of the manifest, lowest first.
 
     Raises BuildError for a layer that cannot be read or has other bytes than its digest names, or CloudError.
@@ -60,17 +98,18 @@ def read(layers: Iterable[Mapping[str, Any]], open_blob: OpenBlob, reader: Reade
     files: dict[str, File] = {}
     for layer in layers:
         digest = layer["digest"]
-        try:
-            with open_blob(digest) as pieces:
-                added, removed = _changes(unpacked(_hashed(pieces, digest)), reader)
-        except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
-            raise BuildError(f"The layer {digest} cannot be read.", str(error), "build again") from error
-        files = {path: file for path, file in files.items() if not removed(path)} | added
+        if digest not in blobs.known:
+            try:
+                with blobs.opened(digest) as pieces:
+                    blobs.known[digest] = _changes(unpacked(_hashed(pieces, digest)), reader)
+            except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
+                raise BuildError(f"The layer {digest} cannot be read.", str(error), "build the image again") from error
+        changes = blobs.known[digest]
+        files = {path: file for path, file in files.items() if not changes.removes(path)} | dict(changes.added)
     return files
 
 
-def _changes(pieces: Iterator[bytes], reader: Reader) -> tuple[dict[str, File], Callable[[str], bool]]:
-    """The chosen files of one layer, and which files of the layers below it are gone."""
+def _changes(pieces: Iterator[bytes], reader: Reader) -> Changes:
     added: dict[str, File] = {}
     replaced, opaque, folders = set[str](), set[str](), set[str]()
     with tarfile.open(fileobj=_Pieces(pieces), mode="r|", bufsize=_PIECE) as tar:
@@ -91,11 +130,7 @@ def _changes(pieces: Iterator[bytes], reader: Reader) -> tuple[dict[str, File], 
     for _ in pieces:  # the digest is that of all bytes, also of those behind the end of the tar
         pass
 
-    def removed(path: str) -> bool:
-        above = {path[:index] for index, letter in enumerate(path) if letter == "/"}
-        return path in replaced | folders or not (replaced.isdisjoint(above) and opaque.isdisjoint({"", *above}))
-
-    return added, removed
+    return Changes(added, frozenset(replaced), frozenset(opaque), frozenset(folders))
 
 
 def _chosen(
@@ -140,7 +175,7 @@ def _hashed(pieces: Iterable[bytes], digest: str) -> Iterator[bytes]:
         hashed.update(piece)
         yield piece
     if f"sha256:{hashed.hexdigest()}" != digest:
-        raise BuildError(f"The layer {digest} has other bytes than its digest names.", "", "build again")
+        raise BuildError(f"The layer {digest} has other bytes than its digest names.", "", "build the image again")
 
 
 class _Pieces(io.RawIOBase):

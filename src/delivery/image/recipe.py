@@ -4,12 +4,15 @@ An image that the Dockerfile names with a digest is exactly that one, because Bu
 reference without a digest the log of the build says which image it was.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from delivery import git
+from delivery.context import RunContext
+from delivery.errors import ConfigurationError, MissingToolError
 from delivery.image import bake, dockerfile
 from delivery.image.dockerfile import Base
 from delivery.inputs import BAKE_FILE
@@ -41,7 +44,14 @@ class Recipe:
         def known(base: Base) -> Base:
             return base if base.digest else replace(base, digest=digests.get(base.reference, ""))
 
-        return replace(self, images=tuple(map(known, self.images)), base=known(self.base) if self.base else None)
+        return self._mapped(known)
+
+    def without_stand_ins(self) -> "Recipe":
+        """The recipe without the digest of any image that a named context stands in for."""
+        return self._mapped(lambda base: replace(base, digest="") if base.replaced else base)
+
+    def _mapped(self, change: Callable[[Base], Base]) -> "Recipe":
+        return replace(self, images=tuple(map(change, self.images)), base=change(self.base) if self.base else None)
 
 
 def read(settings: Settings, shell: Shell) -> Mapping[str, Recipe]:
@@ -57,14 +67,27 @@ def read(settings: Settings, shell: Shell) -> Mapping[str, Recipe]:
 def read_commit(settings: Settings, shell: Shell, commit: str) -> Mapping[str, Recipe]:
     """The recipe of each target as a commit has it; no files of a commit that this clone does not have.
 
-    The targets are those of the files that are built now. Raises ConfigurationError.
+    The targets, and the named contexts, are those of now. So the digest of an image that a context stands in for is
+    not known: it may have been another one when the commit was built. Raises ConfigurationError.
     """
 
     def file(path: str) -> bytes | None:
         text = git.show(settings.root, commit, path, shell)
         return None if text is None else text.encode()
 
-    return _recipes(settings, bake.definitions(settings, shell), file)
+    recipes = _recipes(settings, bake.definitions(settings, shell), file)
+    return {name: each.without_stand_ins() for name, each in recipes.items()}
+
+
+def of_commit(run: RunContext, name: str, commit: str) -> Recipe:
+    """The recipe of an image that was built from a commit; an empty one when that cannot be read here.
+
+    Without docker, nobody can read the bake file; a commit may be missing in this clone, or have another bake file.
+    """
+    recipes: Mapping[str, Recipe] = {}
+    with contextlib.suppress(MissingToolError, ConfigurationError):
+        recipes = read_commit(run.settings, run.shell, commit.removesuffix("-dirty"))
+    return recipes.get(name, Recipe(name, {}))
 
 
 def of_target(name: str, definition: Mapping[str, Any], contexts: Mapping[str, str], file: ReadFile) -> Recipe:

@@ -10,27 +10,25 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from delivery.image import layers, packages, purl, requirements
+from delivery.image import components, layers, packages, purl, requirements
 from delivery.image.dockerfile import Base
 from delivery.image.inspect import InspectedImage
-from delivery.image.layers import OpenBlob
+from delivery.image.layers import Blobs
 from delivery.image.packages import Inventory
 from delivery.image.recipe import Recipe
 from delivery.image.requirements import Hashes
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"  # https://www.iana.org/assignments/media-types
-# Names of properties: https://github.com/CycloneDX/cyclonedx-property-taxonomy
-GAP = "delivery:gap"
 _FROM = "delivery:from"
 Sbom = dict[str, Any]
 
 
-def make(image: InspectedImage, open_blob: OpenBlob, recipe: Recipe) -> Sbom:
+def make(image: InspectedImage, blobs: Blobs, recipe: Recipe) -> Sbom:
     """The SBOM of an image, from its layers; the recipe has the base and the hashes of the lock, which no layer has.
 
     Raises BuildError for a layer that cannot be read, or CloudError.
     """
-    files = layers.read(image.document["layers"], open_blob, packages.choose)
+    files = layers.read(image.document["layers"], blobs, packages.choose)
     own = image.config.get("config") or {}
     environment = dict(each.partition("=")[::2] for each in own.get("Env") or ())
     digest = f"sha256:{hashlib.sha256(image.manifest).hexdigest()}"
@@ -46,7 +44,7 @@ def document(subject: Mapping[str, Any], inventory: Inventory, recipe: Recipe) -
         "assemblies": [subject["bom-ref"]],
     }
     about: dict[str, Any] = {"lifecycles": [{"phase": "post-build"}], "component": subject}
-    properties = [{"name": GAP, "value": gap} for gap in gaps]
+    properties = [{"name": components.GAP, "value": gap} for gap in gaps]
     packaged = _components(inventory, requirements.hashes(recipe.lock))
     bom: Sbom = {
         "bomFormat": "CycloneDX",
@@ -91,18 +89,18 @@ def _system(system: Mapping[str, str]) -> Iterable[dict[str, Any]]:
 
 def _components(inventory: Inventory, hashes: Hashes) -> list[dict[str, Any]]:
     """A component for each package; one that is recorded in several files has all of them."""
-    components: dict[str, dict[str, Any]] = {}
+    made: dict[str, dict[str, Any]] = {}
     for package in inventory.packages:
         url = purl.of_package(package, inventory.system)
         kind = "application" if package.kind == "generic" else "library"
-        made = {"type": kind, "bom-ref": url, "name": package.name, "version": package.version, "purl": url}
-        component = components.setdefault(url, made)
+        new = {"type": kind, "bom-ref": url, "name": package.name, "version": package.version, "purl": url}
+        component = made.setdefault(url, new)
         if package.path and package.kind == "pypi":
             evidence = component.setdefault("evidence", {"occurrences": []})
             evidence["occurrences"].append({"location": f"/{package.path.encode(errors='replace').decode()}"})
             if accepted := hashes.get(requirements.key(package.name, package.version)):
                 component["externalReferences"] = [_distribution(url, accepted)]
-    return [components[url] for url in sorted(components)]
+    return [made[url] for url in sorted(made)]
 
 
 def _distribution(url: str, hashes: tuple[str, ...]) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from delivery.aws.referrers import Referrer
 from delivery.context import RunContext
 from delivery.image import inspect, provenance, recipe, sbom, signer, trust
 from delivery.image.inspect import InspectedImage
-from delivery.image.layers import OpenBlob
+from delivery.image.layers import Blobs
 from delivery.image.recipe import Recipe
 from delivery.image.signer import Signer
 from delivery.image.trust import Wanted
 from delivery.process import parallel
 from delivery.reference import PushedImage
 
-Content = tuple[InspectedImage, OpenBlob]
+Content = tuple[InspectedImage, Blobs]
 """An image with its manifest and configuration, and its blobs."""
 
 
@@ -92,4 +92,4 @@ def _draft(run: RunContext, image: PushedImage, how: Recipe, content: Content | 
 
 def _sbom_of_pushed(run: RunContext, image: PushedImage, how: Recipe) -> Mapping[str, Any]:
     access = ecr.authorize(run.aws)
-    return sbom.make(inspect.pushed(run.aws, image, access), Repository(access, image.repository_name).blob, how)
+    return sbom.make(inspect.pushed(run.aws, image, access), Blobs(Repository(access, image.repository_name).blob), how)

@@ -51,9 +51,9 @@ def of_settings(run: RunContext) -> Signer:
     Raises ConfigurationError or CloudError.
     """
     require_possible(run)
-    name, profile, variables = run.settings.sign_with, run.settings.sign_profile, run.shell.variables
+    name, profile = run.settings.sign_with, run.settings.sign_profile
     if name == KEYLESS:
-        return trusted(run, f"{variables['GITHUB_SERVER_URL']}/{variables['GITHUB_WORKFLOW_REF']}")
+        return trusted(run, f"{run.shell.variables['GITHUB_SERVER_URL']}/{run.shell.variables['GITHUB_WORKFLOW_REF']}")
     if profile:
         aws = run.aws.with_profile(profile)
         return KmsSigner(aws, kms.read(aws, name))
@@ -65,8 +65,8 @@ def require_possible(run: RunContext) -> None:
 
     GitHub sets the two variables of a job that has the permission; docs, "OpenID Connect reference".
     """
-    needed = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_WORKFLOW_REF")
-    absent = [name for name in needed if not run.shell.variables.get(name)]
+    needed = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_SERVER_URL")
+    absent = [name for name in (*needed, "GITHUB_WORKFLOW_REF") if not run.shell.variables.get(name)]
     if run.settings.sign_with == KEYLESS and absent:
         raise ConfigurationError(
             f"build.sign_with is {KEYLESS}, and this is no job of GitHub that may sign.",

@@ -20,6 +20,8 @@ from delivery.commands.promote import Promotion
 from delivery.commands.prune import Pruning
 from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.errors import CloudError
+from delivery.image import components
+from delivery.image.contents import Contents
 from delivery.image.vulnerabilities import Scanned
 from delivery.reference import PushedImage
 from delivery.release.acceptance import Acceptance
@@ -237,8 +239,8 @@ NEW = PushedImage("sse-streaming", PUSHED.repository, OTHER)
 LAYERS = {"sha256:1": 1_000_000, "sha256:2": 2_500_000}
 
 
-def difference(live, commits=(), image=NEW, saved=None):
-    change = Change(image, live, LAYERS, {"sha256:1": 1_000_000} if live else {}, commits)
+def difference(live, commits=(), image=NEW, saved=None, **packages):
+    change = Change(image, live, LAYERS, {"sha256:1": 1_000_000} if live else {}, commits, **packages)
     return report.difference_lines(Difference((change,), saved or plan(creates=("a.b",))))
 
 
@@ -246,13 +248,83 @@ LIVE_NOW = Live("2", COMMIT, PUSHED, FUNCTION.url)
 
 
 def test_a_difference_shows_commits_new_layers_and_the_plan():
-    head, commit, image, created, counts = difference(LIVE_NOW, ("1234567 Add a test",))
+    head, commit, image, packages, created, counts = difference(LIVE_NOW, ("1234567 Add a test",), packages=())
     assert "version 2 is live" in head
     assert COMMIT[:12] in head
     assert commit == "commit 1234567 Add a test"
     assert f"{PUSHED.short_digest} -> {NEW.short_digest}: 1 of 2 layers new, 2.5 MB to fetch" in image
+    assert packages == "packages: the same"
     assert created.endswith("a.b")
     assert counts == "1 to create, 0 to update, 0 to delete"
+
+
+def test_a_difference_shows_each_package_with_its_versions():
+    packages = (
+        components.Change("base", "", (f"docker.io/library/python@{DIGEST}",), (f"docker.io/library/python@{OTHER}",)),
+        components.Change("deb", "openssl", ("3.5.1",), ("3.5.2",)),
+        components.Change("pypi", "h11", (), ("0.16.0",)),
+        components.Change("pypi", "idna", ("3.10", "3.9"), ()),
+    )
+    assert difference(LIVE_NOW, packages=packages)[3:7] == (
+        f"base docker.io/library/python {DIGEST[:19]} -> docker.io/library/python {OTHER[:19]}",
+        "package openssl 3.5.1 -> 3.5.2",
+        "package h11 0.16.0 is new",
+        "package idna 3.10, 3.9 is removed",
+    )
+
+
+def test_a_difference_of_many_packages_is_cut_and_says_so():
+    packages = tuple(components.Change("deb", f"p{number}", ("1",), ("2",)) for number in range(47))
+    lines = difference(LIVE_NOW, packages=packages)
+    assert len([line for line in lines if line.startswith("package p")]) == 20
+    assert "packages: 27 more; `--json` has all" in lines
+
+
+def test_packages_that_are_not_known_are_reported_with_the_reason():
+    assert "packages: not known; The image does not exist." in difference(LIVE_NOW, unknown="The image does not exist.")
+
+
+BOM = {
+    "metadata": {"properties": [{"name": "delivery:gap", "value": f"npm: /x{number} not read"} for number in range(5)]},
+    "components": [
+        {"name": "docker.io/library/python", "version": OTHER, "purl": f"pkg:oci/python@{OTHER}"},
+        *(
+            {"name": f"lib{number}", "version": "1.0", "purl": f"pkg:deb/debian/lib{number}@1.0"}
+            for number in range(90)
+        ),
+        {"name": "h11", "version": "0.16.0", "purl": "pkg:pypi/h11@0.16.0"},
+        {"name": "python", "version": "3.13.9", "purl": "pkg:generic/python@3.13.9"},
+    ],
+}
+
+
+def test_an_sbom_is_ten_lines_that_fit_on_a_screen():
+    lines = report.sbom_lines([Contents(NEW, BOM, "build.sign_with names no signer")])
+    assert [" ".join(line.split()[:3]) for line in lines] == [
+        f"sse-streaming {NEW.short_digest}: 90",
+        f"base docker.io/library/python {OTHER[:19]}",
+        "Python h11 0.16.0",
+        "other python 3.13.9",
+        "Debian lib0 1.0,",
+        "not read npm:",
+        "not read npm:",
+        "not read npm:",
+        "not read 2",
+        "source made from",
+    ]
+    assert lines[0].endswith(": 90 Debian, 1 other, 1 Python")
+    assert lines[-1].endswith("in the registry: build.sign_with names no signer")
+    assert max(map(len, lines)) <= 120
+
+
+def test_a_signed_sbom_says_so_and_an_empty_one_too():
+    head, source = report.sbom_lines([Contents(NEW, {}, "")])
+    assert head.endswith(": no packages")
+    assert source == "  source    the signed SBOM beside the image"
+
+
+def test_the_json_of_sboms_has_each_document_by_its_image():
+    assert json.loads(report.sbom_json([Contents(NEW, BOM)])) == {"sse-streaming": BOM}
 
 
 def test_a_difference_without_a_live_version_shows_the_whole_size():
@@ -341,7 +413,8 @@ def test_a_repository_that_no_function_uses_is_named():
 
 
 def test_the_json_of_a_difference_has_functions_and_infrastructure():
-    change = Change(NEW, LIVE_NOW, LAYERS, {"sha256:1": 1_000_000}, ("1234567 Add a test",))
+    packages = (components.Change("pypi", "h11", ("0.15",), ("0.16",)),)
+    change = Change(NEW, LIVE_NOW, LAYERS, {"sha256:1": 1_000_000}, ("1234567 Add a test",), packages)
     new = Change(NEW, None, LAYERS, {}, None)
     document = json.loads(report.difference_json(Difference((change, new), plan(creates=("a.b",)))))
     first, second = document["functions"]
@@ -352,9 +425,10 @@ def test_the_json_of_a_difference_has_functions_and_infrastructure():
         "live": {"version": "2", "commit": COMMIT, "digest": PUSHED.digest},
         "url": FUNCTION.url,
         "commits": ["1234567 Add a test"],
+        "packages": [{"kind": "pypi", "name": "h11", "before": ["0.15"], "after": ["0.16"]}],
         "new_layers": 1,
         "bytes_to_fetch": 2_500_000,
     }
-    assert (second["live"], second["url"], second["commits"]) == (None, None, None)
+    assert [second[key] for key in ("live", "url", "commits", "packages")] == [None, None, None, None]
     assert document["infrastructure"] == {"empty": False, "creates": ["a.b"], "updates": [], "deletes": []}
     assert document["empty"] is False
