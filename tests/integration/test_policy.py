@@ -258,7 +258,7 @@ def retain(trial):
 
 
 def read_boundary(trial, action):
-    """The call alone: Terraform reads the boundary only for a function that has permissions of its own."""
+    """The call alone, which each plan makes for a function that has permissions of its own: it saves a plan."""
     with trial.run.aws.explained("read the boundary"):
         more = {"VersionId": "v1"} if action == "get_policy_version" else {}
         iam = trial.guarded.client("iam", trial.credentials)

@@ -17,7 +17,7 @@ from delivery.terraform import state
 
 JOB = token(sub=f"repo:{NUMBERED}:environment:prod")
 PULL_REQUEST = {"sub": f"repo:{NUMBERED}:pull_request", "ref": "refs/pull/7/merge"}
-BOUNDARY = "only if a function has permissions of its own; the sample has none"
+BOUNDARY = "called by the plan of a comment; test_policy.py makes the call alone"
 UNENFORCED_HERE = {
     "ecr:GetDownloadUrlForLayer": "layers come over /v2/, where the emulator asks for nothing",
     "iam:GetPolicy": BOUNDARY,

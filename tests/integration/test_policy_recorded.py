@@ -11,15 +11,12 @@ from support.recorded import actions, answers, calls
 from support.recorded.calls import REGISTRY
 
 KEY = "only if a KMS key encrypts the state (state_kms_key); the accounts of these tests have none"
-BOUNDARY = "only if a function has permissions of its own; the sample has none (test_policy.py makes the calls alone)"
 REASONS = {
     ("delivery", "called, not allowed"): {
         "lambda:PassCapacityProvider": "AWS asks for it only when a function names a capacity provider",
         "s3:ListAllMyBuckets": "asked after HeadBucket was refused; without an answer, the message names both reasons",
     },
     ("delivery", "allowed, not called"): {
-        "iam:GetPolicy": BOUNDARY,
-        "iam:GetPolicyVersion": BOUNDARY,
         "kms:Decrypt": KEY,
         "kms:GenerateDataKey": KEY,
     },
@@ -27,8 +24,6 @@ REASONS = {
         "lambda:ListTags": "without it, GetFunction answers without the tags, and a promotion reads none",
     },
     ("reader", "allowed, not called"): {
-        "iam:GetPolicy": BOUNDARY,
-        "iam:GetPolicyVersion": BOUNDARY,
         "kms:Decrypt": KEY,
     },
 }
