@@ -7,8 +7,7 @@ variable "ENVIRONMENT" { default = "local" }
 variable "COMMIT" { default = "unknown" }
 variable "PLATFORM" { default = "linux/amd64" }
 # load: into the local Docker engine; push: to the registry; digest: build and keep nothing but the cache and the digest;
-# layout: one folder per image in the folder OUTPUTS; archive: one file per image there, which an engine can load.
-# All have the same manifest as a push.
+# layout: one folder per image in the folder OUTPUTS. All have the same manifest as a push.
 variable "OUTPUT" { default = "load" }
 variable "OUTPUTS" { default = "." }
 # Where the build cache is: registry, gha (GitHub Actions), local (the folder CACHE_DIR) or none
@@ -58,7 +57,6 @@ function "output" {
     OUTPUT == "push" ? "type=image,push=true,oci-mediatypes=true" :
     OUTPUT == "digest" ? "type=image,push=false,store=false,oci-mediatypes=true" :
     OUTPUT == "layout" ? "type=oci,tar=false,oci-mediatypes=true,dest=${OUTPUTS}/${image}" :
-    OUTPUT == "archive" ? "type=docker,oci-mediatypes=true,dest=${OUTPUTS}/${image}.tar" :
     "type=docker,oci-mediatypes=true"
   ]
 }

@@ -37,7 +37,6 @@ _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "chaos": {
         "faults": ("tests/chaos/test_faults.py", "tests/chaos/test_histories.py"),
-        "images": ("tests/chaos/test_bad_images.py", "tests/chaos/test_prune.py"),
     },
 }
 
@@ -53,7 +52,6 @@ LANES = {
     "integration": _rest("integration"),
     "workflow": ("tests/workflow",),
     "policy": _PARTS["integration"]["policy"],
-    "images": _PARTS["chaos"]["images"],
     "sandbox": _PARTS["integration"]["sandbox"],
     "runner": ("tests/runner",),
     "image": ("tests/image",),

@@ -20,7 +20,7 @@ TABLES: list[str] = []
 
 
 def pytest_addoption(parser):
-    parser.addoption("--cancels", type=int, default=18, help="how many deploys are cancelled")
+    parser.addoption("--cancels", type=int, default=8, help="how many deploys are cancelled")
     parser.addoption("--seed", type=int, default=random.randrange(10**6), help="when they are cancelled")
 
 

@@ -13,7 +13,7 @@ from support.waiting import until
 
 # actions/runner, ProcessInvoker: SIGINT to the step's process alone, then SIGTERM, then SIGKILL
 SEQUENCE = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 10.0))  # with the seconds waited after each
-EVERY = 9  # cancels, then a deploy that is left alone
+EVERY = 4  # cancels, then a deploy that is left alone
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def test_the_unchanged_image_passes_and_streams_with_a_read_only_root(project):
 
 def test_the_checked_image_is_byte_for_byte_the_image_that_the_engine_would_push(project):
     inspected = project.check()
-    assert len({project.build(output) for output in ("digest", "layout", "archive", "load")}) == 1
+    assert len({project.build(output) for output in ("digest", "layout", "load")}) == 1
     assert inspected.uncompressed > 3 * sum(layer["size"] for layer in inspected.document["layers"]) / 2
 
 

@@ -49,23 +49,23 @@ def build(root, shell):
     # The leftovers of an editor are no change of the function.
     commit = replace(git.read_commit(root, shell, lambda: inputs.find(root, shell)), dirty=False)
     variables = bake.variables(loaded, commit, shell.variables)
-    archive = bake.Bake(
+    layout = bake.Bake(
         (NAME,),
         environment,
         {**variables, "BUILDX_BAKE_ENTITLEMENTS_FS": "0"},
         root,
-        "archive",
+        "layout",
         network.inherited(shell.variables),
     )
-    for file, content in archive.files().items():
+    for file, content in layout.files().items():
         file.write_text(content)
-    command = archive.command(root, entitlements=False)
+    command = layout.command(root, entitlements=False)
     log = BuildLog()
     result = shell.run(replace(command, argv=(*command.argv, "--no-cache")), log.feed)
     assert result.code == 0, result.stderr
     cached = [step for number, step in log.steps.items() if number in log.cached]
     assert [step for step in cached if "] FROM " not in step and not step.startswith("[context ")] == []  # the base
-    return json.loads(archive.metadata.read_text())[NAME]["containerimage.digest"]
+    return json.loads(layout.metadata.read_text())[NAME]["containerimage.digest"]
 
 
 @pytest.fixture(scope="module")

@@ -78,9 +78,7 @@ def test_a_second_buildkit_builds_nothing_because_the_registry_has_the_cache(bui
     assert baked.warnings == ()
     assert build("team", "layout").digests == pushed.digests
     assert inspect.layout(NAME, tmp_path / NAME, pushed.digests[NAME]).uncompressed > 0
-    assert build("team", "archive").digests == pushed.digests
-    loaded = shell.run(Command(("docker", "load", "--input", str(tmp_path / f"{NAME}.tar"))))
-    assert loaded.code == 0, "the engine that starts the image takes what the builder made"
+    assert build("team", "load").digests == pushed.digests, "into the engine that starts the image"
     assert build("team", "push").digests == pushed.digests
 
 

@@ -30,7 +30,7 @@ class ImageProject:
         """The reference of the built image in the local engine."""
         return f"{NAME}:{self.commit}"
 
-    def build(self, output="archive"):
+    def build(self, output="load"):
         """Build the image; return its digest. `output` is a value of OUTPUT in docker-bake.hcl."""
         variables = {
             "ENVIRONMENT": "local",
@@ -53,8 +53,8 @@ class ImageProject:
     def start_check(self, seconds=start_check.DEADLINE):
         """Build and check the image, then start it as a deploy does; return the text that reports its answer."""
         inspected = self.check()
-        self.build("archive")
-        start = start_check.StartCheck(self.image, self.root / f"{NAME}.tar", inspected.config, PLATFORM)
+        self.build("load")
+        start = start_check.StartCheck(self.image, inspected.config, PLATFORM, lambda: self.build("load"))
         program = start_check.emulator(ROOT / ".cache", PLATFORM, self.shell)
         return start_check.run_check(start, program, self.shell, self.root, seconds)
 

@@ -31,8 +31,8 @@ _GHA = ("ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL")
 class Bake:
     """One `docker buildx bake` as data: its targets, the environment of the images, and its variables.
 
-    `output`: `load` into the local engine, `digest` alone, `layout` into a folder in `folder`, `archive` into a file in
-    it, or `push`. `folder` gets the metadata, too.
+    `output`: `load` into the local engine, `digest` alone, `layout` into a folder in `folder`, or `push`. `folder` is
+    for this one bake: it gets the metadata, too.
     """
 
     targets: tuple[str, ...]
@@ -50,10 +50,6 @@ class Bake:
     def layout(self, target: str) -> Path:
         """The folder that `layout` writes for a target."""
         return self.folder / target
-
-    def archive(self, target: str) -> Path:
-        """The file that `archive` writes for a target."""
-        return self.folder / f"{target}.tar"
 
     def files(self) -> dict[Path, str]:
         """The content of the files that bake reads in `folder`; they may hold passwords of proxies and of an index."""
@@ -241,6 +237,7 @@ def build(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) -
     that cannot be written), or that loses a layer during it, is left out. Raises BuildError with the failing step and
     its last 20 lines, CloudError when a registry refused, ConfigurationError.
     """
+    bake.folder.mkdir(exist_ok=True)
     for file, content in bake.files().items():
         file.touch(mode=0o600)
         file.write_text(content)

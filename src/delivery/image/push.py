@@ -20,12 +20,12 @@ from delivery.context import RunContext
 from delivery.errors import BuildError, RefusedError
 from delivery.health import Uncalled
 from delivery.image import bake, check, inspect, login, network, start_check
-from delivery.image.bake import Bake
+from delivery.image.bake import Bake, Baked
 from delivery.image.inspect import InspectedImage
 from delivery.image.start_check import StartCheck
 from delivery.process import parallel
 from delivery.process.shell import Shell
-from delivery.progress import Update
+from delivery.progress import Stage, Update
 from delivery.reference import Image, PushedImage
 
 Built = tuple[PushedImage, InspectedImage]
@@ -151,40 +151,65 @@ def _export_and_check(
     run: RunContext, images: tuple[Image, ...], shell: Shell, variables: Variables | None = None
 ) -> tuple[Built, ...]:
     """Check the new images, and start them if there are `variables` to start them with."""
-    layout = _bake(run, images, "layout")
     with run.progress.stage("check", interrupted=_NOT_PUSHED) as stage:
-        baked = bake.build(layout, run.settings.source, shell, stage.update)
-        stage.warn(*baked.warnings)
-        built = []
-        for image in bake.pushed_images(images, baked.digests):
-            stage.update(f"checking {image.name}")
-            inspected = inspect.layout(image.name, layout.layout(image.name), image.digest)
-            check.require(inspected, run.settings.platform)
-            if check.runs_as_root(inspected):
-                stage.warn(f"{image.name} names root as its user; Lambda runs it as a user without its rights.")
-            built.append((image, inspected))
-        started = _start_checks(run, built, variables, shell, stage.update) if variables else ("",) * len(built)
+
+        def inspected() -> tuple[Built, ...]:
+            return _inspect(run, images, shell, stage)
+
+        if variables:
+            built, loaded = parallel.both(shell, inspected, lambda: _load(run, images, shell, stage.update))
+            if bake.pushed_images(images, loaded.digests) != tuple(image for image, _ in built):
+                raise BuildError("The image to start is not the checked image.", "", "deploy again")
+            started = _start_checks(run, built, variables, shell, stage.update)
+        else:
+            built = inspected()
+            started = ("",) * len(built)
         stage.done(*_one_line_each([_checked(*each, result) for each, result in zip(built, started, strict=True)]))
+    return built
+
+
+def _inspect(run: RunContext, images: tuple[Image, ...], shell: Shell, stage: Stage) -> tuple[Built, ...]:
+    """Build the images into a folder, and check the rules of Lambda there. Raises BuildError."""
+    layout = _bake(run, images, "layout")
+    baked = bake.build(layout, run.settings.source, shell, stage.update)
+    stage.warn(*baked.warnings)
+    built = []
+    for image in bake.pushed_images(images, baked.digests):
+        stage.update(f"checking {image.name}")
+        inspected = inspect.layout(image.name, layout.layout(image.name), image.digest)
+        check.require(inspected, run.settings.platform)
+        if check.runs_as_root(inspected):
+            stage.warn(f"{image.name} names root as its user; Lambda runs it as a user without its rights.")
+        built.append((image, inspected))
     return tuple(built)
 
 
+def _load(run: RunContext, images: tuple[Image, ...], shell: Shell, update: Update) -> Baked:
+    """Build the images into the local engine. Raises BuildError."""
+    for left in reversed(range(start_check.TRIES)):
+        try:
+            return bake.build(_bake(run, images, "load"), run.settings.source, shell, update)
+        except BuildError as error:
+            if not (left and start_check.COLLECTED.search(str(error))):
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
 def _start_checks(
-    run: RunContext, built: list[Built], variables: Variables, shell: Shell, update: Update
+    run: RunContext, built: tuple[Built, ...], variables: Variables, shell: Shell, update: Update
 ) -> tuple[str, ...]:
     """Start each image once that may be called; return the result of each, for people. Raises BuildError."""
-    images = tuple(Image(image.name, image.repository) for image, _ in built)
-    archive = _bake(run, images, "archive")
-    baked = bake.build(archive, run.settings.source, shell, update)
-    if bake.pushed_images(images, baked.digests) != tuple(image for image, _ in built):
-        raise BuildError("The image to start is not the checked image.", "", "deploy again")
     given = variables()
     update(f"starting {_names(image for image, _ in built)} as Lambda does")
 
     def start(each: Built) -> str:
         image, inspected = each
         reference, own = f"{image.repository}:{run.commit.tag}", given.get(image.name, {})
-        tarball = archive.archive(image.name)
-        checked = StartCheck(reference, tarball, inspected.config, run.settings.platform, own)
+
+        def load() -> object:
+            return _load(run, (Image(image.name, image.repository),), shell, update)
+
+        checked = StartCheck(reference, inspected.config, run.settings.platform, load, own)
         # Images that start at the same time share the processors.
         return _start(run, checked, shell, start_check.DEADLINE * len(built))
 
@@ -255,7 +280,7 @@ def _bake(run: RunContext, images: tuple[Image, ...], output: str) -> Bake:
     variables = bake.variables(run.settings, run.commit, inherited)
     around = network.inherited(inherited, proxied=login.proxied(run.shell))
     names = tuple(image.name for image in images)
-    return Bake(names, run.settings.environment, variables, run.scratch, output, around)
+    return Bake(names, run.settings.environment, variables, run.scratch / output, output, around)
 
 
 @contextlib.contextmanager

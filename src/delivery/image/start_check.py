@@ -40,8 +40,10 @@ _EMULATOR = re.compile(r"\[(INFO|WARNING|ERROR)\] \(r[a-z.]+\) ")
 _INITIALISED = "INIT RTDONE(status: success)"
 _ERROR = {"errorType", "errorMessage", "stackTrace", "trace", "cause", "requestId"}
 _BODY = 300  # characters of an answer that a person reads
-_TRIES = 4
-_COLLECTED = re.compile(r"parent snapshot \S+ does not exist")
+TRIES = 4
+COLLECTED = re.compile(r"parent snapshot \S+ does not exist")
+"""containerd's garbage collector removed a layer that was just found; the image must be loaded again:
+https://github.com/containerd/containerd/issues/10835."""
 _PAUSE = 0.05  # seconds between two requests to the emulator
 _ISOLATED = (
     *("--read-only", "--tmpfs", "/tmp:exec,size=512m,mode=1777"),  # Lambda's default size of /tmp
@@ -56,15 +58,16 @@ class _LateError(BuildError):
 
 @dataclass(frozen=True)
 class StartCheck:
-    """A built image to start. `image`: its tag in `archive`. `config`: the image's own.
+    """A built image to start. `image`: its tag in the local engine. `config`: the image's own.
 
-    `variables`: those that the function is given. They may be secrets, so they stand in no argument.
+    `load`: loads it again, for an engine that has lost it. `variables`: those that the function is given. They may be
+    secrets, so they stand in no argument.
     """
 
     image: str
-    archive: Path
     config: Mapping[str, Any]
     platform: str
+    load: Callable[[], object]
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -158,26 +161,21 @@ def _run(start: StartCheck, name: str, program: Path, folder: Path, shell: Shell
     variables.touch(mode=0o600)
     try:
         variables.write_text(start.lines)
-        result = _started(start.archive, start.command(name, program, variables), shell)
+        result = _started(start.load, start.command(name, program, variables), shell)
     finally:
         variables.unlink()
     if result.code:
         raise _explained(BuildError("The image cannot be started."), result.stderr.strip(), start.platform)
 
 
-def _started(archive: Path, command: Command, shell: Shell) -> Result:
-    """Load the image into the engine and run it. Raises BuildError when it cannot be loaded.
-
-    Both fail when containerd's garbage collector removes a layer that was just found, and pass at the next try:
-    https://github.com/containerd/containerd/issues/10835.
-    """
-    for _ in range(_TRIES):
-        loaded = shell.run(Command(("docker", "load", "--quiet", "--input", str(archive))))
-        result = loaded if loaded.code else shell.run(command)
-        if not (result.code and _COLLECTED.search(result.stderr)):
+def _started(load: Callable[[], object], command: Command, shell: Shell) -> Result:
+    """Run the image; load it first where the engine has lost it."""
+    result = shell.run(command)
+    for _ in range(TRIES - 1):
+        if not (result.code and COLLECTED.search(result.stderr)):
             break
-    if loaded.code:
-        raise BuildError("The image cannot be loaded into the engine.", loaded.stderr.strip(), "invoke doctor")
+        load()
+        result = shell.run(command)
     return result
 
 

@@ -127,8 +127,8 @@ def test_an_environment_names_stand_ins_and_an_exported_variable_does_not(tmp_pa
     assert bake.variables(settings(tmp_path), SOURCE, {"BUILD_CONTEXTS": "exported=x"})["BUILD_CONTEXTS"] == ""
 
 
-@pytest.mark.parametrize("output", ["push", "archive", "layout", "digest"])
-def test_a_push_and_an_archive_name_the_media_types_on_which_the_digest_depends(output):
+@pytest.mark.parametrize("output", ["push", "layout", "digest"])
+def test_a_push_and_a_layout_name_the_media_types_on_which_the_digest_depends(output):
     text = (Path(__file__).parents[4] / "docker-bake.hcl").read_text()
     assert re.search(rf'OUTPUT == "{output}" \? "type=[^"]*oci-mediatypes=true', text)
 
@@ -140,7 +140,7 @@ def test_whether_buildx_wants_to_be_asked_is_read_from_its_help(tmp_path, help_t
     assert ("--allow" in fake.ran[-1].argv) == asked
 
 
-@pytest.mark.parametrize("output", ["load", "digest", "layout", "archive", "push"])
+@pytest.mark.parametrize("output", ["load", "digest", "layout", "push"])
 def test_where_an_image_goes_is_a_variable_of_the_bake_file(tmp_path, output):
     variables = one_bake(tmp_path, output).command(tmp_path, entitlements=True).variables
     assert (variables["OUTPUT"], variables["OUTPUTS"]) == (output, str(tmp_path))
@@ -491,14 +491,13 @@ def test_the_time_in_an_image_is_a_constant_of_the_bake_file(tmp_path):
 
 def test_all_outputs_have_the_media_types_of_a_push_so_that_the_digest_is_the_same():
     outputs = dict(re.findall(r'OUTPUT == "(\w+)" \? "(type=[^"]*)"', BAKE_TEXT))
-    assert set(outputs) == {"push", "digest", "layout", "archive"}, "`load` is what is left"
+    assert set(outputs) == {"push", "digest", "layout"}, "`load` is what is left"
     assert all("oci-mediatypes=true" in output for output in outputs.values())
     assert [name for name, output in outputs.items() if "push=true" in output] == ["push"]
 
 
-def test_a_layout_is_a_folder_and_an_archive_a_file_of_the_run(tmp_path):
+def test_a_layout_is_a_folder_of_the_run(tmp_path):
     one = one_bake(tmp_path, "layout")
     assert one.command(tmp_path, entitlements=False).variables["OUTPUTS"] == str(tmp_path)
     assert 'dest=${OUTPUTS}/${image}"' in BAKE_TEXT
-    assert 'dest=${OUTPUTS}/${image}.tar"' in BAKE_TEXT
-    assert (one.layout("a"), one.archive("a")) == (tmp_path / "a", tmp_path / "a.tar")
+    assert one.layout("a") == tmp_path / "a"
