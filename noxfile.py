@@ -224,7 +224,8 @@ def lock(session: nox.Session) -> None:
     if not shutil.which("uv"):
         session.error("uv was not found; try: pipx install uv")
     for name in LOCKED:
-        flags = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header")
+        flags = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header"]
+        flags.append("--no-strip-extras")  # pip takes the hash of a requirement with an extra from such a line only
         session.run("uv", "pip", "compile", *flags, f"{name}.in", "-o", f"{name}.txt", external=True)
 
 

@@ -159,7 +159,8 @@ def deploy(
         confirm(run, f"Apply this to {env}?", yes=yes)
         released = commands.deploy.deliver(run, plan, steps)
         s.output((each.digest for each in released), [run.commit.tag], cli.report.deployment_url(released))
-        title, lines = f"{env}: commit {run.commit.short} is live", cli.report.release_lines(released)
+        title = f"{env}: commit {run.commit.short} is live"
+        lines = (*cli.report.scan_lines(plan.scanned), *cli.report.release_lines(released))
         s.announce(f"{title}, deployed by {run.aws.caller()}", lines)
     run.progress.summary(title, lines)
 
@@ -223,15 +224,23 @@ def rollback(
         "from_": "the environment whose live and verified image is copied",
         "to": "the environment that gets the copy",
         "commit": "refuse unless this commit is live in the source environment",
+        "rebuild": "build the commit again without a cache, and refuse an image that differs from it",
         "yes": YES["yes"],
     }
 )
 def promote(
-    c: Context, from_: str | None = None, to: str | None = None, commit: str | None = None, yes: bool = False
+    c: Context,
+    from_: str | None = None,
+    to: str | None = None,
+    commit: str | None = None,
+    rebuild: bool = False,
+    yes: bool = False,
 ) -> None:
     """Copy the live and verified image of one environment to another, byte for byte; no build.
 
-    Example: invoke promote --from preprod --to prod
+    With --rebuild it builds once more, to compare; what is copied is still the image that was verified.
+
+    Example: invoke promote --from preprod --to prod --rebuild
     """
     commands.promote.require_options(from_, to, commit)
     with session(c) as s:
@@ -240,6 +249,8 @@ def promote(
         if all(planned.live for planned in promotions):
             print_line(f"{to} already serves it: {'; '.join(cli.report.promotion_lines(promotions))}. Nothing to do.")
             return
+        if rebuild:
+            commands.rebuild.require_same(origin, promotions)
         confirm(target, f"Copy this to {to}?", yes=yes)
         commands.promote.promote(origin, target, promotions)
         s.output((each.image.digest for each in promotions), (each.commit for each in promotions))

@@ -93,11 +93,15 @@ module "ci_role" {
     repository_id        = var.github_repository_id
     default_branch       = var.default_branch
     promotes_to          = var.promotes_to
+    signers              = var.signers
     pull_requests        = var.pull_requests
     create_oidc_provider = var.create_oidc_provider
   }
   state_bucket_arn = aws_s3_bucket.state.arn
   state_kms_key    = var.state_kms_key
   boundary_arn     = aws_iam_policy.function_boundary.arn
-  permissions      = { managed = local.managed, jobs = local.permissions.jobs }
+
+  signing_key_arn   = try(module.signing_key[0].arn, "")
+  verification_keys = var.verification_keys
+  permissions       = { managed = local.managed, jobs = local.permissions.jobs }
 }

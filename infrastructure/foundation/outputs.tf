@@ -17,3 +17,13 @@ output "reader_role" {
   description = "ARN of the reader role, for the GitHub variable <ENVIRONMENT>_READER_ROLE_ARN; empty: no such role."
   value       = try(module.ci_role[0].reader_arn, "")
 }
+
+output "signer_role" {
+  description = "ARN of the role that signs, for the GitHub variable <ENVIRONMENT>_SIGNER_ROLE_ARN; empty: no such role."
+  value       = try(module.ci_role[0].signer_arn, "")
+}
+
+output "signing_key" {
+  description = "ARN of the alias of the key that signs, for build.sign_with of invoke.yaml; empty: no such key."
+  value       = try(module.signing_key[0].alias_arn, "")
+}

@@ -180,6 +180,49 @@ variable "pull_requests" {
   nullable    = false
 }
 
+variable "signers" {
+  description = "Environments whose jobs may sign images with a KMS key and a role that this environment makes."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.signers : can(regex("^[a-z][a-z0-9-]{0,15}$", name))])
+    error_message = "signers must be names of environments: a wildcard would admit every job of the repository."
+  }
+
+  validation {
+    condition     = length(var.signers) == 0 || var.github_repository != ""
+    error_message = "signers needs github_repository, whose jobs sign."
+  }
+}
+
+variable "verifying_accounts" {
+  description = "Other accounts that may verify with that key. The tasks look who requires it; KMS refuses an unknown one."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for account in var.verifying_accounts : can(regex("^[0-9]{12}$", account))])
+    error_message = "verifying_accounts must be 12 digits each, in quotes."
+  }
+}
+
+variable "verification_keys" {
+  description = "KMS keys that the jobs may verify with: those in requires.signed_by of invoke.yaml, without awskms:///."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key in var.verification_keys : can(regex("^(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/)?[A-Za-z0-9/_-]+$", key))
+    ])
+    error_message = "verification_keys must be ARNs of keys or aliases, or IDs or aliases of this account."
+  }
+}
+
 variable "create_oidc_provider" {
   description = "Whether to create GitHub's OIDC provider; false if the account has it (one for each URL)."
   type        = bool

@@ -105,13 +105,15 @@ class Requires(_Section):
     """What an image must have to be deployed to an environment; `requires:` of an environment in invoke.yaml.
 
     `signed_by`: those whose signature of SBOM and provenance counts, any of them: a key of KMS, or a workflow that
-    signs without a key. `builder`: the workflow and ref that must have built the image.
+    signs without a key. `builder`: the workflow and ref that must have built the image. `vulnerabilities`: the lowest
+    severity of a finding of ECR's scan that refuses the image; empty refuses none.
     """
 
     signed_by: list[Signer] = Field(
         default=[], max_length=8, description=f"a list of at most 8: {KEY_IS}, or a workflow"
     )
     builder: str = Field(default="", pattern=f"^({_WORKFLOW})?$", description=_WORKFLOW_IS)
+    vulnerabilities: str = Field(default="", pattern=r"^(CRITICAL|HIGH|)$", description="CRITICAL or HIGH")
 
 
 class _EnvironmentSection(_Section):
@@ -142,6 +144,7 @@ class _BuildSection(_Section):
     platform: str = Field("linux/amd64", pattern=_any_of(PLATFORMS), description=f"one of {', '.join(PLATFORMS)}")
     cache: str = Field("registry", pattern=_any_of(CACHES), description=f"one of {', '.join(CACHES)}")
     builder: str = Field("", pattern=_BUILDER, description=_BUILDER_IS)
+    sign_profile: str = Field("", pattern=r"^[^\s]*$", description="the name of an AWS profile")
     sign_with: str = Field("", pattern=f"^({_KEY}|{KEYLESS})?$", description=f"{KEY_IS}, or {KEYLESS} in a workflow")
 
 
@@ -193,16 +196,20 @@ class Settings:
     """The builder that builds; empty for the one that docker has selected."""
     sign_with: str = ""
     """The key of KMS that signs what is built, `keyless`, or empty: nothing is signed."""
+    sign_profile: str = ""
+    """The AWS profile whose credentials sign; empty for those of the environment."""
     default_branch: str = "main"
-    requires: Requires = field(default_factory=Requires)
     requires_acceptance: bool = False
     """Whether a promotion to this environment takes only images that `invoke acceptance` accepted in the source."""
+    requires: Requires = field(default_factory=Requires)
     bootstraps: bool = False
     started_by: str = ""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # may be credentials
     deadlines: Deadlines = field(default_factory=Deadlines)
     neighbours: tuple[str, ...] = ()
     """The other environments of the same account."""
+    verifying_accounts: tuple[str, ...] = ()
+    """The other accounts with an environment that requires signatures by a key of this account."""
     canary: Canary = field(default_factory=Canary)
     notify: tuple[str, ...] = field(default=(), repr=False)  # may hold secrets
     """The URLs that hear of a change; `${NAME}` in one is a variable."""
@@ -242,6 +249,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         cache=build.cache,
         builder=build.builder if raw.builder is None else raw.builder,
         sign_with=build.sign_with,
+        sign_profile=build.sign_profile,
         requires=_requires(str(name), raw.requires, sources),
         default_branch=_checked(_GitSection, config.get("git"), "git", sources).default_branch,
         requires_acceptance=raw.requires_acceptance,
@@ -249,6 +257,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         started_by=raw.started_by,
         variables=raw.variables,
         neighbours=_neighbours(str(name), raw.account, config),
+        verifying_accounts=_verifying_accounts(raw.account, config),
         canary=_checked(Canary, raw.canary, f"environments.{name}.canary", sources),
         notify=tuple(raw.notify),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
@@ -305,6 +314,17 @@ def _require_name(name: str) -> None:
 def _neighbours(name: str, account: str, config: Mapping[str, Any]) -> tuple[str, ...]:
     every = _environments(config).items()
     return tuple(n for n, raw in every if n != name and isinstance(raw, Mapping) and raw.get("account") == account)
+
+
+def _verifying_accounts(account: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of the environments whose `requires.signed_by` names a key of this account by its ARN. Each is checked later."""
+    found = set()
+    for raw in _environments(config).values():
+        requires = raw.get("requires") if isinstance(raw, Mapping) else None
+        keys = requires.get("signed_by") if isinstance(requires, Mapping) else None
+        if isinstance(keys, Sequence) and any(f":{account}:" in str(key) for key in keys):
+            found.add(str(cast(Mapping[str, object], raw).get("account")))
+    return tuple(sorted(found - {account}))
 
 
 def _environments(config: Mapping[str, Any]) -> Mapping[str, object]:

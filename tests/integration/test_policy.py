@@ -20,7 +20,7 @@ from support.recorded import actions as recorded_actions
 from support.recorded import calls
 
 from delivery import clock, health
-from delivery.aws import ecr, function, function_code, function_url, logs
+from delivery.aws import ecr, function, function_code, function_url, logs, scan
 from delivery.aws.bucket import exists
 from delivery.release import alias, metrics, url, verify
 from delivery.settings import Deadlines
@@ -185,6 +185,7 @@ def test_nothing_is_released_without(trial):
     trial.without({"lambda:GetFunctionConfiguration"}, "verify", lambda: function.wait_active(aws, waiting, None))
     trial.without({"ecr:PutImage"}, "release", lambda: ecr.tag_release(aws, image, "0"))
     trial.without({"ecr:DescribeImages"}, "releases", lambda: ecr.tags(aws, image.repository_name))
+    trial.without({"ecr:DescribeImageScanFindings"}, "scan", lambda: scan.read(aws, image))
     trial.without({"lambda:GetPolicy"}, "doctor", lambda: function_url.check_access(aws, target))
     trial.without({"cloudwatch:GetMetricData"}, "canary", lambda: metrics.failures(aws, target, clock.now()))
     since = clock.now() - timedelta(minutes=1)

@@ -3,14 +3,17 @@
 The job of a pull request has the same role, which is enough for the comment.
 """
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
-from support.deploys.guarded import DELIVERY, ENVIRONMENT, NUMBERED, PROD, READER, bucket, root, token
+from support import policies
+from support.deploys.guarded import DELIVERY, ENVIRONMENT, NUMBERED, PROD, READER, SIGNER, bucket, root, token
 from support.deploys.policies import UNENFORCED, without
 from support.policies import actions
 
 from delivery import clock
-from delivery.aws import ecr, function, logs
+from delivery.aws import ecr, function, kms, logs, scan
 from delivery.errors import DeliveryError
 from delivery.release import history
 from delivery.terraform import state
@@ -24,6 +27,7 @@ UNENFORCED_HERE = {
     "iam:GetPolicyVersion": BOUNDARY,
     "s3:ListBucket": "without it S3 answers 403 for a state that is not there (S3 API, GetObject, `Permissions`)",
 }
+SIGNING_KEY = "awskms:///arn:aws:kms:us-east-1:222222222222:alias/prod-images"
 PROFILES = {"INVOKE_RUNTIME_CONFIG": ".github/invoke.yaml"}
 
 
@@ -126,6 +130,7 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
         "ecr:BatchGetImage": lambda: ecr.manifest(aws, image),
         "ecr:DescribeRepositories": lambda: ecr.require_repositories(aws, (image,)),
         "ecr:DescribeImages": lambda: ecr.tags(aws, image.repository_name),
+        "ecr:DescribeImageScanFindings": lambda: scan.read(aws, image),
         "lambda:GetAlias": lambda: function.read_alias(aws, target),
         "lambda:GetFunction": lambda: history.verified_live(run, target),
         "lambda:ListVersionsByFunction": lambda: history.read(run, target),
@@ -139,9 +144,68 @@ def test_without_any_action_of_the_reader_something_fails_that_names_it(guarded,
     assert set(needs) | set(UNENFORCED_HERE) == actions(policy)
 
 
-def _failure(guarded, policy, dropped, do):
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize(
+    "claims", [{"ref": "refs/heads/other"}, {"sub": f"repo:{NUMBERED}:environment:prod"}, PULL_REQUEST]
+)
+def test_nothing_but_a_job_of_preprod_on_the_default_branch_takes_the_role_that_signs(guarded, claims):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        guarded.assume(token(**claims), role=SIGNER)
+
+
+@pytest.fixture(scope="module")
+def signed(guarded, roles):
+    """The run of the role that signs, its key, and a signature."""
+    del roles  # they are there: prod is bootstrapped
+    run = guarded.run_context(guarded.assume(token(), role=SIGNER), "prod")
+    key = kms.read(run.aws, SIGNING_KEY)
+    return run, key, kms.sign(run.aws, key, b"a statement")
+
+
+def test_the_role_that_deploys_to_prod_verifies_what_preprod_s_job_signed(guarded, roles, signed):
+    held, _ = roles
+    _, key, signature = signed
+    aws = guarded.run_context(held[PROD], "prod").aws
+    assert kms.read(aws, SIGNING_KEY) == key
+    assert kms.verifies(aws, key, b"a statement", signature)
+    assert not kms.verifies(aws, key, b"another statement", signature)
+
+
+def test_nobody_else_signs_not_even_who_may_do_everything_in_the_account(guarded, roles, signed):
+    held, _ = roles
+    _, key, _ = signed
+    iam = guarded.client("iam", root("prod"))
+    iam.create_user(UserName="admin")
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="admin", PolicyName="all", PolicyDocument=json.dumps(everything))
+    keys = iam.create_access_key(UserName="admin")["AccessKey"]
+    names = {"AWS_ACCESS_KEY_ID": "AccessKeyId", "AWS_SECRET_ACCESS_KEY": "SecretAccessKey"}
+    admin = {name: keys[member] for name, member in names.items()} | {"AWS_SESSION_TOKEN": ""}
+    assert guarded.client("kms", admin).describe_key(KeyId=key.id)["KeyMetadata"]["KeySpec"] == "ECC_NIST_P256"
+    for credentials in (admin, held[PROD], held[READER], guarded.assume(token())):
+        with pytest.raises(ClientError, match=r"not authorized to perform: kms:Sign"):
+            guarded.client("kms", credentials).sign(
+                KeyId=key.id, Message=b"x", MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
+            )
+
+
+def test_without_any_action_of_the_signer_something_fails_that_names_it(guarded, signed):
+    run, key, signature = signed
+    policy = guarded.policy(SIGNER)
+    needs = {
+        "kms:GetPublicKey": lambda: kms.read(run.aws, SIGNING_KEY),
+        "kms:Sign": lambda: kms.sign(run.aws, key, b"a statement"),
+        "kms:Verify": lambda: kms.verifies(run.aws, key, b"a statement", signature),
+    }
+    printed = {action: _failure(guarded, policy, action, do, SIGNER) for action, do in needs.items()}
+    guarded.allow(policy, SIGNER)
+    assert [action for action, line in printed.items() if action not in line] == [], printed
+    assert set(needs) == actions(policy) == actions(policies.signing())
+
+
+def _failure(guarded, policy, dropped, do, role=READER):
     """The line of the error that names the action which is missing."""
-    guarded.allow(without(policy, frozenset({dropped, *UNENFORCED})), READER)
+    guarded.allow(without(policy, frozenset({dropped, *UNENFORCED})), role)
     try:
         do()
     except DeliveryError as error:

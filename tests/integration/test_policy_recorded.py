@@ -12,6 +12,7 @@ from support.recorded.calls import REGISTRY
 
 KEY = "only if a KMS key encrypts the state (state_kms_key); the accounts of these tests have none"
 BOUNDARY = "only if a function has permissions of its own; the sample has none (test_policy.py makes the calls alone)"
+SIGNATURE = "only if an environment requires signatures (test_policy_promotion.py makes the calls alone)"
 REASONS = {
     ("delivery", "called, not allowed"): {
         "lambda:PassCapacityProvider": "AWS asks for it only when a function names a capacity provider",
@@ -22,6 +23,8 @@ REASONS = {
         "iam:GetPolicyVersion": BOUNDARY,
         "kms:Decrypt": KEY,
         "kms:GenerateDataKey": KEY,
+        "kms:GetPublicKey": SIGNATURE,
+        "kms:Verify": SIGNATURE,
     },
     ("reader", "called, not allowed"): {
         "lambda:ListTags": "without it, GetFunction answers without the tags, and a promotion reads none",

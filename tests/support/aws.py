@@ -143,6 +143,17 @@ class FakeEcr(_Fake):
         super().__init__()
         self.repositories, self.tags, self.pushed = repositories or {}, tags or {}, {}
         self.encryption = "AES256"
+        self.scans: dict[str, list[dict]] = {}  # digest -> the pages of the answer; no scan without one
+
+    @operation
+    def describe_image_scan_findings(self, repositoryName, imageId, maxResults, nextToken="0"):
+        assert maxResults == 1000
+        digest, page = imageId["imageDigest"], int(nextToken)
+        self._repository(repositoryName)
+        if digest not in self.scans:
+            raise refusal("ScanNotFoundException", f"Image scan does not exist for the image with {digest}")
+        following = {"nextToken": str(page + 1)} if page + 1 < len(self.scans[digest]) else {}
+        return {"repositoryName": repositoryName, "imageId": imageId, **self.scans[digest][page], **following}
 
     @operation
     def get_authorization_token(self):
@@ -676,6 +687,7 @@ class FakeAws:
         self.silences: list[float] = []
         self.configs: dict[str, dict] = {}
         self._authorization, self._authorizing = None, threading.Lock()
+        self.profiles: dict[str, FakeAws] = {}
         self.opened: list[tuple[str, bool]] = []
         self.answers: list[object] = []
         self._account = account
@@ -685,6 +697,10 @@ class FakeAws:
 
     def account(self):
         return self._account
+
+    def with_profile(self, name):
+        """Another session in the same environment; `profiles`: those that there are."""
+        return self.profiles[name]
 
     def kms(self, region):
         self.keys.regions.append(region)

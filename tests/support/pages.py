@@ -7,6 +7,7 @@ A block begins with three backticks, and the words behind them say what it is:
                 that the last one is refused with that exit code
     text, diff  what the commands above print; behind `sh run` it must really come, in this order; `…` is any text
     yaml        a part of invoke.yaml
+    toml        entries of osv-scanner.toml
     hcl         arguments, a block of Terraform or of docker-bake.hcl; `hcl run`: tests/integration/test_two_images.py
                 deploys it
 
@@ -44,7 +45,7 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """`sh`, `text`, `yaml`, `hcl` or another word; of an indented block by its first line."""
+        """`sh`, `text`, `yaml`, `toml`, `hcl` or another word; of an indented block by its first line."""
         if self.words:
             return self.words[0]
         if _PROGRAM.match(self.text):

@@ -12,14 +12,19 @@ GOLDEN = Path(__file__).parents[1] / "terraform" / "policies"
 
 
 def delivery() -> Document:
-    """Everything that the role of preprod's jobs may do, if a KMS key encrypts the state."""
+    """Everything that the role of preprod's jobs may do, if KMS keys encrypt the state and verify signatures."""
     functions = sorted(path.stem for path in GOLDEN.glob("functions-*.json"))
-    return merged([_read(name) for name in ("delivery", "state_key-delivery", *functions)])
+    return merged([_read(name) for name in ("delivery", "state_key-delivery", "verification", *functions)])
 
 
 def reading() -> Document:
     """Everything that the reader role may do, if a KMS key encrypts the state."""
     return merged([_read(name) for name in ("reading", "reader_logs", "state_key-reader")])
+
+
+def signing() -> Document:
+    """Everything that the role may do that signs images."""
+    return _read("signing")
 
 
 def gate() -> Document:

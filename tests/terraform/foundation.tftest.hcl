@@ -178,3 +178,78 @@ run "the_boundary_gets_exactly_the_permissions_and_what_the_managed_policies_all
     error_message = "a managed policy gives what it allows, without its names"
   }
 }
+
+run "without_signers_there_is_no_key" {
+  command = plan
+
+  assert {
+    condition     = length(module.signing_key) == 0 && output.signing_key == "" && output.signer_role == ""
+    error_message = "a key costs money each month"
+  }
+}
+
+run "every_repository_scans_what_is_pushed" {
+  command = plan
+
+  module {
+    source = "../modules/image_repository"
+  }
+
+  variables {
+    environment     = { name = "preprod", account = "111111111111", region = "us-east-1" }
+    image           = "sse-streaming"
+    retained_images = 30
+  }
+
+  assert {
+    condition     = one(aws_ecr_repository.this.image_scanning_configuration).scan_on_push
+    error_message = "requires.vulnerabilities waits for this scan"
+  }
+}
+
+run "a_job_of_no_repository_cannot_sign" {
+  command         = plan
+  expect_failures = [var.signers]
+
+  variables {
+    signers = ["preprod"]
+  }
+}
+
+run "only_one_role_signs_and_only_the_named_accounts_verify" {
+  command = plan
+
+  module {
+    source = "../modules/signing_key"
+  }
+
+  variables {
+    environment        = { name = "prod", account = "222222222222", region = "us-east-1" }
+    signer_arn         = "arn:aws:iam::222222222222:role/ci/prod-signer"
+    verifying_accounts = ["333333333333"]
+  }
+
+  assert {
+    condition     = aws_kms_key.this.customer_master_key_spec == "ECC_NIST_P256" && aws_kms_key.this.key_usage == "SIGN_VERIFY" && aws_kms_alias.this.name == "alias/prod-images"
+    error_message = "cosign's default algorithm"
+  }
+
+  assert {
+    condition = jsonencode([
+      for statement in data.aws_iam_policy_document.key.statement : [for each in statement.condition : [each.variable, each.values]] if contains(statement.actions, "kms:Sign")
+    ]) == jsonencode([[["aws:PrincipalArn", [var.signer_arn]]]])
+    error_message = "one role signs"
+  }
+
+  assert {
+    condition = jsonencode([
+      for statement in data.aws_iam_policy_document.key.statement : sort([for each in one(statement.principals).identifiers : split(":", each)[4]]) if contains(statement.actions, "kms:Verify")
+    ]) == jsonencode([["222222222222", "333333333333"]])
+    error_message = "two accounts verify"
+  }
+
+  assert {
+    condition     = length([for action in flatten([for each in data.aws_iam_policy_document.key.statement : each.actions]) : action if strcontains(action, "*")]) == 0
+    error_message = "kms:* would let every administrator sign"
+  }
+}

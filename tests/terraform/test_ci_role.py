@@ -26,10 +26,12 @@ GITHUB = {
     "repository_id": "2002",
     "default_branch": "main",
     "promotes_to": ["prod"],
+    "signers": ["preprod"],
     "create_oidc_provider": True,
 }
 PREPROD = {"name": "preprod", "account": "111111111111", "region": "us-east-1"}
 BOUNDARY = "arn:aws:iam::111111111111:policy/preprod-function-boundary"
+VERIFICATION_KEYS = ["arn:aws:kms:us-east-1:222222222222:alias/prod-images"]
 LONGEST = 64
 """Characters of the longest name of a function: Lambda API, CreateFunction, FunctionName."""
 
@@ -65,6 +67,8 @@ def policies(terraform, module, environment, images, permissions=None):
         "state_bucket_arn": "arn:aws:s3:::preprod-111111111111-us-east-1-terraform-state",
         "state_kms_key": f"arn:aws:kms:{environment['region']}:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab",
         "boundary_arn": BOUNDARY,
+        "signing_key_arn": f"arn:aws:kms:{environment['region']}:111111111111:key/aaaabbbb-12ab-34cd-56ef-1234567890ab",
+        "verification_keys": VERIFICATION_KEYS,
         "permissions": permissions or {},
     }
     (module / "values.tfvars.json").write_text(json.dumps(variables))
@@ -75,7 +79,7 @@ def policies(terraform, module, environment, images, permissions=None):
         if resource["type"] in ("aws_iam_policy", "aws_iam_role_policy"):
             # functions-1, ... of one resource; delivery, reading, state_key-delivery and state_key-reader of others.
             parts = [resource["name"], *([resource["index"]] if resource.get("index") else [])]
-            documents["-".join(parts).removeprefix("functions-")] = resource["values"]["policy"]
+            documents["-".join(map(str, parts)).removeprefix("functions-")] = resource["values"]["policy"]
     return documents
 
 
@@ -116,7 +120,7 @@ def test_twenty_functions_with_the_longest_names_fit_into_the_limits_of_iam(terr
     managed = {name: text for name, text in made.items() if name.startswith("functions-")}
     assert len(managed) == 5
     assert max(len("".join(text.split())) for text in managed.values()) <= 6144
-    for inline in (("delivery", "state_key-delivery"), ("reading", "state_key-reader")):
+    for inline in (("delivery", "state_key-delivery", "verification"), ("reading", "state_key-reader")):
         assert len("".join("".join(made[name].split()) for name in inline)) <= 10240
     assert len("".join(made["reader_logs"].split())) <= 6144 / 2, "40 functions have 10 policies of the other role"
     named = "".join(managed.values())

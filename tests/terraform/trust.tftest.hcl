@@ -135,3 +135,97 @@ run "neither_promotions_nor_pull_requests" {
     error_message = "nobody needs the reader"
   }
 }
+
+# Both forms of `sub`: those of repositories without and with numbers.
+run "a_signer_without_numbers" {
+  command = plan
+
+  variables {
+    signing_key_arn = "arn:aws:kms:us-east-1:111111111111:key/1234"
+    github = {
+      repository           = "Owner/name"
+      owner_id             = ""
+      repository_id        = ""
+      default_branch       = "trunk"
+      promotes_to          = []
+      signers              = ["dev", "preprod"]
+      create_oidc_provider = false
+    }
+  }
+
+  assert {
+    condition = jsonencode([for each in jsondecode(data.aws_iam_policy_document.trust["signer"].json).Statement : each.Condition]) == jsonencode([{
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:ref" = "refs/heads/trunk"
+        "token.actions.githubusercontent.com:sub" = ["repo:Owner/name:environment:dev", "repo:Owner/name:environment:preprod"]
+      }
+    }])
+    error_message = data.aws_iam_policy_document.trust["signer"].json
+  }
+}
+
+run "a_signer_with_numbers" {
+  command = plan
+
+  variables {
+    signing_key_arn = "arn:aws:kms:us-east-1:111111111111:key/1234"
+    github = {
+      repository           = "Owner/name"
+      owner_id             = "12"
+      repository_id        = "345"
+      default_branch       = "trunk"
+      promotes_to          = []
+      signers              = ["preprod"]
+      pull_requests        = true
+      create_oidc_provider = false
+    }
+  }
+
+  assert {
+    condition = [for each in jsondecode(data.aws_iam_policy_document.trust["signer"].json).Statement : each.Condition] == [{
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:ref" = "refs/heads/trunk"
+        "token.actions.githubusercontent.com:sub" = "repo:Owner@12/name@345:environment:preprod"
+      }
+    }]
+    error_message = "no pull request and no other branch signs: ${data.aws_iam_policy_document.trust["signer"].json}"
+  }
+
+  assert {
+    condition     = jsondecode(data.aws_iam_policy_document.signing[0].json).Statement[0].Resource == "arn:aws:kms:us-east-1:111111111111:key/1234"
+    error_message = "one key"
+  }
+}
+
+run "without_signers_there_is_no_signer" {
+  command = plan
+
+  variables {
+    verification_keys = ["alias/images", "1234-56", "arn:aws:kms:eu-west-1:222222222222:alias/images", "arn:aws:kms:eu-west-1:333333333333:key/78"]
+    github = {
+      repository           = "Owner/name"
+      owner_id             = ""
+      repository_id        = ""
+      default_branch       = "trunk"
+      promotes_to          = []
+      create_oidc_provider = false
+    }
+  }
+
+  assert {
+    condition     = length(aws_iam_role.signer) == 0 && length(aws_iam_role_policy.signing) == 0
+    error_message = "nobody signs"
+  }
+
+  assert {
+    condition = toset(jsondecode(data.aws_iam_policy_document.verification[0].json).Statement[0].Resource) == toset([
+      "arn:aws:kms:us-east-1:111111111111:key/*",
+      "arn:aws:kms:us-east-1:111111111111:key/1234-56",
+      "arn:aws:kms:eu-west-1:222222222222:key/*",
+      "arn:aws:kms:eu-west-1:333333333333:key/78",
+    ])
+    error_message = data.aws_iam_policy_document.verification[0].json
+  }
+}

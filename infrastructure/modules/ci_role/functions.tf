@@ -18,7 +18,7 @@ locals {
 data "aws_iam_policy_document" "functions" {
   for_each = local.groups
 
-  # The tasks find the commit's image, read it, push missing layers and tag the release. Lambda requires
+  # The tasks find the commit's image, read it and its scan, push missing layers and tag the release. Lambda requires
   # ecr:BatchGetImage and ecr:GetDownloadUrlForLayer of the caller that creates a function from an image.
   statement {
     sid = "PushImages"
@@ -26,6 +26,7 @@ data "aws_iam_policy_document" "functions" {
       "ecr:BatchCheckLayerAvailability",
       "ecr:BatchGetImage",
       "ecr:CompleteLayerUpload",
+      "ecr:DescribeImageScanFindings",
       "ecr:DescribeImages",
       "ecr:DescribeRepositories",
       "ecr:GetDownloadUrlForLayer",

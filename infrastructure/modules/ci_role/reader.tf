@@ -38,11 +38,12 @@ data "aws_iam_policy_document" "reading" {
     resources = ["*"]
   }
 
-  # The release tags, the manifest and the layers of the image.
+  # The release tags, the manifest, the layers and the scan of the image.
   statement {
     sid = "ReadImages"
     actions = [
       "ecr:BatchGetImage",
+      "ecr:DescribeImageScanFindings",
       "ecr:DescribeImages",
       "ecr:DescribeRepositories",
       "ecr:GetDownloadUrlForLayer",

@@ -25,6 +25,9 @@ locals {
         { jobs = var.github.pull_requests ? ["pull_request"] : [], test = "StringLike", ref = "refs/pull/*/merge" },
       ] : claims if length(claims.jobs) > 0
     ]
+    signer = length(var.github.signers) == 0 ? [] : [
+      { jobs = formatlist("environment:%s", sort(var.github.signers)), test = "StringEquals", ref = local.branch }
+    ]
   }
 }
 

@@ -19,6 +19,7 @@ variable "github" {
     repository_id        = string
     default_branch       = string
     promotes_to          = set(string)
+    signers              = optional(set(string), [])
     pull_requests        = optional(bool, false)
     create_oidc_provider = bool
   })
@@ -35,6 +36,20 @@ variable "state_kms_key" {
   description = "ARN of the KMS key that encrypts the state; empty: no such key."
   type        = string
   default     = ""
+  nullable    = false
+}
+
+variable "signing_key_arn" {
+  description = "ARN of the KMS key with which the jobs of `github.signers` sign images; empty: no such key."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "verification_keys" {
+  description = "KMS keys that verify signatures: ARNs of keys or aliases, or IDs or aliases of keys of this account."
+  type        = set(string)
+  default     = []
   nullable    = false
 }
 

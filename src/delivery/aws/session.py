@@ -110,6 +110,11 @@ class Aws:
         self._authorization: AuthorizationDataTypeDef | None = None
         self._authorizing = threading.Lock()
 
+    def with_profile(self, profile: str) -> "Aws":
+        """The same environment with the credentials of an AWS profile, whatever else is exported."""
+        others = {name: value for name, value in self._variables.items() if name not in (*_KEYS, "AWS_ROLE_ARN")}
+        return Aws(self.environment, {**others, "AWS_PROFILE": profile})
+
     def account(self) -> str:
         """The account of the credentials, 12 digits. Raises CloudError."""
         return self._identity["Account"]

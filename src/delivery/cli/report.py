@@ -14,6 +14,7 @@ from rich.table import Table
 from delivery import logtext
 from delivery.aws.function import Version
 from delivery.aws.logs import LogLine
+from delivery.aws.scan import NONE
 from delivery.commands import prune
 from delivery.commands.adopt import Adoption, Outcome
 from delivery.commands.diff import Change, Difference
@@ -27,6 +28,7 @@ from delivery.image import components
 from delivery.image.components import Component
 from delivery.image.contents import Contents
 from delivery.image.dockerfile import Base
+from delivery.image.vulnerabilities import Scanned
 from delivery.reference import short_digest
 from delivery.release.acceptance import Acceptance
 from delivery.release.history import HistoryEntry
@@ -152,8 +154,29 @@ def _return_text(planned: Return) -> str:
 
 
 def promotion_lines(promotions: Iterable[Promotion]) -> tuple[str, ...]:
-    """For each image: its digest and its commit."""
-    return tuple(f"{each.image.name} {each.image.short_digest}, commit {each.commit[:12]}" for each in promotions)
+    """For each image: its digest, its commit, and what ECR knows of it if it was asked."""
+    return tuple(map(_promotion_line, promotions))
+
+
+def _promotion_line(promotion: Promotion) -> str:
+    scan = f"; scan: {scan_text(promotion.scanned)}" if promotion.scanned else ""
+    return f"{promotion.image.name} {promotion.image.short_digest}, commit {promotion.commit[:12]}{scan}"
+
+
+def scan_lines(scanned: Iterable[Scanned]) -> tuple[str, ...]:
+    """One line for each image: how many vulnerabilities ECR knows in it."""
+    return tuple(f"scan of {each.image.name}: {scan_text(each)}" for each in scanned)
+
+
+def scan_text(scanned: Scanned) -> str:
+    """How many vulnerabilities ECR knows, from the worst; or why that is not known."""
+    if scanned.scan is None:
+        return f"not known. {scanned.failure}"
+    if not scanned.known:
+        status = scanned.scan.status
+        return "not scanned" if status == NONE else status.lower().replace("_", " ")
+    counts = ", ".join(f"{number} {severity.lower()}" for severity, number in scanned.counts.items())
+    return counts or "no known vulnerability"
 
 
 def acceptance_lines(versions: Iterable[Version]) -> tuple[str, ...]:
@@ -388,7 +411,13 @@ def status_table(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
     drift = tuple(f"{each.name}: {line}" for each in environments if each.drift for line in plan_lines(each.drift))
     holds = tuple(hold_line(each.name, each.hold) for each in environments if each.hold)
     uncalled = tuple(line for each in environments for line in _uncalled_lines(each))
-    return (*rows, *unread, *holds, *drift, *uncalled, *same_bytes_lines(environments))
+    scans = tuple(line for each in environments for line in _scan_lines(each))
+    return (*rows, *unread, *holds, *drift, *uncalled, *scans, *same_bytes_lines(environments))
+
+
+def _scan_lines(environment: EnvironmentStatus) -> Iterator[str]:
+    for line in scan_lines(each.scanned for each in environment.functions if each.scanned):
+        yield f"{environment.name}: {line}"
 
 
 def _uncalled_lines(environment: EnvironmentStatus) -> Iterator[str]:
@@ -444,6 +473,7 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
             "image_age_seconds": each.age,
             "base": _base_object(each.base) if each.base else None,
             "base_age_seconds": each.base_age,
+            "scan": _scan_object(each.scanned) if each.scanned else None,
             "health": each.contract.model_dump(by_alias=True, exclude_none=True) if each.contract else None,
             **_history_object(each.entry, each.url),
         }
@@ -462,6 +492,11 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
 
 def _base_object(base: Base) -> dict[str, object]:
     return {"name": base.name, "digest": base.digest or None, "replaced": base.replaced}
+
+
+def _scan_object(scanned: Scanned) -> dict[str, object]:
+    status = scanned.scan.status if scanned.scan else None
+    return {"status": status, "vulnerabilities": scanned.counts if scanned.known else None}
 
 
 def _digests(environments: Sequence[EnvironmentStatus]) -> dict[str, dict[str, str]]:

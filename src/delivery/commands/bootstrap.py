@@ -8,15 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 from delivery.aws import bucket, ecr
+from delivery.aws.kms import NOTATION
 from delivery.context import RunContext
 from delivery.errors import CloudError
 from delivery.image import bake
 from delivery.process import parallel
+from delivery.settings import FILE
 from delivery.terraform import execute, stages, state, variables
 from delivery.terraform.plan import Plan
 
 STACK = "foundation"
-_ROLES = {"ci_role": "ROLE_ARN", "reader_role": "READER_ROLE_ARN"}  # outputs to variables of the GitHub repository
+# Outputs to variables of the GitHub repository
+_ROLES = {"ci_role": "ROLE_ARN", "reader_role": "READER_ROLE_ARN", "signer_role": "SIGNER_ROLE_ARN"}
 
 
 def needed(run: RunContext, names: tuple[str, ...]) -> bool:
@@ -123,3 +126,5 @@ def apply(run: RunContext, saved: Plan) -> None:
         if arn := outputs.get(name):
             prefix = run.settings.environment.name.upper().replace("-", "_")
             run.progress.detail(f"the repository's variable {prefix}_{variable} is {arn}")
+    if key := outputs.get("signing_key"):
+        run.progress.detail(f"build.sign_with of {FILE} is {NOTATION}{key}")

@@ -1,6 +1,6 @@
 """`invoke deploy`: from a commit to a version that serves.
 
-    guards --+-- image: build -> check -> push -------------------------------> PushedImage -----+
+    guards --+-- image: build -> check -> push -> scan (vulnerabilities.py) --> PushedImage -----+
              +-- terraform: init -> plan with the images that the functions have now -> Plan ----+
                                                                                                  |
       it is empty (nearly always): Lambda takes the digest; the state is refreshed beside it <---+
@@ -31,7 +31,8 @@ from delivery.commands import bootstrap, declared, deployed, new, selection, sho
 from delivery.commands.deployed import Deployed, DeployPlan
 from delivery.context import RunContext, require_docker
 from delivery.errors import CloudError, DeliveryError, RefusedError, TerraformError
-from delivery.image import bake, push, trust
+from delivery.image import bake, push, trust, vulnerabilities
+from delivery.image.vulnerabilities import Scanned
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import Image, PushedImage
@@ -81,16 +82,17 @@ def plan(
         running = frozenset(each.image for each in now.values() if each.image)
         return push.push(run, chosen, running, lambda: given.result()(), build=build)
 
-    (pushed, verified), looked = parallel.both(
+    (pushed, verified, scanned), looked = parallel.both(
         run.shell,
         lambda: _pushed(run, push_chosen, now),
         lambda: _look_and_give(run, stack, chosen, now, given),
     )
     if looked and looked.empty:
-        planned = DeployPlan(pushed, looked, now, verified, others)
+        planned = DeployPlan(pushed, looked, now, verified, others, scanned)
     else:
         unchanged = looked if all(deployed.runs(now, image) for image in pushed) else None
-        planned = DeployPlan(pushed, _decided(run, stack, unchanged, pushed, now), {}, verified, others)
+        decided = _decided(run, stack, unchanged, pushed, now)
+        planned = DeployPlan(pushed, decided, {}, verified, others, scanned)
         planned.terraform.require_harmless(run.settings.environment, destroy)
     if planned.updates or not planned.terraform.empty:
         # Before a version runs the image; `prune` removes the tag's image later.
@@ -130,6 +132,7 @@ def _docker(run: RunContext, only: tuple[str, ...]) -> tuple[str, tuple[str, ...
 
 def _require_allowed(run: RunContext) -> None:
     bucket.exists(run.aws)  # refuses a bucket of somebody else
+    vulnerabilities.require_readable(run)
     if not run.settings.environment.protected:
         return
     if run.commit.dirty:
@@ -149,11 +152,14 @@ def _initialised(run: RunContext) -> tuple[Stack | None, Mapping[str, Deployed]]
 
 
 def push_images(run: RunContext) -> tuple[PushedImage, ...]:
-    """Push the images of this commit. A new one is started with the variables that its function has now.
+    """Push the images of this commit, and sign them. A new one is started with the variables that its function has now.
 
     Raises the errors of `guard`, BuildError, RefusedError or CloudError.
     """
-    return push.push(run, guard(run), variables=lambda: declared.of_functions(deployed.read(run)))
+    images = guard(run)
+    pushed = push.push(run, images, variables=lambda: declared.of_functions(deployed.read(run)))
+    push.complete(run, images, pushed)
+    return pushed
 
 
 def _others(
@@ -192,16 +198,25 @@ def _targeting(
 
 def _pushed(
     run: RunContext, push_chosen: Callable[[], tuple[PushedImage, ...]], now: Mapping[str, Deployed]
-) -> tuple[tuple[PushedImage, ...], frozenset[Version]]:
-    """The pushed images, and the live versions that run one of them and were verified again.
+) -> tuple[tuple[PushedImage, ...], frozenset[Version], tuple[Scanned, ...]]:
+    """The pushed images, the live versions that run one of them and were verified again, and the images' scans.
 
     Raises RefusedError for an image that has not what the environment requires.
     """
     pushed = push_chosen()
-    _require_trusted(run, pushed)
     same = [now[image.name] for image in pushed if deployed.runs(now, image)]
-    verified = parallel.map(run.shell, functools.partial(_verify_live, run), same)
-    return pushed, frozenset(filter(None, verified))
+    (_, scanned), verified = parallel.both(
+        run.shell,
+        lambda: _required(run, pushed),
+        lambda: parallel.map(run.shell, functools.partial(_verify_live, run), same),
+    )
+    return pushed, frozenset(filter(None, verified)), scanned
+
+
+def _required(run: RunContext, images: tuple[PushedImage, ...]) -> tuple[None, tuple[Scanned, ...]]:
+    return parallel.both(
+        run.shell, lambda: _require_trusted(run, images), lambda: vulnerabilities.check(run, run.aws, images)
+    )
 
 
 def _require_trusted(run: RunContext, images: tuple[PushedImage, ...]) -> None:

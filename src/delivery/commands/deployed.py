@@ -8,6 +8,7 @@ from delivery.aws import function, function_code
 from delivery.aws.function import Alias, Function, Version
 from delivery.aws.function_code import Unpublished
 from delivery.context import RunContext
+from delivery.image.vulnerabilities import Scanned
 from delivery.process import parallel
 from delivery.reference import PushedImage
 from delivery.terraform import adoption, state
@@ -57,7 +58,7 @@ class DeployPlan:
 
     `terraform`: its plan. `deployed`: image name to function, where that plan is empty: Lambda takes the new digests.
     `verified`: the live versions that were verified while Terraform planned. `others`: image name to function, for the
-    functions that the deploy leaves as they are.
+    functions that the deploy leaves as they are. `scanned`: what ECR knows of the images.
     """
 
     images: tuple[PushedImage, ...]
@@ -65,6 +66,7 @@ class DeployPlan:
     deployed: Mapping[str, Deployed]
     verified: frozenset[Version]
     others: Mapping[str, Deployed] = field(default_factory=dict)
+    scanned: tuple[Scanned, ...] = ()
 
     @property
     def functions(self) -> tuple[tuple[Deployed, PushedImage], ...]:

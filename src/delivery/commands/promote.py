@@ -1,6 +1,7 @@
 """`invoke promote`: copy the live, verified image of one environment to another, byte for byte. No build.
 
     source: alias `live` -> version -> digest; its tags say that it was verified and accepted -+
+    source: the scan of the digest, if the destination asks for it ----------------------------+
     destination: the commit is merged if it is protected; the tag of the commit is free;       |
                  what is signed beside the image is what it requires --------------------------+-> blobs -> manifest
                                                                                                                |
@@ -23,8 +24,9 @@ from delivery.aws.referrers import Referrer
 from delivery.commands import bootstrap
 from delivery.context import RunContext
 from delivery.errors import BuildError, ConfigurationError, RefusedError
-from delivery.image import trust
+from delivery.image import trust, vulnerabilities
 from delivery.image.trust import Attestation
+from delivery.image.vulnerabilities import Scanned
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
@@ -37,7 +39,8 @@ class Promotion:
     """One image to copy, with its commit, and the version that runs it in the source.
 
     `live`: whether the destination already serves the image, and has the tag of the commit: without the tag, its next
-    deploy would build the image again. `attestations`: what was read beside the image, and is about it.
+    deploy would build the image again. `attestations`: what was read beside the image, and is about it. `scanned`: what
+    the source's ECR knows of the image; None if it is live.
     """
 
     commit: str
@@ -46,6 +49,7 @@ class Promotion:
     copy: PushedImage
     live: bool
     attestations: tuple[Attestation, ...] = ()
+    scanned: Scanned | None = None
 
 
 def require_options(source: str | None, destination: str | None, commit: str | None) -> None:
@@ -78,7 +82,9 @@ def prepare(source: RunContext, destination: RunContext, commit: str | None) -> 
         promotions = parallel.map(destination.shell, promotion, chosen)
         versions = (f"{each.image.name} version {each.version} ({each.image.short_digest})" for each in promotions)
         stage.done(f"live and verified: {', '.join(versions)}")
-    return promotions
+    new = [each.image for each in promotions if not each.live]
+    scanned = {each.image: each for each in vulnerabilities.check(destination, source.aws, new)} if new else {}
+    return tuple(replace(each, scanned=scanned.get(each.image)) for each in promotions)
 
 
 def promote(source: RunContext, destination: RunContext, promotions: tuple[Promotion, ...]) -> None:
@@ -172,6 +178,7 @@ def _commit(run: RunContext, version: Version, tags: Iterable[str], commit: str 
 def _require_allowed(run: RunContext, versions: tuple[Version, ...]) -> None:
     settings = run.settings
     hold.require_none(run)
+    vulnerabilities.require_readable(run)
     bootstrap.require(run, tuple(version.image for version in versions))
     if settings.environment.protected:
         for commit in dict.fromkeys(version.commit for version in versions):

@@ -14,11 +14,13 @@ from delivery.aws.function import Function, Version
 from delivery.context import RunContext
 from delivery.errors import UnhealthyError
 from delivery.health import Contract
-from delivery.image import base, recipe
+from delivery.image import base, recipe, vulnerabilities
 from delivery.image.dockerfile import Base
+from delivery.image.vulnerabilities import Scanned
 from delivery.process import parallel
 from delivery.process.shell import Shell
 from delivery.progress import UNCHANGED, Update
+from delivery.reference import PushedImage
 from delivery.release import contracts, history, hold
 from delivery.release.history import HistoryEntry
 from delivery.release.hold import Hold
@@ -33,7 +35,8 @@ class FunctionStatus:
 
     `age`: seconds since its image was pushed. The image may be gone: then `age` and `contract` are None. `url`: empty
     without a Function URL. `base`: that of the Dockerfile of the live commit, None if it cannot be read here.
-    `base_age`: seconds since the base was made, None if the image does not tell.
+    `base_age`: seconds since the base was made, None if the image does not tell. `scanned`: what ECR knows of the
+    image.
     """
 
     image: str
@@ -43,6 +46,7 @@ class FunctionStatus:
     url: str = ""
     base: Base | None = None
     base_age: float | None = None
+    scanned: Scanned | None = None
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,10 @@ def _environment(open_environment: Callable[[str], RunContext], name: str) -> En
             service = state.service(run)
             live = tuple(filter(None, parallel.map(run.shell, functools.partial(_live, run), service.functions)))
             held = hold.read(run)
-            drift, live = parallel.both(
+            live, drift = parallel.both(
                 run.shell,
+                lambda: _with_bases(run, _with_scans(run, live)),
                 lambda: _drift(run, service, live, stage.update) if service.functions else None,
-                lambda: _with_bases(run, live),
             )
             stage.done("read")
     except Exception as error:
@@ -110,6 +114,16 @@ def _with_bases(run: RunContext, live: tuple[FunctionStatus, ...]) -> tuple[Func
         return replace(each, base=recipe.of_commit(run, known, each.image, each.entry.commit).base)
 
     return parallel.map(run.shell, read, live)
+
+
+def _with_scans(run: RunContext, live: tuple[FunctionStatus, ...]) -> tuple[FunctionStatus, ...]:
+    """The live versions with what ECR knows of their images; an image that is gone has no scan."""
+    repository = run.settings.environment.repository
+    images = [
+        PushedImage(each.image, repository(each.image), each.entry.digest) for each in live if each.age is not None
+    ]
+    scanned = {each.image.name: each for each in vulnerabilities.read(run.aws, run.shell, images)}
+    return tuple(replace(each, scanned=scanned.get(each.image)) for each in live)
 
 
 def _contract(run: RunContext, version: Version) -> Contract | None:

@@ -20,7 +20,7 @@ from delivery.reference import Image, PushedImage
 from delivery.settings import Environment, Settings
 
 NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
-ROLES = ("delivery", "reader")  # the CI roles, <environment>-<role>: infrastructure/modules/ci_role
+ROLES = ("delivery", "reader", "signer")  # the CI roles, <environment>-<role>: infrastructure/modules/ci_role
 LONGEST = 64  # Lambda API, CreateFunction, FunctionName; IAM API, CreateRole, RoleName
 # The gha cache of buildx reads these. A `run:` step does not have them, and buildx then drops the cache silently.
 # https://docs.docker.com/build/cache/backends/gha/#authentication
@@ -32,7 +32,7 @@ class Bake:
     """One `docker buildx bake` as data: its targets, the environment of the images, and its variables.
 
     `output`: `load` into the local engine, `digest` alone, `layout` into a folder in `folder`, `archive` into a file in
-    it, or `push`. `folder` gets the metadata, too.
+    it, or `push`. `folder` gets the metadata, too. `fresh`: whether nothing of an earlier build is used.
     """
 
     targets: tuple[str, ...]
@@ -41,6 +41,7 @@ class Bake:
     folder: Path
     output: str
     network: Network = field(default_factory=Network)
+    fresh: bool = False
 
     @property
     def metadata(self) -> Path:
@@ -85,6 +86,7 @@ class Bake:
                 argv += ["--allow", f"fs.read={file}"]
             if not self.folder.is_relative_to(root):  # an exported commit
                 argv += ["--allow", f"fs={self.folder}", "--allow", f"fs={self.variables['CACHE_DIR']}"]
+        argv += ["--no-cache"] if self.fresh else []
         argv += ["--metadata-file", str(self.metadata), *self.targets]
         return Command(tuple(argv), cwd=root, variables={**self.variables, **ours})
 

@@ -3,7 +3,7 @@
     the commit has its tag in the registry --> nothing to build
     build, and keep the digest only --> the registry has the digest --> unchanged --+
       | new                                                                         |
-      +--> into a folder --> check the rules of Lambda --> start the                  +--> tag with the commit
+      +--> into a folder --> check the rules of Lambda --> start the                  +--> sign --> tag with the commit
            image once, by its health contract --> push --> the same digest? --------+
              | refused: nothing was pushed
 
@@ -14,7 +14,10 @@ not started again: Lambda ran it, and it was verified there.
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
+import delivery.image  # which imports a module at its first use: only a run that signs needs those that do
 from delivery.aws import ecr
 from delivery.context import RunContext
 from delivery.errors import BuildError, RefusedError
@@ -25,8 +28,12 @@ from delivery.image.inspect import InspectedImage
 from delivery.image.start_check import StartCheck
 from delivery.process import parallel
 from delivery.process.shell import Shell
-from delivery.progress import Update
+from delivery.progress import Stage, Update
 from delivery.reference import Image, PushedImage
+
+if TYPE_CHECKING:
+    from delivery.image.sign import Draft
+    from delivery.image.signer import Signer
 
 Built = tuple[PushedImage, InspectedImage]
 """An image as it was or would be pushed, and its content."""
@@ -37,6 +44,17 @@ Variables = Callable[[], Mapping[str, Mapping[str, str]]]
 _NOT_PUSHED = "nothing was pushed"
 # Tags per image: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html; the rest is for releases.
 _MOST_COMMITS = 900
+
+
+@dataclass(frozen=True)
+class _Build:
+    """What a build made. `known`: images that the registry has. `new`: those that it has not. `resolved`: image to
+    digest, of the bases.
+    """
+
+    known: tuple[PushedImage, ...] = ()
+    new: tuple[Image, ...] = ()
+    resolved: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(run: RunContext, images: tuple[Image, ...]) -> str:
@@ -69,23 +87,64 @@ def push(
     untagged = tuple(image for image in images if image not in tagged)
     if untagged and not build:
         raise _not_built(run, untagged)
+    if untagged and _signs(run):
+        delivery.image.signer.require_possible(run)
     with _docker(run) if untagged else contextlib.nullcontext(run.shell) as shell:
-        known, new = _build(run, untagged, shell) if untagged else ({}, ())
-        built = _export_and_check(run, new, shell, variables) if new else ()
+        build_ = _build(run, untagged, shell) if untagged else _Build()
+        built = _export_and_check(run, build_.new, shell, variables) if build_.new else ()
         left = "layers may have been pushed; no function runs them"
         after = "the image is in the registry; no function runs it"
         with run.progress.stage("push", interrupted=left, after=after) as stage:
-            unchanged = (*tagged.values(), *known.values())
+            unchanged = (*tagged.values(), *build_.known)
             unchecked = [image for image in unchanged if image not in running]
             parallel.map(run.shell, functools.partial(_check_pushed, run), unchecked)
             parallel.map(run.shell, lambda image: ecr.tag(run.aws, image, "latest"), unchanged)
-            full = parallel.map(run.shell, functools.partial(_tag_known, run), tuple(known.values()))
+            _push_and_sign(run, build_, built, shell, stage)
+            full = parallel.map(run.shell, functools.partial(_tag_known, run), build_.known)
             stage.warn(*filter(None, full))
-            if built:
-                stage.warn(*_push(run, new, tuple(image for image, _ in built), shell, stage.update))
-            stage.done(*_summary(built, unchanged))
+            parallel.map(run.shell, functools.partial(_tag, run), [image for image, _ in built])
+            stage.done(*_summary(built, unchanged, _signature(run) if untagged else ""))
     pushed = (*unchanged, *(image for image, _ in built))
     return tuple(sorted(pushed, key=lambda image: image.name))
+
+
+def complete(run: RunContext, images: tuple[Image, ...], pushed: tuple[PushedImage, ...]) -> None:
+    """Sign what an earlier run pushed and tagged without a valid signature: it is built again, and compared.
+
+    Raises RefusedError when the commit builds another image than the one that has its tag, or the errors of `push`.
+    """
+    if not _signs(run):
+        return
+    sign = delivery.image.sign
+    by = delivery.image.signer.of_settings(run)
+    lacking = parallel.map(run.shell, functools.partial(sign.missing, run, by), pushed)
+    unsigned = [image for image, kinds in zip(pushed, lacking, strict=True) if kinds]
+    if not unsigned:
+        return
+    again = tuple(image for image in images if image.name in {each.name for each in unsigned})
+    with _docker(run) as shell, run.progress.stage("sign", interrupted="nothing was signed") as stage:
+        baked = bake.build(_bake(run, again, "digest"), run.settings.source, shell, stage.update)
+        for image in bake.pushed_images(again, baked.digests):
+            if image not in unsigned:
+                raise _another(run, image)
+        _, drafts = sign.drafts(run, unsigned, baked.resolved, {})
+        parallel.map(run.shell, functools.partial(sign.attach, run, by), drafts)
+        stage.done(f"{_names(unsigned)} built again, and {_signature(run)}")
+
+
+def rebuild(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
+    """Build the images again without any cache, and push nothing; return them with their content.
+
+    Raises BuildError or CloudError.
+    """
+    after = "the image was built again; nothing was pushed"
+    with _docker(run) as shell, run.progress.stage("rebuild", interrupted=_NOT_PUSHED, after=after) as stage:
+        layout = replace(_bake(run, images, "layout"), fresh=True)
+        baked = bake.build(layout, run.settings.source, shell, stage.update)
+        stage.warn(*baked.warnings)
+        stage.done(f"commit {run.commit.short}: {baked.counts}")
+    built = bake.pushed_images(images, baked.digests)
+    return tuple((image, inspect.layout(image.name, layout.layout(image.name), image.digest)) for image in built)
 
 
 def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
@@ -104,9 +163,9 @@ def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
     if not missing:
         return pushed
     with _docker(run) as shell:
-        known, new = _build(run, missing, shell)
-        pushed += parallel.map(run.shell, read, tuple(known.values()))
-        return (*pushed, *_export_and_check(run, new, shell)) if new else pushed
+        build_ = _build(run, missing, shell)
+        pushed += parallel.map(run.shell, read, build_.known)
+        return (*pushed, *_export_and_check(run, build_.new, shell)) if build_.new else pushed
 
 
 def _not_built(run: RunContext, images: tuple[Image, ...]) -> RefusedError:
@@ -116,6 +175,13 @@ def _not_built(run: RunContext, images: tuple[Image, ...]) -> RefusedError:
         why = "The work tree has changes, so its image must be built."
     hint = f"{run.settings.environment.command('push-image')}, or the same command without --no-build"
     return RefusedError(f"There is no image of {names} to deploy.", why, hint)
+
+
+def _another(run: RunContext, image: PushedImage) -> RefusedError:
+    what = f"{image.repository_name}:{run.commit.tag} is not the image that this commit builds, so it is not signed."
+    why = f"The commit builds {image.digest}. Another builder, or somebody else, pushed the image that has its tag."
+    hint = "find out who pushed it; `aws ecr batch-delete-image` removes its tag, and the same command then builds"
+    return RefusedError(what, why, hint)
 
 
 def _tagged(run: RunContext, images: tuple[Image, ...]) -> dict[Image, PushedImage]:
@@ -130,10 +196,8 @@ def _check_pushed(run: RunContext, image: PushedImage) -> None:
     check.require_pushed(run.aws, image, run.settings.platform, ecr.authorize(run.aws))
 
 
-def _build(
-    run: RunContext, images: tuple[Image, ...], shell: Shell
-) -> tuple[dict[Image, PushedImage], tuple[Image, ...]]:
-    """Build the images; return those whose digest the registry has, and the new ones."""
+def _build(run: RunContext, images: tuple[Image, ...], shell: Shell) -> _Build:
+    """Build the images, and look their digests up in the registry."""
     after = "the image was built; nothing was pushed"
     with run.progress.stage("build", interrupted=_NOT_PUSHED, after=after) as stage:
         baked = bake.build(_bake(run, images, "digest"), run.settings.source, shell, stage.update)
@@ -142,9 +206,8 @@ def _build(
     built = bake.pushed_images(images, baked.digests)
     exist = parallel.map(run.shell, functools.partial(ecr.exists, run.aws), built)
     found = list(zip(images, built, exist, strict=True))
-    return {image: pushed for image, pushed, here in found if here}, tuple(
-        image for image, _, here in found if not here
-    )
+    known = tuple(pushed for _, pushed, here in found if here)
+    return _Build(known, tuple(image for image, _, here in found if not here), baked.resolved)
 
 
 def _export_and_check(
@@ -198,17 +261,50 @@ def _start(run: RunContext, start: StartCheck, shell: Shell, deadline: float) ->
     return start_check.run_check(start, program, shell, run.scratch, deadline)
 
 
+def _push_and_sign(run: RunContext, build_: _Build, built: tuple[Built, ...], shell: Shell, stage: Stage) -> None:
+    """Push the new images, and read beside that what is signed of all that this run has built; then sign it."""
+    cache, (by, drafts) = parallel.both(
+        run.shell, lambda: _push(run, build_.new, built, shell, stage.update), lambda: _drafts(run, build_, built)
+    )
+    stage.warn(*cache)
+    if by:
+        stage.update(f"signing {_names(draft.image for draft in drafts)}")
+        parallel.map(run.shell, functools.partial(delivery.image.sign.attach, run, by), drafts)
+
+
 def _push(
-    run: RunContext, images: tuple[Image, ...], checked: tuple[PushedImage, ...], shell: Shell, update: Update
+    run: RunContext, images: tuple[Image, ...], built: tuple[Built, ...], shell: Shell, update: Update
 ) -> tuple[str, ...]:
-    """Push the images, and tag them with the commit; return what went wrong with the build cache."""
+    """Push the images; return what went wrong with the build cache."""
+    if not images:
+        return ()
+    checked = tuple(image for image, _ in built)
     baked = bake.build(_bake(run, images, "push"), run.settings.source, shell, update)
     pushed = bake.pushed_images(images, baked.digests)
     if pushed != checked:
         why = f"The checked image is {_names(checked)}. The pushed one got no tag of its commit, and is not deployed."
         raise BuildError(f"{_names(pushed)} was pushed, which is not the checked image.", why, "deploy again")
-    parallel.map(run.shell, functools.partial(_tag, run), pushed)
     return baked.warnings
+
+
+def _drafts(run: RunContext, build_: _Build, built: tuple[Built, ...]) -> "tuple[Signer | None, tuple[Draft, ...]]":
+    """Who signs what is said of the images, and that; nobody and nothing if this run signs nothing."""
+    if not _signs(run) or not (built or build_.known):
+        return None, ()
+    bake_, opener = _bake(run, (), "layout"), delivery.image.layers.in_layout
+    layouts = {image.name: (inspected, opener(bake_.layout(image.name))) for image, inspected in built}
+    images = (*build_.known, *(image for image, _ in built))
+    return delivery.image.sign.drafts(run, images, build_.resolved, layouts)
+
+
+def _signs(run: RunContext) -> bool:
+    """Whether this run signs what it builds: not a dirty work tree, whose content is in no commit."""
+    return bool(run.settings.sign_with) and not run.commit.dirty
+
+
+def _signature(run: RunContext) -> str:
+    """Who signed, for people."""
+    return f"signed by {run.settings.sign_with}" if _signs(run) else "not signed"
 
 
 def _tag_known(run: RunContext, image: PushedImage) -> str:
@@ -230,7 +326,12 @@ def _checked(image: PushedImage, inspected: InspectedImage, started: str) -> str
     return f"{image.name} {image.short_digest}: {', '.join(filter(None, (size, started)))}"
 
 
-def _summary(built: tuple[Built, ...], unchanged: tuple[PushedImage, ...]) -> tuple[str, ...]:
+def _summary(built: tuple[Built, ...], unchanged: tuple[PushedImage, ...], signature: str) -> tuple[str, ...]:
+    first, *details = _images(built, unchanged)
+    return (", ".join(filter(None, (first, signature))), *details)
+
+
+def _images(built: tuple[Built, ...], unchanged: tuple[PushedImage, ...]) -> tuple[str, ...]:
     new = [f"{image.name} {image.short_digest} ({inspected.size})" for image, inspected in built]
     if not unchanged:
         return _one_line_each(new)

@@ -84,8 +84,8 @@ class Wanted:
             return f"provenance of another commit, {', '.join(sources)[:80] or 'which it does not name'}"
         if self.builder and builder != self.builder:
             return f"provenance by another builder, {builder[:120]}"
-        branch = self.builder.partition("@")[2]
-        if branch and sources[self.commit].rpartition("@")[2] != branch:
+        branch = self.builder.rpartition("@")[2]  # of a workflow; the ARN of a person may have an @ too
+        if branch.startswith("refs/") and sources[self.commit].rpartition("@")[2] != branch:
             return f"provenance of another branch, {sources[self.commit][:120]}"
         return ""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from delivery.aws.kms import NOTATION
 from delivery.settings import Environment, Settings
 
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}  # OCI's platform to Lambda's architecture
@@ -17,12 +18,15 @@ def foundation(settings: Settings, images: tuple[str, ...], existing: tuple[str,
 
     `images`: the names that have or get a repository. `existing`: those whose repository exists, to be adopted.
     """
+    signers = settings.requires.signed_by  # a workflow that signs without a key is none of KMS
     return {
         **common(settings.environment),
         "state_bucket": settings.environment.state_bucket,
         "images": images,
         "existing_images": existing,
         "default_branch": settings.default_branch,
+        "verification_keys": [each.removeprefix(NOTATION) for each in signers if each.startswith(NOTATION)],
+        "verifying_accounts": settings.verifying_accounts,
     }
 
 

@@ -5,7 +5,6 @@ the pinned image: the build gets it as a named context.
 """
 
 import contextlib
-import json
 import os
 import re
 import time
@@ -33,7 +32,7 @@ def ensure_all(layout: Layout, engine: Engine, update: Update) -> dict[str, str]
     An image that can be neither pulled nor made is named, and only the build that needs it fails.
 
     Returns:
-        For each pinned image that another one stands in for: that other image, with its digest if the engine has it.
+        For each pinned image that another one stands in for: the name of that other image.
     """
     stand_ins = {}
     for place, text in targets.dockerfiles(layout, engine).items():
@@ -45,7 +44,7 @@ def ensure_all(layout: Layout, engine: Engine, update: Update) -> dict[str, str]
                 continue
             if ready != reference:
                 update(f"base     {ready}, made here, stands in for {reference}")
-                stand_ins[reference] = _pinned(engine, ready)
+                stand_ins[reference] = ready
     return stand_ins
 
 
@@ -122,12 +121,6 @@ def _made_here(engine: Engine, name: str) -> str:
     except SandboxError:
         return ""
     return next((comment for comment in comments if comment.startswith(python.MADE)), "")
-
-
-def _pinned(engine: Engine, name: str) -> str:
-    """The image with its digest, which provenance then names; an engine without the containerd store has no digest."""
-    digests = json.loads(engine.docker("image", "inspect", "--format", "{{json .RepoDigests}}", name)) or [""]
-    return "@".join(filter(None, (name, digests[0].partition("@")[2])))
 
 
 def _present(engine: Engine, reference: str) -> bool:

@@ -74,11 +74,11 @@ _ACTIONS = {
 def resources_in_full(_: ModuleType, upstream: Callable[..., str]) -> Callable[..., str]:
     """A policy sees `*`, or less than the whole ARN, where AWS shows it the ARN that the service's reference gives.
 
-    That is a role with its path, a version or an alias with its qualifier, a log group with `:*`, and what only the
-    body names. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns;
+    That is a role with its path, a version or an alias with its qualifier, a log group with `:*`, a key of KMS that the
+    request names by its alias, and what only the body names. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns;
     CloudWatch Logs guide, "CloudWatch Logs resources and operations".
     """
-    iam = importlib.import_module("ministack.services.iam")
+    iam, kms = (importlib.import_module(f"ministack.services.{name}") for name in ("iam", "kms"))
 
     def resource(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
         parameters, region, account = rest
@@ -87,6 +87,8 @@ def resources_in_full(_: ModuleType, upstream: Callable[..., str]) -> Callable[.
             prefix, _, name = arn.partition(":role/")
             asked = _parameter(parameters, "Path")  # of CreateRole
             return f"{prefix}:role{asked or iam._roles.get(name, {'Path': '/'})['Path']}{name}"
+        if service == "kms" and ":alias/" in arn:
+            return str((kms._resolve_key(arn) or {"Arn": arn})["Arn"])
         if service == "lambda" and arn.count(":") == 6 and (qualifier := _parameter(parameters, "Qualifier")):
             return f"{arn}:{qualifier}"
         if service == "logs" and ":log-group:" in arn and "logGroupName" in (document := _document(body)):
@@ -128,6 +130,24 @@ def requests_over_tls(_: ModuleType, upstream: Callable[..., Any]) -> Callable[.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """
     return lambda key, context: "true" if key.lower() == "aws:securetransport" else upstream(key, context)
+
+
+def principals_of_roles(_: ModuleType, upstream: Callable[..., Any]) -> Callable[..., Any]:
+    """A policy sees the session of a role as aws:PrincipalArn; AWS shows it the role, with its path.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    """
+    iam = importlib.import_module("ministack.services.iam")
+
+    def resolve(key: str, context: Any) -> Any:
+        value = upstream(key, context)
+        session = re.fullmatch(r"arn:aws:sts::(\d+):assumed-role/([^/]+)/.*", str(value))
+        if key.lower() != "aws:principalarn" or not session:
+            return value
+        role = iam._roles.get_scoped(session[1], None, session[2]) or {}
+        return f"arn:aws:iam::{session[1]}:role{role.get('Path', '/')}{session[2]}"
+
+    return resolve
 
 
 def boundary_of_a_role(_: ModuleType, upstream: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

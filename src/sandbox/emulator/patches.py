@@ -19,7 +19,16 @@ from types import ModuleType
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-from sandbox.emulator import access, artifacts, buffered, configuration, containers, function_url, response_stream
+from sandbox.emulator import (
+    access,
+    artifacts,
+    buffered,
+    configuration,
+    containers,
+    function_url,
+    image_scans,
+    response_stream,
+)
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
@@ -509,6 +518,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
     """The patches of functions, for an emulator at `endpoint` (http://host:port), in the order to apply them."""
     return (
         Patch("core.iam_evaluator", "_resolve_condition_key", access.requests_over_tls),
+        Patch("core.iam_evaluator", "_resolve_condition_key", access.principals_of_roles),
         Patch("core.iam_actions", "extract_iam_action", access.actions_of_lambda),
         Patch("core.iam_actions", "extract_resource_arn", access.resources_in_full),
         Patch("core.iam_actions", "request_tag_context", access.boundary_of_a_role),
@@ -520,6 +530,7 @@ def every(endpoint: str) -> tuple[Patch, ...]:
         *_of_artifacts(),
         Patch("ecr", "_describe_images", image_sizes_of_layers),
         Patch("ecr", "_describe_images", missing_images_are_errors),
+        Patch("ecr", "handle_request", image_scans.findings),
         Patch("s3", "_apply_bucket_scope", buckets_of_the_expected_owner),
         *_of_functions(endpoint),
         *_of_invocations(),

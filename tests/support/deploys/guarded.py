@@ -51,6 +51,7 @@ class Role:
 DELIVERY = Role("preprod", "preprod-delivery", "delivery")
 READER = Role("preprod", "preprod-reader", "reading")
 PROD = Role("prod", "prod-delivery", "delivery")
+SIGNER = Role("prod", "prod-signer", "signing")
 
 
 def bucket(environment: str) -> str:
@@ -193,5 +194,6 @@ def _point(root: Path, registry: str, variables: dict[str, str]) -> None:
         document["environments"][name] |= {"registry": registry, "variables": before}
         tfvars = root / "infrastructure" / "foundation" / f"{name}.tfvars"
         github = f'github_repository = "{GITHUB}"\ngithub_owner_id = "1001"\ngithub_repository_id = "2002"\n'
-        tfvars.write_text(f"{tfvars.read_text()}{github}")
+        signers = f'signers = ["{ENVIRONMENT}"]\n' if name == SIGNER.environment else ""
+        tfvars.write_text(f"{tfvars.read_text()}{github}{signers}")
     (root / "invoke.yaml").write_text(yaml.safe_dump(document))

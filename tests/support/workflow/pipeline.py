@@ -149,6 +149,7 @@ class Pipeline:
         roles = {f"{name.upper()}_ROLE_ARN": f"arn:aws:iam::{account}:role/ci/x" for name, account in ACCOUNTS.items()}
         for name in ACCOUNTS:  # the stub reads only the account
             roles[f"{name.upper()}_READER_ROLE_ARN"] = roles[f"{name.upper()}_ROLE_ARN"]
+        roles["PROD_SIGNER_ROLE_ARN"] = roles["PROD_ROLE_ARN"]
         argv = [str(Path(sys.prefix, "bin", "act")), "--json", "--rm", "--workflows", str(self._workflow(workflow))]
         argv += ["-P", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(self.home / "actions")]
         argv += ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(self.home / "artifacts")]

@@ -274,6 +274,20 @@ def test_a_wrong_setting_of_a_canary_is_named(tmp_path, key, value):
         load(tmp_path, "preprod", config(canary={key: value}))
 
 
+@pytest.mark.parametrize("severity", ["CRITICAL", "HIGH"])
+def test_an_environment_may_require_that_nothing_severe_is_known_of_an_image(tmp_path, severity):
+    loaded = load(tmp_path, "preprod", config(requires={"vulnerabilities": severity}))
+    assert loaded.requires == Requires(vulnerabilities=severity)
+    assert load(tmp_path, "preprod", config(requires=None)).requires == Requires(vulnerabilities="")
+
+
+@pytest.mark.parametrize("value", ["critical", "MEDIUM", "LOW", True, ["CRITICAL"]])
+def test_another_severity_is_refused(tmp_path, value):
+    with pytest.raises(ConfigurationError, match=r"environments\.preprod\.requires\.vulnerabilities") as caught:
+        load(tmp_path, "preprod", config(requires={"vulnerabilities": value}))
+    assert caught.value.why == "It must be CRITICAL or HIGH."
+
+
 @pytest.mark.parametrize(
     ("value", "urls"),
     [(None, ()), ("", ()), ("json://a.test", ("json://a.test",)), (["${A}", "${B}"], ("${A}", "${B}"))],

@@ -16,6 +16,7 @@ from support.pages import PAGES, ROOT
 
 from delivery import durations, health, settings
 from delivery.commands import logs, new, unlock
+from delivery.image import ignored
 from delivery.release import canary
 
 TASKS, _ = FilesystemLoader(start=str(ROOT)).load("tasks")
@@ -194,6 +195,12 @@ def test_every_health_contract_of_a_page_is_one_that_the_tasks_accept(block):
         health.parse(pages.json_of_hcl(pages.within(block.text, label.start(1))))
 
 
+@pytest.mark.parametrize("block", of_kind("toml"))
+def test_every_exception_of_a_page_is_one_that_the_tasks_accept(block, tmp_path):
+    (tmp_path / ignored.FILE).write_text(block.text)
+    assert ignored.read(tmp_path)
+
+
 def test_the_page_of_functions_has_every_argument_of_the_module():
     text = (ROOT / "docs/functions.md").read_text()
     table = text[text.index("| argument ") :].partition("\n\n")[0]
@@ -202,4 +209,4 @@ def test_the_page_of_functions_has_every_argument_of_the_module():
 
 def test_a_command_that_is_to_be_run_is_checked_too():
     assert [block.place for block in BLOCKS if "run" in block.words]
-    assert {block.kind for block in BLOCKS} <= {"sh", "text", "yaml", "hcl", "diff"}
+    assert {block.kind for block in BLOCKS} <= {"sh", "text", "yaml", "toml", "hcl", "diff"}

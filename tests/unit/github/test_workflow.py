@@ -108,16 +108,25 @@ def test_a_dispatched_commit_is_checked_against_the_branch_before_its_code_runs(
 
 def test_every_builder_runs_one_version_of_buildkit_by_digest():
     """With another BuildKit, the comment on a pull request would show a new image for each function."""
-    used = [
-        step["with"]["driver-opts"]
-        for workflow in WORKFLOWS.values()
-        for job in workflow["jobs"].values()
-        for step in steps(job)
-        if step.get("uses", "").startswith("docker/setup-buildx-action@")
-    ]
-    assert len(used) == 2
-    (options,) = set(used)
+    every = [step for workflow in WORKFLOWS.values() for job in workflow["jobs"].values() for step in steps(job)]
+    assert [step for step in every if step.get("uses", "").startswith("docker/setup-buildx-action@")] == []
+    assert [step.get("uses") for step in every].count("./.github/actions/builder") == 2
+    action = yaml.safe_load((ROOT / ".github/actions/builder/action.yml").read_text())
+    options = action["runs"]["steps"][0]["with"]["driver-opts"]
     assert re.fullmatch(r"image=moby/buildkit:v\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", options)
+
+
+def test_only_the_job_that_pushes_gets_the_role_that_signs():
+    every = [
+        (name, step) for workflow in WORKFLOWS.values() for name, job in workflow["jobs"].items() for step in steps(job)
+    ]
+    signing = [(name, step) for name, step in every if "SIGN" in str(step).upper()]
+    ((name, step),) = signing
+    assert (name, step["with"]["task"]) == ("build-sse-image-preprod", "push-image --env preprod")
+    assert step["with"]["signer"] == "${{ vars.PROD_SIGNER_ROLE_ARN }}"
+    action = yaml.safe_load((ROOT / ".github/actions/run-task/action.yml").read_text())
+    (made,) = (each for each in action["runs"]["steps"] if each.get("with", {}).get("aws-profile") == "signer")
+    assert (made["if"], made["with"]["output-env-credentials"]) == ("inputs.signer != ''", False)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "src/lambdas").glob("*/Dockerfile")), ids=lambda file: file.parent.name)

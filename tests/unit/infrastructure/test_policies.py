@@ -14,7 +14,7 @@ from support.policies import listed
 ROLES = {"delivery": policies.delivery(), "reader": policies.reading()}
 STATEMENTS = [
     pytest.param(statement, id=f"{role}-{statement['Sid']}")
-    for role, document in ROLES.items()
+    for role, document in {**ROLES, "signer": policies.signing()}.items()
     for statement in document["Statement"]
 ]
 INFRASTRUCTURE = Path(__file__).parents[3] / "infrastructure"
@@ -79,6 +79,7 @@ def test_what_is_not_named_in_full_is_a_list_or_below_a_path_of_the_environment(
         "*",
         "arn:aws:cloudwatch:us-east-1:111111111111:alarm:*",
         "arn:aws:iam::111111111111:role/functions/preprod/*",
+        "arn:aws:kms:us-east-1:222222222222:key/*",  # to verify alone, and as the policy of the key says
     }
 
 
@@ -119,3 +120,15 @@ def test_the_job_may_set_exactly_the_alarms_that_the_module_of_functions_has():
     assert sorted(statement["Resource"]) == [
         f"arn:aws:cloudwatch:us-east-1:111111111111:alarm:{NAME}-{name.lower()}" for name in sorted(names)
     ]
+
+
+def test_the_role_that_signs_may_use_one_key_and_nothing_else():
+    (statement,) = policies.signing()["Statement"]
+    assert set(listed(statement["Action"])) == {"kms:GetPublicKey", "kms:Sign", "kms:Verify"}
+    (key,) = listed(statement["Resource"])
+    assert re.fullmatch(r"arn:aws:kms:us-east-1:111111111111:key/[0-9a-f-]{36}", key)
+
+
+def test_no_other_role_signs():
+    allowed = {action for document in ROLES.values() for action in policies.actions(document)}
+    assert "kms:Sign" not in allowed

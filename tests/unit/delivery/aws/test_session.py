@@ -355,6 +355,18 @@ def test_exported_keys_that_beat_the_profile_are_named():
     assert session.Aws(ENVIRONMENT, {"AWS_PROFILE": "dev"}).shadowed_profile == ""
 
 
+def test_a_session_of_another_profile_ignores_exported_keys(tmp_path):
+    file = tmp_path / "credentials"
+    own = "aws_access_key_id = of-the-profile\naws_secret_access_key = s\n"
+    file.write_text(f"[signer]\n{own}[prod]\n")
+    exported = {"AWS_ACCESS_KEY_ID": "exported", "AWS_SECRET_ACCESS_KEY": "s", "AWS_PROFILE": "prod"}
+    made = session.Aws(ENVIRONMENT, {**exported, "AWS_SHARED_CREDENTIALS_FILE": str(file)})
+    other = made.with_profile("signer")
+    assert (other.environment, other.shadowed_profile) == (ENVIRONMENT, "")
+    assert other.credentials()["AWS_ACCESS_KEY_ID"] == "of-the-profile"
+    assert made.credentials()["AWS_ACCESS_KEY_ID"] == "exported"
+
+
 def refused_at(code, seconds, message="because"):
     """A refusal of AWS, whose clock shows `seconds` more than ours."""
     date = format_datetime(clock.now() + timedelta(seconds=seconds), usegmt=True)

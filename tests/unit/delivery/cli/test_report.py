@@ -10,7 +10,9 @@ from support.build import DIGEST
 from support.world import COMMIT, ENVIRONMENT, FUNCTION, NAME, PUSHED
 
 from delivery import health
+from delivery.aws import scan
 from delivery.aws.ecr import StoredImage
+from delivery.aws.scan import Scan
 from delivery.cli import report
 from delivery.commands.diff import Change, Difference, Live
 from delivery.commands.doctor import Finding
@@ -20,6 +22,7 @@ from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.errors import CloudError
 from delivery.image import components
 from delivery.image.contents import Contents
+from delivery.image.vulnerabilities import Scanned
 from delivery.reference import PushedImage
 from delivery.release.acceptance import Acceptance
 from delivery.release.history import HistoryEntry
@@ -184,6 +187,22 @@ def test_github_shows_the_address_of_the_first_function_that_everyone_may_call(r
 def test_a_promotion_names_image_digest_and_commit():
     promotion = Promotion(COMMIT, "2", PUSHED, PUSHED, True)
     assert report.promotion_lines([promotion]) == (f"sse-streaming {PUSHED.short_digest}, commit {COMMIT[:12]}",)
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (Scan("ACTIVE"), "no known vulnerability"),
+        (Scan("NONE"), "not scanned"),
+        (Scan("IN_PROGRESS"), "in progress"),
+        (
+            Scan("COMPLETE", "", (scan.Finding("CVE-1", "HIGH", "a", "1"), scan.Finding("CVE-1", "HIGH", "b", "1"))),
+            "1 high",
+        ),
+    ],
+)
+def test_the_scan_of_an_image_is_one_line(found, text):
+    assert report.scan_lines([Scanned(PUSHED, found)]) == (f"scan of sse-streaming: {text}",)
 
 
 def test_a_check_shows_its_result_or_its_failure():

@@ -139,3 +139,16 @@ def test_a_bootstrap_names_the_variables_that_hold_the_roles_of_jobs(tmp_path):
     shown = made.out.getvalue()
     assert "the repository's variable SANDBOX_ROLE_ARN is arn:ci" in shown
     assert "READER" not in shown
+    assert "SIGNER" not in shown
+    assert "sign_with" not in shown
+
+
+def test_a_bootstrap_says_how_the_key_that_signs_is_named_in_the_settings(tmp_path):
+    made = empty(tmp_path, CREATE)
+    alias = "arn:aws:kms:us-east-1:222222222222:alias/prod-images"
+    outputs = {"signer_role": {"value": "arn:signer"}, "signing_key": {"value": alias}}
+    made.aws.s3.objects["foundation.tfstate"] = state_document(outputs=outputs)
+    bootstrapped(made.run)
+    shown = made.out.getvalue()
+    assert "the repository's variable SANDBOX_SIGNER_ROLE_ARN is arn:signer" in shown
+    assert f"build.sign_with of invoke.yaml is awskms:///{alias}" in shown

@@ -57,14 +57,17 @@ CALLS = {
     deploy_again: (
         Counter(RELEASE | {"invoke_with_response_stream": 1, "publish_version": 1, "describe_images": 1})
         # The function and its live version; the alias before the plan and after it was confirmed; the tags `latest`
-        # and that of the commit, and the manifest on the way to the health contract.
-        + Counter({"get_function": 2, "get_alias": 2, "batch_get_image": 3}),
+        # and that of the commit, and the manifest on the way to the health contract. The scan is read beside the
+        # verification of the live version.
+        + Counter({"get_function": 2, "get_alias": 2, "batch_get_image": 3, "describe_image_scan_findings": 1}),
         # The hold is read before the apply and before the alias moves.
         {"get_authorization_token": 1, "get_object": 5, "head_bucket": 2, "describe_repositories": 1},
     ),
-    # The live version and the function; the age and the health contract of the image; the hold
+    # The live version and the function; the age and the health contract of the image; its scan, beside the plan; the
+    # hold
     read_status: (
-        Counter(READ) + Counter({"get_function": 2, "describe_images": 1, "batch_get_image": 1}),
+        Counter(READ)
+        + Counter({"get_function": 2, "describe_images": 1, "batch_get_image": 1, "describe_image_scan_findings": 1}),
         {"get_authorization_token": 1, "get_object": 2},
     ),
     read_releases: (Counter(READ | {"get_function": 2}), {"get_object": 1}),  # there are two versions

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ from support.world import (
     world,
 )
 
+from delivery import clock
+from delivery.cli import report
 from delivery.commands import deploy
 from delivery.errors import (
     BuildError,
@@ -44,6 +47,7 @@ from delivery.process.shell import Result
 from delivery.release import url
 from delivery.settings import Requires
 
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 HARMLESS = ("git ", "docker version", "docker buildx version", "docker buildx bake --file docker-bake.hcl --print")
 BAKE = "docker buildx bake --file"
 
@@ -218,6 +222,49 @@ def test_a_failure_of_one_lane_stops_the_other_one_and_nothing_is_applied(tmp_pa
     assert made.shell.stops
     assert made.shell.typed("terraform apply") == []
     assert alias_untouched(made)
+
+
+def scanned(tmp_path, *severities, changes=(), limit="CRITICAL"):
+    """A world that requires scans; ECR knows CVE-0, CVE-1, ... of these severities in the new image."""
+    made = world(tmp_path, answers(*changes), requires=Requires(vulnerabilities=limit))
+    findings = [{"name": f"CVE-{number}", "severity": severity} for number, severity in enumerate(severities)]
+    answer = {"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"findings": findings}}
+    made.aws.ecr.scans[DIGEST] = [answer]
+    return made
+
+
+@pytest.mark.parametrize("changes", [(), (UPDATE,)], ids=["image", "infrastructure"])
+def test_a_vulnerable_image_changes_nothing_in_an_environment_that_takes_none(tmp_path, changes):
+    made = scanned(tmp_path, "CRITICAL", changes=changes)
+    with pytest.raises(RefusedError, match="sandbox takes no image with a CRITICAL vulnerability"):
+        deploy.plan(made.run)
+    assert made.shell.typed("terraform apply") == []
+    assert "update_function_code" not in calls(made)
+    assert [tag for _, tag in made.aws.ecr.tags if tag.startswith("keep-")] == []
+    assert alias_untouched(made)
+
+
+def test_an_image_in_which_nothing_severe_is_known_is_deployed(tmp_path):
+    made = scanned(tmp_path, "HIGH")
+    deployed(made)
+    assert made.aws.functions.live == "2"
+    assert "✓ scan       nothing CRITICAL" in made.out.getvalue()
+
+
+def test_a_malformed_exception_stops_the_deploy_in_its_guards(tmp_path, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    made = scanned(tmp_path)
+    (tmp_path / "osv-scanner.toml").write_text('[[IgnoredVulns]]\nid = "CVE-0"\n')
+    with pytest.raises(ConfigurationError, match="CVE-0 has no `ignoreUntil`"):
+        deploy.guard(made.run)
+    assert nothing_changed(made)
+
+
+def test_without_the_setting_a_deploy_shows_what_ecr_knows_and_refuses_nothing(tmp_path):
+    made = scanned(tmp_path, "CRITICAL", limit="")
+    planned = deploy.plan(made.run)
+    assert report.scan_lines(planned.scanned) == ("scan of sse-streaming: 1 critical",)
+    assert "scan" not in made.stages()
 
 
 def planned_images(made):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from support.attested import BUILDER, KEY, Attested, provenance
@@ -9,7 +10,9 @@ from support.aws import FakeEcr
 from support.registry import FakeRegistry, digest_of, image
 from support.world import COMMIT, NAME, answers, state_document, world
 
+from delivery import clock
 from delivery.attestation import PROVENANCE, SBOM
+from delivery.cli import report
 from delivery.commands import promote
 from delivery.errors import BuildError, CloudError, ConfigurationError, RefusedError, UnhealthyError
 from delivery.process.shell import Result
@@ -109,6 +112,44 @@ def test_a_promotion_takes_the_live_version_and_not_the_newest(environments):
     environments.origin.aws.functions.versions.append({"Version": "3", "Description": "commit new", "LastModified": ""})
     (promotions,) = environments.prepare()
     assert (promotions.version, promotions.commit, promotions.image.digest) == ("2", COMMIT, DIGEST)
+
+
+def scanned(environments, *severities, limit="CRITICAL"):
+    """The source's ECR knows CVE-0, CVE-1, ... of these severities; prod requires that there is none."""
+    findings = [{"name": f"CVE-{number}", "severity": severity} for number, severity in enumerate(severities)]
+    answer = {"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"findings": findings}}
+    environments.origin.aws.ecr.scans[DIGEST] = [answer]
+    made = environments.destination
+    settings = replace(made.run.settings, requires=Requires(vulnerabilities=limit))
+    environments.destination = replace(made, run=replace(made.run, settings=settings))
+
+
+def test_a_vulnerable_image_is_not_promoted_to_an_environment_that_takes_none(environments):
+    scanned(environments, "CRITICAL")
+    error = environments.refused(RefusedError)
+    assert error.what.startswith("prod takes no image with a CRITICAL vulnerability: 1 known vulnerability in ")
+    assert environments.destination.aws.ecr.called("describe_image_scan_findings") == [], "the source has the image"
+
+
+def test_a_vulnerability_that_the_commit_accepts_lets_the_promotion_pass(environments, tmp_path):
+    scanned(environments, "CRITICAL")
+    entry = '[[IgnoredVulns]]\nid = "CVE-0"\nignoreUntil = 2999-01-01\nreason = "a test"\n'
+    (tmp_path / "osv-scanner.toml").write_text(entry)
+    environments.promote()
+    assert environments.destination.aws.ecr.tags[PROD, COMMIT] == DIGEST
+
+
+def test_a_promotion_shows_what_ecr_knows_and_refuses_nothing_without_the_setting(environments):
+    scanned(environments, "CRITICAL", "HIGH", limit="")
+    (promotion,) = environments.prepare()
+    assert report.promotion_lines([promotion])[0].endswith(f"commit {COMMIT[:12]}; scan: 1 critical, 1 high")
+
+
+def test_a_malformed_exception_stops_a_promotion_in_its_guards(environments, tmp_path, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 27, tzinfo=UTC))
+    scanned(environments)
+    (tmp_path / "osv-scanner.toml").write_text('[[IgnoredVulns]]\nid = "CVE-0"\n')
+    assert environments.refused(ConfigurationError).exit_code == 2
 
 
 def test_a_live_version_without_a_release_tag_was_never_verified(environments):

@@ -53,7 +53,27 @@ def test_a_row_shows_version_commit_digest_time_person_age_and_drift(made):
     assert table(environment) == [
         "environment image version commit digest live since (UTC) by image age base base age drift",
         f"preprod sse-streaming 2 {COMMIT[:12]} {DIGEST[:19]} 2026-01-01 08:09:10 ann 2 h {BASE[17:36]} - none",
+        "preprod: scan of sse-streaming: not scanned",
     ]
+
+
+def test_what_ecr_knows_of_a_live_image_is_shown(made):
+    found = [{"name": f"CVE-{number}", "severity": severity} for number, severity in enumerate(("LOW", "HIGH", "HIGH"))]
+    made.aws.ecr.scans[DIGEST] = [
+        {"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"findings": found}},
+    ]
+    environments = read(preprod=lambda: made.run)
+    assert table(environments[0])[-1] == "preprod: scan of sse-streaming: 2 high, 1 low"
+    (function,) = json.loads(report.status_json(environments))["environments"][0]["functions"]
+    assert function["scan"] == {"status": "COMPLETE", "vulnerabilities": {"HIGH": 2, "LOW": 1}}
+
+
+def test_a_scan_that_may_not_be_read_is_one_line_of_status(made):
+    made.aws.ecr.refuses["describe_image_scan_findings"] = refusal("AccessDeniedException", "no")
+    (environment,) = read(preprod=lambda: made.run)
+    assert environment.failure == ""
+    line = table(environment)[-1]
+    assert line.startswith("preprod: scan of sse-streaming: not known. Could not read the scan of ")
 
 
 def test_a_row_shows_how_old_the_base_of_the_image_is(made):

@@ -270,6 +270,7 @@ def test_two_environments_of_an_account_do_not_share_the_name_of_a_function(tmp_
     ("name", "neighbours", "words"),
     [
         ("reader", (), "the name of a CI role: sandbox-reader"),
+        ("signer", (), "the name of a CI role: sandbox-signer"),
         ("eu-delivery", ("sandbox-eu",), "would share a name: sandbox-eu-delivery"),
     ],
 )

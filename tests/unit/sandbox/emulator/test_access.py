@@ -15,6 +15,7 @@ evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
 functions: Any = importlib.import_module("ministack.services.lambda_svc")
 iam: Any = importlib.import_module("ministack.services.iam")
 iam_actions: Any = importlib.import_module("ministack.core.iam_actions")
+kms: Any = importlib.import_module("ministack.services.kms")
 sts: Any = importlib.import_module("ministack.services.sts")
 
 ACCOUNT = "000000000000"
@@ -226,3 +227,30 @@ def test_a_policy_sees_a_request_as_one_over_tls() -> None:
     apply(access.requests_over_tls)
     assert evaluator._resolve_condition_key("aws:SecureTransport", context) == "true"
     assert evaluator._resolve_condition_key("aws:PrincipalAccount", context) == ACCOUNT
+
+
+def test_a_policy_sees_the_key_that_a_request_names_by_its_alias() -> None:
+    alias = f"alias/{next(names)}"
+    key = document(kms._create_key({}))["KeyMetadata"]
+    kms._create_alias({"AliasName": alias, "TargetKeyId": key["KeyId"]})
+    body = json.dumps({"KeyId": alias}).encode()
+    require_difference(resource("kms", body) == f"kms:{alias}")
+    apply(access.resources_in_full)
+    assert resource("kms", body) == f"kms:key/{key['KeyId']}"
+    by_arn = json.dumps({"KeyId": f"arn:aws:kms:us-east-1:{ACCOUNT}:{alias}"}).encode()
+    assert resource("kms", by_arn) == f"kms:key/{key['KeyId']}"
+    assert resource("kms", b'{"KeyId": "alias/none"}') == "kms:alias/none"
+
+
+def test_a_policy_sees_the_role_of_a_session_with_its_path() -> None:
+    name = next(names)
+    role(name, Path="/ci/")
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/job"
+    context = evaluator.EvalContext(session, "AssumedRole", ACCOUNT, "kms:Sign", "*", "us-east-1")
+    require_difference(evaluator._resolve_condition_key("aws:PrincipalArn", context) == session)
+    apply(access.principals_of_roles)
+    assert evaluator._resolve_condition_key("aws:PrincipalArn", context) == f"arn:aws:iam::{ACCOUNT}:role/ci/{name}"
+    assert evaluator._resolve_condition_key("aws:PrincipalAccount", context) == ACCOUNT
+    user = f"arn:aws:iam::{ACCOUNT}:user/u"
+    context = evaluator.EvalContext(user, "User", ACCOUNT, "kms:Sign", "*", "us-east-1")
+    assert evaluator._resolve_condition_key("aws:PrincipalArn", context) == user
