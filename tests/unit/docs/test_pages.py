@@ -95,7 +95,10 @@ def sessions():
 def test_every_command_names_tasks_options_sessions_and_files_that_exist(block):
     for words in block.commands():
         program, *rest = [word for word in words if not re.fullmatch(r"[A-Z_]+=.*", word)]
-        assert program in {"./dev", "invoke", "aws", "docker", "export", "gh", "git", "source", "terraform"} or not rest
+        assert (
+            program in {"./dev", "invoke", "aws", "cosign", "docker", "export", "gh", "git", "source", "terraform"}
+            or not rest
+        )
         if program == "./dev":
             program, *rest = rest
             assert program in {"invoke", "nox", "pytest", "python"}, f"./dev {program}"
