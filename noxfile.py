@@ -85,6 +85,9 @@ def lint(session: nox.Session) -> None:
     session.run("terraform", "fmt", "-check", "-recursive", "infrastructure")
     session.run("shellcheck", "--external-sources", "dev", ".ci/run", *_files("*.sh"))
     session.run("hadolint", *_files("*Dockerfile"))
+    # Of every function, also those of a team: what is shipped. The tests build theirs on the base of the sandbox alone.
+    shipped = [name for name in _listed("*Dockerfile") if not name.startswith("tests/")]
+    session.run("python", "tests/support/lint_dockerfiles.py", *shipped, env={"PYTHONPATH": "src"})
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *_files(".github/workflows/*.yml"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", *_files("*action.yml"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
@@ -297,9 +300,13 @@ def _teams() -> list[str]:
     return [str(path) for path in paths if "sse_streaming" not in path.name]
 
 
-def _files(pattern: str) -> list[str]:
-    """The files of that name that git tracks, and that belong to the suite or to the sample."""
+def _listed(pattern: str) -> list[str]:
+    """The files of that name that git tracks."""
     listed = subprocess.run(["git", "ls-files", "-z", "--", pattern], check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.split("\0") if name and Path(name).exists()]
+
+
+def _files(pattern: str) -> list[str]:
+    """Those of them that belong to the suite or to the sample."""
     teams = _teams()
-    names = [Path(name) for name in listed.stdout.split("\0") if name]
-    return [str(name) for name in names if name.exists() and not any(name.is_relative_to(team) for team in teams)]
+    return [name for name in _listed(pattern) if not any(Path(name).is_relative_to(team) for team in teams)]

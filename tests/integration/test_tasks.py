@@ -45,6 +45,18 @@ def test_logs_prints_the_lines_of_the_function_by_version(clone):
     assert set(lines) == {f"sse-streaming:{version}"}, printed.text
 
 
+def test_sbom_lists_the_packages_of_the_lock_with_their_hashes_and_those_of_the_base(clone):
+    printed = clone.invoke("sbom", "--env", "sandbox", "--json")
+    assert printed.code == 0, printed.text
+    (bom,) = json.loads(printed.text[printed.text.index("{") :]).values()
+    listed = {each["purl"]: each for each in bom["components"] if "purl" in each}
+    lock = (clone.root / "src/lambdas/sse_streaming/requirements.txt").read_text()
+    for name, version in re.findall(r"^([\w-]+)==(\S+)", lock, re.MULTILINE):
+        (reference,) = listed[f"pkg:pypi/{name}@{version}"]["externalReferences"]
+        assert {each["content"] for each in reference["hashes"]} <= set(re.findall("sha256:([0-9a-f]{64})", lock))
+    assert any(purl.startswith("pkg:deb/debian/libc6@") and "upstream=glibc" in purl for purl in listed)
+
+
 def test_a_held_environment_refuses_a_deploy_until_it_is_lifted(clone):
     held = clone.invoke("hold", "--env", "sandbox", "--reason", "incident 42", "--until", "1h")
     assert held.code == 0, held.text

@@ -1,10 +1,11 @@
 """An image whose layers are real tar files, in an OCI image layout."""
 
-import gzip
 import hashlib
 import io
 import json
+import struct
 import tarfile
+import zlib
 
 from delivery.reference import PushedImage
 from support.build import blob, config, manifest
@@ -25,7 +26,17 @@ def layer(*members, compress=True):
             path, content = member
             content = content if isinstance(content, bytes) else content.encode()
             tar.addfile(info(path, len(content)), io.BytesIO(content))
-    return gzip.compress(output.getvalue(), mtime=0) if compress else output.getvalue()
+    return packed(output.getvalue()) if compress else output.getvalue()
+
+
+def packed(content):
+    """A gzip file of stored blocks (RFC 1951, 1952): the same bytes with every Python and every zlib."""
+    blocks = [content[start : start + 65_535] for start in range(0, len(content), 65_535)]
+    stored = b"".join(
+        struct.pack("<BHH", number == len(blocks), len(block), len(block) ^ 0xFFFF) + block
+        for number, block in enumerate(blocks, start=1)
+    )
+    return b"\x1f\x8b\x08" + bytes(6) + b"\xff" + stored + struct.pack("<II", zlib.crc32(content), len(content))
 
 
 def info(path, size=0, kind=tarfile.REGTYPE, target="", mode=0o644):

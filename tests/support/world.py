@@ -22,6 +22,7 @@ from support.shell import FakeShell
 from support.terraform import change, planned
 
 COMMIT = "c" * 40
+BASE = f"python:3.13-slim@sha256:{'b' * 64}"  # in the Dockerfile of every commit
 ENVIRONMENT = Environment("sandbox", ACCOUNT, "us-east-1", "registry.test:5000", state_bucket="state")
 NAME = "sandbox-sse-streaming-lambda"
 REPOSITORY = f"registry.test:5000/{NAME}"
@@ -100,6 +101,7 @@ def answers(*changes, **more):
         "git rev-parse": COMMIT,
         "git rev-parse --show-prefix": "",
         "git merge-base": "",
+        "git show": f"FROM {BASE}\n",
         "terraform version": json.dumps({"terraform_version": "1.11.4"}),
         "git --version": "git version 2.39.5",
         "docker version": "26.1.5+dfsg1\n",

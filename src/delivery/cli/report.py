@@ -28,6 +28,7 @@ from delivery.health import Http, Stream, Uncalled
 from delivery.image import components
 from delivery.image.components import Component
 from delivery.image.contents import Contents
+from delivery.image.dockerfile import Base
 from delivery.image.vulnerabilities import Scanned
 from delivery.reference import short_digest
 from delivery.release.acceptance import Acceptance
@@ -47,7 +48,10 @@ _HISTORY = (
     "by",
     "state",
 )
-_STATUS = ("environment", "image", "version", "commit", "digest", "live since (UTC)", "by", "image age", "drift")
+_STATUS = (
+    *("environment", "image", "version", "commit", "digest", "live since (UTC)", "by", "image age"),
+    *("base", "base age", "drift"),
+)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))  # seconds
 _ECOSYSTEMS = {"deb": "Debian", "pypi": "Python", "generic": "other"}  # the types of purls, for people
 _PACKAGES = 20  # changed packages that a diff shows
@@ -460,7 +464,15 @@ def _status_cells(function: FunctionStatus) -> tuple[str, ...]:
     age = "gone" if function.age is None else _age(function.age)
     since = _time(entry.made_live.at) or "-"
     commit, digest = short_commit(entry.commit), short_digest(entry.digest)
-    return function.image, entry.version, commit, digest, since, entry.made_live.who or "-", age
+    based = (_base_name(function.base), "-" if function.base_age is None else _age(function.base_age))
+    return function.image, entry.version, commit, digest, since, entry.made_live.who or "-", age, *based
+
+
+def _base_name(base: Base | None) -> str:
+    """The base of the Dockerfile by its digest; `unpinned` without one, `replaced` if a named context stands in."""
+    if base is None:
+        return "-"
+    return "replaced" if base.replaced else short_digest(base.digest) or "unpinned"
 
 
 def same_bytes_lines(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
@@ -486,6 +498,8 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
         {
             "image": each.image,
             "image_age_seconds": each.age,
+            "base": _base_object(each.base) if each.base else None,
+            "base_age_seconds": each.base_age,
             "scan": _scan_object(each.scanned) if each.scanned else None,
             "health": each.contract.model_dump(by_alias=True, exclude_none=True) if each.contract else None,
             **_history_object(each.entry, each.url),
@@ -501,6 +515,10 @@ def _status_object(environment: EnvironmentStatus) -> dict[str, object]:
         "hold": hold,
         "error": environment.failure,
     }
+
+
+def _base_object(base: Base) -> dict[str, object]:
+    return {"name": base.name, "digest": base.digest or None, "replaced": base.replaced}
 
 
 def _scan_object(scanned: Scanned) -> dict[str, object]:

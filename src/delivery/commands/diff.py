@@ -154,13 +154,17 @@ def _compared(
         return replace(change, packages=() if change.empty else None)
     registry = Blobs(Repository(ecr.authorize(run.aws), change.image.repository_name).blob, known)
     blobs = layers.in_either(run.scratch / change.image.name, registry)
-    of_commit = functools.partial(recipe.of_commit, run, live.image.name, live.commit)
+    of_commit = functools.partial(_recipe_of, run, live)
     try:
         after = components.of(sbom.make(inspected, blobs, recipes[change.image.name]))
         before = components.of(contents.read(run, live.image, live.commit, of_commit, known).bom)
     except (BuildError, CloudError) as error:  # the rest of the difference is known, and a deploy would work
         return replace(change, unknown=error.what)
     return replace(change, packages=components.changes(before, after))
+
+
+def _recipe_of(run: RunContext, live: Live) -> Recipe:
+    return recipe.of_commit(run, recipe.definitions(run), live.image.name, live.commit)
 
 
 def _layers(image: InspectedImage) -> dict[str, int]:

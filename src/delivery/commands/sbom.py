@@ -35,5 +35,7 @@ def _live(run: RunContext, known: dict[str, Changes], deployed: Function) -> Con
     if alias is None:
         return None
     version = function.read_version(run.aws, deployed, alias.version)
-    of_commit = functools.partial(recipe.of_commit, run, version.pushed_image.name, version.commit)
-    return contents.read(run, version.pushed_image, version.commit, of_commit, known)
+    image, commit = version.pushed_image, version.commit
+    return contents.read(
+        run, image, commit, lambda: recipe.of_commit(run, recipe.definitions(run), image.name, commit), known
+    )

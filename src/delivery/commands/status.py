@@ -1,4 +1,4 @@
-"""`invoke status`: environments side by side: live versions, who made them live and when, and drift.
+"""`invoke status`: environments side by side: live versions, who made them live and when, their base, and drift.
 
 All environments are read at the same time; one that cannot be read is a row with its error. Drift is what a plan would
 change, with the images that the functions have and the infrastructure of this checkout.
@@ -14,7 +14,8 @@ from delivery.aws.function import Function, Version
 from delivery.context import RunContext
 from delivery.errors import UnhealthyError
 from delivery.health import Contract
-from delivery.image import vulnerabilities
+from delivery.image import base, recipe, vulnerabilities
+from delivery.image.dockerfile import Base
 from delivery.image.vulnerabilities import Scanned
 from delivery.process import parallel
 from delivery.process.shell import Shell
@@ -33,7 +34,9 @@ class FunctionStatus:
     """The live version of one function, and its health contract.
 
     `age`: seconds since its image was pushed. The image may be gone: then `age` and `contract` are None. `url`: empty
-    without a Function URL. `scanned`: what ECR knows of the image.
+    without a Function URL. `base`: that of the Dockerfile of the live commit, None if it cannot be read here.
+    `base_age`: seconds since the base was made, None if the image does not tell. `scanned`: what ECR knows of the
+    image.
     """
 
     image: str
@@ -41,6 +44,8 @@ class FunctionStatus:
     age: float | None
     contract: Contract | None = None
     url: str = ""
+    base: Base | None = None
+    base_age: float | None = None
     scanned: Scanned | None = None
 
 
@@ -77,7 +82,7 @@ def _environment(open_environment: Callable[[str], RunContext], name: str) -> En
             held = hold.read(run)
             live, drift = parallel.both(
                 run.shell,
-                lambda: _with_scans(run, live),
+                lambda: _with_bases(run, _with_scans(run, live)),
                 lambda: _drift(run, service, live, stage.update) if service.functions else None,
             )
             stage.done("read")
@@ -95,8 +100,20 @@ def _live(run: RunContext, deployed: Function) -> FunctionStatus | None:
         return None
     version = function.read_version(run.aws, deployed, entry.version)
     age = ecr.age(run.aws, version.pushed_image)
-    contract = None if age is None else _contract(run, version)
-    return FunctionStatus(deployed.image, replace(entry, digest=version.digest), age, contract, deployed.url)
+    live = FunctionStatus(deployed.image, replace(entry, digest=version.digest), age, url=deployed.url)
+    if age is None:
+        return live
+    return replace(live, contract=_contract(run, version), base_age=base.age(ecr.config(run.aws, version.pushed_image)))
+
+
+def _with_bases(run: RunContext, live: tuple[FunctionStatus, ...]) -> tuple[FunctionStatus, ...]:
+    """The functions with the base that the Dockerfile of their commit names."""
+    known = recipe.definitions(run) if live else {}
+
+    def read(each: FunctionStatus) -> FunctionStatus:
+        return replace(each, base=recipe.of_commit(run, known, each.image, each.entry.commit).base)
+
+    return parallel.map(run.shell, read, live)
 
 
 def _with_scans(run: RunContext, live: tuple[FunctionStatus, ...]) -> tuple[FunctionStatus, ...]:

@@ -12,7 +12,7 @@ from delivery.attestation import SBOM, Statement
 from delivery.aws import ecr
 from delivery.aws.distribution import Repository
 from delivery.context import RunContext
-from delivery.errors import CloudError, RefusedError
+from delivery.errors import CloudError, ConfigurationError, RefusedError
 from delivery.image import inspect, sbom, signer, trust
 from delivery.image.layers import Blobs, Changes
 from delivery.image.recipe import Recipe
@@ -40,7 +40,7 @@ def read(
     """
     try:
         statement, unsigned = _signed(run, image, commit)
-    except (CloudError, RefusedError) as error:  # a role that only reads may not ask KMS
+    except (CloudError, ConfigurationError, RefusedError) as error:  # a role that only reads may not ask KMS
         statement, unsigned = None, error.what
     if statement:
         return Contents(image, dict(statement.predicate))

@@ -20,6 +20,8 @@ from delivery.process.shell import Shell
 from delivery.settings import Settings
 
 _LOCK = "requirements.txt"
+Definitions = Mapping[str, Mapping[str, Any]]
+"""Target to its definition, as `docker buildx bake --print` has it."""
 ReadFile = Callable[[str], bytes | None]
 """Returns the content of a file by its path in the project; None if there is none."""
 
@@ -61,33 +63,31 @@ def read(settings: Settings, shell: Shell) -> Mapping[str, Recipe]:
         place = settings.source / path
         return place.read_bytes() if place.is_file() else None
 
-    return _recipes(settings, bake.definitions(settings, shell), file)
+    contexts = bake.contexts(settings)
+    return {name: of_target(name, each, contexts, file) for name, each in bake.definitions(settings, shell).items()}
 
 
-def read_commit(settings: Settings, shell: Shell, commit: str) -> Mapping[str, Recipe]:
-    """The recipe of each target as a commit has it; no files of a commit that this clone does not have.
+def definitions(run: RunContext) -> Definitions:
+    """The targets as bake prints them now; none where that cannot be read, such as without docker."""
+    with contextlib.suppress(MissingToolError, ConfigurationError):
+        return bake.definitions(run.settings, run.shell)
+    return {}
 
-    The targets, and the named contexts, are those of now. So the digest of an image that a context stands in for is
-    not known: it may have been another one when the commit was built. Raises ConfigurationError.
+
+def of_commit(run: RunContext, known: Definitions, name: str, commit: str) -> Recipe:
+    """The recipe of a target as a commit has it; without a file that the commit, or this clone, does not have.
+
+    The definition of the target, and the named contexts, are those of now. So the digest of an image that a context
+    stands in for is not known: it may have been another one when the commit was built.
     """
+    if name not in known:
+        return Recipe(name, {})
 
     def file(path: str) -> bytes | None:
-        text = git.show(settings.root, commit, path, shell)
+        text = git.show(run.settings.root, commit.removesuffix("-dirty"), path, run.shell)
         return None if text is None else text.encode()
 
-    recipes = _recipes(settings, bake.definitions(settings, shell), file)
-    return {name: each.without_stand_ins() for name, each in recipes.items()}
-
-
-def of_commit(run: RunContext, name: str, commit: str) -> Recipe:
-    """The recipe of an image that was built from a commit; an empty one when that cannot be read here.
-
-    Without docker, nobody can read the bake file; a commit may be missing in this clone, or have another bake file.
-    """
-    recipes: Mapping[str, Recipe] = {}
-    with contextlib.suppress(MissingToolError, ConfigurationError):
-        recipes = read_commit(run.settings, run.shell, commit.removesuffix("-dirty"))
-    return recipes.get(name, Recipe(name, {}))
+    return of_target(name, known[name], bake.contexts(run.settings), file).without_stand_ins()
 
 
 def of_target(name: str, definition: Mapping[str, Any], contexts: Mapping[str, str], file: ReadFile) -> Recipe:
@@ -107,8 +107,3 @@ def of_target(name: str, definition: Mapping[str, Any], contexts: Mapping[str, s
     stand_ins = {**(definition.get("contexts") or {}), **contexts}
     images = dockerfile.images(text, arguments, stand_ins, definition.get("target", ""))
     return Recipe(name, files, files.get(lock, b"").decode(errors="replace"), images.all, images.base)
-
-
-def _recipes(settings: Settings, definitions: Mapping[str, Mapping[str, Any]], file: ReadFile) -> Mapping[str, Recipe]:
-    contexts = bake.contexts(settings)
-    return {name: of_target(name, definition, contexts, file) for name, definition in definitions.items()}

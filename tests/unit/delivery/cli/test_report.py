@@ -355,7 +355,7 @@ def status(name, digest=DIGEST, age=7200.0, drift=None):
 )
 def test_a_status_shows_the_age_of_the_image_in_one_unit(seconds, text):
     (_, row) = report.status_table([status("preprod", age=seconds)])
-    assert " ".join(row.split()).endswith(f"2026-01-06 08:09:10 bob {text} none")
+    assert " ".join(row.split()).endswith(f"2026-01-06 08:09:10 bob {text} - - none")
 
 
 def test_a_status_lists_drift_failures_and_empty_environments_below_the_table():

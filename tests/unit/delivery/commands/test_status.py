@@ -9,12 +9,12 @@ from support.aws import refusal
 from support.build import CONTRACT, DIGEST, config, manifest
 from support.shell import FakeShell
 from support.terraform import change
-from support.world import ADDRESS, COMMIT, ENVIRONMENT, FUNCTION, NAME, OLD_URI, UPDATE, URI, answers, world
+from support.world import ADDRESS, BASE, COMMIT, ENVIRONMENT, FUNCTION, NAME, OLD_URI, UPDATE, URI, answers, world
 
 from delivery import clock
 from delivery.cli import report
 from delivery.commands import status
-from delivery.errors import ConfigurationError, RefusedError
+from delivery.errors import ConfigurationError, MissingToolError, RefusedError
 from delivery.settings import chosen
 
 OTHER = "sha256:" + "e" * 64
@@ -51,8 +51,8 @@ def table(*statuses):
 def test_a_row_shows_version_commit_digest_time_person_age_and_drift(made):
     (environment,) = read(preprod=lambda: made.run)
     assert table(environment) == [
-        "environment image version commit digest live since (UTC) by image age drift",
-        f"preprod sse-streaming 2 {COMMIT[:12]} {DIGEST[:19]} 2026-01-01 08:09:10 ann 2 h none",
+        "environment image version commit digest live since (UTC) by image age base base age drift",
+        f"preprod sse-streaming 2 {COMMIT[:12]} {DIGEST[:19]} 2026-01-01 08:09:10 ann 2 h {BASE[17:36]} - none",
         "preprod: scan of sse-streaming: not scanned",
     ]
 
@@ -74,6 +74,26 @@ def test_a_scan_that_may_not_be_read_is_one_line_of_status(made):
     assert environment.failure == ""
     line = table(environment)[-1]
     assert line.startswith("preprod: scan of sse-streaming: not known. Could not read the scan of ")
+
+
+def test_a_row_shows_how_old_the_base_of_the_image_is(made):
+    created = (clock.now() - timedelta(days=98, hours=1)).isoformat()
+    epoch = "1970-01-01T00:00:00Z"
+    made.aws.configs[URI] = {**config(), "created": epoch, "history": [{"created": created}, {"created": epoch}]}
+    (environment,) = read(preprod=lambda: made.run)
+    assert table(environment)[1].endswith(f"2 h {BASE[17:36]} 98 d none")
+    (function,) = json.loads(report.status_json([environment]))["environments"][0]["functions"]
+    assert (function["base"]["name"], function["base"]["digest"]) == (BASE, BASE[17:])
+    assert function["base_age_seconds"] > 98 * 86400
+
+
+def test_a_base_that_a_named_context_replaces_and_one_that_is_not_known_are_said(made):
+    object.__setattr__(made.run, "settings", replace(made.run.settings, variables={"BUILD_CONTEXTS": f"{BASE}=x"}))
+    assert " 2 h replaced - none" in table(*read(preprod=lambda: made.run))[1]
+    made.shell.answers["git show"] = "FROM python"
+    assert " 2 h unpinned - none" in table(*read(preprod=lambda: made.run))[1]
+    made.shell.answers["docker buildx bake --file docker-bake.hcl --print"] = MissingToolError("docker was not found.")
+    assert " 2 h - - none" in table(*read(preprod=lambda: made.run))[1]
 
 
 def test_the_json_has_the_url_of_each_function_and_whether_its_image_was_accepted(made):
@@ -143,7 +163,7 @@ def test_before_the_first_deploy_the_status_makes_no_plan(made):
 def test_a_missing_image_is_reported_as_gone(made):
     made.aws.ecr.repositories[NAME].clear()
     made.aws.ecr.tags.clear()
-    assert " gone none" in table(*read(preprod=lambda: made.run))[1]
+    assert f" gone {BASE[17:36]} - none" in table(*read(preprod=lambda: made.run))[1]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import gzip
 import tarfile
 
 import pytest
-from support.image_layers import info, layer, store
+from support.image_layers import info, layer, packed, store
 
 from delivery.errors import BuildError
 from delivery.image import layers
@@ -73,7 +73,7 @@ def test_a_hard_link_has_the_content_of_its_target(tmp_path):
     assert contents(tmp_path, linked) == {"a": "1", "b": "1"}
 
 
-@pytest.mark.parametrize("content", [b"no tar file" * 100, layer(("a", "1"))[:-9], gzip.compress(b"x" * 600)])
+@pytest.mark.parametrize("content", [b"no tar file" * 100, layer(("a", "1"))[:-9], packed(b"x" * 600)])
 def test_a_layer_that_is_damaged_is_refused_with_its_digest(tmp_path, content):
     descriptor = store(tmp_path, content)
     with pytest.raises(BuildError, match=f"The layer {descriptor['digest']} cannot be read"):

@@ -5,8 +5,9 @@ import json
 import pytest
 from support.build import printed
 from support.shell import FakeShell
-from support.world import settings
+from support.world import settings, world
 
+from delivery.errors import MissingToolError
 from delivery.image import recipe
 from delivery.image.dockerfile import Base
 from delivery.image.recipe import Recipe
@@ -89,13 +90,30 @@ def test_a_digest_of_the_dockerfile_is_never_replaced(project):
     assert read(project).resolved({BASE.reference: "sha256:" + "b" * 64}).base == BASE
 
 
+def of_commit(project, answers, **changes):
+    run = world(project, {PRINT: printed(orders=TARGET), **answers}, **changes).run
+    return recipe.of_commit(run, recipe.definitions(run), "orders", "abc-dirty")
+
+
+AT_COMMIT = {
+    "git show abc:./src/orders/Dockerfile": f"FROM old:1@{A}",
+    "git show abc:./src/orders/requirements.txt": Result(128, "", "fatal: path does not exist"),
+    "git show abc:./docker-bake.hcl": "# old",
+}
+
+
 def test_the_recipe_of_a_commit_has_the_files_of_that_commit(project):
-    answers = {
-        PRINT: printed(orders=TARGET),
-        "git show abc:./src/orders/Dockerfile": f"FROM old:1@{A}",
-        "git show abc:./src/orders/requirements.txt": Result(128, "", "fatal: path does not exist"),
-        "git show abc:./docker-bake.hcl": "# old",
-    }
-    old = recipe.read_commit(settings(project), FakeShell(answers), "abc")["orders"]
-    assert (old.base.name, old.lock) == (f"old:1@{A}", "")
+    old = of_commit(project, AT_COMMIT)
+    assert (old.base.name, old.base.digest, old.lock) == (f"old:1@{A}", A, "")
     assert set(old.files) == {"docker-bake.hcl", "src/orders/Dockerfile"}
+
+
+def test_a_stand_in_of_now_gives_an_old_commit_no_digest(project):
+    stand_ins = {"BUILD_CONTEXTS": f"old:1@{A}=docker-image://mirror.test/old@{A}"}
+    old = of_commit(project, AT_COMMIT, variables=stand_ins)
+    assert (old.base.replaced, old.base.digest, old.images[0].digest) == (True, "", "")
+
+
+@pytest.mark.parametrize("bake", [MissingToolError("docker was not found."), Result(1, "", "x"), printed(other=TARGET)])
+def test_without_the_definition_of_a_target_its_recipe_is_empty(project, bake):
+    assert of_commit(project, {PRINT: bake}) == Recipe("orders", {})
