@@ -180,28 +180,6 @@ def test_what_passes_the_acceptance_tests_is_recorded_for_its_digest_and_shown(p
     assert entry["url"].startswith("http"), listed.text
 
 
-def test_a_critical_vulnerability_refuses_the_promotion_and_nothing_is_copied(places):
-    preprod, prod = places
-    package = {"name": "openssl", "version": "3.0.11", "fixedInVersion": "3.0.13"}
-    details = {"vulnerabilityId": "CVE-2026-0001", "vulnerablePackages": [package]}
-    preprod.scanned(preprod.live()["digest"], {"severity": "CRITICAL", "packageVulnerabilityDetails": details})
-    outcome = prod.clone.invoke(*PROMOTE, "--yes", **STRICT)
-    line = "CVE-2026-0001 CRITICAL openssl 3.0.11, fixed in 3.0.13"
-    refused(outcome, 4, "prod takes no image with a CRITICAL vulnerability", line, "[[IgnoredVulns]]")
-    assert prod.tags() == {}
-
-
-def test_a_protected_environment_is_not_promoted_to_without_a_yes(places):
-    """The commit has an exception now, so that the scan is no reason any more."""
-    _, prod = places
-    (prod.clone.root / "osv-scanner.toml").write_text(EXCEPTION)
-    prod.clone.commit("an exception")
-    outcome = prod.clone.invoke(*PROMOTE, **STRICT)
-    refused(outcome, 4, "prod is protected.", "with --yes")
-    assert "✓ scan       nothing CRITICAL; osv-scanner.toml ignores CVE-2026-0001" in outcome.text
-    assert prod.tags() == {}
-
-
 def test_an_unsigned_image_is_refused_until_push_image_has_signed_it(places):
     preprod, prod = places
     ids = [{"imageDigest": digest} for digest in preprod.attestations().values()]
@@ -227,18 +205,25 @@ def test_a_signature_of_another_key_is_refused(places):
     assert prod.all_tags() == {}
 
 
-def test_a_promotion_that_is_cut_off_between_image_and_attestations_leaves_no_tag(places):
+def test_a_critical_vulnerability_refuses_the_promotion_and_nothing_is_copied(places):
     preprod, prod = places
-    blobs = len(json.loads(preprod.manifest(preprod.live()["digest"]))["layers"]) + 1
-    endpoint = prod.clone.settings["variables"]["AWS_ENDPOINT_URL"]
-    with upload_relay.holding(endpoint, nth=blobs + 1) as relay:
-        there = {"INVOKE_ENVIRONMENTS_PROD_VARIABLES_AWS_ENDPOINT_URL": relay.address}
-        child = prod.clone.start(*PROMOTE, "--yes", **there)
-        until(relay.holding.is_set, 60, "the first attestation")
-        child.send_signal(signal.SIGINT)
-        text, _ = child.communicate(timeout=30)
-    assert child.returncode == 130, text
-    assert prod.manifest(preprod.live()["digest"]), "the image is there"
+    package = {"name": "openssl", "version": "3.0.11", "fixedInVersion": "3.0.13"}
+    details = {"vulnerabilityId": "CVE-2026-0001", "vulnerablePackages": [package]}
+    preprod.scanned(preprod.live()["digest"], {"severity": "CRITICAL", "packageVulnerabilityDetails": details})
+    outcome = prod.clone.invoke(*PROMOTE, "--yes", **STRICT)
+    line = "CVE-2026-0001 CRITICAL openssl 3.0.11, fixed in 3.0.13"
+    refused(outcome, 4, "prod takes no image with a CRITICAL vulnerability", line, "[[IgnoredVulns]]")
+    assert prod.tags() == {}
+
+
+def test_a_protected_environment_is_not_promoted_to_without_a_yes(places):
+    """The commit has an exception now, so that the scan is no reason any more."""
+    _, prod = places
+    (prod.clone.root / "osv-scanner.toml").write_text(EXCEPTION)
+    prod.clone.commit("an exception")
+    outcome = prod.clone.invoke(*PROMOTE, **STRICT)
+    refused(outcome, 4, "prod is protected.", "with --yes")
+    assert "✓ scan       nothing CRITICAL; osv-scanner.toml ignores CVE-2026-0001" in outcome.text
     assert prod.tags() == {}
 
 
@@ -258,11 +243,27 @@ def test_an_interrupted_copy_leaves_no_tag_and_130(places):
     assert preprod.live()["version"] == "1"
 
 
+def test_a_promotion_that_is_cut_off_between_image_and_attestations_leaves_no_tag(places):
+    preprod, prod = places
+    # One of them is there.
+    blobs = len(json.loads(preprod.manifest(preprod.live()["digest"]))["layers"]) + 1
+    endpoint = prod.clone.settings["variables"]["AWS_ENDPOINT_URL"]
+    with upload_relay.holding(endpoint, nth=blobs) as relay:
+        there = {"INVOKE_ENVIRONMENTS_PROD_VARIABLES_AWS_ENDPOINT_URL": relay.address}
+        child = prod.clone.start(*PROMOTE, "--yes", **there)
+        until(relay.holding.is_set, 60, "the first attestation")
+        child.send_signal(signal.SIGINT)
+        text, _ = child.communicate(timeout=30)
+    assert child.returncode == 130, text
+    assert prod.manifest(preprod.live()["digest"]), "the image is there"
+    assert prod.tags() == {}
+
+
 def test_the_next_promotion_completes_it_and_both_digests_are_the_same_byte_for_byte(places):
     preprod, prod = places
     done = prod.clone.invoke(*PROMOTE, "--yes", "--rebuild", "--commit", preprod.live()["commit"], **STRICT)
     assert done.code == 0, done.text
-    assert re.search(r"MB copied, \d+\.\d MB present before", done.text), done.text
+    assert re.search(r"\(\d+\.\d MB present before\), 2 attestations", done.text), done.text
     assert re.findall(r"^✓ (\w+)", done.text, re.MULTILINE) == ["guards", "scan", "rebuild", "copy"]
     assert f"commit {preprod.live()['commit'][:12]}; scan: 1 critical" in done.text
     live = preprod.live()

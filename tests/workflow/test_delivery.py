@@ -39,6 +39,14 @@ def test_the_image_is_promoted_after_the_gate_has_recorded_that_it_passed_the_ac
     assert [tag for tag in tags["prod"] if tag.startswith("accepted-")] == []
 
 
+def test_the_job_that_pushes_signs_as_prod_s_role_and_prod_requires_it(main_run):
+    """prod trusts a key of its own account; nothing of preprod can use it."""
+    pushed = main_run.logs["build-sse-image-preprod"]
+    assert re.search(r"signed by awskms:///\S+:222222222222:alias/prod-images", pushed), pushed
+    assert "2 attestations" in main_run.logs["promote-prod"], main_run.logs["promote-prod"]
+    assert "✓ trust" in main_run.logs["promote-prod"], main_run.logs["promote-prod"]
+
+
 def test_one_job_promotes_to_prod_and_deploys_there_without_a_build(main_run):
     assert tasks(main_run, "promote-prod") == ["promote", "deploy"]
     assert build_steps(main_run, "promote-prod") == []

@@ -39,6 +39,14 @@ _ADDRESSES = ("AWS_ENDPOINT_URL", "BUILD_CONTEXTS")
 _FOREIGN = ("AWS_", "GITHUB_", "ACTIONS_", "INVOKE_", "PYTEST_", "DOCKER_", "RUNNER_")
 
 
+def _signing_key(clone: Checkout) -> str:
+    """The ARN of the alias of a new key in prod's account, as infrastructure/modules/signing_key makes one."""
+    kms = clone.client("kms", ACCOUNTS["prod"])
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    kms.create_alias(AliasName="alias/prod-images", TargetKeyId=key["KeyId"])
+    return f"arn:aws:kms:us-east-1:{ACCOUNTS['prod']}:alias/prod-images"
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """The workflow of `clone`, whose sandbox has one account for preprod and one for prod; `home` is the runner's."""
@@ -53,6 +61,9 @@ class Pipeline:
         cloud = {n: v for n, v in clone.settings["variables"].items() if n.startswith(_ADDRESSES)}
         for name in ACCOUNTS:
             document["environments"][name].update(registry=clone.settings["registry"], variables=cloud)
+        key = f"awskms:///{_signing_key(clone)}"  # the job that pushes has a profile of prod's account, which signs
+        document["build"]["sign_with"] = key
+        document["environments"]["prod"]["requires"] = {"signed_by": [key]}
         (clone.root / "invoke.yaml").write_text(yaml.safe_dump(document))
         clone.commit("the sandbox's addresses")
         pipeline = cls(clone, home)
