@@ -19,7 +19,7 @@ attestation lazy` are open to all. `lint-imports` checks this (pyproject.toml).
                            | fails: the alias returns
 
     commands/    one file for each task that takes several steps: deploy promote rollback prune bootstrap diff status
-    image/       build with bake, check what Lambda accepts, start it once, push
+    image/       build with bake, check what Lambda accepts, start it once, push; its SBOM and its provenance
     terraform/   init, plan, apply; the state, its outputs and its lock
     release/     verify a version, shift requests to it, make it live, record it; the history
     aws/         sessions, ECR, the registry's API, Lambda, Function URLs, the stream of a version

@@ -6,7 +6,7 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +27,6 @@ from delivery.commands.status import EnvironmentStatus, FunctionStatus
 from delivery.health import Http, Stream, Uncalled
 from delivery.image import components
 from delivery.image.components import Component
-from delivery.image.contents import Contents
 from delivery.image.dockerfile import Base
 from delivery.image.vulnerabilities import Scanned
 from delivery.reference import short_digest
@@ -36,6 +35,9 @@ from delivery.release.history import HistoryEntry
 from delivery.release.hold import Hold
 from delivery.release.live import Release
 from delivery.terraform.plan import Plan
+
+if TYPE_CHECKING:
+    from delivery.image.contents import Contents
 
 _HISTORY = (
     "function",
@@ -327,12 +329,12 @@ def _short_base(reference: str) -> str:
     return f"{name} {short_digest(digest)}"
 
 
-def sbom_lines(contents: Iterable[Contents]) -> tuple[str, ...]:
+def sbom_lines(contents: Iterable["Contents"]) -> tuple[str, ...]:
     """The packages of each image in at most ten lines, the ones that a team chose first."""
     return tuple(line for each in contents for line in _sbom_lines(each))
 
 
-def _sbom_lines(contents: Contents) -> Iterator[str]:
+def _sbom_lines(contents: "Contents") -> Iterator[str]:
     listed = components.of(contents.bom)
     kinds: dict[str, list[Component]] = {}
     for each in listed:
@@ -351,13 +353,13 @@ def _sbom_lines(contents: Contents) -> Iterator[str]:
     yield f"  source    {_sbom_source(contents)}"
 
 
-def _sbom_source(contents: Contents) -> str:
+def _sbom_source(contents: "Contents") -> str:
     if contents.unsigned:
         return f"made from the image's layers in the registry: {contents.unsigned}"
     return "the signed SBOM beside the image"
 
 
-def sbom_json(contents: Iterable[Contents]) -> str:
+def sbom_json(contents: Iterable["Contents"]) -> str:
     """The CycloneDX document of each image, by its name."""
     return _json({each.image.name: each.bom for each in contents})
 

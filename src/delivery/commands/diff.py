@@ -5,26 +5,27 @@ this checkout: its commit; the image that would be pushed -+-> commits, layers, 
                                                                digest
 """
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+import delivery.image  # which imports contents at its first use: a deploy compares no packages
 from delivery import git
 from delivery.aws import ecr, function
-from delivery.aws.distribution import Repository
 from delivery.aws.function import Function
 from delivery.context import RunContext, require_docker
 from delivery.errors import BuildError, CloudError
-from delivery.image import bake, components, contents, inspect, layers, push, recipe, sbom
+from delivery.image import bake, components, inspect, push
 from delivery.image.inspect import InspectedImage
-from delivery.image.layers import Blobs
 from delivery.image.push import Built
-from delivery.image.recipe import Recipe
 from delivery.process import parallel
 from delivery.progress import UNCHANGED
 from delivery.reference import PushedImage
 from delivery.terraform import execute, stages, state, variables
 from delivery.terraform.plan import Plan
+
+if TYPE_CHECKING:
+    from delivery.image.contents import Comparison
 
 
 @dataclass(frozen=True)
@@ -137,34 +138,19 @@ def _with_packages(
     """The changes with the packages that differ. Nothing is read for an image that stays the same."""
     if not any(change.live and not change.empty for change in changes):
         return changes
-    recipes, known = recipe.read(run.settings, run.shell), dict[str, layers.Changes]()
+    comparison = delivery.image.contents.Comparison(run)
     # One after the other, because their layers are often the same, and each layer is read once.
-    return tuple(_compared(run, change, built[change.image], recipes, known) for change in changes)
+    return tuple(_compared(comparison, change, built[change.image]) for change in changes)
 
 
-def _compared(
-    run: RunContext,
-    change: Change,
-    inspected: InspectedImage,
-    recipes: Mapping[str, Recipe],
-    known: dict[str, layers.Changes],
-) -> Change:
+def _compared(comparison: "Comparison", change: Change, inspected: InspectedImage) -> Change:
     live = change.live
     if live is None or change.empty:
         return replace(change, packages=() if change.empty else None)
-    registry = Blobs(Repository(ecr.authorize(run.aws), change.image.repository_name).blob, known)
-    blobs = layers.in_either(run.scratch / change.image.name, registry)
-    of_commit = functools.partial(_recipe_of, run, live)
     try:
-        after = components.of(sbom.make(inspected, blobs, recipes[change.image.name]))
-        before = components.of(contents.read(run, live.image, live.commit, of_commit, known).bom)
+        return replace(change, packages=comparison.changes(inspected, change.image, live.image, live.commit))
     except (BuildError, CloudError) as error:  # the rest of the difference is known, and a deploy would work
         return replace(change, unknown=error.what)
-    return replace(change, packages=components.changes(before, after))
-
-
-def _recipe_of(run: RunContext, live: Live) -> Recipe:
-    return recipe.of_commit(run, recipe.definitions(run), live.image.name, live.commit)
 
 
 def _layers(image: InspectedImage) -> dict[str, int]:
