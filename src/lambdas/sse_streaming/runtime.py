@@ -108,8 +108,7 @@ class _Loops:
         context.current.set(invocation.context)
         try:
             request = function_url.parse(invocation.payload, invocation.context)
-            async with response.limit:
-                await self._app(request.scope, request.receiver(response.disconnect), response.sender(report))
+            await response.run(self._app, request, report)
             await response.finish()
         except Exception as error:  # noqa: BLE001 - Lambda must get a report of every exception of the app
             _log.exception("The invocation failed")
@@ -121,19 +120,59 @@ class _Loops:
 class _Response:
     """The response to one invocation, as the app sends it through ASGI.
 
-    `limit` stops the app. `ending`: why the response has ended, for the report.
+    `ending`: why the response has ended, for the report.
     """
 
     def __init__(self, api: RuntimeApi, invocation: Invocation) -> None:
         self.ending = "error"
-        self.limit = asyncio.timeout(invocation.context.deadline - DEADLINE_MARGIN - time.time())
+        self._limit = asyncio.timeout(invocation.context.deadline - DEADLINE_MARGIN - time.time())
         self._api = api
         self._invocation = invocation
         self._upload: Upload | None = None
-        self._complete = self._stopping = False
+        self._running = self._complete = self._stopping = False
         self._closed = asyncio.Event()
 
-    async def disconnect(self) -> Message:
+    async def run(self, app: ASGIApp, request: function_url.Request, report: Report) -> None:
+        """Run the app until it returns. Raises what the app raises, and TimeoutError shortly before the deadline."""
+        async with self._limit:
+            self._running = True
+            try:
+                await app(request.scope, request.receiver(self._disconnect), self._sender(report))
+            finally:
+                self._running = False
+
+    def stop(self) -> None:
+        """Ask the app to end its response: with `http.disconnect`, and STOP_SECONDS later by force."""
+        self._stopping = True
+        self._closed.set()
+        latest = asyncio.get_running_loop().time() + STOP_SECONDS
+        if self._running and not self._limit.expired():
+            self._limit.reschedule(min(latest, self._limit.when() or latest))
+
+    async def finish(self) -> None:
+        """End a response whose app has returned. Raises RuntimeError if the app had to send more."""
+        if self._complete:
+            return
+        if not (self._stopping and self._upload):
+            raise RuntimeError("the app returned before its response was complete")
+        self.ending = "stopped"
+        await self._upload.end()
+
+    async def fail(self, error: Exception) -> None:
+        """End the invocation with `error`: with /error if the response has not begun, with trailers if it has."""
+        if self._closed.is_set() and not self._complete:
+            self.ending = "stopped" if self._stopping else "disconnected"
+        elif self._limit.expired():
+            self.ending = "deadline"
+        try:
+            if self._upload is None:
+                await self._api.error(self._invocation, describe(error))
+            elif not self._complete:
+                await self._upload.end(describe(error))
+        except RuntimeApiError as rejection:
+            _log.error("The end of the invocation did not reach Lambda: %s", rejection)
+
+    async def _disconnect(self) -> Message:
         """Wait until the Runtime API stops reading or the process stops, then return `http.disconnect`.
 
         On this message an app stops.
@@ -141,7 +180,7 @@ class _Response:
         await self._closed.wait()
         return {"type": "http.disconnect"}
 
-    def sender(self, report: Report) -> Send:
+    def _sender(self, report: Report) -> Send:
         """Return an ASGI `send`, which sends a part of the response and counts it."""
 
         async def send(message: Message) -> None:
@@ -163,34 +202,3 @@ class _Response:
                     await self._upload.end()
 
         return send
-
-    def stop(self) -> None:
-        """Ask the app to end its response: with `http.disconnect`, and STOP_SECONDS later by force."""
-        self._stopping = True
-        self._closed.set()
-        latest = asyncio.get_running_loop().time() + STOP_SECONDS
-        if not self.limit.expired():
-            self.limit.reschedule(min(latest, self.limit.when() or latest))
-
-    async def finish(self) -> None:
-        """End a response whose app has returned. Raises RuntimeError if the app had to send more."""
-        if self._complete:
-            return
-        if not (self._stopping and self._upload):
-            raise RuntimeError("the app returned before its response was complete")
-        self.ending = "stopped"
-        await self._upload.end()
-
-    async def fail(self, error: Exception) -> None:
-        """End the invocation with `error`: with /error if the response has not begun, with trailers if it has."""
-        if self._closed.is_set() and not self._complete:
-            self.ending = "stopped" if self._stopping else "disconnected"
-        elif self.limit.expired():
-            self.ending = "deadline"
-        try:
-            if self._upload is None:
-                await self._api.error(self._invocation, describe(error))
-            elif not self._complete:
-                await self._upload.end(describe(error))
-        except RuntimeApiError as rejection:
-            _log.error("The end of the invocation did not reach Lambda: %s", rejection)

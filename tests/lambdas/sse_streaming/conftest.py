@@ -47,9 +47,11 @@ def serving(api):
         try:
             yield stop
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            if not stop.is_set():  # a runtime that was stopped ends by itself
+                task.cancel()
+            async with asyncio.timeout(10):
+                with suppress(asyncio.CancelledError):
+                    await task
 
     return serve
 

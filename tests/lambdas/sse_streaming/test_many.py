@@ -35,11 +35,11 @@ async def open_streams(count, query):
         concurrency = {"AWS_LAMBDA_RUNTIME_API": api.address, "AWS_LAMBDA_MAX_CONCURRENCY": str(count)}
         with process.python("-m", "sse_streaming", **concurrency) as function:
             first = api.invoke(payload(query=query))
-            await first.wait_for(b"event: hello", seconds=20)
+            await first.wait_for(b"event: hello", seconds=60)
             before = memory(function.pid)
             streams = [api.invoke(payload(query=query)) for _ in range(count - 1)]
             for stream in streams:
-                await stream.wait_for(b"event: hello", seconds=20)
+                await stream.wait_for(b"event: hello", seconds=60)
             return before, memory(function.pid)
 
 

@@ -217,6 +217,14 @@ async def test_a_stop_ends_an_app_that_does_not_listen_to_it(api, serving):
     assert stream.trailers["lambda-runtime-function-error-type"] == "Function.TimeoutError"
 
 
+async def test_a_stop_while_an_error_is_reported_changes_nothing(api, serving, monkeypatch):
+    monkeypatch.setattr(runtime_api, "REPLY_SECONDS", 0.2)
+    async with serving(broken_apps.raises_before_the_response) as stop:
+        invocation = await api.invoke(payload(), silent=True).ended()
+        stop.set()
+    assert json.loads(invocation.body)["errorType"] == "Function.KeyError"
+
+
 async def test_a_stop_lets_a_short_response_end_as_it_would(api, serving):
     asked = asyncio.Event()
 
