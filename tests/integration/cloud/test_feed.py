@@ -131,7 +131,7 @@ def test_no_event_is_lost_and_none_comes_twice_whoever_is_killed(
     local: LocalCloud, environment: dict[str, str], tmp_path: Path
 ) -> None:
     async def run() -> Client:
-        async with FakeRuntimeApi(may_die=True) as api, asyncio.timeout(120):
+        async with FakeRuntimeApi(may_die=True) as api, asyncio.timeout(600):
             client = Client(api, environment)
             writing = asyncio.create_task(write(environment, tmp_path))
             await client.read(2 * EVENTS)

