@@ -11,7 +11,6 @@ from support.recorded import actions, answers, calls
 from support.recorded.calls import REGISTRY
 
 KEY = "only if a KMS key encrypts the state (state_kms_key); the accounts of these tests have none"
-SIGNATURE = "only if an environment requires signatures (test_policy_promotion.py makes the calls alone)"
 REASONS = {
     ("delivery", "called, not allowed"): {
         "lambda:PassCapacityProvider": "AWS asks for it only when a function names a capacity provider",
@@ -20,8 +19,6 @@ REASONS = {
     ("delivery", "allowed, not called"): {
         "kms:Decrypt": KEY,
         "kms:GenerateDataKey": KEY,
-        "kms:GetPublicKey": SIGNATURE,
-        "kms:Verify": SIGNATURE,
     },
     ("reader", "called, not allowed"): {
         "lambda:ListTags": "without it, GetFunction answers without the tags, and a promotion reads none",
