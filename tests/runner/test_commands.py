@@ -55,6 +55,7 @@ def abandons(c):
     def late():
         while True:
             speak(sys.stdout); speak(sys.stderr)
+            time.sleep(0.001)  # Python itself aborts if its end meets a thread that holds the lock of an output
     threading.Thread(target=late, daemon=True).start()
 """
 
