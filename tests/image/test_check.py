@@ -81,7 +81,7 @@ import asyncio
 async def app(scope, receive, send):
     await asyncio.sleep(3600)
 
-def create(settings):
+def create(settings, source):
     return app
 """
 

@@ -13,7 +13,7 @@ _APP = """
 _good = create
 
 
-def create(settings):
+def create(settings, source):
     if settings.identity.version == "$LATEST":  # in the start check, before the push; what follows, only a version does
         return _good(settings)
     import asyncio, json, os
