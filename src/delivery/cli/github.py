@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from typing import TextIO
@@ -50,9 +51,12 @@ def commands_stopped(
         for output in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, AttributeError, ValueError):
                 output.flush()
+        alone = threading.active_count() == 1
         if ours:
             stream = _mute(1 if one else 2)
-        _line(stream, f"::{token}::")
+        # What a thread has begun to write comes even after that; then the stop stays, until the step ends.
+        if alone or not ours:
+            _line(stream, f"::{token}::")
 
 
 def run_page(environ: Mapping[str, str]) -> str:
