@@ -82,6 +82,7 @@ class Recorder:
         for path, name in ((ROOT, "<root>"), (Path.home(), "<home>")):
             text = re.sub(rf"{re.escape(str(path))}(?=[/\s'\",:;)`\]]|$)", name, text)
         text = re.sub(r"\b\d{8}T\d{6}\.\d{6}Z", "<time>", text)  # in the name of a release record
+        text = re.sub(r"\bignoreUntil = \d{4}-\d\d-\d\d", "ignoreUntil = <date>", text)  # a month from now
         text = re.sub(rf"@{re.escape(platform.node())}(?![\w.-])", "@<host>", text)
         return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
 
