@@ -1,5 +1,5 @@
 # The key that signs the SBOM and the provenance of images. It is in the account that must trust the signatures, so that
-# whoever rules the account where images are built cannot sign. cosign verifies with it too: docs/supply-chain.md.
+# an administrator of the account where images are built cannot sign. cosign verifies with it too: docs/supply-chain.md.
 data "aws_partition" "current" {}
 
 locals {

@@ -1,4 +1,4 @@
-"""KMS: signs with a key that never leaves it. Whoever its policy lets call kms:Sign can sign, and nobody else.
+"""KMS: signs with a key that never leaves it. Only those whom the policy of the key allows kms:Sign can sign.
 
 A key is named as cosign names it, `awskms:///alias/NAME` or `awskms:///ARN`: settings.py has the forms. KMS verifies as
 well, so nothing here computes a signature, and a verifier needs no package.

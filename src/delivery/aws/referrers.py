@@ -169,7 +169,7 @@ def _descriptor(repository: Repository, media_type: str, content: bytes) -> dict
 def _too_many(image: PushedImage, count: str, most: int) -> RefusedError:
     return RefusedError(
         f"{image.repository_name} has too many attestations of {image.short_digest}: {count}.",
-        f"At most {most} are read. Whoever may push to the repository may attach them.",
+        f"At most {most} are read. Everyone who may push to the repository can attach them.",
         f"`aws ecr list-image-referrers --repository-name {image.repository_name} --subject-id "
         f"imageDigest={image.digest}`, find out who made them, and remove those that are not yours",
     )

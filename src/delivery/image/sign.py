@@ -2,8 +2,8 @@
 
     recipe, layers -> Draft --(beside the push)--> is a valid one there? --> signed --> attached --> the commit's tag
 
-Only the run that builds an image signs for it. An image that an earlier run tagged is built again first, because
-whoever may push can tag any image. So the tag of the commit comes last, and a run that was cut off before it leaves an
+Only the run that builds an image signs it. An image that an earlier run tagged is built again first, because everyone
+who may push can tag any image. So the tag of the commit comes last, and a run that was cut off before it leaves an
 image without a tag, which the next run builds and signs. A dirty work tree is not signed: no commit has its content.
 """
 
