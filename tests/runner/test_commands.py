@@ -57,6 +57,10 @@ def abandons(c):
             speak(sys.stdout); speak(sys.stderr)
             time.sleep(0.001)  # Python itself aborts if its end meets a thread that holds the lock of an output
     threading.Thread(target=late, daemon=True).start()
+
+@task()
+def waits_on(c):
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 """
 
 
@@ -87,9 +91,10 @@ def test_the_runner_hears_one_output_and_takes_no_command_from_it(project, name,
     assert re.search(r"\n::[0-9a-f]{32}::\n\Z", out), out[-500:]
 
 
-def test_a_thread_that_a_task_left_behind_is_not_heard(project):
-    """What it has begun to write comes even after the last line, so the stop stays."""
-    code, out, err = ended(start(project, "abandons"))
+@pytest.mark.parametrize("name", ["abandons", "waits-on"])
+def test_a_thread_that_a_task_left_behind_is_not_heard(project, name):
+    """What it has begun to write comes even after the last line, so the stop stays, also while it writes nothing."""
+    code, out, err = ended(start(project, name))
     assert (code, err) == (0, "")
     assert taken(out) == ["stop"]
 
