@@ -15,6 +15,7 @@ import h11
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from support.function.loopback_server import LoopbackServer
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
 _PAGE_BYTES = 1_000_000
@@ -24,7 +25,7 @@ _KNOWN = {
 }
 
 
-class FakeDynamoDB:
+class FakeDynamoDB(LoopbackServer):
     """Use as `async with`. The end of the context raises AssertionError after a request that DynamoDB would refuse.
 
     `failures`: what the next requests are answered with, such as ThrottlingException; `hang` answers nothing.
@@ -33,22 +34,15 @@ class FakeDynamoDB:
     """
 
     def __init__(self):
+        super().__init__()
         self.items, self.failures, self.units = {}, [], []
         self.connections, self.hidden, self.skew = 0, 0, timedelta()
         self.close_after_answer = False
-        self._wrong, self._tasks = [], set()
 
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.endpoint = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_):
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks)
-        assert not self._wrong
+    @property
+    def endpoint(self):
+        """Its address as the AWS SDKs take it."""
+        return f"http://{self.address}"
 
     def put(self, *events):
         """Store events (name, data) after the newest one."""
@@ -81,7 +75,7 @@ class FakeDynamoDB:
         if abs(at - datetime.now(UTC) - self.skew) > timedelta(minutes=5):
             return 400, {"__type": "com.amazon.coral.service#InvalidSignatureException"}
         if headers["authorization"] != _signature(headers, body):
-            self._wrong.append(f"the signature {headers['authorization']}")
+            self.wrong.append(f"the signature {headers['authorization']}")
         if self.failures:
             failure = self.failures.pop(0)
             if failure == "hang":
@@ -91,11 +85,11 @@ class FakeDynamoDB:
         return 200, self._query(json.loads(body))
 
     def _query(self, query):
-        self._wrong += sorted(set(query) - _KNOWN)
+        self.wrong += sorted(set(query) - _KNOWN)
         values, expression = query["ExpressionAttributeValues"], query["KeyConditionExpression"]
         after = int(values[":seq"]["N"]) if ":seq" in values else 0
         if expression != ("feed = :feed AND seq > :seq" if ":seq" in values else "feed = :feed"):
-            self._wrong.append(expression)
+            self.wrong.append(expression)
         consistent = query.get("ConsistentRead", False)
         visible = sorted(self.items) if consistent else sorted(self.items)[: len(self.items) - self.hidden or None]
         ordered = [seq for seq in visible if seq > after]

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import h11
+from support.function.loopback_server import LoopbackServer
 
 TIMEOUT = 5.0
 """Seconds that a test waits for the runtime."""
@@ -67,36 +68,22 @@ class Invocation:
         return self
 
 
-class FakeRuntimeApi:
+class FakeRuntimeApi(LoopbackServer):
     """Use as `async with`. The end of the context raises AssertionError if the runtime made a wrong request.
 
     `may_die`: whether the runtime may be killed in the middle of a request.
     """
 
     def __init__(self, may_die=False):
+        super().__init__()
         self._broken = (h11.RemoteProtocolError,) if may_die else ()
         self.init_error = None
         self.restore = asyncio.Event()
         """Set it to restore the runtime from its snapshot."""
         self.requests = []
         """The paths of the requests, in order."""
-        self.address = ""
         self._invocations = {}
         self._waiting = asyncio.Queue()
-        self._wrong_requests = []
-        self._tasks = set()
-
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_):
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks)
-        assert not self._wrong_requests
 
     def invoke(self, payload, seconds=60.0, **behaviour):
         """Queue an invocation whose deadline is `seconds` away; the runtime gets it at its next request."""
@@ -137,14 +124,14 @@ class FakeRuntimeApi:
         elif method == "POST" and request_id in self._invocations and answer in ("response", "error"):
             await self._read_answer(connection, self._invocations[request_id], answer, headers)
         else:
-            self._wrong_requests.append(f"{method} {path}")
+            self.wrong.append(f"{method} {path}")
             await connection.reply(404)
 
     async def _read_answer(self, connection, invocation, answer, headers):
         if invocation.answer != "none":
-            self._wrong_requests.append(f"{invocation.request_id}: {answer} after {invocation.answer}")
+            self.wrong.append(f"{invocation.request_id}: {answer} after {invocation.answer}")
         if headers.get("lambda-runtime-invocation-id") != f"{invocation.request_id}-nonce":
-            self._wrong_requests.append(f"{answer} without the invocation id")
+            self.wrong.append(f"{answer} without the invocation id")
         invocation.answer, invocation.headers = answer, headers
         if invocation.answer_early:
             await connection.reply(invocation.answer_early)
@@ -158,7 +145,7 @@ class FakeRuntimeApi:
         else:
             invocation.trailers = await connection.read_rest(invocation.receive)
             if set(invocation.trailers) - set(headers.get("trailer", "").lower().split(", ")):
-                self._wrong_requests.append("trailers that the Trailer header does not name")
+                self.wrong.append("trailers that the Trailer header does not name")
             invocation.end()
             if invocation.silent:
                 await asyncio.Event().wait()
