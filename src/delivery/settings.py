@@ -154,6 +154,7 @@ class _GitSection(_Section):
 
 class _TerraformSection(_Section):
     lock_wait: Annotated[float, BeforeValidator(durations.seconds)] = Field(0.0, description="a time such as 5m")
+    keep_providers: bool = Field(True, description="true or false")
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,8 @@ class Settings:
     """The URLs that hear of a change; `${NAME}` in one is a variable."""
     lock_wait: float = 0.0
     """Seconds to wait for a state lock that another run holds."""
+    keep_providers: bool = True
+    """Whether a provider runs on between two commands of Terraform; see `terraform/provider.py`."""
     exported: Path | None = None
     """The files of a clean commit, in a folder of this run; None for a dirty commit."""
 
@@ -233,18 +236,10 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
     raw = _checked(_EnvironmentSection, _environment(name, config), f"environments.{name}", sources)
     _require_name(str(name))
     build = _checked(_BuildSection, config.get("build"), "build", sources)
-    environment = Environment(
-        str(name),
-        raw.account,
-        raw.region,
-        raw.registry or "",
-        raw.protected,
-        # The name of a bucket is unique in the world, and two environments of one account must not share a state.
-        state_bucket=raw.state_bucket or f"{name}-{raw.account}-{raw.region}-terraform-state",
-    )
+    terraform = _checked(_TerraformSection, config.get("terraform"), "terraform", sources)
     return Settings(
         root=root,
-        environment=environment,
+        environment=_described(str(name), raw),
         platform=build.platform,
         cache=build.cache,
         builder=build.builder if raw.builder is None else raw.builder,
@@ -261,8 +256,15 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         canary=_checked(Canary, raw.canary, f"environments.{name}.canary", sources),
         notify=tuple(raw.notify),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
-        lock_wait=_checked(_TerraformSection, config.get("terraform"), "terraform", sources).lock_wait,
+        lock_wait=terraform.lock_wait,
+        keep_providers=terraform.keep_providers,
     )
+
+
+def _described(name: str, raw: _EnvironmentSection) -> Environment:
+    # The name of a bucket is unique in the world, and two environments of one account must not share a state.
+    bucket = raw.state_bucket or f"{name}-{raw.account}-{raw.region}-terraform-state"
+    return Environment(name, raw.account, raw.region, raw.registry or "", raw.protected, state_bucket=bucket)
 
 
 def _requires(name: str, raw: object, sources: Sources) -> Requires:

@@ -67,5 +67,5 @@ def test_bake_reads_the_new_targets_with_their_health_contracts(written, shell):
 def test_a_new_image_is_accepted_and_answers_as_its_contract_says(built, written, shell, name, result):
     check.require(built[name], PLATFORM)
     program = start_check.emulator(ROOT / ".cache", PLATFORM, shell)
-    start = start_check.StartCheck(f"{name}:new", built[name].config, PLATFORM, lambda: None)
+    start = start_check.StartCheck(f"{name}:new", start_check.settings(f"{name}:new", shell), PLATFORM, lambda: None)
     assert start_check.run_check(start, program, shell, written).startswith(result)

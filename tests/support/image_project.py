@@ -52,9 +52,10 @@ class ImageProject:
 
     def start_check(self, seconds=start_check.DEADLINE):
         """Build and check the image, then start it as a deploy does; return the text that reports its answer."""
-        inspected = self.check()
+        self.check()
         self.build("load")
-        start = start_check.StartCheck(self.image, inspected.config, PLATFORM, lambda: self.build("load"))
+        settings = start_check.settings(self.image, self.shell)
+        start = start_check.StartCheck(self.image, settings, PLATFORM, lambda: self.build("load"))
         program = start_check.emulator(ROOT / ".cache", PLATFORM, self.shell)
         return start_check.run_check(start, program, self.shell, self.root, seconds)
 

@@ -109,6 +109,7 @@ def answers(*changes, **more):
         "docker buildx bake --file docker-bake.hcl --print": printed("sse-streaming"),
         "docker buildx bake --help": "  --file\n  --print\n",
         "docker login": "Login Succeeded\n",
+        "docker image inspect": json.dumps(CONFIG["config"]),
         "docker run": "",
         "docker port": "127.0.0.1:32768\n",
         "docker rm": "",

@@ -76,11 +76,12 @@ def plan(
     now = {image.name: now[image.name] for image in images if image.name in now}
     chosen = tuple(image for image in images if not only or image.name in only)
     others, stack = _others(images, chosen, now), _targeting(run, stack, images, chosen, now)
-    given: Future[Callable[[], declared.Variables]] = Future()  # a push waits for it only before it starts an image
+    given: Future[Callable[[], declared.Variables]] = Future()  # a push waits for it only if it starts an image
 
     def push_chosen() -> tuple[PushedImage, ...]:
         running = frozenset(each.image for each in now.values() if each.image)
-        return push.push(run, chosen, running, lambda: given.result()(), build=build)
+        starts = push.Variables(declared.of_functions(now), lambda: given.result()())
+        return push.push(run, chosen, running, starts, build=build)
 
     (pushed, verified, scanned), looked = parallel.both(
         run.shell,
@@ -157,7 +158,7 @@ def push_images(run: RunContext) -> tuple[PushedImage, ...]:
     Raises the errors of `guard`, BuildError, RefusedError or CloudError.
     """
     images = guard(run)
-    pushed = push.push(run, images, variables=lambda: declared.of_functions(deployed.read(run)))
+    pushed = push.push(run, images, variables=push.Variables(decided=lambda: declared.of_functions(deployed.read(run))))
     push.complete(run, images, pushed)
     return pushed
 

@@ -1,5 +1,6 @@
 """docker buildx bake: which images exist, how they are built, and the digests that buildx reports."""
 
+import functools
 import json
 import os
 import re
@@ -75,6 +76,9 @@ class Bake:
             "OUTPUTS": str(self.folder),
             "CA_BUNDLE": self.network.certificates,
             "PIP_CONFIG": str(self._pip) if self.network.pip else "",
+            # buildx would ask git six times for what only its own provenance says, which docker-bake.hcl disables:
+            # https://docs.docker.com/build/building/variables/#buildx_git_info
+            "BUILDX_GIT_INFO": "false",
         }
         if entitlements:
             argv += ["--allow", "network.host"] if self.network.mode == "host" else []
@@ -276,10 +280,14 @@ def _run(bake: Bake, root: Path, shell: Shell, update: Callable[[str], None]) ->
         if step := log.feed(line):
             update(step)
 
-    entitlements = "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
-    command = bake.command(root, entitlements=entitlements)
+    command = bake.command(root, entitlements=_has_entitlements(shell))
     # Only the program gets the credentials: a step of a build gets no variable that the bake file does not name.
     return shell.run(replace(command, credentials=login.helper_used(shell)), on_line), log
+
+
+@functools.lru_cache(maxsize=1)
+def _has_entitlements(shell: Shell) -> bool:
+    return "--allow" in shell.run(Command(("docker", "buildx", "bake", "--help"))).stdout
 
 
 def pushed_images(images: tuple[Image, ...], digests: Mapping[str, str]) -> tuple[PushedImage, ...]:

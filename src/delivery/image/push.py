@@ -3,9 +3,10 @@
     the commit has its tag in the registry --> nothing to build
     build, and keep the digest only --> the registry has the digest --> unchanged --+
       | new                                                                         |
-      +--> into a folder --> check the rules of Lambda --> start the                  +--> sign --> tag with the commit
-           image once, by its health contract --> push --> the same digest? --------+
-             | refused: nothing was pushed
+      +--> into a folder --> check the rules of Lambda ----+                        +--> sign --> tag with the commit
+      +--> into the engine --> start it once, by its       +--> push --> the same   |
+           health contract                                 |      digest? ----------+
+             | refused: nothing was pushed ----------------+
 
 An image depends on its context and its base only, so one image may have the tags of many commits. A promoted image is
 not started again: Lambda ran it, and it was verified there.
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 import delivery.image  # which imports a module at its first use: only a run that signs needs those that do
 from delivery.aws import ecr
 from delivery.context import RunContext
-from delivery.errors import BuildError, RefusedError
+from delivery.errors import BuildError, DeliveryError, RefusedError
 from delivery.health import Uncalled
 from delivery.image import bake, check, inspect, login, network, start_check
 from delivery.image.bake import Bake, Baked
@@ -38,12 +39,23 @@ if TYPE_CHECKING:
 Built = tuple[PushedImage, InspectedImage]
 """An image as it was or would be pushed, and its content."""
 
-Variables = Callable[[], Mapping[str, Mapping[str, str]]]
-"""Image name to the environment variables of its function; they are asked for only if an image is started."""
-
 _NOT_PUSHED = "nothing was pushed"
 # Tags per image: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html; the rest is for releases.
 _MOST_COMMITS = 900
+
+
+@dataclass(frozen=True)
+class Variables:
+    """The environment variables of the functions, by image name, for the images that are started.
+
+    `now`: those that the functions have. `decided`: waits for those that they will have.
+    """
+
+    now: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    decided: Callable[[], Mapping[str, Mapping[str, str]]] = dict
+
+
+_NO_VARIABLES = Variables()
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ def push(
     run: RunContext,
     images: tuple[Image, ...],
     running: frozenset[PushedImage] = frozenset(),
-    variables: Variables = dict,
+    variables: Variables = _NO_VARIABLES,
     *,
     build: bool = True,
 ) -> tuple[PushedImage, ...]:
@@ -213,17 +225,21 @@ def _build(run: RunContext, images: tuple[Image, ...], shell: Shell) -> _Build:
 def _export_and_check(
     run: RunContext, images: tuple[Image, ...], shell: Shell, variables: Variables | None = None
 ) -> tuple[Built, ...]:
-    """Check the new images, and start them if there are `variables` to start them with."""
+    """Check the new images, and start them beside that if there are `variables` to start them with.
+
+    An image that breaks a rule of Lambda is refused for that, whatever its start shows.
+    """
     with run.progress.stage("check", interrupted=_NOT_PUSHED) as stage:
 
         def inspected() -> tuple[Built, ...]:
             return _inspect(run, images, shell, stage)
 
         if variables:
-            built, loaded = parallel.both(shell, inspected, lambda: _load(run, images, shell, stage.update))
-            if bake.pushed_images(images, loaded.digests) != tuple(image for image, _ in built):
-                raise BuildError("The image to start is not the checked image.", "", "deploy again")
-            started = _start_checks(run, built, variables, shell, stage.update)
+            starts = functools.partial(_load_and_start, run, images, variables, shell, stage.update)
+            built, (loaded, outcomes) = parallel.both(shell, inspected, starts)
+            if loaded != tuple(image for image, _ in built):
+                raise BuildError("The image that was started is not the checked image.", "", "deploy again")
+            started = tuple(outcome() for outcome in outcomes)
         else:
             built = inspected()
             started = ("",) * len(built)
@@ -258,25 +274,54 @@ def _load(run: RunContext, images: tuple[Image, ...], shell: Shell, update: Upda
     raise AssertionError("the last try returns or raises")
 
 
-def _start_checks(
-    run: RunContext, built: tuple[Built, ...], variables: Variables, shell: Shell, update: Update
-) -> tuple[str, ...]:
-    """Start each image once that may be called; return the result of each, for people. Raises BuildError."""
-    given = variables()
-    update(f"starting {_names(image for image, _ in built)} as Lambda does")
+def _load_and_start(
+    run: RunContext, images: tuple[Image, ...], variables: Variables, shell: Shell, update: Update
+) -> tuple[tuple[PushedImage, ...], tuple[Callable[[], str], ...]]:
+    """Start each image that may be called; return the images, and for each a function with its result for people.
 
-    def start(each: Built) -> str:
-        image, inspected = each
-        reference, own = f"{image.repository}:{run.commit.tag}", given.get(image.name, {})
+    That function raises DeliveryError if the image does not start.
+    """
+    loaded = bake.pushed_images(images, _load(run, images, shell, update).digests)
+    update(f"starting {_names(loaded)} as Lambda does")
 
+    def start(image: PushedImage) -> Callable[[], str]:
         def load() -> object:
             return _load(run, (Image(image.name, image.repository),), shell, update)
 
-        checked = StartCheck(reference, inspected.config, run.settings.platform, load, own)
-        # Images that start at the same time share the processors.
-        return _start(run, checked, shell, start_check.DEADLINE * len(built))
+        def with_variables(given: Mapping[str, str]) -> str:
+            reference = f"{image.repository}:{run.commit.tag}"
+            checked = StartCheck(reference, start_check.settings(reference, shell), run.settings.platform, load, given)
+            # Images that start at the same time share the processors.
+            return _start(run, checked, shell, start_check.DEADLINE * len(images))
 
-    return parallel.map(run.shell, start, built)
+        return _outcome(lambda: _started(image.name, variables, with_variables))
+
+    return loaded, parallel.map(run.shell, start, loaded)
+
+
+def _outcome(work: Callable[[], str]) -> Callable[[], str]:
+    """Do the work, and return a function that returns its result or raises its error."""
+    try:
+        result = work()
+    except DeliveryError as error:
+        failed = error
+
+        def fail() -> str:
+            raise failed
+
+        return fail
+    return lambda: result
+
+
+def _started(name: str, variables: Variables, start: Callable[[Mapping[str, str]], str]) -> str:
+    """Start an image with the variables that its function has now, and again only if it will have others.
+
+    So the start waits for no plan, and what it shows counts once the plan has left the variables as they are.
+    """
+    now = variables.now.get(name)
+    early = None if now is None else _outcome(lambda: start(now))
+    decided = variables.decided().get(name, {})
+    return early() if early and decided == now else start(decided)
 
 
 def _start(run: RunContext, start: StartCheck, shell: Shell, deadline: float) -> str:

@@ -58,14 +58,14 @@ class _LateError(BuildError):
 
 @dataclass(frozen=True)
 class StartCheck:
-    """A built image to start. `image`: its tag in the local engine. `config`: the image's own.
+    """A built image to start. `image`: its tag in the local engine. `settings`: see the function of that name.
 
     `load`: loads it again, for an engine that has lost it. `variables`: those that the function is given. They may be
     secrets, so they stand in no argument.
     """
 
     image: str
-    config: Mapping[str, Any]
+    settings: Mapping[str, Any]
     platform: str
     load: Callable[[], object]
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -73,7 +73,7 @@ class StartCheck:
     @property
     def contract(self) -> Contract:
         """The health contract in the label of the image. Raises ConfigurationError."""
-        text = (self.config["config"].get("Labels") or {}).get(health.LABEL)
+        text = (self.settings.get("Labels") or {}).get(health.LABEL)
         if text is None:
             raise health.missing()
         return health.parse(text)
@@ -83,8 +83,7 @@ class StartCheck:
 
         `variables`: the file with the variables, a line each.
         """
-        settings = self.config["config"]
-        own = [*(settings.get("Entrypoint") or ()), *(settings.get("Cmd") or ())]
+        own = [*(self.settings.get("Entrypoint") or ()), *(self.settings.get("Cmd") or ())]
         mount = f"type=bind,src={program},dst={_INSIDE},readonly"
         argv = ["docker", "run", "--detach", "--name", name, "--platform", self.platform, *_ISOLATED]
         argv += ["--env-file", str(variables), "--mount", mount, "--entrypoint", _INSIDE]
@@ -97,6 +96,17 @@ class StartCheck:
     def lines(self) -> str:
         """The content of the file with the variables: https://docs.docker.com/reference/cli/docker/container/run/#env."""
         return "".join(f"{name}={value}\n" for name, value in self.variables.items() if "\n" not in value)
+
+
+def settings(image: str, shell: Shell) -> Mapping[str, Any]:
+    """The entrypoint, command and labels of an image in the local engine, with the names that the OCI image
+    configuration gives them. Raises BuildError.
+    """
+    result = shell.run(Command(("docker", "image", "inspect", "--format", "{{json .Config}}", image)))
+    if result.code:
+        raise BuildError("The image to start is not in the engine.", result.stderr.strip(), "deploy again")
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
 
 
 def emulator(folder: Path, platform: str, shell: Shell) -> Path:

@@ -7,6 +7,7 @@ less time than that, and Terraform outlives us.
 """
 
 import contextlib
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from types import FrameType
 from delivery import clock
 from delivery.errors import ConfigurationError, MissingToolError
 from delivery.process.child import Child
+from delivery.process.kept import Kept
 from delivery.process.output import collect
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -73,6 +75,8 @@ class _Children:
     interrupted: bool = False
     killed: list[str] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
+    kept: dict[tuple[str, ...], tuple[Kept, str]] = field(default_factory=dict)
+    keeping: threading.Lock = field(default_factory=threading.Lock)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -106,6 +110,34 @@ class Shell:
     def hold(self, file: int) -> None:
         """Keep an open file open in the children that outlive us, and so its lock held."""
         self._children.held.append(file)
+
+    def keep(self, command: Command, announcement: re.Pattern[str]) -> str:
+        """Start a program that runs beside the commands until `close`; return the first group of its announcement.
+
+        Asked for again, the running one is used, unless the variables are other ones by now, such as fresh credentials.
+        Empty if it announces nothing. Raises KeyboardInterrupt once `stop` was called.
+        """
+        children, variables = self._children, self._variables(command)
+        with children.keeping:
+            if self.stopped:
+                raise KeyboardInterrupt
+            kept, announced = children.kept.get(command.argv, (None, ""))
+            if kept and kept.variables == variables:
+                return announced
+            if kept:
+                kept.end()
+            kept = Kept(command.argv, variables)
+            children.kept[command.argv] = kept, ""
+            announced = kept.announced(announcement)
+            children.kept[command.argv] = kept, announced
+        return announced
+
+    def close(self) -> None:
+        """End the programs that `keep` has started."""
+        with self._children.keeping:
+            while self._children.kept:
+                _, (kept, _) = self._children.kept.popitem()
+                kept.end()
 
     def _copy(self, variables: Mapping[str, str], children: _Children | None) -> "Shell":
         shell = Shell(variables, children)
@@ -189,7 +221,7 @@ class Shell:
         try:
             if self.stopped:
                 raise KeyboardInterrupt
-            held = tuple(children.held) if command.outlives else None
+            held = (*children.held, *(kept.held for kept, _ in children.kept.values())) if command.outlives else None
             child = Child(command.argv, command.cwd, self._variables(command), stdin=bool(command.stdin), outlives=held)
             with children.lock:
                 children.running.add(child)

@@ -17,7 +17,7 @@ from delivery.process.shell import Shell
 from delivery.progress import Update
 from delivery.scratch import ERRORED_STATE
 from delivery.settings import Environment, Settings
-from delivery.terraform import mirror
+from delivery.terraform import mirror, provider
 from delivery.terraform.diagnostics import Diagnostics
 from delivery.terraform.plan import Plan, Stack, function_variables, read, state_key
 
@@ -25,6 +25,7 @@ from delivery.terraform.plan import Plan, Stack, function_variables, read, state
 _DETAILED, _CHANGES = "-detailed-exitcode", 2
 # Actions whose address says everything: https://developer.hashicorp.com/terraform/internals/machine-readable-ui
 _PLAIN = {"create", "read"}
+_WITH_PROVIDERS = ("plan", "apply")
 
 
 def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
@@ -36,12 +37,20 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
     environment = settings.environment
     folder = settings.source / "infrastructure" / name
     data = settings.root / ".deploy" / environment.name / name
-    stack = Stack(name, folder, data, environment, settings.lock_wait, kept=settings.root / "infrastructure" / name)
+    stack = Stack(
+        name,
+        folder,
+        data,
+        environment,
+        settings.lock_wait,
+        keeps_providers=settings.keep_providers,
+        kept=settings.root / "infrastructure" / name,
+    )
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
     arguments = ("init", *flags, *_backend(environment, name))
     folder_mirror = mirror.find(shell.variables, mirror.locked(folder / mirror.LOCK))
     inputs = _inputs(stack, (*arguments, str(folder_mirror)), shell)
-    if stack.initialised.exists() and stack.initialised.read_text() == inputs:
+    if stack.initialised.exists() and stack.initialised.read_text() == inputs + provider.fingerprint(stack):
         return stack
     stack.initialised.unlink(missing_ok=True)
     if folder_mirror:
@@ -50,7 +59,7 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
         log = _run(stack, arguments, shell, update)
     if log.errors:
         raise log.error("initialise", stack)
-    stack.initialised.write_text(inputs)
+    stack.initialised.write_text(inputs + provider.fingerprint(stack))
     return stack
 
 
@@ -104,7 +113,8 @@ def read_variables(saved: Plan, shell: Shell) -> dict[str, dict[str, str]]:
 
 
 def _shown(saved: Plan, shell: Shell) -> dict[str, Any]:
-    shown = shell.run(saved.stack.command("show", "-json", str(saved.file)))
+    show = saved.stack.command("show", "-json", str(saved.file))
+    shown = shell.run(provider.with_providers(saved.stack, show, shell))
     if shown.code:
         raise TerraformError(f"The plan of {saved.stack.name} cannot be read back.", shown.stderr.strip())
     document: dict[str, Any] = json.loads(shown.stdout)
@@ -172,7 +182,10 @@ def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update
 def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update) -> Diagnostics:
     stack.data.mkdir(parents=True, exist_ok=True)
     log = Diagnostics(update, mirror.names(stack.folder))
-    result = shell.run(stack.command(*arguments), log.feed)
+    command = stack.command(*arguments)
+    if arguments[0] in _WITH_PROVIDERS:
+        command = provider.with_providers(stack, command, shell)
+    result = shell.run(command, log.feed)
     log.code = result.code
     success = (0, _CHANGES) if _DETAILED in arguments else (0,)
     if result.code not in success and not log.errors:

@@ -7,7 +7,7 @@ from support.terraform import change
 from support.world import ADDRESS, OLD_URI, REPOSITORY, answers, world
 
 from delivery.commands import deploy
-from delivery.errors import DeliveryError, TerraformError
+from delivery.errors import BuildError, DeliveryError, TerraformError
 from delivery.process.shell import Result
 
 ZEROS = f"{REPOSITORY}@sha256:{'0' * 64}"
@@ -44,12 +44,34 @@ def test_if_only_the_image_changes_the_function_has_its_variables_already(tmp_pa
     assert made.shell.typed("terraform show") == []
 
 
-def test_a_variable_that_the_same_commit_adds_is_there(tmp_path, started):
+def test_an_image_is_started_again_with_a_variable_that_the_same_commit_adds(tmp_path, started):
+    """The first start does not wait for the plan: nearly always the variables stay as they are."""
     plan = answers(function("update", {"TABLE": "users", "NEW": "1"}))
     made = starting(world(tmp_path, plan), started)
     made.aws.functions.variables = {"TABLE": "users"}
     deploy.plan(made.run)
-    assert started == ["TABLE=users\nNEW=1\n"]
+    assert started == ["TABLE=users\n", "TABLE=users\nNEW=1\n"]
+
+
+def test_an_image_that_needs_the_variable_of_the_same_commit_is_pushed(tmp_path, started):
+    plan = answers(function("update", {"TABLE": "users", "NEW": "1"}))
+    made = starting(world(tmp_path, plan), started)
+    made.aws.functions.variables = {"TABLE": "users"}
+    note = made.shell.answers["docker run"]
+    made.shell.answers["docker run"] = lambda command: (
+        note(command) or ("" if "NEW=1" in started[-1] else Result(1, "", "NEW is not set"))
+    )
+    (image,) = deploy.plan(made.run).images
+    assert image.name == "sse-streaming"
+    assert len(started) == 2
+
+
+def test_an_image_that_does_not_start_is_not_pushed_when_the_plan_leaves_the_variables(tmp_path, started):
+    made = starting(world(tmp_path), started)
+    made.shell.answers["docker run"] = Result(1, "", "TABLE is not set")
+    with pytest.raises(BuildError, match="TABLE is not set"):
+        deploy.plan(made.run)
+    assert made.aws.ecr.called("put_image") == []
 
 
 def test_the_first_image_of_a_function_has_the_variables_of_the_plan(tmp_path, started):
@@ -81,7 +103,6 @@ def test_a_plan_that_fails_ends_the_push_that_waits_for_its_variables(tmp_path, 
     with pytest.raises(DeliveryError) as caught:
         deploy.plan(made.run)
     assert isinstance(caught.value, TerraformError)
-    assert started == []
     assert made.aws.ecr.called("put_image") == []
 
 
@@ -90,7 +111,7 @@ def test_a_plan_that_cannot_be_read_back_pushes_nothing(tmp_path, started):
     made = starting(world(tmp_path, plan), started)
     with pytest.raises(TerraformError, match="cannot be read back"):
         deploy.plan(made.run)
-    assert started == []
+    assert made.aws.ecr.called("put_image") == []
 
 
 def test_a_push_alone_starts_an_image_with_the_variables_that_its_function_has(tmp_path, started):

@@ -11,6 +11,7 @@ from support.world import COMMIT, IMAGE, NAME, REPOSITORY, answers, blobs, world
 from delivery.errors import BuildError
 from delivery.image import check, push
 from delivery.image.inspect import InspectedImage
+from delivery.process.shell import Result
 from delivery.reference import Image
 
 GIB = 1024**3
@@ -155,6 +156,7 @@ def test_a_new_image_is_started_before_it_is_pushed_in_any_environment(tmp_path,
 def test_an_image_that_must_not_be_called_is_not_started_and_that_is_said(tmp_path):
     reason = {"none": "it deletes what it finds"}
     made = pushing(world(tmp_path, spoiled(config(reason))))
+    made.shell.answers["docker image inspect"] = json.dumps(config(reason)["config"])
     push.push(made.run, (IMAGE,))
     assert made.shell.typed("docker run") == []
     assert "MB uncompressed, not started: it deletes what it finds" in made.out.getvalue()
@@ -169,7 +171,8 @@ def test_an_image_is_started_with_the_variables_of_its_function(tmp_path, monkey
         return ""
 
     made.shell.answers["docker run"] = run
-    push.push(made.run, (IMAGE,), variables=lambda: {"sse-streaming": {"TABLE": "users"}, "other": {"A": "b"}})
+    decided = {"sse-streaming": {"TABLE": "users"}, "other": {"A": "b"}}
+    push.push(made.run, (IMAGE,), variables=push.Variables(decided=lambda: decided))
     assert given == ["TABLE=users\n"]
 
 
@@ -178,9 +181,16 @@ def test_a_start_that_fails_keeps_the_image_from_being_pushed(tmp_path, monkeypa
     made = world(tmp_path, answers(**{"docker port": "", "docker logs": "no such module"}))
     with pytest.raises(BuildError, match="no such module"):
         push.push(made.run, (IMAGE,))
-    assert [command.argv[:3] for command in made.shell.ran][-1] == ("docker", "rm", "--force")
+    assert made.shell.typed("docker rm --force")
     assert made.aws.ecr.tags == {}
     assert json.loads(made.run.scratch.joinpath("layout", "build.json").read_text())
+
+
+def test_an_image_that_breaks_a_rule_is_refused_for_that_and_not_for_its_start(tmp_path):
+    made = world(tmp_path, spoiled(settings={**CONFIG, "config": {"User": "1"}}))
+    made.shell.answers["docker run"] = Result(1, "", "no command specified")
+    with pytest.raises(BuildError, match="names no program to start"):
+        push.push(made.run, (IMAGE,))
 
 
 def test_what_is_there_already_is_not_started_again(tmp_path, monkeypatch):
@@ -192,7 +202,7 @@ def test_what_is_there_already_is_not_started_again(tmp_path, monkeypatch):
     assert made.shell.ran == []
 
 
-def test_an_image_that_differs_from_the_checked_one_is_not_started(tmp_path, monkeypatch):
+def test_the_start_of_another_image_than_the_checked_one_proves_nothing(tmp_path, monkeypatch):
     blobs(monkeypatch)
     other = json.dumps({"sse-streaming": {"containerimage.digest": "sha256:" + "9" * 64}})
 
@@ -203,9 +213,10 @@ def test_an_image_that_differs_from_the_checked_one_is_not_started(tmp_path, mon
         return printed
 
     made = world(tmp_path, answers(**{"docker buildx bake": build}))
-    with pytest.raises(BuildError, match="The image to start is not the checked image"):
+    with pytest.raises(BuildError, match="The image that was started is not the checked image"):
         push.push(made.run, (IMAGE,))
-    assert made.shell.typed("docker run") == []
+    outputs = {command.variables["OUTPUT"] for command in made.shell.ran if "--metadata-file" in command.argv}
+    assert outputs == {"digest", "layout", "load"}
 
 
 def _bake_two(command):

@@ -13,13 +13,13 @@ from delivery.errors import BuildError, CloudError, ConfigurationError
 from delivery.image import start_check
 from delivery.process.shell import Result
 
-START = start_check.StartCheck("repository:tag", CONFIG, "linux/amd64", lambda: None)
+START = start_check.StartCheck("repository:tag", CONFIG["config"], "linux/amd64", lambda: None)
 DOCKER = {"docker run": "", "docker port": "127.0.0.1:9\n", "docker rm": "", "docker logs": ""}
 
 
 def of(contract):
     """The start check of an image with this health contract."""
-    return start_check.StartCheck("repository:tag", config(contract), "linux/amd64", lambda: None)
+    return start_check.StartCheck("repository:tag", config(contract)["config"], "linux/amd64", lambda: None)
 
 
 def started(monkeypatch, tmp_path, answer, start=START, **shell):
@@ -48,13 +48,14 @@ def test_it_runs_read_only_without_capabilities_and_the_emulator_in_front(tmp_pa
 
 
 def test_entrypoint_and_command_are_both_the_image_s_own(tmp_path):
-    own = config(Entrypoint=["/e", "1"], Cmd=["c"])
+    own = config(Entrypoint=["/e", "1"], Cmd=["c"])["config"]
     command = start_check.StartCheck("i", own, "linux/arm64", lambda: None).command("name", tmp_path, tmp_path)
     assert command.argv[-4:] == ("i", "/e", "1", "c")
 
 
 def test_a_variable_stands_in_no_argument_and_keeps_its_lines(tmp_path):
-    start = start_check.StartCheck("i", CONFIG, "linux/arm64", lambda: None, {"KEY": "one\ntwo", "TOKEN": "hush=1"})
+    variables = {"KEY": "one\ntwo", "TOKEN": "hush=1"}
+    start = start_check.StartCheck("i", CONFIG["config"], "linux/arm64", lambda: None, variables)
     command = start.command("name", tmp_path, tmp_path / "env")
     assert "hush" not in " ".join(command.argv)
     assert start.lines == "TOKEN=hush=1\n"
@@ -146,8 +147,20 @@ def test_an_image_is_called_with_the_event_of_its_contract(monkeypatch, tmp_path
     assert sent == [("POST", "http://127.0.0.1:9/2015-03-31/functions/function/invocations", {"Records": []})]
 
 
+def test_the_engine_tells_what_the_image_runs_and_its_contract():
+    fake = FakeShell({"docker image inspect": json.dumps(CONFIG["config"])})
+    assert start_check.settings("repository:tag", fake) == CONFIG["config"]
+    assert fake.ran[0].argv[-1] == "repository:tag"
+
+
+def test_an_image_that_the_engine_has_not_is_not_started():
+    with pytest.raises(BuildError, match="is not in the engine") as caught:
+        start_check.settings("repository:tag", FakeShell({"docker image inspect": Result(1, "", "No such image")}))
+    assert caught.value.why == "No such image"
+
+
 def test_an_image_without_a_contract_is_not_started(tmp_path):
-    start = start_check.StartCheck("i", config(Labels=None), "linux/amd64", lambda: None)
+    start = start_check.StartCheck("i", config(Labels=None)["config"], "linux/amd64", lambda: None)
     with pytest.raises(ConfigurationError, match=r"lambda\.health is missing"):
         start_check.run_check(start, tmp_path, FakeShell(DOCKER), tmp_path)
 
