@@ -188,7 +188,7 @@ def test_a_start_that_fails_keeps_the_image_from_being_pushed(tmp_path, monkeypa
 
 def test_an_image_that_breaks_a_rule_is_refused_for_that_and_not_for_its_start(tmp_path):
     made = world(tmp_path, spoiled(settings={**CONFIG, "config": {"User": "1"}}))
-    made.shell.answers["docker run"] = Result(1, "", "no command specified")
+    made.shell.answers["docker run"] = Result(1, "", "TABLE is not set")
     with pytest.raises(BuildError, match="names no program to start"):
         push.push(made.run, (IMAGE,))
 
