@@ -154,7 +154,7 @@ class _GitSection(_Section):
 
 class _TerraformSection(_Section):
     lock_wait: Annotated[float, BeforeValidator(durations.seconds)] = Field(0.0, description="a time such as 5m")
-    keep_providers: bool = Field(True, description="true or false")
+    start_providers: bool = Field(True, description="true or false")
 
 
 @dataclass(frozen=True)
@@ -216,8 +216,8 @@ class Settings:
     """The URLs that hear of a change; `${NAME}` in one is a variable."""
     lock_wait: float = 0.0
     """Seconds to wait for a state lock that another run holds."""
-    keep_providers: bool = True
-    """Whether a provider runs on between two commands of Terraform; see `terraform/provider.py`."""
+    start_providers: bool = True
+    """Whether Terraform gets providers that run already; see `terraform/provider.py`."""
     exported: Path | None = None
     """The files of a clean commit, in a folder of this run; None for a dirty commit."""
 
@@ -257,7 +257,7 @@ def load(root: Path, name: str | None, config: Mapping[str, Any], sources: Sourc
         notify=tuple(raw.notify),
         deadlines=_checked(Deadlines, config.get("verify"), "verify", sources),
         lock_wait=terraform.lock_wait,
-        keep_providers=terraform.keep_providers,
+        start_providers=terraform.start_providers,
     )
 
 

@@ -16,12 +16,13 @@ READY = re.compile(r"READY='([^']*)'")
 PROGRAM = Command(("sh", "-c", "echo \"READY='$$ $TMPDIR'\"; exec sleep 600"))
 # Keeps a program, starts a command that outlives it, and says both process numbers once both run.
 OWNER = """
-import re, sys, threading
+import re, sys
 from delivery.process.shell import Command, Shell
 shell = Shell({"PATH": sys.argv[1]})
-kept = shell.keep(Command(("sh", "-c", "echo READY=$$; exec sleep 600")), re.compile(r"READY=(\\d+)"))
-outlives = Command(("sh", "-c", "echo $$; exec sleep 600"), outlives=True)
-shell.run(outlives, lambda line: print(kept, line, flush=True))
+with shell.beside(Command(("sh", "-c", "echo READY=$$; exec sleep 600"))) as kept:
+    program = kept.announced(re.compile(r"READY=(\\d+)"))
+    outlives = Command(("sh", "-c", "echo $$; exec sleep 600"), outlives=True, holds=(kept.held,))
+    shell.run(outlives, lambda line: print(program, line, flush=True))
 """
 
 
@@ -34,36 +35,31 @@ def runs(pid):
 
 @pytest.fixture
 def shell():
-    made = Shell({"PATH": os.environ["PATH"]})
-    yield made
-    made.close()
+    return Shell({"PATH": os.environ["PATH"]})
 
 
-def kept(shell, **variables):
-    """The process number of the kept program, and its own folder for temporary files."""
-    pid, folder = shell.with_variables(variables).keep(PROGRAM, READY).split()
-    return int(pid), Path(folder)
-
-
-def test_it_runs_until_the_shell_is_closed_and_leaves_no_file(shell):
-    pid, folder = kept(shell)
-    assert runs(pid)
-    assert folder.stat().st_mode & 0o777 == 0o700, "its socket is there"
-    shell.close()
+def test_it_runs_as_long_as_the_block_and_leaves_no_file(shell):
+    with shell.beside(PROGRAM) as kept:
+        pid, folder = kept.announced(READY).split()
+        assert runs(pid)
+        assert Path(folder).stat().st_mode & 0o777 == 0o700, "its socket is there"
     assert not runs(pid)
-    assert not folder.exists()
+    assert not Path(folder).exists()
 
 
-def test_one_program_serves_all_commands_until_its_variables_change(shell):
-    first, _ = kept(shell, A="1")
-    assert kept(shell, A="1")[0] == first
-    second, _ = kept(shell, A="2")
-    assert second != first
-    assert not runs(first)
+def test_an_interrupt_leaves_it_to_the_command_that_needs_it(shell):
+    with shell.beside(PROGRAM) as kept:
+        pid, _ = kept.announced(READY).split()
+        shell.stop()
+        assert runs(pid)
+    assert not runs(pid)
+    with pytest.raises(KeyboardInterrupt), shell.beside(PROGRAM):
+        pass
 
 
 def test_a_program_that_ends_without_an_announcement_announces_nothing(shell):
-    assert shell.keep(Command(("sh", "-c", "echo 'flag provided but not defined: -debug'; exit 2")), READY) == ""
+    with shell.beside(Command(("sh", "-c", "echo 'flag provided but not defined: -debug'; exit 2"))) as kept:
+        assert kept.announced(READY) == ""
 
 
 def test_after_a_kill_of_its_run_it_ends_with_the_command_that_outlives_the_run():

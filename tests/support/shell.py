@@ -1,6 +1,21 @@
 """A fake shell that fails for a command without a prepared answer."""
 
+import contextlib
+
 from delivery.process.shell import Command, Result
+
+
+class FakeKept:
+    """A program that runs beside a command."""
+
+    held = 7
+
+    def __init__(self, said):
+        self.said = said
+
+    def announced(self, announcement):
+        found = announcement.search(self.said)
+        return found[1] if found else ""
 
 
 class FakeShell:
@@ -16,6 +31,7 @@ class FakeShell:
         self.variables = variables or {}
         self.ran: list[Command] = []
         self.stops: list[bool] = []
+        self.beside_now: list[Command] = []
 
     def with_variables(self, variables):
         other = FakeShell(self.answers, {**self.variables, **variables})
@@ -39,13 +55,14 @@ class FakeShell:
                 on_line(line)
         return result
 
-    def keep(self, command, announcement):
-        """What a program announces whose answer was given."""
-        found = announcement.search(self.run(command).stdout)
-        return found[1] if found else ""
-
-    def close(self):
-        pass
+    @contextlib.contextmanager
+    def beside(self, command):
+        """A program that has announced what its answer says."""
+        self.beside_now.append(command)
+        try:
+            yield FakeKept(self.run(command).stdout)
+        finally:
+            self.beside_now.remove(command)
 
     interrupted = False
 

@@ -52,8 +52,9 @@ class World:
         known = self.shell.answers
         if known.get("docker buildx bake") is bake:
             known["docker buildx bake"] = lambda command: _pushed(self.aws.ecr, command)
-        if known.get("terraform apply") == "":
-            known["terraform apply"] = lambda command: _applied(self, command)
+        for verb in ("apply", "refresh"):
+            if known.get(f"terraform {verb}") == "":
+                known[f"terraform {verb}"] = lambda command: _applied(self, command)
 
     def stages(self):
         """The names of the stages, in the order they ended."""
@@ -116,6 +117,7 @@ def answers(*changes, **more):
         "docker buildx bake": bake,
         "terraform init": initialised,
         "terraform apply": "",
+        "terraform refresh": "",
         **planned(*changes),
         **more,
     }
@@ -196,7 +198,7 @@ def _applied(made, command):
     """Terraform gives the function the image of its variables, if it applies a plan, and records what it has."""
     if str(command.argv[-1]).endswith("foundation.tfplan"):
         return ""
-    if "-refresh-only" not in command.argv:
+    if "refresh" not in command.argv:
         values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
         made.aws.functions.given(values["images"]["sse-streaming"])
         made.aws.functions.configured = True

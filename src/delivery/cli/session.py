@@ -111,7 +111,6 @@ def session(context: Context, *, quiet: bool = False, root: Path = ROOT) -> Iter
     progress = delivery.progress.Progress(delivery.progress.Screen(stderr=quiet))
     with (
         shell.forwarding(lambda: _write_to_terminal(interrupts.STILL_STOPPING)),
-        contextlib.closing(shell),
         scratch.folder(root / ".deploy", shell) as folder,
         progress.showing(),
     ):

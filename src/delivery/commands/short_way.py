@@ -1,7 +1,7 @@
 """The short way of a deploy: Lambda takes the new digests, and the state is refreshed beside it.
 
     begin_update of every function --> Lambda has fetched the images --> publish, verify, make live
-    terraform apply -refresh-only ------------------------------------> the next plan is empty
+    terraform refresh ------------------------------------------------> the next plan is empty
 
 It is taken if a plan with the images of now is empty, so that the digests are all that changes. Killed anywhere, the
 next deploy reads what is there, and goes on.

@@ -1,7 +1,7 @@
-"""A program that runs beside the commands of a run, and ends with the last process that needs it.
+"""A program that runs beside a command, and ends with the last process that needs it.
 
-A shell of the system starts it, and waits for the end of a pipe. We hold the other end of that pipe, and so does each
-command that outlives us. So the program ends when we have ended and they have, however we were killed.
+A shell of the system starts it, and waits for the end of a pipe. We hold the other end of that pipe, and so does a
+command that outlives us and needs the program. So the program ends when both have ended, however we were killed.
 """
 
 import contextlib
@@ -30,11 +30,13 @@ _ENDS = 5.0  # seconds
 
 
 class Kept:
-    """A running program, whose temporary files are in a folder that only this user can open."""
+    """A running program, whose temporary files are in a folder that only this user can open.
+
+    `held`: the open file that keeps it running.
+    """
 
     def __init__(self, argv: Sequence[str], variables: Mapping[str, str]) -> None:
         """Start the program; raises FileNotFoundError."""
-        self.variables = variables
         self._folder = tempfile.mkdtemp(prefix="kept-")
         watched, self.held = os.pipe()
         try:

@@ -7,7 +7,6 @@ less time than that, and Terraform outlives us.
 """
 
 import contextlib
-import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +33,7 @@ class Command:
     """A command as data. `grace`: seconds between an interrupt and a kill.
 
     `without`: variables that it does not get. `credentials`: whether it gets the credentials of AWS. `outlives`:
-    whether it continues if we are killed; see Child.
+    whether it continues if we are killed; see Child. `holds`: open files that it keeps open then, such as Kept.held.
     """
 
     argv: tuple[str, ...]
@@ -45,6 +44,7 @@ class Command:
     grace: float = _GRACE
     credentials: bool = False
     outlives: bool = False
+    holds: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,8 +75,6 @@ class _Children:
     interrupted: bool = False
     killed: list[str] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
-    kept: dict[tuple[str, ...], tuple[Kept, str]] = field(default_factory=dict)
-    keeping: threading.Lock = field(default_factory=threading.Lock)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -111,33 +109,19 @@ class Shell:
         """Keep an open file open in the children that outlive us, and so its lock held."""
         self._children.held.append(file)
 
-    def keep(self, command: Command, announcement: re.Pattern[str]) -> str:
-        """Start a program that runs beside the commands until `close`; return the first group of its announcement.
+    @contextlib.contextmanager
+    def beside(self, command: Command) -> Iterator[Kept]:
+        """Run a program beside other commands; it ends with the block, or with a command that outlives us and holds it.
 
-        Asked for again, the running one is used, unless the variables are other ones by now, such as fresh credentials.
-        Empty if it announces nothing. Raises KeyboardInterrupt once `stop` was called.
+        Raises KeyboardInterrupt once `stop` was called, which does not reach the program: its command needs it to end.
         """
-        children, variables = self._children, self._variables(command)
-        with children.keeping:
-            if self.stopped:
-                raise KeyboardInterrupt
-            kept, announced = children.kept.get(command.argv, (None, ""))
-            if kept and kept.variables == variables:
-                return announced
-            if kept:
-                kept.end()
-            kept = Kept(command.argv, variables)
-            children.kept[command.argv] = kept, ""
-            announced = kept.announced(announcement)
-            children.kept[command.argv] = kept, announced
-        return announced
-
-    def close(self) -> None:
-        """End the programs that `keep` has started."""
-        with self._children.keeping:
-            while self._children.kept:
-                _, (kept, _) = self._children.kept.popitem()
-                kept.end()
+        if self.stopped:
+            raise KeyboardInterrupt
+        kept = Kept(command.argv, self._variables(command))
+        try:
+            yield kept
+        finally:
+            kept.end()
 
     def _copy(self, variables: Mapping[str, str], children: _Children | None) -> "Shell":
         shell = Shell(variables, children)
@@ -221,7 +205,7 @@ class Shell:
         try:
             if self.stopped:
                 raise KeyboardInterrupt
-            held = (*children.held, *(kept.held for kept, _ in children.kept.values())) if command.outlives else None
+            held = (*children.held, *command.holds) if command.outlives else None
             child = Child(command.argv, command.cwd, self._variables(command), stdin=bool(command.stdin), outlives=held)
             with children.lock:
                 children.running.add(child)

@@ -4,6 +4,7 @@ Starting the provider takes seconds, so needless runs are avoided: `init` runs o
 that changes nothing or only creates is not read back, and outputs come from the state (`terraform/state.py`).
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -25,7 +26,7 @@ from delivery.terraform.plan import Plan, Stack, function_variables, read, state
 _DETAILED, _CHANGES = "-detailed-exitcode", 2
 # Actions whose address says everything: https://developer.hashicorp.com/terraform/internals/machine-readable-ui
 _PLAIN = {"create", "read"}
-_WITH_PROVIDERS = ("plan", "apply")
+_WITH_PROVIDERS = ("plan", "apply", "refresh")
 
 
 def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
@@ -43,7 +44,7 @@ def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
         data,
         environment,
         settings.lock_wait,
-        keeps_providers=settings.keep_providers,
+        starts_providers=settings.start_providers,
         kept=settings.root / "infrastructure" / name,
     )
     flags = ("-json", "-input=false", "-reconfigure", "-lockfile=readonly")
@@ -113,8 +114,9 @@ def read_variables(saved: Plan, shell: Shell) -> dict[str, dict[str, str]]:
 
 
 def _shown(saved: Plan, shell: Shell) -> dict[str, Any]:
-    show = saved.stack.command("show", "-json", str(saved.file))
-    shown = shell.run(provider.with_providers(saved.stack, show, shell))
+    command = saved.stack.command("show", "-json", str(saved.file))
+    with provider.running(saved.stack, command, shell) as show:
+        shown = shell.run(show)
     if shown.code:
         raise TerraformError(f"The plan of {saved.stack.name} cannot be read back.", shown.stderr.strip())
     document: dict[str, Any] = json.loads(shown.stdout)
@@ -143,11 +145,12 @@ def push_state(stack: Stack, shell: Shell, update: Update) -> None:
 def refresh(saved: Plan, shell: Shell, update: Update) -> None:
     """Update the state from AWS, and change nothing in AWS. Raises TerraformError.
 
-    With the variables of the plan: no output depends on an image.
+    With the variables of the plan: no output depends on an image. `apply -refresh-only`, which Terraform recommends to
+    people because it asks them first, would configure the provider twice; see `provider.running`.
+    https://developer.hashicorp.com/terraform/cli/commands/refresh
     """
     stack = saved.stack
-    flags = ("-refresh-only", "-auto-approve", "-json", "-input=false")
-    arguments = ("apply", *flags, *_targets(stack), *_variable_files(saved.file.parent, stack))
+    arguments = ("refresh", "-json", "-input=false", *_targets(stack), *_variable_files(saved.file.parent, stack))
     log = _lock_and_run(stack, arguments, shell, update)
     if log.errors:
         raise log.error("refresh", stack)
@@ -183,9 +186,10 @@ def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update)
     stack.data.mkdir(parents=True, exist_ok=True)
     log = Diagnostics(update, mirror.names(stack.folder))
     command = stack.command(*arguments)
-    if arguments[0] in _WITH_PROVIDERS:
-        command = provider.with_providers(stack, command, shell)
-    result = shell.run(command, log.feed)
+    with contextlib.ExitStack() as beside:
+        if arguments[0] in _WITH_PROVIDERS:
+            command = beside.enter_context(provider.running(stack, command, shell))
+        result = shell.run(command, log.feed)
     log.code = result.code
     success = (0, _CHANGES) if _DETAILED in arguments else (0,)
     if result.code not in success and not log.errors:

@@ -34,8 +34,8 @@ class Stack:
     """Whether a plan reads every resource again; a plan right after an apply does without."""
     targets: tuple[str, ...] = ()
     """The addresses of the modules that a plan is about; without any, all. What no target needs stays as it is."""
-    keeps_providers: bool = True
-    """Whether its providers run on between two commands; see `provider.with_providers`."""
+    starts_providers: bool = True
+    """Whether Terraform gets providers that run already; see `provider.running`."""
     kept: Path | None = None
     """The folder in the work tree, if `folder` belongs to an exported commit, which is removed with the run."""
 

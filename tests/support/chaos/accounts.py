@@ -85,7 +85,7 @@ class Account:
         return planned(*self._changes())["terraform show"]
 
     def _apply(self, command):
-        if "-refresh-only" not in command.argv:
+        if "refresh" not in command.argv:
             self.functions.meanwhile()
             if not self.functions.holds(self._wanted):
                 return Result(1, diagnostic(f"Source image {self._wanted} does not exist"), "")

@@ -408,8 +408,8 @@ def test_a_new_image_goes_to_lambda_and_the_state_is_refreshed(tmp_path):
     (update,), (publish,) = functions.called("update_function_code"), functions.called("publish_version")
     assert update == {"FunctionName": "fn", "ImageUri": URI, "RevisionId": "function-1"}
     assert (publish["Description"], publish["RevisionId"]) == (f"commit {COMMIT}", "function-3")
-    (refresh,) = made.shell.typed("terraform apply")
-    assert {"-refresh-only", "-auto-approve"} <= set(refresh.argv)
+    assert len(made.shell.typed("terraform refresh")) == 1
+    assert made.shell.typed("terraform apply") == []
     assert made.shell.typed("terraform show") == []
     assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
     assert "✓ apply      0 created, 1 updated, 0 deleted" in made.out.getvalue()
@@ -500,8 +500,8 @@ def test_a_change_that_a_killed_run_left_unpublished_gets_a_version_and_the_stat
     del made.aws.functions.images["2"], made.aws.functions.commits["2"]
     made.aws.s3.objects["service.tfstate"] = state_document(OLD_URI)
     deployed(made)
-    (refresh,) = made.shell.typed("terraform apply")
-    assert {"-refresh-only", "-auto-approve"} <= set(refresh.argv)
+    assert len(made.shell.typed("terraform refresh")) == 1
+    assert made.shell.typed("terraform apply") == []
     assert made.aws.functions.called("update_function_code") == []
     assert (made.aws.functions.live, made.aws.functions.commits["2"]) == ("2", COMMIT)
 
@@ -512,12 +512,12 @@ def test_a_state_that_is_behind_is_refreshed_by_a_deploy_with_nothing_else_to_do
     made.aws.functions.live = "2"
     made.aws.s3.objects["service.tfstate"] = state_document(OLD_URI)
     deployed(made)
-    assert len(made.shell.typed("terraform apply")) == 1
+    assert len(made.shell.typed("terraform refresh")) == 1
     assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
 
 
 def test_a_locked_state_does_not_undo_a_release_and_is_a_warning(tmp_path):
-    made = world(tmp_path, answers(**{"terraform apply": Result(1, LOCKED, "")}))
+    made = world(tmp_path, answers(**{"terraform refresh": Result(1, LOCKED, "")}))
     deployed(made)
     assert made.aws.functions.live == "2"
     assert "! state      The state is behind; the next deploy refreshes it. The state is locked by ada@laptop" in (
@@ -527,10 +527,10 @@ def test_a_locked_state_does_not_undo_a_release_and_is_a_warning(tmp_path):
 
 def test_a_refresh_that_read_the_function_too_early_is_repeated(tmp_path):
     made = world(tmp_path)
-    applied, early = made.shell.answers["terraform apply"], [""]
-    made.shell.answers["terraform apply"] = lambda command: early.pop() if early else applied(command)
+    refreshed, early = made.shell.answers["terraform refresh"], [""]
+    made.shell.answers["terraform refresh"] = lambda command: early.pop() if early else refreshed(command)
     deployed(made)
-    assert len(made.shell.typed("terraform apply")) == 2
+    assert len(made.shell.typed("terraform refresh")) == 2
 
 
 def test_a_state_that_cannot_be_read_after_its_refresh_does_not_undo_a_release(tmp_path):
@@ -542,7 +542,7 @@ def test_a_state_that_cannot_be_read_after_its_refresh_does_not_undo_a_release(t
             raise refusal("SlowDown")
         return reads(**named)
 
-    made.shell.answers["terraform apply"] = lambda _: setattr(made.aws.s3, "get_object", get_object) or ""
+    made.shell.answers["terraform refresh"] = lambda _: setattr(made.aws.s3, "get_object", get_object) or ""
     (release,) = deployed(made)
     assert (release.version, made.aws.functions.live) == ("2", "2")
     assert "! state      The state is behind; the next deploy refreshes it. Could not " in made.out.getvalue()
@@ -819,7 +819,7 @@ def two_functions(tmp_path):
     made.aws.s3.objects["foundation.tfstate"] = foundation_document("other", "sse-streaming")
     targets = printed("sse-streaming", "other")
     made.shell.answers["docker buildx bake --file docker-bake.hcl --print"] = targets
-    made.shell.answers["terraform apply"] = ""
+    made.shell.answers |= {"terraform apply": "", "terraform refresh": ""}
     return made, first, second
 
 
@@ -854,8 +854,7 @@ def test_no_version_is_published_when_somebody_changed_one_of_the_functions(tmp_
         deploy.deliver(made.run, saved)
     assert (first.live, second.live, second.called("invoke_with_response_stream")[1:]) == ("1", "1", [])
     assert first.called("update_alias") == []
-    (refresh, *_) = made.shell.typed("terraform apply")
-    assert "-refresh-only" in refresh.argv, "the other function has its image"
+    assert made.shell.typed("terraform refresh"), "the other function has its image"
 
 
 def releasing(monkeypatch, require_open):
@@ -1037,8 +1036,8 @@ def test_a_first_version_is_connected_beside_a_function_that_is_not_named(tmp_pa
     monkeypatch.setattr(url, "require_open", lambda *_: None)
     first.live = ""
 
-    def connected(command):
-        first.live = "" if "-refresh-only" in command.argv else "2"
+    def connected(_):
+        first.live = "2"
         return ""
 
     made.shell.answers["terraform apply"] = connected
@@ -1065,7 +1064,7 @@ def never_deployed(tmp_path):
     main = tmp_path / "infrastructure" / "service" / "main.tf"
     main.parent.mkdir(parents=True)
     main.write_text(f"locals {{\n  functions = {{\n{entries}  }}\n}}\n")
-    made.shell.answers["terraform apply"] = lambda _: (
+    made.shell.answers["terraform refresh"] = lambda _: (
         made.aws.s3.objects.update({"service.tfstate": state_document(first.images["$LATEST"])}) or ""
     )
     return made, first, second
@@ -1078,7 +1077,7 @@ def test_a_new_function_that_was_never_deployed_does_not_hold_up_the_others(tmp_
     assert (release.image, first.live) == ("sse-streaming", "2")
     values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
     assert list(values["images"]) == ["sse-streaming"]
-    planned, refreshed = made.shell.typed("terraform plan")[0], made.shell.typed("terraform apply")[0]
+    planned, refreshed = made.shell.typed("terraform plan")[0], made.shell.typed("terraform refresh")[0]
     assert "-target=module.sse_streaming" in planned.argv
     assert "-target=module.sse_streaming" in refreshed.argv
     assert "! targets    other has never been deployed: it, and what is no function" in made.out.getvalue()

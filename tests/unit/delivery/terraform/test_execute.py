@@ -214,14 +214,12 @@ def test_what_was_planned_is_what_is_applied(stack):
 
 
 def test_a_refresh_reads_aws_with_the_values_of_the_plan_and_changes_nothing_there(stack):
-    fake, output = FakeShell({"terraform plan": "", "terraform apply": progress("a.b: Refreshing...")}), []
+    fake, output = FakeShell({"terraform plan": "", "terraform refresh": progress("a.b: Refreshing...")}), []
     saved = execute.plan(stack, {"images": {"a": "r@sha256:d"}}, stack.data, fake, print)
     execute.refresh(saved, fake, output.append)
     values = stack.data / "service.tfvars.json"
     assert fake.ran[-1].argv[2:] == (
-        "apply",
-        "-refresh-only",
-        "-auto-approve",
+        "refresh",
         "-json",
         "-input=false",
         "-var-file=sandbox.tfvars",

@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.shell import FakeShell
+from support.shell import FakeKept, FakeShell
 from support.terraform import PROVIDER
 from support.world import ENVIRONMENT, settings
 
 from delivery.terraform import execute, mirror, provider
-from delivery.terraform.plan import Stack
+from delivery.terraform.plan import Plan, Stack
 
 ADDRESS = "registry.terraform.io/hashicorp/aws"
 ATTACH = {ADDRESS: {"Protocol": "grpc", "ProtocolVersion": 5, "Addr": {"Network": "unix", "String": "/tmp/p1"}}}
@@ -42,13 +42,18 @@ def plan(stack, fake):
     return command.variables
 
 
-def test_terraform_gets_the_provider_that_runs(stack):
-    program = installed(stack)
-    fake = FakeShell({f"{program} -debug": announcing(), "terraform plan": ""})
+def test_each_command_gets_a_provider_of_its_own_that_runs_as_long_as_the_command(stack):
+    program, beside = installed(stack), []
+    fake = FakeShell({f"{program} -debug": announcing(), "terraform refresh": ""})
+    fake.answers["terraform plan"] = lambda _: beside.extend(fake.beside_now) or ""
     assert json.loads(plan(stack, fake)["TF_REATTACH_PROVIDERS"]) == ATTACH
-    (started,) = fake.typed(str(program))
-    assert started.credentials, "it calls AWS"
+    (started,) = beside
+    assert (started.argv, started.credentials) == ((str(program), "-debug"), True)
     assert started.variables == stack.command("plan").variables
+    assert fake.typed("terraform plan")[0].holds == (FakeKept.held,), "a Terraform that outlives us needs it"
+    assert fake.beside_now == []
+    execute.refresh(Plan(stack, stack.folder / "x", (), (), ()), fake, print)
+    assert len(fake.typed(str(program))) == 2
 
 
 @pytest.mark.parametrize(
@@ -58,14 +63,50 @@ def test_terraform_gets_the_provider_that_runs(stack):
         pytest.param(announcing({"registry.opentofu.org/hashicorp/aws": {}}), id="one of another address"),
     ],
 )
-def test_terraform_starts_a_provider_itself_that_cannot_be_kept(stack, said):
+def test_terraform_starts_a_provider_itself_that_cannot_be_given(stack, said):
     program = installed(stack)
     assert "TF_REATTACH_PROVIDERS" not in plan(stack, FakeShell({str(program): said, "terraform plan": ""}))
 
 
+DEFAULT = 'provider "aws" {\n  region = "eu-west-1"\n}\n'
+OTHER = 'provider "aws" {\n  alias  = "us"\n  region = "us-east-1"\n}\n'
+
+
+@pytest.mark.parametrize("root", ["", DEFAULT, f'{DEFAULT}provider "random" {{}}\n', f"# provider of\n{DEFAULT}"])
+def test_a_provider_with_one_configuration_is_given(stack, root):
+    program = installed(stack)
+    (stack.folder / "main.tf").write_text(root)
+    fake = FakeShell({f"{program} -debug": announcing(), "terraform plan": ""})
+    assert "TF_REATTACH_PROVIDERS" in plan(stack, fake)
+
+
+@pytest.mark.parametrize("root", [OTHER, DEFAULT + OTHER, f"  {DEFAULT.strip()}\nprovider aws {{ region = 1 }}\n"])
+def test_a_provider_with_two_configurations_is_left_to_terraform(stack, root):
+    """Terraform starts a process for each: with one process, a resource would be in another region."""
+    installed(stack)
+    (stack.folder / "main.tf").write_text(root)
+    assert "TF_REATTACH_PROVIDERS" not in plan(stack, FakeShell({"terraform plan": ""}))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("modules/table/main.tf", DEFAULT), ("modules/table/p.tf.json", "{}"), ("service/p.tf.json", "{}")],
+)
+def test_a_provider_that_a_module_or_a_json_file_may_configure_is_left_to_terraform(stack, file, text):
+    installed(stack)
+    written = stack.folder.parent / file
+    written.parent.mkdir(parents=True, exist_ok=True)
+    written.write_text(text)
+    modules = [{"Key": "", "Source": "", "Dir": "."}, {"Key": "table", "Source": "..", "Dir": "../modules/table"}]
+    (stack.data / "modules").mkdir()
+    (stack.data / "modules" / "modules.json").write_text(json.dumps({"Modules": modules}))
+    assert "TF_REATTACH_PROVIDERS" not in plan(stack, FakeShell({"terraform plan": ""}))
+
+
 def test_a_setting_leaves_the_start_to_terraform(stack):
     installed(stack)
-    assert "TF_REATTACH_PROVIDERS" not in plan(replace(stack, keeps_providers=False), FakeShell({"terraform plan": ""}))
+    by_itself = replace(stack, starts_providers=False)
+    assert "TF_REATTACH_PROVIDERS" not in plan(by_itself, FakeShell({"terraform plan": ""}))
 
 
 def test_a_provider_of_a_version_that_is_not_locked_is_not_started(stack):

@@ -79,7 +79,7 @@ def test_a_file_of_an_earlier_apply_is_not_pushed_again(tmp_path, stack):
 def test_a_refresh_whose_state_could_not_be_written_leaves_no_file_but_that_of_an_earlier_apply(
     tmp_path, stack, earlier
 ):
-    made = world(tmp_path, {"terraform apply": FAILED if earlier else leaving(stack)})
+    made = world(tmp_path, {"terraform refresh": FAILED if earlier else leaving(stack)})
     (tmp_path / "service.tfvars.json").write_text("{}")
     if earlier:
         stack.errored.write_text("{}")
