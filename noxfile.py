@@ -26,7 +26,7 @@ os.environ.setdefault("GOMEMLIMIT", "600MiB")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 nox.options.default_venv_backend = "none"  # every session uses the environment of ./dev
-nox.options.sessions = ["lint", "types", "unit", "lanes"]
+nox.options.sessions = ["lint", "types", "lanes"]
 # Parts of `integration` and `chaos` that use nothing of what the other tests there deploy
 _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "integration": {
@@ -45,12 +45,14 @@ def _rest(name: str) -> tuple[str, ...]:
     return (f"tests/{name}", *(f"--ignore={path}" for part in _PARTS[name].values() for path in part))
 
 
-# Name => arguments of pytest; the longest first. `runner` runs `validate`, as GitHub's runner does.
+# Name => arguments of pytest; the longest first, with `unit` among them, for an early answer. `runner` runs `validate`,
+# as GitHub's runner does.
 LANES = {
     "chaos": _rest("chaos"),
     "faults": _PARTS["chaos"]["faults"],
     "integration": _rest("integration"),
     "workflow": ("tests/workflow",),
+    "unit": ("tests/unit",),
     "policy": _PARTS["integration"]["policy"],
     "sandbox": _PARTS["integration"]["sandbox"],
     "runner": ("tests/runner",),
@@ -157,7 +159,7 @@ def image(session: nox.Session) -> None:
 
 @nox.session
 def lanes(session: nox.Session) -> None:
-    """`function`, `runner` (with `validate`), `image`, `integration`, `workflow` and `chaos`, five pytests at a time.
+    """All tests, five pytests at a time: `unit`, `function`, `runner` (with `validate`), `image`, `integration`, ...
 
     Not `nox --parallel`: it prints the output of a session when the session ends, and its Ctrl-C is a SIGTERM and then
     a SIGKILL, so the fixtures would not stop their sandboxes.

@@ -65,7 +65,7 @@ class Account:
         self._aws.cloudwatch.counts = {(str(version), "Errors"): 3 for version in versions}
 
     def _tools(self):
-        terraform = {"plan": self._plan, "show": self._show, "apply": self._apply}
+        terraform = {"plan": self._plan, "show": self._show, "apply": self._apply, "refresh": self._record}
         return {"docker buildx bake": self._bake, **{f"terraform {name}": answer for name, answer in terraform.items()}}
 
     def _plan(self, command):
@@ -85,11 +85,13 @@ class Account:
         return planned(*self._changes())["terraform show"]
 
     def _apply(self, command):
-        if "refresh" not in command.argv:
-            self.functions.meanwhile()
-            if not self.functions.holds(self._wanted):
-                return Result(1, diagnostic(f"Source image {self._wanted} does not exist"), "")
-            self._change(self._changes())
+        self.functions.meanwhile()
+        if not self.functions.holds(self._wanted):
+            return Result(1, diagnostic(f"Source image {self._wanted} does not exist"), "")
+        self._change(self._changes())
+        return self._record(command)
+
+    def _record(self, _):
         self._aws.s3.objects["service.tfstate"] = state_document(self.functions.images["$LATEST"])
         return ""
 
