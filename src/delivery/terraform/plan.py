@@ -69,9 +69,6 @@ class Stack:
         argv = ("terraform", f"-chdir={self.folder}", *arguments)
         # process/environment.py: no exported TF_WORKSPACE, TF_CLI_ARGS or TF_VAR_* reaches Terraform.
         variables = {"TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        # https://pkg.go.dev/runtime#hdr-Environment_Variables: Terraform and its provider live for seconds, and a third
-        # of their CPU time would be the collection of garbage; with this value, a tenth more memory.
-        variables["GOGC"] = "400"
         without = (CACHE,)  # Terraform stops at a cache folder that is missing or read-only
         return Command(argv, variables=variables, without=without, grace=_GRACE, credentials=True, outlives=True)
 

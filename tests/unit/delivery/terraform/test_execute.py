@@ -251,7 +251,3 @@ def test_only_a_terraform_that_may_have_left_its_lock_leaves_its_run_unfinished(
 def test_terraform_alone_sees_the_credentials_and_outlives_a_task_that_is_killed(stack):
     command = stack.command("plan")
     assert (command.credentials, command.outlives) == (True, True)
-
-
-def test_terraform_and_its_provider_collect_less_garbage_whatever_a_person_has_exported(stack):
-    assert stack.command("plan").variables["GOGC"] == "400"
