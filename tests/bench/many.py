@@ -20,7 +20,9 @@ target "{name}" {{
   inherits   = ["_common"]
   context    = "src/lambdas/{name}"
   labels = {{
-    "lambda.health" = jsonencode({{ stream = "/", first = "hello", query = {{ events = "3", interval = "0.1" }} }})
+    "lambda.health" = jsonencode({{
+      stream = "/", first = "hello", events = 3, query = {{ events = "3", interval = "0.1" }}
+    }})
   }}
   tags       = tags("{name}")
   cache-from = cache_from("{name}")

@@ -18,6 +18,8 @@ from sandbox.emulator.runtime_api import Task
 INIT_SECONDS = 30.0
 """How long a runtime may take to ask for its first invocation. Lambda allows 10 s; this machine may be busy."""
 
+_GOES_ON = 2.0  # seconds
+
 Result = TypeVar("Result")
 
 _background: set[asyncio.Task[None]] = set()
@@ -63,7 +65,7 @@ class Invocation:
         self._timeout = int(lease.record["config"].get("Timeout", 3))
         self._began = asyncio.get_running_loop().time()
         self._task: Task | None = None
-        self._closed = False
+        self._closed = self._left = False
 
     @classmethod
     async def begin(cls, record: dict[str, Any], event: Any, request_id: str) -> "Invocation":
@@ -100,16 +102,25 @@ class Invocation:
         """The answer's bytes while they arrive. Raises FunctionError when it breaks or takes too long."""
         if self._task is None:
             raise RuntimeError("an invocation has an answer only after `begin`")
-        error: Exception | None = BrokenError("not read to its end")
         try:
             while (part := await self._in_time(self._task.answer.part())) is not None:
                 yield part
-            error = None
+            self.close(None)
         except FunctionError as failure:
-            failure.log, error = await self.log(), failure
+            failure.log = await self.log()
+            self.close(failure)
             raise
         finally:
-            self.close(error)
+            self.leave()
+
+    def leave(self) -> None:
+        """Read what the function still answers, because its client has gone; without an effect after the end.
+
+        On Lambda the function goes on. Here it may go on for two seconds, because a stream may have no end.
+        """
+        if not self._closed and not self._left:
+            self._left = True
+            _keep(asyncio.create_task(self._finish()))
 
     async def log(self) -> str:
         """What the function has written."""
@@ -126,11 +137,22 @@ class Invocation:
         self._closed = True
         usable = error is None or getattr(error, "usable", False)
         seconds = asyncio.get_running_loop().time() - self._began
-        task = asyncio.create_task(_thread(self._report, seconds, error is not None, usable))
-        _background.add(task)
-        task.add_done_callback(_background.discard)
+        _keep(asyncio.create_task(_thread(self._report, seconds, error is not None, usable)))
         if usable:
             self._lease.give_back()
+
+    async def _finish(self) -> None:
+        error: Exception | None = BrokenError("its client has gone")
+        try:
+            async with asyncio.timeout(_GOES_ON):
+                while self._task and await self._in_time(self._task.answer.part()) is not None:
+                    pass
+            error = None
+        except FunctionError as failure:
+            error = failure
+        except TimeoutError:
+            pass
+        self.close(error)
 
     def _report(self, seconds: float, failed: bool, usable: bool) -> None:
         lines = self._lease.lines()
@@ -195,3 +217,9 @@ def _trace(given: str) -> str:
 async def _thread(call: Any, *args: Any) -> Any:
     """Call in a thread of its own: a pool could run out of threads when the call asks the emulator again."""
     return await importlib.import_module("ministack.core.concurrency").run_reentrant(call, *args)
+
+
+def _keep(task: asyncio.Task[None]) -> None:
+    """Hold a task in the background until it is done."""
+    _background.add(task)
+    task.add_done_callback(_background.discard)

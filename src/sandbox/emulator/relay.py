@@ -29,7 +29,7 @@ def relay(
     """A writer of an answer's body: `first` and `chunks`, each put into a frame by `frame`, then the end.
 
     `last` makes the end from the error of the invocation, if it failed. It returns None to leave the body without an
-    end, as AWS does when a stream breaks. When the client disconnects, the invocation is closed at once.
+    end, as AWS does when a stream breaks. When the client disconnects, the invocation is left.
     """
 
     async def write(send: Send, receive: Receive) -> None:
@@ -48,7 +48,7 @@ def relay(
         try:
             await _until_gone(receive, asyncio.create_task(pass_on()))
         finally:
-            invocation.close(FunctionError("Sandbox.ClientGone", "The client closed the connection."))
+            invocation.leave()
 
     return write
 

@@ -63,6 +63,14 @@ async def answering(api: RuntimeApi) -> dict[str, str]:
     return headers
 
 
+async def beginning(api: RuntimeApi) -> None:
+    runtime = Runtime(api)
+    await runtime.next()
+    streaming = {"Lambda_Runtime_Function_Response_Mode": "streaming"}
+    runtime.begin("POST", "invocation/request-1/response", Transfer_Encoding="chunked", **streaming)
+    runtime.send(b"well")
+
+
 def test_an_invocation_returns_what_its_runtime_answers_and_gives_the_container_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -124,3 +132,26 @@ def test_an_invocation_whose_warm_container_has_gone_takes_another(monkeypatch: 
 
     assert asyncio.run(both()) == b"well"
     assert (gone.discarded, fresh.given_back) == (True, True)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_function_whose_client_has_gone_may_end_and_is_used_again(
+    monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """One that does not end within two seconds is removed; Lambda would let it go on."""
+    monkeypatch.setattr(invocation, "_GOES_ON", 0.2)
+    lease = FakeLease(runtime_loop.call(new_api()))
+    taken(monkeypatch, lease)
+
+    async def left() -> None:
+        begun = await Invocation.begin(RECORD, {}, "request-1")
+        begun.leave()
+        while not (lease.discarded or lease.given_back):
+            await asyncio.sleep(0.01)
+
+    async def both() -> None:
+        plays = answering if ends else beginning
+        await asyncio.gather(left(), runtime_loop.run(plays(lease.api)))
+
+    asyncio.run(both())
+    assert (lease.given_back, lease.discarded) == (ends, not ends)
