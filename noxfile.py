@@ -53,9 +53,9 @@ LANES = {
     "integration": _rest("integration"),
     "workflow": ("tests/workflow",),
     "unit": ("tests/unit",),
+    "runner": ("tests/runner",),
     "policy": _PARTS["integration"]["policy"],
     "sandbox": _PARTS["integration"]["sandbox"],
-    "runner": ("tests/runner",),
     "image": ("tests/image",),
     "function": ("tests/lambdas",),
 }

@@ -20,6 +20,8 @@ from delivery.reference import PushedImage
 
 _PIECE = 1 << 20  # bytes read at a time
 _GZIP = 16 + zlib.MAX_WBITS  # zlib.decompressobj: "must include a gzip header and trailer"
+_LENGTHS: dict[str, int] = {}
+"""Digest to the uncompressed bytes of a layer, for the layers that this run has counted."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def layout(name: str, folder: Path, digest: str) -> InspectedImage:
     if "config" not in document:  # an index, which the check refuses
         return InspectedImage(name, manifest, {}, 0)
     config = json.loads(_blob(folder, document["config"]["digest"]).read_bytes())
-    uncompressed = sum(_length(folder, layer) for layer in document["layers"])
+    uncompressed = sum(_uncompressed(folder, layer) for layer in document["layers"])
     return InspectedImage(name, manifest, config, uncompressed)
 
 
@@ -81,13 +83,20 @@ def _blob(folder: Path, digest: str) -> Path:
     return blob
 
 
-def _length(folder: Path, layer: dict[str, Any]) -> int:
-    """Count the uncompressed bytes of a layer: the trailer of gzip has the length modulo 4 GiB only (RFC 1952)."""
+def _uncompressed(folder: Path, layer: dict[str, Any]) -> int:
     if not str(layer.get("mediaType", "")).endswith("gzip"):
         return int(layer["size"])
+    digest = layer["digest"]
+    if digest not in _LENGTHS:  # images that share a base share its layers
+        _LENGTHS[digest] = _length(_blob(folder, digest))
+    return _LENGTHS[digest]
+
+
+def _length(blob: Path) -> int:
+    """Count the uncompressed bytes of a layer: the trailer of gzip has the length modulo 4 GiB only (RFC 1952)."""
     total, unpack = 0, zlib.decompressobj(_GZIP)
-    with _blob(folder, layer["digest"]).open("rb") as blob:
-        while piece := blob.read(_PIECE):
+    with blob.open("rb") as packed:
+        while piece := packed.read(_PIECE):
             count = 0
             while piece or count == _PIECE:  # zeros shrink to a thousandth, so the output is bounded too
                 count = len(unpack.decompress(piece, _PIECE))

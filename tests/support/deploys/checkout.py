@@ -15,7 +15,6 @@ from typing import Any
 
 import boto3
 from support.deploys.provisions import provide
-from support.lock_file import drop_checksums
 from support.waiting import until
 
 from sandbox import lifecycle
@@ -52,8 +51,6 @@ class Checkout:
         for tfvars in (root / "infrastructure" / "foundation").glob("*.tfvars"):
             if "state_history_days" not in tfvars.read_text():  # the provider waits 50 s until it believes the rule
                 tfvars.write_text(f"{tfvars.read_text()}\nstate_history_days = 0\n")
-        for name in ("foundation", "service"):
-            drop_checksums(root / "infrastructure" / name)
         _git(root, "init", "--quiet", "--initial-branch=main")
         made = cls(root)
         made.commit("the project as it is")
