@@ -61,7 +61,7 @@ LANES = {
 }
 _AT_ONCE = 5  # on two cores: a lane often waits for AWS's eventual consistency, a deadline or a lock
 _DONE = re.compile(r"\[ *\d+%\]$")  # at the end of a test's line
-_FIRST = 2
+_FIRST = 3
 """The longest lanes decide when all end, so the other ones leave them the processors (nice)."""
 # Linters and types judge what belongs to the suite, and the sample: not the code that a team adds, which has its own
 # style. `invoke remove --name sse-streaming` removes the sample.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from delivery import git, inputs, settings, tools
+from delivery import git, inputs, scratch, settings, tools
 from delivery.aws import regions, session
 from delivery.aws.session import Aws
 from delivery.errors import ConfigurationError, RefusedError
@@ -64,7 +64,12 @@ def _read_files(request: Request, shell: Shell) -> tuple[Commit, Path | None]:
     commit = read_commit(request, shell)
     if commit.dirty:
         return commit, None
-    return commit, git.export(request.root, commit.sha, request.scratch / f"commit-{commit.sha}", shell)
+    return commit, export(request.root, commit.sha, request.scratch, shell)
+
+
+def export(root: Path, sha: str, folder: Path, shell: Shell) -> Path:
+    """The files of a commit, in the scratch folder of this run. Raises ConfigurationError."""
+    return git.export(root, sha, scratch.exported(folder, sha), shell, scratch.kept(folder))
 
 
 def require_docker(run: RunContext) -> str:

@@ -6,15 +6,19 @@ clean commit is not compared with the work tree byte by byte; its files are *exp
 there. The work tree is used only for a dirty commit, whose tag says so.
 """
 
+import contextlib
 import os
+import shutil
+import stat
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from delivery.errors import NO_SPACE, ConfigurationError, RefusedError, disk_full
 from delivery.process.shell import Command, Shell
+from delivery.scratch import INDEX
 
 # With log.showSignature in a person's settings, git would print signatures between the lines that are read here.
 _LOG = ("log", "--no-show-signature")
@@ -41,6 +45,7 @@ _PRIVATE_CONFIG = """\
 	storage = {objects}/../lfs
 """
 _EXPORT = threading.Lock()
+_FILES = "files"  # the folder of an export that has them, beside the index
 
 
 def _git(root: Path, *arguments: str) -> Command:
@@ -97,29 +102,78 @@ def uncommitted(root: Path, paths: list[str], shell: Shell) -> str:
     return _status(root, shell, "all", "--", *paths)
 
 
-def export(root: Path, commit: str, folder: Path, shell: Shell) -> Path:
-    """Write the files of `commit` to `folder`, once, and return the folder of the project in it.
+def export(root: Path, commit: str, folder: Path, shell: Shell, kept: Path) -> Path:
+    """Write the files of `commit` into `folder`, once, and return the folder of the project in it.
 
     The files have the bytes and the modes of the commit, whatever the umask, the settings of a person, the index and
-    the attributes of this clone are. Raises ConfigurationError when this clone lacks a file or a submodule.
+    the attributes of this clone are. `kept`: where an earlier run may have left an export; what is still right in it
+    stays. Raises ConfigurationError when this clone lacks a file or a submodule.
     """
     prefix = shell.run(_git(root, "rev-parse", "--show-prefix")).stdout.strip()
     with _EXPORT:  # `status` opens several environments at once
         if not folder.exists():
-            partial = folder.with_name(f"{folder.name}.partial")
-            _export(root / Path(*[".."] * len(Path(prefix).parts)), commit, partial, shell)
+            top, partial = root / Path(*[".."] * len(Path(prefix).parts)), folder.with_name(f"partial-{folder.name}")
+            try:
+                kept.rename(partial)  # of two runs at once, one takes it
+                _write(top, commit, partial / _FILES, shell, partial / INDEX)
+            except (OSError, ConfigurationError):
+                shutil.rmtree(partial, ignore_errors=True)
+                _write(top, commit, partial / _FILES, shell, partial / INDEX)
             partial.rename(folder)
-    return folder / prefix
+    return folder / _FILES / prefix
 
 
-def _export(root: Path, commit: str, folder: Path, shell: Shell) -> None:
+def _write(root: Path, commit: str, files: Path, shell: Shell, index: Path | None = None) -> None:
+    """Make the files equal to those of a commit; those stay whose size, inode and times are as in `index`.
+
+    https://git-scm.com/docs/git-read-tree, "--reset" and "-u". The bytes of a file depend on the attributes too.
+    """
+    with _private(root, files, commit, shell, index) as git:
+        if index and index.exists():
+            changed = git("diff-index", "--cached", "--name-only", "-z", commit).split("\0")
+            if any(name.endswith((".gitattributes", ".gitmodules")) for name in changed):
+                index.unlink()
+        git("read-tree", "--reset", "-u", commit)
+        git("clean", "-ffdxq")
+        if _set_modes(files):
+            git("update-index", "-q", "--refresh")
+        links = git("ls-files", "--stage", "-z") if (files / ".gitmodules").is_file() else ""
+    for line in links.split("\0"):
+        if line.startswith("160000 "):
+            (_, submodule, _), name = line.partition("\t")[0].split(), line.partition("\t")[2]
+            if not (root / name / ".git").exists():
+                what, why = f"The submodule {name} is not checked out.", f"It belongs to commit {commit[:12]}."
+                raise ConfigurationError(what, why, "git submodule update --init --recursive")
+            _write(root / name, submodule, files / name, shell)
+            if index:
+                index.unlink(missing_ok=True)  # it does not know these files
+
+
+def _set_modes(files: Path) -> bool:
+    """Give each file and folder the mode that git has for it, whatever the umask is; whether one had another mode."""
+    changed = False
+    for folder, names, others in os.walk(files):
+        for path in (Path(folder, name) for name in (*names, *others)):
+            mode = path.lstat().st_mode
+            right = 0o755 if stat.S_ISDIR(mode) or mode & 0o100 else 0o644
+            if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) != right:
+                path.chmod(right)
+                changed = True
+    return changed
+
+
+@contextlib.contextmanager
+def _private(root: Path, files: Path, commit: str, shell: Shell, index: Path | None) -> Iterator[Callable[..., str]]:
+    """A git that has the objects of a clone, and neither its settings nor those of a person; it works on `files`."""
     objects = root / shell.run(_git(root, "rev-parse", "--git-path", "objects")).stdout.strip()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".git-", dir=folder.parent) as private:
-        variables = _private(Path(private), objects.resolve(), folder, commit)
+    files.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".git-", dir=files.parent) as private:
+        variables = _variables(Path(private), objects.resolve(), files, index or Path(private) / INDEX)
+        settings = _PRIVATE_CONFIG.format(hash="sha256" if len(commit) == 64 else "sha1", objects=objects.resolve())
+        (Path(private) / "config").write_text(settings)
 
         def git(*arguments: str) -> str:
-            result = shell.run(Command(("git", *arguments), cwd=folder, variables=variables))
+            result = shell.run(Command(("git", *arguments), cwd=files, variables=variables))
             if NO_SPACE in result.stderr.lower():
                 raise disk_full(result.stderr.strip())
             if result.code:
@@ -127,32 +181,18 @@ def _export(root: Path, commit: str, folder: Path, shell: Shell) -> None:
                 raise ConfigurationError(f"Commit {commit[:12]} cannot be read.", result.stderr.strip(), hint)
             return result.stdout
 
-        git("read-tree", commit)
-        git("checkout-index", "--all", "--force")
-        links = git("ls-files", "--stage", "-z") if (folder / ".gitmodules").is_file() else ""
-    for path in folder.rglob("*"):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-    for line in links.split("\0"):
-        if line.startswith("160000 "):
-            (_, submodule, _), name = line.partition("\t")[0].split(), line.partition("\t")[2]
-            if not (root / name / ".git").exists():
-                what, why = f"The submodule {name} is not checked out.", f"It belongs to commit {commit[:12]}."
-                raise ConfigurationError(what, why, "git submodule update --init --recursive")
-            _export(root / name, submodule, folder / name, shell)
+        yield git
 
 
-def _private(folder: Path, objects: Path, work_tree: Path, commit: str) -> dict[str, str]:
-    """The variables of a git that has the objects of a clone, and neither its settings nor those of a person."""
+def _variables(folder: Path, objects: Path, files: Path, index: Path) -> dict[str, str]:
     (folder / "refs").mkdir()
     (folder / "HEAD").write_text("ref: refs/heads/none\n")
-    name = "sha256" if len(commit) == 64 else "sha1"
-    (folder / "config").write_text(_PRIVATE_CONFIG.format(hash=name, objects=objects))
     return {
         **_PINNED,
         "GIT_DIR": str(folder),
+        "GIT_INDEX_FILE": str(index),
         "GIT_OBJECT_DIRECTORY": str(objects),
-        "GIT_WORK_TREE": str(work_tree),
+        "GIT_WORK_TREE": str(files),
         "HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
         "GIT_CONFIG_NOSYSTEM": "1",

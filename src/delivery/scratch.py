@@ -15,7 +15,8 @@ from pathlib import Path
 from delivery.errors import ConfigurationError
 from delivery.process.shell import Shell
 
-_RUN, _LOCK = "run-", "lock"
+_RUN, _LOCK, _COMMIT = "run-", "lock", "commit"
+INDEX = "index"  # in an export, if all its files are in this index of git
 # Terraform writes it beside its configuration when it cannot write the state: the only record of its changes.
 ERRORED_STATE = "errored.tfstate"
 
@@ -41,6 +42,23 @@ def folder(parent: Path, shell: Shell) -> Iterator[Path]:
             _remove(mine)
 
 
+def exported(run: Path, sha: str) -> Path:
+    """Where a run has the files of a commit."""
+    return run / f"{_COMMIT}-{sha}"
+
+
+def kept(run: Path) -> Path:
+    """Where a run finds the files of a commit that an earlier run has left."""
+    return run.parent / _COMMIT
+
+
+def keep(commit: Path, place: Path) -> None:
+    """Leave an export for the next run, unless there is one, or no index knows all its files."""
+    if (commit / INDEX).exists():
+        with contextlib.suppress(OSError):
+            commit.rename(place)
+
+
 def _remove_abandoned(old: Path) -> None:
     with contextlib.suppress(BlockingIOError, NotADirectoryError, PermissionError):
         if not old.joinpath(_LOCK).exists():  # its run was killed before it had the lock
@@ -52,10 +70,12 @@ def _remove_abandoned(old: Path) -> None:
 
 def _remove(run: Path) -> None:
     for state in run.rglob(ERRORED_STATE):  # as infrastructure/STACK/errored.tfstate, where a person looks for it
-        kept = run.parents[1].joinpath(*state.parts[-3:])
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            state.rename(kept)
+        saved = run.parents[1].joinpath(*state.parts[-3:])
+        if not saved.exists():
+            saved.parent.mkdir(parents=True, exist_ok=True)
+            state.rename(saved)
+    for commit in run.glob(f"{_COMMIT}-*"):
+        keep(commit, kept(run))
     shutil.rmtree(run, ignore_errors=True)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery import git
+from delivery import git, scratch
 from delivery.errors import RefusedError
 from delivery.process.environment import inherited
 from delivery.process.shell import Shell
@@ -44,9 +44,13 @@ def read(root):
     return git.read_commit(root, Shell(inherited(os.environ)), lambda: INPUTS)
 
 
+def export(root, folder):
+    return git.export(root, read(root).sha, folder, Shell(inherited(os.environ)), folder.with_name("kept"))
+
+
 def exported(root, folder):
     """The files that are built: path to bytes and whether it is a program."""
-    made = git.export(root, read(root).sha, folder, Shell(inherited(os.environ)))
+    made = export(root, folder)
     files = [path for path in made.rglob("*") if path.is_file() or path.is_symlink()]
     return {str(path.relative_to(made)): (path.read_bytes(), path.stat().st_mode & 0o777) for path in files}
 
@@ -145,7 +149,7 @@ def test_a_project_in_a_part_of_a_repository_ignores_changes_of_the_other_parts(
     (repository / "notes").write_text("changed\n")
     result = git.read_commit(project, Shell(inherited(os.environ)), lambda: (".",))
     assert not result.dirty
-    assert git.export(project, result.sha, tmp_path / "out", Shell(inherited(os.environ))) == tmp_path / "out" / "src"
+    assert export(project, tmp_path / "out") == tmp_path / "out" / "files" / "src"
 
 
 def test_a_submodule_is_exported_at_the_commit_that_the_project_names(repository, tmp_path):
@@ -154,6 +158,87 @@ def test_a_submodule_is_exported_at_the_commit_that_the_project_names(repository
     (repository / "src" / "library" / "notes").write_text("changed\n")
     run(repository, "config", "diff.ignoreSubmodules", "all")
     assert exported(repository, tmp_path / "out")["src/library/notes"][0] == b"x\n"
+
+
+def rewritten(files):
+    """Other bytes of the same length at the same time."""
+    found = (files / "src" / "app.py").stat()
+    (files / "src" / "app.py").write_text("print('committeD')\n")
+    os.utime(files / "src" / "app.py", ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def more_files(files):
+    for name in ("src/new.py", "src/__pycache__/app.pyc", ".gitignore", "repository/.git/HEAD"):
+        (files / name).parent.mkdir(parents=True, exist_ok=True)
+        (files / name).write_text("new\n")
+
+
+def no_file(files):
+    (files / "notes").unlink()
+
+
+def other_modes(files):
+    (files / "src" / "run").chmod(0o644)
+    (files / "src" / "app.py").chmod(0o755)
+    (files / "src").chmod(0o700)
+
+
+def a_link_for_a_folder(files):
+    (files / "src").rename(files.parent / "elsewhere")
+    (files / "src").symlink_to(files.parent / "elsewhere")
+
+
+def a_folder_for_a_file(files):
+    (files / "notes").unlink()
+    (files / "notes" / "deep").mkdir(parents=True)
+    (files / "notes" / "deep" / "file").touch()
+
+
+def a_broken_index(files):
+    (files.parent / "index").write_text("broken")
+
+
+HAPPENED = (rewritten, more_files, no_file, other_modes, a_link_for_a_folder, a_folder_for_a_file, a_broken_index)
+
+
+@pytest.mark.parametrize("happened", HAPPENED, ids=lambda happened: happened.__name__)
+def test_an_export_that_an_earlier_run_left_gets_the_files_of_the_commit_whatever_happened_to_it(
+    repository, tmp_path, happened
+):
+    expected = exported(repository, tmp_path / "first")
+    scratch.keep(tmp_path / "first", tmp_path / "kept")
+    happened(tmp_path / "kept" / "files")
+    assert exported(repository, tmp_path / "second") == expected
+    assert not (tmp_path / "kept").exists(), "another run could take it too"
+
+
+def test_only_the_files_that_the_next_commit_changes_are_written_again(repository, tmp_path):
+    first = export(repository, tmp_path / "first")
+    before = {name: (first / name).stat().st_ctime_ns for name in FILES}
+    scratch.keep(tmp_path / "first", tmp_path / "kept")
+    edit(repository)
+    commit(repository)
+    second = export(repository, tmp_path / "second")
+    assert (second / "src" / "app.py").read_text() == "print('edited')\n"
+    assert {name for name in FILES if (second / name).stat().st_ctime_ns == before[name]} == {*FILES} - {"src/app.py"}
+
+
+def test_a_commit_that_changes_the_attributes_changes_the_bytes_of_the_files_that_an_earlier_run_left(
+    repository, tmp_path
+):
+    exported(repository, tmp_path / "first")
+    scratch.keep(tmp_path / "first", tmp_path / "kept")
+    (repository / ".gitattributes").write_text("*.py text eol=crlf\n")
+    commit(repository)
+    assert exported(repository, tmp_path / "second")["src/app.py"][0] == b"print('committed')\r\n"
+
+
+def test_an_export_with_a_submodule_is_not_left_for_the_next_run(repository, tmp_path):
+    run(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository), "src/library")
+    commit(repository)
+    exported(repository, tmp_path / "first")
+    scratch.keep(tmp_path / "first", tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
 
 
 def test_a_graft_does_not_merge_a_commit(repository):

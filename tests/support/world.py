@@ -98,7 +98,7 @@ def answers(*changes, **more):
         "git log": f"{COMMIT}\n",
         "git -c core.fsmonitor=false -c core.untrackedCache=false status": "",
         "git read-tree": "",
-        "git checkout-index": "",
+        "git clean": "",
         "git rev-parse": COMMIT,
         "git rev-parse --show-prefix": "",
         "git merge-base": "",

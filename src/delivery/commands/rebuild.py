@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from delivery import git
+from delivery import context
 from delivery.aws import ecr
 from delivery.commands.promote import Promotion
 from delivery.context import RunContext, require_docker
@@ -40,8 +40,7 @@ def require_same(run: RunContext, promotions: Iterable[Promotion]) -> None:
 
 def _at(run: RunContext, commit: str) -> RunContext:
     """The run on the files of another commit, without a build cache, which somebody else may have filled."""
-    folder = run.scratch / f"commit-{commit}"
-    exported = git.export(run.settings.root, commit, folder, run.shell)
+    exported = context.export(run.settings.root, commit, run.scratch, run.shell)
     settings = replace(run.settings, exported=exported, cache="none")
     return replace(run, settings=settings, commit=Commit(commit, dirty=False))
 

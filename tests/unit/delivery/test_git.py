@@ -120,38 +120,42 @@ def test_a_file_of_a_commit_is_read_from_the_folder_of_the_project(tmp_path):
 
 def exporting(**answers):
     ran = {"git rev-parse --show-prefix": "", "git rev-parse --git-path objects": ".git/objects\n"}
-    return FakeShell({**ran, "git read-tree": "", "git checkout-index": "", "git ls-files": "", **answers})
+    return FakeShell({**ran, "git read-tree": "", "git clean": "", "git ls-files": "", **answers})
+
+
+def export(root, fake):
+    return git.export(root, COMMIT, root / "out", fake, root / "kept")
 
 
 def test_the_files_of_a_commit_are_read_without_a_setting_of_a_person(tmp_path):
     fake = exporting()
-    assert git.export(tmp_path, COMMIT, tmp_path / "out", fake) == tmp_path / "out"
+    assert export(tmp_path, fake) == tmp_path / "out" / "files"
     for command in fake.ran[2:]:
         private = command.variables["GIT_DIR"]
         assert command.variables["GIT_OBJECT_DIRECTORY"] == str(tmp_path / ".git" / "objects")
         assert {command.variables["HOME"], command.variables["XDG_CONFIG_HOME"]} == {private}
     before = len(fake.typed("git read-tree"))
-    git.export(tmp_path, COMMIT, tmp_path / "out", fake)
+    export(tmp_path, fake)
     assert len(fake.typed("git read-tree")) == before, "a commit is exported once"
 
 
 def test_a_project_below_the_top_of_its_repository_is_found_in_the_exported_commit(tmp_path):
     fake = exporting(**{"git rev-parse --show-prefix": "services/stream/\n"})
-    exported = git.export(tmp_path / "services" / "stream", COMMIT, tmp_path / "out", fake)
-    assert exported == tmp_path / "out" / "services" / "stream"
+    exported = git.export(tmp_path / "services" / "stream", COMMIT, tmp_path / "out", fake, tmp_path / "kept")
+    assert exported == tmp_path / "out" / "files" / "services" / "stream"
 
 
 def test_a_clone_without_the_files_of_its_commit_is_refused(tmp_path):
-    fake = exporting(**{"git checkout-index": Result(128, "", "unable to read sha1 file of app.py\n")})
+    fake = exporting(**{"git read-tree": Result(128, "", "unable to read sha1 file of app.py\n")})
     with pytest.raises(ConfigurationError, match="Commit 0123456789ab cannot be read") as caught:
-        git.export(tmp_path, COMMIT, tmp_path / "out", fake)
+        export(tmp_path, fake)
     assert "app.py" in caught.value.why
 
 
 def test_a_full_disk_is_named(tmp_path):
     full = Result(128, "", "error: unable to write file app.py: No space left on device\n")
     with pytest.raises(MissingToolError, match="The disk is full"):
-        git.export(tmp_path, COMMIT, tmp_path / "out", exporting(**{"git checkout-index": full}))
+        export(tmp_path, exporting(**{"git read-tree": full}))
     assert not (tmp_path / "out").exists(), "another environment of the same run would use a part of the files"
 
 
@@ -161,9 +165,9 @@ def test_a_submodule_that_is_not_checked_out_is_named(tmp_path):
         return ""
 
     link = f"160000 {'a' * 40} 0\tlibrary\0"
-    fake = exporting(**{"git checkout-index": checkout, "git ls-files --stage -z": link})
+    fake = exporting(**{"git read-tree": checkout, "git ls-files --stage -z": link})
     with pytest.raises(ConfigurationError, match="The submodule library is not checked out") as caught:
-        git.export(tmp_path, COMMIT, tmp_path / "out", fake)
+        export(tmp_path, fake)
     assert "git submodule update" in caught.value.hint
 
 

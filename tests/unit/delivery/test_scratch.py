@@ -69,3 +69,12 @@ def test_the_private_folder_of_another_user_s_run_is_no_obstacle(tmp_path, monke
     with scratch.folder(tmp_path, Shell({})) as mine:
         assert mine.is_dir()
     assert not mine.exists()
+
+
+def test_the_files_of_a_commit_stay_for_the_next_run_but_not_what_a_killed_run_has_written_in_part(tmp_path):
+    with scratch.folder(tmp_path, Shell({})) as mine:
+        for name in (scratch.exported(mine, "a" * 40), mine / f"partial-{scratch.exported(mine, 'b' * 40).name}"):
+            name.mkdir()
+            (name / "index").write_text(name.name)
+    assert (scratch.kept(mine) / "index").read_text() == f"commit-{'a' * 40}"
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["commit"]
