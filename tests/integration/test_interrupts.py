@@ -13,13 +13,19 @@ TOOLS = ("terraform", "docker", "docker-buildx")
 
 @pytest.fixture
 def changed(deployed):
-    """A deployed clone with a change that gives every stage something to do."""
+    """A deployed clone with a change that gives every stage something to do, and whose version answers in 2 seconds.
+
+    So a stage that has ended is noticed before the next one ends.
+    """
     checkout, _ = deployed
-    path = checkout.root / SOURCE
-    before = path.read_text()
-    path.write_text(f"{before}\n# changed\n")
+    changes = {SOURCE: ("\n", "\n# changed\n"), "docker-bake.hcl": ('interval = "0.1"', 'interval = "1"')}
+    before = {checkout.root / name: (checkout.root / name).read_text() for name in changes}
+    for path, (old, new) in zip(before, changes.values(), strict=True):
+        assert old in before[path]
+        path.write_text(before[path].replace(old, new, 1))
     yield checkout
-    path.write_text(before)
+    for path, text in before.items():
+        path.write_text(text)
 
 
 def commands():

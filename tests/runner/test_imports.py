@@ -24,9 +24,9 @@ SLOW = {
 }
 
 
-def imported(*typed):
+def imported(*typed, **variables):
     """The packages that `invoke` imports, and what it prints."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **variables}
     argv = [sys.executable, "-X", "importtime", "-m", "invoke", *typed]
     done = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -49,6 +49,13 @@ def test_the_list_has_each_task_with_its_sentence_and_the_help_each_option():
     _, shown = imported("--help", "deploy")
     assert {"--canary", "--destroy", "--env", "--lock-wait", "--yes"} <= set(shown.replace("=", " ").split())
     assert "Build, push, plan, apply, verify" in shown
+
+
+@pytest.mark.parametrize("forbids", [False, True])
+def test_a_task_keeps_the_compiled_modules_for_the_next_one_unless_a_person_forbids_it(tmp_path, forbids):
+    imported("--list", PYTHONPYCACHEPREFIX=str(tmp_path), **({"PYTHONDONTWRITEBYTECODE": "1"} if forbids else {}))
+    kept = {path.name.partition(".")[0] for path in tmp_path.rglob("delivery/cli/*.pyc")}
+    assert ("task" in kept) == (not forbids)
 
 
 def test_the_summary_of_all_jobs_imports_no_aws(monkeypatch):
