@@ -86,9 +86,11 @@ class DeployPlan:
         return (*self.terraform.changes, *(f"~ update {each.address} (image_uri)" for each in resources if each))
 
     @property
-    def leaves_state(self) -> bool:
-        """Whether the state has, or will have, another image than a function."""
-        return bool(self.updates) or not all(each.recorded for each, _ in self.functions)
+    def unrecorded(self) -> tuple[str, ...]:
+        """The addresses of the functions that have, or will have, another image than the state."""
+        updated = {image.name for _, image in self.updates}
+        behind = [each for each, image in self.functions if image.name in updated or not each.recorded]
+        return tuple(each.resource.address for each in behind if each.resource)
 
     @property
     def counts(self) -> str:

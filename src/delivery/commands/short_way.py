@@ -1,13 +1,14 @@
 """The short way of a deploy: Lambda takes the new digests, and the state is refreshed beside it.
 
     begin_update of every function --> Lambda has fetched the images --> publish, verify, make live
-    terraform refresh ------------------------------------------------> the next plan is empty
+    terraform refresh of these functions -----------------------------> the next plan is empty
 
 It is taken if a plan with the images of now is empty, so that the digests are all that changes. Killed anywhere, the
 next deploy reads what is there, and goes on.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from delivery.aws import function_code
@@ -28,7 +29,7 @@ def with_state(run: RunContext, planned: DeployPlan, work: Callable[[], T]) -> T
 
     A failure of `work` is raised once the state is refreshed.
     """
-    if not planned.leaves_state:
+    if not planned.unrecorded:
         return work()
     refreshed, result = parallel.both(run.shell, lambda: _refresh(run, planned), lambda: _caught(work))
     if isinstance(result, DeliveryError):
@@ -67,9 +68,10 @@ def _caught(work: Callable[[], T]) -> T | DeliveryError:
 def _refresh(run: RunContext, planned: DeployPlan) -> bool:
     """Write what Lambda was given into the state. A failure is a warning: the next deploy does it."""
     left = "the state may be behind; the next deploy refreshes it"
+    behind = replace(planned.terraform, stack=replace(planned.terraform.stack, targets=planned.unrecorded))
     with run.progress.stage("state", interrupted=left) as stage:
         try:
-            stages.refresh(run, planned.terraform, stage.update)
+            stages.refresh(run, behind, stage.update)
         except DeliveryError as error:
             stage.warn(f"The state is behind; the next deploy refreshes it. {error}")
             stage.done("behind")
