@@ -48,10 +48,13 @@ def delaying(endpoint: str, seconds: float) -> Iterator[str]:
     host, _, port = endpoint.removeprefix("http://").rpartition(":")
     address: queue.Queue[str] = queue.Queue()
     loop, over = asyncio.new_event_loop(), asyncio.Event()
+    serving = set[asyncio.Task[None] | None]()  # the loop has weak references only
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(task := asyncio.current_task())
         with contextlib.suppress(asyncio.CancelledError):  # Python 3.11 prints it
             await _Connection((host, int(port)), seconds).serve(reader, writer)
+        serving.discard(task)
 
     async def relay() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
