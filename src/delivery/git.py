@@ -133,8 +133,8 @@ def _write(root: Path, commit: str, files: Path, shell: Shell, index: Path | Non
             changed = git("diff-index", "--cached", "--name-only", "-z", commit).split("\0")
             if any(name.endswith((".gitattributes", ".gitmodules")) for name in changed):
                 index.unlink()
+        git("clean", "-ffdxq")  # before the next line, which writes again what this removes by mistake
         git("read-tree", "--reset", "-u", commit)
-        git("clean", "-ffdxq")
         if _set_modes(files):
             git("update-index", "-q", "--refresh")
         links = git("ls-files", "--stage", "-z") if (files / ".gitmodules").is_file() else ""
