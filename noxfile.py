@@ -48,9 +48,9 @@ def _rest(name: str) -> tuple[str, ...]:
 # Name => arguments of pytest; the longest first, with `unit` among them, for an early answer. `runner` runs `validate`,
 # as GitHub's runner does.
 LANES = {
+    "integration": _rest("integration"),
     "chaos": _rest("chaos"),
     "faults": _PARTS["chaos"]["faults"],
-    "integration": _rest("integration"),
     "workflow": ("tests/workflow",),
     "unit": ("tests/unit",),
     "runner": ("tests/runner",),
@@ -61,8 +61,6 @@ LANES = {
 }
 _AT_ONCE = 5  # on two cores: a lane often waits for AWS's eventual consistency, a deadline or a lock
 _DONE = re.compile(r"\[ *\d+%\]$")  # at the end of a test's line
-_FIRST = 3
-"""The longest lanes decide when all end, so the other ones leave them the processors (nice)."""
 # Linters and types judge what belongs to the suite, and the sample: not the code that a team adds, which has its own
 # style. `invoke remove --name sse-streaming` removes the sample.
 _TEAMS = ("src/lambdas/*", "tests/lambdas/*", "tests/acceptance/test_*", "tests/unit/lambdas/*")
@@ -293,7 +291,8 @@ class _Lane:
 
 
 def _nice(name: str) -> tuple[str, ...]:
-    return ("nice", "-n", "4") if list(LANES).index(name) >= _FIRST else ()
+    """The longest lanes decide when all end, so a shorter one leaves them the processors."""
+    return ("nice", "-n", str(min(list(LANES).index(name), 4)))
 
 
 def _teams() -> list[str]:
