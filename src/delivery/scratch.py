@@ -15,7 +15,7 @@ from pathlib import Path
 from delivery.errors import ConfigurationError
 from delivery.process.shell import Shell
 
-_RUN, _LOCK, _COMMIT = "run-", "lock", "commit"
+_RUN, _LOCK, _COMMIT = "run_", "lock", "commit_"  # no environment has a name with `_`
 INDEX = "index"  # in an export, if all its files are in this index of git
 # Terraform writes it beside its configuration when it cannot write the state: the only record of its changes.
 ERRORED_STATE = "errored.tfstate"
@@ -44,12 +44,12 @@ def folder(parent: Path, shell: Shell) -> Iterator[Path]:
 
 def exported(run: Path, sha: str) -> Path:
     """Where a run has the files of a commit."""
-    return run / f"{_COMMIT}-{sha}"
+    return run / f"{_COMMIT}{sha}"
 
 
 def kept(run: Path) -> Path:
     """Where a run finds the files of a commit that an earlier run has left."""
-    return run.parent / _COMMIT
+    return run.parent / f"{_COMMIT}kept"
 
 
 def keep(commit: Path, place: Path) -> None:
@@ -74,7 +74,7 @@ def _remove(run: Path) -> None:
         if not saved.exists():
             saved.parent.mkdir(parents=True, exist_ok=True)
             state.rename(saved)
-    for commit in run.glob(f"{_COMMIT}-*"):
+    for commit in run.glob(f"{_COMMIT}*"):
         keep(commit, kept(run))
     shutil.rmtree(run, ignore_errors=True)
 

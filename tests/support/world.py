@@ -146,7 +146,7 @@ def world(root, shell=None, protected=False, dirty=False, **changes):
     aws.s3.objects |= {"service.tfstate": state_document(), "foundation.tfstate": foundation_document()}
     progress = Progress(Console(file=out, width=200))
     source = Commit(COMMIT, dirty)
-    scratch = root / ".deploy" / "run-1"
+    scratch = root / ".deploy" / "run_1"
     scratch.mkdir(parents=True, exist_ok=True)
     run = RunContext(ready, source, fake, aws, progress, scratch)
     made = World(run, fake, aws, out)

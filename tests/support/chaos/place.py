@@ -124,7 +124,7 @@ class Place:
         return {line.split()[0] for line in lines if "ministack" not in line}
 
     def scratches(self) -> list[str]:
-        return [path.name for path in (self.clone.root / ".deploy").glob("run-*")]
+        return [path.name for path in (self.clone.root / ".deploy").glob("run_*")]
 
 
 def stages(text: str) -> list[str]:

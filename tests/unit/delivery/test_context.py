@@ -34,7 +34,7 @@ def made(monkeypatch):
 def test_a_clean_commit_is_built_and_planned_from_its_own_files(tmp_path, made):
     del made
     run = opened(tmp_path)
-    assert run.settings.source == tmp_path / f"commit-{COMMIT}" / "files"
+    assert run.settings.source == tmp_path / f"commit_{COMMIT}" / "files"
     dirty = answers(**{"git -c core.fsmonitor=false -c core.untrackedCache=false status": " M app.py\n"})
     assert opened(tmp_path, FakeShell(dirty)).settings.source == tmp_path
 

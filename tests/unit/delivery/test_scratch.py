@@ -20,16 +20,16 @@ def test_a_run_leaves_the_folder_of_another_run_alone(tmp_path):
 
 
 def test_the_folder_of_a_killed_run_is_removed_by_the_next_though_a_process_has_its_number(tmp_path):
-    for name in (f"run-{os.getpid()}", "run-abc"):
+    for name in (f"run_{os.getpid()}", "run_abc"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").touch()
-    (tmp_path / "run-abc" / "lock").touch()
+    (tmp_path / "run_abc" / "lock").touch()
     with scratch.folder(tmp_path, Shell({})) as mine:
         assert [path for path in tmp_path.iterdir() if path.is_dir()] == [mine]
 
 
 def test_a_state_that_a_killed_run_could_not_write_is_kept(tmp_path):
-    left = tmp_path / ".deploy" / "run-abc" / "commit-1" / "infrastructure" / "service"
+    left = tmp_path / ".deploy" / "run_abc" / "commit_1" / "infrastructure" / "service"
     left.mkdir(parents=True)
     (left / "errored.tfstate").write_text("the only record")
     with scratch.folder(tmp_path / ".deploy", Shell({})):
@@ -64,8 +64,8 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
 
 
 def test_the_private_folder_of_another_user_s_run_is_no_obstacle(tmp_path, monkeypatch):
-    (tmp_path / f"run-{os.getpid()}").mkdir()
-    monkeypatch.setattr(os, "access", lambda path, _: not path.name.startswith("run-"))
+    (tmp_path / f"run_{os.getpid()}").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, _: not path.name.startswith("run_"))
     with scratch.folder(tmp_path, Shell({})) as mine:
         assert mine.is_dir()
     assert not mine.exists()
@@ -76,5 +76,14 @@ def test_the_files_of_a_commit_stay_for_the_next_run_but_not_what_a_killed_run_h
         for name in (scratch.exported(mine, "a" * 40), mine / f"partial-{scratch.exported(mine, 'b' * 40).name}"):
             name.mkdir()
             (name / "index").write_text(name.name)
-    assert (scratch.kept(mine) / "index").read_text() == f"commit-{'a' * 40}"
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["commit"]
+    assert (scratch.kept(mine) / "index").read_text() == f"commit_{'a' * 40}"
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["commit_kept"]
+
+
+@pytest.mark.parametrize("name", ["run-1", "commit", "commit-kept"])
+def test_no_environment_has_the_name_of_such_a_folder(tmp_path, name):
+    """An environment has a folder of its name beside them, with Terraform's data."""
+    (tmp_path / name / "service").mkdir(parents=True)
+    with scratch.folder(tmp_path, Shell({})) as mine:
+        assert scratch.kept(mine) != tmp_path / name
+    assert (tmp_path / name / "service").is_dir()

@@ -63,7 +63,7 @@ def test_the_commit_is_exported_and_built_without_any_cache_and_nothing_is_pushe
     assert built.variables["CACHE"] == "none"
     assert built.variables["OUTPUT"] == "layout"
     assert built.variables["COMMIT"] == other
-    assert built.cwd == made.run.scratch / f"commit-{other}" / "files"
+    assert built.cwd == made.run.scratch / f"commit_{other}" / "files"
     assert [command.argv[-1] for command in made.shell.typed("git read-tree")] == [other]
     assert not [name for name, _ in made.aws.ecr.calls if name.startswith("put")]
     assert f"✓ rebuild    commit {other[:12]}: " in made.out.getvalue()
