@@ -116,7 +116,7 @@ def export(root: Path, commit: str, folder: Path, shell: Shell, kept: Path) -> P
             try:
                 kept.rename(partial)  # of two runs at once, one takes it
                 _write(top, commit, partial / _FILES, shell, partial / INDEX)
-            except (OSError, ConfigurationError):
+            except (OSError, ConfigurationError):  # there is none, or git cannot use it
                 shutil.rmtree(partial, ignore_errors=True)
                 _write(top, commit, partial / _FILES, shell, partial / INDEX)
             partial.rename(folder)

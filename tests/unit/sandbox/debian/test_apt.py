@@ -124,12 +124,12 @@ def test_apt_in_an_image_uses_the_archives_of_its_own_release_and_no_login() -> 
     text = apt.sources_of_image(
         (
             apt.Source("https://me:secret@mirror.test/debian", ("trixie", "bookworm"), "main", "other.gpg"),
-            apt.Source("http://archive.test/updates", ("trixie-security",), "main", "other.gpg"),
+            apt.Source("http://mirror.test/updates", ("trixie-security",), "main", "other.gpg"),
         )
     )
     assert text.split("\n\n") == [
         f"Types: deb\nURIs: https://mirror.test/debian\nSuites: trixie\nComponents: main\nSigned-By: {keyring}",
-        "Types: deb\nURIs: http://archive.test/updates\nSuites: trixie-security\nComponents: main\n"
+        "Types: deb\nURIs: http://mirror.test/updates\nSuites: trixie-security\nComponents: main\n"
         f"Signed-By: {keyring}\n",
     ]
 
