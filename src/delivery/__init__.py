@@ -10,7 +10,7 @@ attestation lazy` are open to all. `lint-imports` checks this (pyproject.toml).
     deploy:  guards --+-- image: build -> check -> push -> digest -----------------+
                       +-- terraform: init -> plan with the images of now ----------+
                                                                                    |
-       empty: Lambda takes the digest, the state is refreshed    <-----------------+
+       empty: Lambda takes the digest, then the state records it <-----------------+
        not empty: plan with the digest -> apply                  <-----------------+
                                         |
                        new version, published for the commit -> it is verified -> canary

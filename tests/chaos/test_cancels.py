@@ -27,7 +27,7 @@ def seconds(place, terraform):
     child = place.typed("deploy")
     text, _ = child.communicate(timeout=600)
     assert child.returncode == 0, text
-    assert ("refreshed" in text) is not terraform, text
+    assert ("has the new images" in text) is not terraform, text
     return float(re.search(r"is live in ([\d.]+) s", text)[1]) + 1.5  # and the start of Python
 
 

@@ -57,7 +57,7 @@ def ended(place, row, cell, folder):
                 until(met, 90, "the fault")
                 child.send_signal(SIGNALS.get(cell.ends, signal.SIGKILL))
             text, _ = child.communicate(timeout=600)
-            if child.returncode < 0:  # Terraform outlives a killed task, and refreshes through the same relay
+            if child.returncode < 0:  # Terraform outlives a killed task, and writes the state through the same relay
                 until(lambda: not place.tools(), 60, f"the end of {place.tools()}")
         finally:
             child.kill()

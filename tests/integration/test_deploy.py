@@ -100,12 +100,23 @@ def test_an_uncommitted_change_of_one_line_makes_exactly_one_new_version_and_mov
 def test_after_lambda_took_the_image_the_state_has_it_and_a_plan_of_terraform_alone_is_empty(first):
     checkout, _, head = first
     tags = checkout.tags()
-    recorded = state.image(checkout)
+    recorded = state.function(checkout)["image_uri"]
     assert recorded.endswith(f"@{tags[f'{head}-dirty']}")
     planned = state.plan(checkout, recorded)
     assert planned.code == 0, planned.text
     other = state.plan(checkout, recorded.replace(tags[f"{head}-dirty"], tags[head]))
     assert (other.code, "image_uri" in other.text) == (2, True), "the plan can see another image"
+
+
+def test_what_was_recorded_of_an_image_is_what_terraform_would_have_read(first):
+    checkout, _, _ = first
+    recorded = state.function(checkout)
+    refreshed = state.refresh(checkout, recorded["image_uri"])
+    assert refreshed.code == 0, refreshed.text
+    # Terraform writes null when it creates a function, and an empty list when it reads one.
+    now = {name: value or None for name, value in state.function(checkout).items()}
+    assert now == {name: value or None for name, value in recorded.items()}
+    assert recorded["version"] == checkout.versions()[-1]
 
 
 def test_a_code_change_goes_through_terraform_if_the_function_was_changed_by_hand(first):
@@ -120,7 +131,7 @@ def test_a_code_change_goes_through_terraform_if_the_function_was_changed_by_han
     assert ("memory_size" in change, "image_uri" in change) == (True, True), change
     live = functions.get_function(FunctionName=FUNCTION, Qualifier="live")
     assert live["Configuration"]["MemorySize"] == memory
-    assert live["Code"]["ImageUri"] == state.image(checkout)
+    assert live["Code"]["ImageUri"] == state.function(checkout)["image_uri"]
     assert live["Code"]["ImageUri"].endswith(f"@{checkout.tags()[head]}")
 
 

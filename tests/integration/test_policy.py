@@ -189,7 +189,7 @@ def test_the_policy_is_enough_for_a_change_of_the_code_which_goes_the_short_way(
     checkout.commit("another line")
     outcome = trial.invoke("deploy")
     assert outcome.code == 0, outcome.text
-    assert "state      refreshed" in outcome.text
+    assert "state      has the new images" in outcome.text
 
 
 def test_nothing_is_released_without(trial):

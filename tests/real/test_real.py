@@ -68,7 +68,9 @@ def test_a_plain_request_is_refused_and_a_signed_request_streams(first: Account)
 
 def test_the_second_version_takes_over_in_steps(throwaway: Throwaway, first: Account) -> None:
     change(throwaway, 1)
-    assert "refreshed" in ship(throwaway, "deploy", "--yes", "--canary", "10%/5s,50%/5s"), "Lambda took the image"
+    assert "has the new images" in ship(throwaway, "deploy", "--yes", "--canary", "10%/5s,50%/5s"), (
+        "Lambda took the image"
+    )
     assert live(first)[0] == "2"
     assert get(first, signed=True) == (200, "2")
 

@@ -48,10 +48,7 @@ def operation(method):
                 raise self.refuses[name]
             return method(self, **given)
 
-        try:
-            return _checked(aws_model.operation(self.service, name), answer)
-        finally:
-            self.answered(name)
+        return _checked(aws_model.operation(self.service, name), answer)
 
     return call
 
@@ -91,9 +88,6 @@ class _Fake:
                 return _checked(model, lambda: own(**given))
 
         super().__setattr__(name, value)
-
-    def answered(self, name):
-        """An operation has been answered or refused."""
 
     def called(self, name):
         """The arguments of each call of one operation."""
@@ -457,7 +451,6 @@ class FakeLambda(_Fake):
         self.revision = 1  # of the alias
         self.function_revision = 1
         self.update_status, self.update_ends, self.update_reason = "Successful", "Successful", ""
-        self.changed = threading.Event()  # or left as it is: a deploy has decided
         self.package_type = "Image"  # empty: there is no such function
         self.has_url = True
         self.configured = False  # whether the configuration was changed since the last version
@@ -510,7 +503,14 @@ class FakeLambda(_Fake):
         if qualifier != "$LATEST":
             return {**always, "Description": f"commit {self.commits[qualifier]}", **own}
         reason = {"LastUpdateStatusReason": self.update_reason} if self.update_reason else {}
-        return {**always, "RevisionId": self._revision, "LastUpdateStatus": self.update_status, **reason, **own}
+        status = {"RevisionId": self._revision, "LastUpdateStatus": self.update_status, **reason}
+        return {**always, **status, **self.code, **own}
+
+    @property
+    def code(self):
+        """What Lambda says of the image of the function."""
+        digest = self.images.get("$LATEST", "").rpartition(":")[2]
+        return {"CodeSha256": digest, "CodeSize": 43_500_000, "LastModified": "2026-11-28T02:33:18.312+0000"}
 
     @property
     def _revision(self):
@@ -579,11 +579,6 @@ class FakeLambda(_Fake):
         """The function gets an image, by us, by Terraform or by somebody else."""
         self.images["$LATEST"], self.update_status = image, "InProgress"
         self.function_revision += 1
-        self.changed.set()
-
-    def answered(self, name):
-        if name in ("update_function_code", "publish_version"):
-            self.changed.set()
 
     @operation
     def get_function(self, FunctionName, Qualifier="$LATEST"):

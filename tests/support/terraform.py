@@ -32,6 +32,29 @@ LOCKED = diagnostic(
     "  Created:   2026-01-02 03:04:05.678 +0000 UTC\n  Info:      \n\n\n"
     "Terraform acquires a state lock to protect the state from being written\nby multiple users at the same time.",
 )
+LOCKED_TEXT = """
+Error: Error acquiring the state lock
+
+Error message: operation error S3: PutObject, https response error
+StatusCode: 412, RequestID: 7882084f-a048-4438-8c5d-832513902af6, api error
+PreconditionFailed: At least one of the pre-conditions you specified did not
+hold
+Lock Info:
+  ID:        a3f0c1de-5f7c-4a5d-9a37-0a8b8c1d2e3f
+  Path:      state/service.tfstate
+  Operation: OperationTypeApply
+  Who:       ada@laptop
+  Version:   1.11.4
+  Created:   2026-01-02 03:04:05.678 +0000 UTC
+  Info:
+
+
+Terraform acquires a state lock to protect the state from being written
+by multiple users at the same time. Please resolve the issue above and try
+again. For most commands, you can disable locking with the "-lock=false"
+flag, but this is not recommended.
+"""
+"""The same by a command that knows no -json, on standard error."""
 NO_BUCKET = diagnostic(
     'Failed to get existing workspaces: S3 bucket "state" does not exist.\n\nThe referenced S3 bucket must have been '
     "previously created.\n\nError: operation error S3: ListObjectsV2, https response error StatusCode: 404, "

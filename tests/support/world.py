@@ -34,6 +34,7 @@ OLD_URI = f"{REPOSITORY}@{OLD_DIGEST}"
 FUNCTION = Function("sse-streaming", "fn", "live", URL)
 VERSION = Version("sse-streaming", "fn", "live", URL, "2", PUSHED, COMMIT)
 _STARTED = "http://127.0.0.1:32768/"  # the image, in its start check
+STATE = "service.tfstate"
 ADDRESS = "module.sse.aws_lambda_function.this"
 UPDATE = change("module.sse.aws_lambda_function.this", "update", before={"image_uri": "old"}, after={"image_uri": URI})
 
@@ -52,9 +53,16 @@ class World:
         known = self.shell.answers
         if known.get("docker buildx bake") is bake:
             known["docker buildx bake"] = lambda command: _pushed(self.aws.ecr, command)
-        for verb in ("apply", "refresh"):
-            if known.get(f"terraform {verb}") == "":
-                known[f"terraform {verb}"] = lambda command: _applied(self, command)
+        if known.get("terraform apply") == "":
+            known["terraform apply"] = lambda command: _applied(self, command)
+        if known.get("terraform state push") == "":
+            known["terraform state push"] = lambda command: self.aws.s3.objects.update({STATE: command.stdin}) or ""
+
+    @property
+    def recorded(self):
+        """The attributes of the first function in the state."""
+        (resource, *_) = json.loads(self.aws.s3.objects[STATE])["resources"]
+        return resource["instances"][0]["attributes"]
 
     def stages(self):
         """The names of the stages, in the order they ended."""
@@ -83,7 +91,8 @@ def state_document(image=OLD_URI, **changes):
         "name": "this",
         "instances": [{"schema_version": 0, "attributes": attributes}],
     }
-    return json.dumps({"version": 4, "outputs": json.loads(outputs()), "resources": [resource], **changes})
+    document = {"version": 4, "serial": 1, "outputs": json.loads(outputs()), "resources": [resource]}
+    return json.dumps({**document, **changes})
 
 
 def foundation_document(*images):
@@ -117,7 +126,7 @@ def answers(*changes, **more):
         "docker buildx bake": bake,
         "terraform init": initialised,
         "terraform apply": "",
-        "terraform refresh": "",
+        "terraform state push": "",
         **planned(*changes),
         **more,
     }
@@ -195,14 +204,11 @@ def _pushed(ecr, command):
 
 
 def _applied(made, command):
-    """Terraform gives the function the image of its variables, if it applies a plan, and records what it has."""
+    """Terraform gives the function the image of its variables, and records what it has."""
     if str(command.argv[-1]).endswith("foundation.tfplan"):
         return ""
-    if "refresh" not in command.argv:
-        values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
-        made.aws.functions.given(values["images"]["sse-streaming"])
-        made.aws.functions.configured = True
-    elif not made.shell.stopped:  # a refresh takes longer to begin than an update
-        assert made.aws.functions.changed.wait(10), "the deploy beside this refresh neither updates nor publishes"
-    made.aws.s3.objects["service.tfstate"] = state_document(made.aws.functions.images["$LATEST"])
+    values = json.loads((made.run.scratch / "service.tfvars.json").read_text())
+    made.aws.functions.given(values["images"]["sse-streaming"])
+    made.aws.functions.configured = True
+    made.aws.s3.objects[STATE] = state_document(made.aws.functions.images["$LATEST"])
     return ""

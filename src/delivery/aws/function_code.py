@@ -18,9 +18,25 @@ from delivery.errors import RefusedError, UnhealthyError
 from delivery.reference import PushedImage
 
 if TYPE_CHECKING:
-    from mypy_boto3_lambda.type_defs import GetFunctionResponseTypeDef
+    from mypy_boto3_lambda.type_defs import GetFunctionResponseTypeDef, WaiterConfigTypeDef
 
+# Seconds between two looks at an update, and looks; botocore hands the seconds to time.sleep. 100 looks a second are
+# allowed, and 16 functions at most are updated at a time:
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, "GetFunction"
+_WAIT: "WaiterConfigTypeDef" = {"Delay": 0.5, "MaxAttempts": 600}  # type: ignore[typeddict-item]
 _NO_MOVE = "The alias was not moved: the old version serves."
+
+
+@dataclass(frozen=True)
+class Code:
+    """The digest without its algorithm, the size in bytes, and the time of the change as Lambda writes it.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
+    """
+
+    sha256: str = ""
+    size: int = 0
+    modified: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,7 +44,7 @@ class Unpublished:
     """`$LATEST` of a function: the image that it has now, and the revision that guards a change.
 
     `image`: None if the function was given a tag. `failed`: whether its last update failed. `variables`: its
-    environment variables, which may be secrets.
+    environment variables, which may be secrets. `code`: what Lambda says of its image.
     """
 
     function: Function
@@ -36,6 +52,7 @@ class Unpublished:
     revision: str
     failed: bool = False
     variables: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    code: Code = field(default_factory=Code, compare=False)
 
 
 def read_unpublished(aws: Aws, deployed: Function) -> Unpublished | None:
@@ -54,7 +71,12 @@ def read_unpublished(aws: Aws, deployed: Function) -> Unpublished | None:
     configuration = answer["Configuration"]
     failed = configuration.get("LastUpdateStatus") == "Failed"
     variables = configuration.get("Environment", {}).get("Variables", {})
-    return Unpublished(deployed, image, configuration["RevisionId"], failed, variables)
+    said = (
+        configuration.get("CodeSha256", ""),
+        configuration.get("CodeSize", 0),
+        configuration.get("LastModified", ""),
+    )
+    return Unpublished(deployed, image, configuration["RevisionId"], failed, variables, Code(*said))
 
 
 def begin_update(aws: Aws, before: Unpublished, image: PushedImage) -> None:
@@ -117,7 +139,7 @@ def _settled(aws: Aws, deployed: Function) -> "GetFunctionResponseTypeDef":
     if answer["Configuration"].get("LastUpdateStatus") != "InProgress":
         return answer
     try:
-        aws.functions.get_waiter("function_updated_v2").wait(FunctionName=deployed.name)
+        aws.functions.get_waiter("function_updated_v2").wait(FunctionName=deployed.name, WaiterConfig=_WAIT)
     except WaiterError as error:
         if "terminal failure state" not in str(error):
             what = f"Lambda is still updating {deployed.name}, after five minutes."

@@ -3,7 +3,7 @@
     guards --+-- image: build -> check -> push -> scan (vulnerabilities.py) --> PushedImage -----+
              +-- terraform: init -> plan with the images that the functions have now -> Plan ----+
                                                                                                  |
-      it is empty (nearly always): Lambda takes the digest; the state is refreshed beside it <---+
+      it is empty (nearly always): Lambda takes the digest; then the state records it      <---+
       it is not: plan with the digest -> shown, confirmed -> apply exactly that              <---+
                                           |
     Release <-- URL opened <-- alias `live` moves <-- it is verified <-- a version is published
@@ -108,7 +108,8 @@ def apply(run: RunContext, planned: DeployPlan) -> tuple[Version, ...]:
     version: this publishes the version. Raises TerraformError, UnhealthyError, RefusedError or CloudError.
     """
     hold.require_none(run)
-    return short_way.with_state(run, planned, lambda: _apply(run, planned))
+    versions = _apply(run, planned)
+    return short_way.with_state(run, planned, versions, lambda: versions)
 
 
 def deliver(run: RunContext, planned: DeployPlan, steps: tuple[Step, ...] = ()) -> tuple[Release, ...]:
@@ -118,12 +119,15 @@ def deliver(run: RunContext, planned: DeployPlan, steps: tuple[Step, ...] = ()) 
     RefusedError or CloudError.
     """
     hold.require_none(run)
+    versions = _apply(run, planned)
     if steps or any(each.alias is None for each, _ in planned.functions):
-        # A refresh of the state ends before: an interrupt must end a canary, and only the main thread gets it; a
-        # connection takes the lock of the state.
-        verified = short_way.with_state(run, planned, lambda: _verified(run, planned))
+        # The state is written before: an interrupt must end a canary, and only the main thread gets it; a connection
+        # takes the lock of the state.
+        verified = short_way.with_state(run, planned, versions, lambda: _verified(run, planned, versions))
         return _release(run, planned, verified, steps)
-    return short_way.with_state(run, planned, lambda: _release(run, planned, _verified(run, planned)))
+    return short_way.with_state(
+        run, planned, versions, lambda: _release(run, planned, _verified(run, planned, versions))
+    )
 
 
 def _docker(run: RunContext, only: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -327,9 +331,10 @@ def _read_applied(run: RunContext, planned: DeployPlan) -> tuple[Unpublished, ..
     return parallel.map(run.shell, read, [each for each in state.require_functions(run) if each.image in images])
 
 
-def _verified(run: RunContext, planned: DeployPlan) -> tuple[tuple[Version, ...], Mapping[str, Alias]]:
-    """Apply, and verify the versions that were not verified while Terraform planned; return them, and the aliases."""
-    versions = _apply(run, planned)
+def _verified(
+    run: RunContext, planned: DeployPlan, versions: tuple[Version, ...]
+) -> tuple[tuple[Version, ...], Mapping[str, Alias]]:
+    """Verify the versions that were not verified while Terraform planned; return all, and the aliases."""
     found = parallel.map(run.shell, functools.partial(function.find_alias, run.aws), versions)
     aliases = [(each, alias) for each, alias in zip(versions, found, strict=True) if alias]
     ended = parallel.map(run.shell, lambda pair: live.end_canary(run, *pair), aliases)

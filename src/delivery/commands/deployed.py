@@ -86,11 +86,10 @@ class DeployPlan:
         return (*self.terraform.changes, *(f"~ update {each.address} (image_uri)" for each in resources if each))
 
     @property
-    def unrecorded(self) -> tuple[str, ...]:
-        """The addresses of the functions that have, or will have, another image than the state."""
+    def unrecorded(self) -> tuple[Function, ...]:
+        """The functions that have, or will have, another image than the state."""
         updated = {image.name for _, image in self.updates}
-        behind = [each for each, image in self.functions if image.name in updated or not each.recorded]
-        return tuple(each.resource.address for each in behind if each.resource)
+        return tuple(each.function for each, image in self.functions if image.name in updated or not each.recorded)
 
     @property
     def counts(self) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from delivery.terraform.plan import Plan, Stack, function_variables, read, state
 _DETAILED, _CHANGES = "-detailed-exitcode", 2
 # Actions whose address says everything: https://developer.hashicorp.com/terraform/internals/machine-readable-ui
 _PLAIN = {"create", "read"}
-_WITH_PROVIDERS = ("plan", "apply", "refresh")
+_WITH_PROVIDERS = ("plan", "apply", "state")  # also those that ask it for nothing compare its checksum
 
 
 def init(settings: Settings, name: str, shell: Shell, update: Update) -> Stack:
@@ -130,30 +131,15 @@ def apply(saved: Plan, shell: Shell, update: Update) -> None:
         raise log.error("apply", saved.stack)
 
 
-def push_state(stack: Stack, shell: Shell, update: Update) -> None:
-    """Write the state that an apply left in a file, and remove the file. Raises TerraformError.
+def push_state(stack: Stack, document: str, shell: Shell, update: Update) -> None:
+    """Write a whole state, which may hold secrets. Raises TerraformError.
 
-    Terraform takes the lock, and refuses a state of another lineage or with an older serial:
-    https://developer.hashicorp.com/terraform/cli/commands/state/push
+    Terraform takes the lock, and refuses a state of another lineage, with an older serial, or with another content for
+    the same serial: https://developer.hashicorp.com/terraform/cli/commands/state/push
     """
-    log = _lock_and_run(stack, ("state", "push", "-no-color", str(stack.errored)), shell, update)
+    log = _lock_and_run(stack, ("state", "push", "-no-color", "-"), shell, update, document)
     if log.errors:
         raise log.error("push the state of", stack)
-    stack.errored.unlink()
-
-
-def refresh(saved: Plan, shell: Shell, update: Update) -> None:
-    """Update the state from AWS, and change nothing in AWS. Raises TerraformError.
-
-    With the variables of the plan: no output depends on an image. `apply -refresh-only`, which Terraform recommends to
-    people because it asks them first, would configure the provider twice; see `provider.running`.
-    https://developer.hashicorp.com/terraform/cli/commands/refresh
-    """
-    stack = saved.stack
-    arguments = ("refresh", "-json", "-input=false", *_targets(stack), *_variable_files(saved.file.parent, stack))
-    log = _lock_and_run(stack, arguments, shell, update)
-    if log.errors:
-        raise log.error("refresh", stack)
 
 
 def _targets(stack: Stack) -> tuple[str, ...]:
@@ -171,9 +157,11 @@ def _variable_files(folder: Path, stack: Stack) -> tuple[str, ...]:
     return tuple(f"-var-file={file}" for file in files)
 
 
-def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update) -> Diagnostics:
+def _lock_and_run(
+    stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update, stdin: str = ""
+) -> Diagnostics:
     stack.unfinished.write_text(clock.now().isoformat())
-    log = _run(stack, arguments, shell, update)
+    log = _run(stack, arguments, shell, update, stdin)
     written = stack.folder / ERRORED_STATE
     if written != stack.errored and written.exists():
         shutil.move(written, stack.errored)
@@ -182,10 +170,10 @@ def _lock_and_run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update
     return log
 
 
-def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update) -> Diagnostics:
+def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update, stdin: str = "") -> Diagnostics:
     stack.data.mkdir(parents=True, exist_ok=True)
     log = Diagnostics(update, mirror.names(stack.folder))
-    command = stack.command(*arguments)
+    command = replace(stack.command(*arguments), stdin=stdin)
     with contextlib.ExitStack() as beside:
         if arguments[0] in _WITH_PROVIDERS:
             command = beside.enter_context(provider.running(stack, command, shell))
@@ -193,7 +181,7 @@ def _run(stack: Stack, arguments: tuple[str, ...], shell: Shell, update: Update)
     log.code = result.code
     success = (0, _CHANGES) if _DETAILED in arguments else (0,)
     if result.code not in success and not log.errors:
-        last = "\n".join(log.other[-5:])
+        last = "\n".join(log.other if "-json" not in arguments else log.other[-5:])
         log.errors.append({"summary": f"terraform ended with {result.code}", "detail": last})
     if log.errors:
         stack.initialised.unlink(missing_ok=True)  # after any failure, the next `init` runs again

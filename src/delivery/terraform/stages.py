@@ -1,12 +1,14 @@
-"""Init, plan, apply and refresh for a run: each waits for the state lock, and reports to a stage."""
+"""Init, plan, apply and record for a run: each waits for the state lock, and reports to a stage."""
 
 import functools
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
+from delivery.aws.function_code import Unpublished
 from delivery.context import RunContext
 from delivery.errors import DeliveryError
 from delivery.progress import UNCHANGED, Update
-from delivery.terraform import execute, lock
+from delivery.terraform import execute, lock, state
 from delivery.terraform.plan import Plan, Stack
 
 
@@ -57,9 +59,10 @@ def _written(stack: Stack) -> int | None:
 def _push_state(run: RunContext, stack: Stack, failed: DeliveryError, update: Update) -> None:
     """Push the state that the failed apply left, and add to its error what became of it."""
     update("pushing the state that Terraform could not write")
-    work = functools.partial(execute.push_state, stack, run.shell, update)
+    work = functools.partial(execute.push_state, stack, stack.errored.read_text(), run.shell, update)
     try:
         lock.wait_and_run(run.aws, stack, run.shell, update, work)
+        stack.errored.unlink()
         result = "The state that Terraform could not write was pushed afterwards. It has all changes."
     except DeliveryError as error:
         result = f"The state with the changes is only in {stack.errored}. It could not be pushed: {error.what}"
@@ -67,16 +70,15 @@ def _push_state(run: RunContext, stack: Stack, failed: DeliveryError, update: Up
     failed.why = "\n".join(filter(None, (failed.why, result)))
 
 
-def refresh(run: RunContext, saved: Plan, update: Update) -> None:
-    """Refresh the state once its lock is free. Raises LockedError, TerraformError or CloudError.
+def record(run: RunContext, stack: Stack, functions: Sequence[tuple[Unpublished, str]], update: Update) -> None:
+    """Write into the state what these functions have, once its lock is free: each with the number of its last version.
 
-    A state that Terraform could not write is removed: the next refresh makes it again.
+    Raises LockedError, TerraformError or CloudError.
     """
-    work = functools.partial(execute.refresh, saved, run.shell, update)
-    before = _written(saved.stack)
-    try:
-        lock.wait_and_run(run.aws, saved.stack, run.shell, update, work)
-    except DeliveryError:
-        if _written(saved.stack) not in (None, before):
-            saved.stack.errored.unlink()
-        raise
+
+    def push() -> None:
+        before = state.read(run, stack.name)
+        if (after := state.with_images(before, functions)) != before:
+            execute.push_state(stack, json.dumps(after), run.shell, update)
+
+    lock.wait_and_run(run.aws, stack, run.shell, update, push)

@@ -2,16 +2,20 @@
 
 The state is one JSON object in the environment's state bucket. Its outputs and its functions are read, as format 4 has
 them (Terraform 0.12 and since; internal/states/statefile/version4.go in hashicorp/terraform); any other is refused.
+
+Once Lambda was given images without Terraform, `with_images` is the state that `terraform refresh` would then write.
 """
 
 import contextlib
+import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from delivery.aws import bucket, function
 from delivery.aws.function import Function
+from delivery.aws.function_code import Unpublished
 from delivery.context import RunContext
 from delivery.errors import TerraformError, UnhealthyError
 from delivery.terraform.plan import state_key
@@ -54,7 +58,7 @@ def service(run: RunContext) -> Service:
 
     Raises RefusedError, TerraformError or CloudError.
     """
-    document = _document(run, STACK)
+    document = read(run, STACK)
     with _explained(STACK):
         return Service(function.from_outputs(_outputs(document)), dict(_resources(document)))
 
@@ -64,7 +68,7 @@ def outputs(run: RunContext, stack: str) -> dict[str, Any]:
 
     Raises RefusedError when another account owns the state bucket, TerraformError or CloudError.
     """
-    document = _document(run, stack)
+    document = read(run, stack)
     with _explained(stack):
         return _outputs(document)
 
@@ -85,13 +89,17 @@ def addresses(run: RunContext, stack: str) -> frozenset[str]:
 
     Raises RefusedError when another account owns the state bucket, TerraformError or CloudError.
     """
-    document = _document(run, stack)
+    document = read(run, stack)
     with _explained(stack):
         managed = (each for each in document.get("resources") or () if each["mode"] == "managed")
         return frozenset(address for resource in managed for address, _ in _instances(resource))
 
 
-def _document(run: RunContext, stack: str) -> dict[str, Any]:
+def read(run: RunContext, stack: str) -> dict[str, Any]:
+    """The whole state of a root module, which may hold secrets; empty before its first apply.
+
+    Raises RefusedError when another account owns the state bucket, TerraformError or CloudError.
+    """
     body = bucket.read(run.aws, state_key(stack))
     what = f"The state of {stack} cannot be read."
     try:
@@ -106,6 +114,44 @@ def _document(run: RunContext, stack: str) -> dict[str, Any]:
         why = f"Its format is {form}; the supported format is {_FORMAT}."
         raise TerraformError(what, why, "a terraform that writes it, such as 1.11")
     return dict(document)
+
+
+def with_images(before: Mapping[str, Any], functions: Sequence[tuple[Unpublished, str]]) -> dict[str, Any]:
+    """The next state, in which these functions have the images that Lambda says; the same one if they have them.
+
+    `functions`: each with the number of its last version, or "" if that did not change. What the provider reads of an
+    image is in resourceFunctionRead, internal/service/lambda/function.go in hashicorp/terraform-provider-aws; an
+    attribute that the state does not have is not added. Raises TerraformError.
+    """
+    after = copy.deepcopy(dict(before))
+    has = {now.function.name: (now, version) for now, version in functions if now.image}
+    with _explained(STACK):
+        for resource in after.get("resources") or ():
+            if (resource["mode"], resource["type"]) != ("managed", _FUNCTION):
+                continue
+            for _, attributes in _instances(resource):
+                if attributes["function_name"] in has:
+                    read_now = _attributes(*has[attributes["function_name"]], attributes)
+                    attributes.update({name: value for name, value in read_now.items() if name in attributes})
+        if after != before:
+            after["serial"] += 1
+    return after
+
+
+def _attributes(now: Unpublished, version: str, before: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that differ from image to image, and from version to version."""
+    image = {
+        "code_sha256": now.code.sha256,
+        "image_uri": now.image.uri if now.image else "",
+        "last_modified": now.code.modified,
+        "source_code_size": now.code.size,
+    }
+    if not version:
+        return image
+    arn = before.get("arn", "")
+    qualified = f"{arn}:{version}"
+    invoke_arn = before.get("invoke_arn", "").replace(arn, qualified)
+    return {**image, "version": version, "qualified_arn": qualified, "qualified_invoke_arn": invoke_arn}
 
 
 def _outputs(document: dict[str, Any]) -> dict[str, Any]:

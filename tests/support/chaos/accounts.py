@@ -65,7 +65,8 @@ class Account:
         self._aws.cloudwatch.counts = {(str(version), "Errors"): 3 for version in versions}
 
     def _tools(self):
-        terraform = {"plan": self._plan, "show": self._show, "apply": self._apply, "refresh": self._record}
+        terraform = {"plan": self._plan, "show": self._show, "apply": self._apply}
+        terraform["state push"] = self._push_state
         return {"docker buildx bake": self._bake, **{f"terraform {name}": answer for name, answer in terraform.items()}}
 
     def _plan(self, command):
@@ -93,6 +94,10 @@ class Account:
 
     def _record(self, _):
         self._aws.s3.objects["service.tfstate"] = state_document(self.functions.images["$LATEST"])
+        return ""
+
+    def _push_state(self, command):
+        self._aws.s3.objects["service.tfstate"] = command.stdin
         return ""
 
     def _change(self, changes):

@@ -30,7 +30,7 @@ ONCE = 'exec REAL "$@" -backend-config=max_retries=1'
 """The S3 backend retries once here; its default is 5 retries."""
 FULL = "size=96m"  # of which a shim takes all
 ENGINE = ("docker", "version")
-INIT, PLAN, APPLY, REFRESH = (("terraform", name) for name in ("init", "plan", "apply", "refresh"))
+INIT, PLAN, APPLY, PUSH_STATE = (("terraform", name) for name in ("init", "plan", "apply", "state"))
 BAKE = ("docker", "--metadata-file")
 NO_TOOL = "no tool runs, only boto3"
 NOT_WRITTEN = "nothing is written"
@@ -136,10 +136,10 @@ APPLIES = Row(
     {"disk full": f"{NOT_WRITTEN}: the state is in S3"},
 )
 CODES = Row(
-    "code",  # the short way: the refresh of the state is beside it
+    "code",  # the short way: the state is written after it
     "deploy",
     (
-        Cell("tool fails", 0, "The state is behind", ((*REFRESH, FAILS),)),
+        Cell("tool fails", 0, "The state is behind", ((*PUSH_STATE, FAILS),)),
         hung("the alias was not moved", relay=((CODE, "hold", ALWAYS),)),
         Cell("network refuses", 8, "cannot be reached", relay=((CODE, "drop", ALWAYS),)),
         Cell("credentials expire", 8, "renew the credentials", relay=((CODE, EXPIRED, ALWAYS),)),

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError, WaiterError
 from support.aws import FakeEcr, FakeLambda, FakeLambdas, FakeS3, chunk, healthy, heartbeat, prelude, refusal
 from support.build import DIGEST, RUN_FAILED, manifest, printed, push_failed
 from support.clock import Clock
-from support.terraform import LOCKED, change, diagnostic, planned
+from support.terraform import LOCKED_TEXT, change, diagnostic, planned
 from support.world import (
     ADDRESS,
     COMMIT,
@@ -21,6 +21,7 @@ from support.world import (
     OLD_DIGEST,
     OLD_URI,
     REPOSITORY,
+    STATE,
     UPDATE,
     URI,
     answers,
@@ -401,20 +402,21 @@ def test_a_deploy_goes_through_its_stages_and_ends_in_a_release(tmp_path):
     )
 
 
-def test_a_new_image_goes_to_lambda_and_the_state_is_refreshed(tmp_path):
+def test_a_new_image_goes_to_lambda_and_then_into_the_state(tmp_path):
     made = world(tmp_path)
     deployed(made)
     functions = made.aws.functions
     (update,), (publish,) = functions.called("update_function_code"), functions.called("publish_version")
     assert update == {"FunctionName": "fn", "ImageUri": URI, "RevisionId": "function-1"}
     assert (publish["Description"], publish["RevisionId"]) == (f"commit {COMMIT}", "function-3")
-    (refresh,) = made.shell.typed("terraform refresh")
-    assert f"-target={ADDRESS}" in refresh.argv
+    (pushed,) = made.shell.typed("terraform state push")
+    assert json.loads(pushed.stdin)["serial"] == 2, "the one after that which was read"
+    assert URI not in str(pushed.argv), "a state may hold secrets"
     assert made.shell.typed("terraform apply") == []
     assert made.shell.typed("terraform show") == []
-    assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
+    assert made.recorded["image_uri"] == URI
     assert "✓ apply      0 created, 1 updated, 0 deleted" in made.out.getvalue()
-    assert "✓ state      refreshed" in made.out.getvalue()
+    assert "✓ state      has the new images" in made.out.getvalue()
 
 
 def test_changed_infrastructure_is_applied_as_it_was_shown_and_then_published(tmp_path):
@@ -494,48 +496,52 @@ def test_a_live_version_that_does_not_stream_does_not_hold_up_the_deploy_that_re
     assert made.aws.functions.live == "2"
 
 
-def test_a_change_that_a_killed_run_left_unpublished_gets_a_version_and_the_state_is_refreshed(tmp_path):
+def test_a_change_that_a_killed_run_left_unpublished_gets_a_version_and_goes_into_the_state(tmp_path):
     """It was killed after Lambda's update: the function has the image, the state does not, and no version has it."""
     made = world(tmp_path)
     unchanged(made)
     del made.aws.functions.images["2"], made.aws.functions.commits["2"]
     made.aws.s3.objects["service.tfstate"] = state_document(OLD_URI)
     deployed(made)
-    assert len(made.shell.typed("terraform refresh")) == 1
+    assert made.recorded["image_uri"] == URI
     assert made.shell.typed("terraform apply") == []
     assert made.aws.functions.called("update_function_code") == []
     assert (made.aws.functions.live, made.aws.functions.commits["2"]) == ("2", COMMIT)
 
 
-def test_a_state_that_is_behind_is_refreshed_by_a_deploy_with_nothing_else_to_do(tmp_path):
+def test_a_state_that_is_behind_gets_the_image_by_a_deploy_with_nothing_else_to_do(tmp_path):
     made = world(tmp_path)
     unchanged(made)
     made.aws.functions.live = "2"
     made.aws.s3.objects["service.tfstate"] = state_document(OLD_URI)
     deployed(made)
-    assert len(made.shell.typed("terraform refresh")) == 1
-    assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
+    assert len(made.shell.typed("terraform state push")) == 1
+    assert made.recorded["image_uri"] == URI
+
+
+def test_a_state_that_got_the_image_meanwhile_is_not_written_again(tmp_path):
+    made = world(tmp_path)
+    saved = deploy.plan(made.run)
+    attributes = {"function_name": "fn", "image_uri": URI}
+    made.aws.s3.objects[STATE] = state_document(URI)
+    deploy.deliver(made.run, saved)
+    assert made.recorded == attributes
+    assert made.shell.typed("terraform state push") == []
 
 
 def test_a_locked_state_does_not_undo_a_release_and_is_a_warning(tmp_path):
-    made = world(tmp_path, answers(**{"terraform refresh": Result(1, LOCKED, "")}))
+    made = world(tmp_path, answers(**{"terraform state push": Result(1, "", LOCKED_TEXT)}))
     deployed(made)
     assert made.aws.functions.live == "2"
-    assert "! state      The state is behind; the next deploy refreshes it. The state is locked by ada@laptop" in (
-        made.out.getvalue()
+    assert (
+        "! state      The state is behind; the next deploy records the images. The state is locked by ada@laptop"
+        in (made.out.getvalue())
     )
 
 
-def test_a_refresh_that_read_the_function_too_early_is_repeated(tmp_path):
+def test_a_state_that_cannot_be_read_after_the_update_does_not_undo_a_release(tmp_path):
     made = world(tmp_path)
-    refreshed, early = made.shell.answers["terraform refresh"], [""]
-    made.shell.answers["terraform refresh"] = lambda command: early.pop() if early else refreshed(command)
-    deployed(made)
-    assert len(made.shell.typed("terraform refresh")) == 2
-
-
-def test_a_state_that_cannot_be_read_after_its_refresh_does_not_undo_a_release(tmp_path):
-    made = world(tmp_path)
+    saved = deploy.plan(made.run)
     reads = made.aws.s3.get_object
 
     def get_object(**named):  # the other lane reads the hold, which has another key
@@ -543,22 +549,22 @@ def test_a_state_that_cannot_be_read_after_its_refresh_does_not_undo_a_release(t
             raise refusal("SlowDown")
         return reads(**named)
 
-    made.shell.answers["terraform refresh"] = lambda _: setattr(made.aws.s3, "get_object", get_object) or ""
-    (release,) = deployed(made)
+    made.aws.s3.get_object = get_object
+    (release,) = deploy.deliver(made.run, saved)
     assert (release.version, made.aws.functions.live) == ("2", "2")
-    assert "! state      The state is behind; the next deploy refreshes it. Could not " in made.out.getvalue()
+    assert "! state      The state is behind; the next deploy records the images. Could not " in made.out.getvalue()
 
 
-def test_a_version_that_fails_is_reported_once_the_state_is_refreshed(tmp_path):
+def test_a_version_that_fails_is_reported_once_the_state_is_written(tmp_path):
     made = world(tmp_path)
     made.aws.functions.responses["2"] = [chunk(prelude(500)), {"InvokeComplete": {}}]
     with pytest.raises(UnhealthyError):
         deployed(made)
-    assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
+    assert made.recorded["image_uri"] == URI
     assert made.shell.stops == []
 
 
-def test_an_interrupt_of_the_refresh_moves_no_alias_in_the_lane_beside_it(tmp_path):
+def test_an_interrupt_while_the_state_is_written_moves_no_alias_in_the_lane_beside_it(tmp_path):
     made = world(tmp_path)
     saved = deploy.plan(made.run)
     made.shell.stop()  # the main thread has stopped the tools; the other lane runs none
@@ -820,18 +826,20 @@ def two_functions(tmp_path):
     made.aws.s3.objects["foundation.tfstate"] = foundation_document("other", "sse-streaming")
     targets = printed("sse-streaming", "other")
     made.shell.answers["docker buildx bake --file docker-bake.hcl --print"] = targets
-    made.shell.answers |= {"terraform apply": "", "terraform refresh": ""}
+    made.shell.answers |= {"terraform apply": ""}
     return made, first, second
 
 
 def test_of_two_functions_only_the_changed_one_gets_an_image_a_version_and_a_verification(tmp_path, monkeypatch):
     made, first, second = two_functions(tmp_path)
+    saved = made.aws.s3.objects[STATE]
     monkeypatch.setattr(url, "require_open", lambda *_: None)
     planned = deploy.plan(made.run)
     assert planned.changes == (f"~ update {ADDRESS} (image_uri)",)
     releases = deploy.deliver(made.run, planned)
-    refreshed = {word for each in made.shell.typed("terraform refresh") for word in each.argv if "-target" in word}
-    assert refreshed == {f"-target={ADDRESS}"}
+    before, after = json.loads(saved), json.loads(made.aws.s3.objects[STATE])
+    assert made.recorded["image_uri"] == URI
+    assert after["resources"][1] == before["resources"][1]
     assert {(release.image, release.version) for release in releases} == {("sse-streaming", "2"), ("other", "1")}
     assert [name for name, _ in second.calls if name in ("update_function_code", "update_alias")] == []
     assert len(second.called("invoke_with_response_stream")) == 1, "beside the plan"
@@ -857,7 +865,7 @@ def test_no_version_is_published_when_somebody_changed_one_of_the_functions(tmp_
         deploy.deliver(made.run, saved)
     assert (first.live, second.live, second.called("invoke_with_response_stream")[1:]) == ("1", "1", [])
     assert first.called("update_alias") == []
-    assert made.shell.typed("terraform refresh"), "the other function has its image"
+    assert made.recorded["image_uri"] == OLD_URI, "the next deploy records the image of the other function"
 
 
 def releasing(monkeypatch, require_open):
@@ -923,7 +931,7 @@ def test_an_apply_publishes_a_version_and_neither_verifies_it_nor_moves_the_alia
     assert (version.version, version.digest, version.commit) == ("2", DIGEST, COMMIT)
     assert "invoke_with_response_stream" not in calls(made)
     assert alias_untouched(made)
-    assert json.loads(made.aws.s3.objects["service.tfstate"]) == json.loads(state_document(URI))
+    assert made.recorded["image_uri"] == URI
 
 
 def test_an_environment_that_bootstraps_gets_its_bucket_before_terraform_is_initialised(tmp_path):
@@ -1067,9 +1075,6 @@ def never_deployed(tmp_path):
     main = tmp_path / "infrastructure" / "service" / "main.tf"
     main.parent.mkdir(parents=True)
     main.write_text(f"locals {{\n  functions = {{\n{entries}  }}\n}}\n")
-    made.shell.answers["terraform refresh"] = lambda _: (
-        made.aws.s3.objects.update({"service.tfstate": state_document(first.images["$LATEST"])}) or ""
-    )
     return made, first, second
 
 

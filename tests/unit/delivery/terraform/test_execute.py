@@ -8,6 +8,7 @@ import pytest
 from support.shell import FakeShell
 from support.terraform import (
     LOCKED,
+    LOCKED_TEXT,
     NO_BUCKET,
     NO_PROVIDER,
     NOT_IN_MIRROR,
@@ -19,7 +20,7 @@ from support.terraform import (
 )
 from support.world import ENVIRONMENT, settings
 
-from delivery.errors import TerraformError
+from delivery.errors import LockedError, TerraformError
 from delivery.process.shell import Result
 from delivery.terraform import execute, mirror
 from delivery.terraform.plan import Plan, Stack
@@ -213,20 +214,18 @@ def test_what_was_planned_is_what_is_applied(stack):
     assert output == ["a.b: Creating..."]
 
 
-def test_a_refresh_reads_aws_with_the_values_of_the_plan_and_changes_nothing_there(stack):
-    fake, output = FakeShell({"terraform plan": "", "terraform refresh": progress("a.b: Refreshing...")}), []
-    saved = execute.plan(stack, {"images": {"a": "r@sha256:d"}}, stack.data, fake, print)
-    execute.refresh(saved, fake, output.append)
-    values = stack.data / "service.tfvars.json"
-    assert fake.ran[-1].argv[2:] == (
-        "refresh",
-        "-json",
-        "-input=false",
-        "-var-file=sandbox.tfvars",
-        f"-var-file={values}",
-    )
-    assert json.loads(values.read_text()) == {"images": {"a": "r@sha256:d"}}
-    assert output == ["a.b: Refreshing..."]
+def test_a_state_is_pushed_as_the_input_of_terraform_which_takes_the_lock(stack):
+    fake = FakeShell({"terraform state push": ""})
+    execute.push_state(stack, '{"serial": 2}', fake, print)
+    (command,) = fake.typed("terraform state push")
+    assert (command.argv[2:], command.stdin) == (("state", "push", "-no-color", "-"), '{"serial": 2}')
+    assert "-lock=false" not in command.argv
+
+
+def test_a_pushed_state_that_found_the_lock_taken_says_who_has_it(stack):
+    fake = FakeShell({"terraform state push": Result(1, "", LOCKED_TEXT)})
+    with pytest.raises(LockedError, match="locked by ada@laptop since 2026-01-02 03:04:05"):
+        execute.push_state(stack, "{}", fake, print)
 
 
 def test_a_plan_without_a_refresh_and_without_a_lock_says_so(stack):

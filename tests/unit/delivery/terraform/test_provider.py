@@ -9,7 +9,7 @@ from support.terraform import PROVIDER
 from support.world import ENVIRONMENT, settings
 
 from delivery.terraform import execute, mirror, provider
-from delivery.terraform.plan import Plan, Stack
+from delivery.terraform.plan import Stack
 
 ADDRESS = "registry.terraform.io/hashicorp/aws"
 ATTACH = {ADDRESS: {"Protocol": "grpc", "ProtocolVersion": 5, "Addr": {"Network": "unix", "String": "/tmp/p1"}}}
@@ -44,7 +44,7 @@ def plan(stack, fake):
 
 def test_each_command_gets_a_provider_of_its_own_that_runs_as_long_as_the_command(stack):
     program, beside = installed(stack), []
-    fake = FakeShell({f"{program} -debug": announcing(), "terraform refresh": ""})
+    fake = FakeShell({f"{program} -debug": announcing(), "terraform state push": ""})
     fake.answers["terraform plan"] = lambda _: beside.extend(fake.beside_now) or ""
     assert json.loads(plan(stack, fake)["TF_REATTACH_PROVIDERS"]) == ATTACH
     (started,) = beside
@@ -52,7 +52,7 @@ def test_each_command_gets_a_provider_of_its_own_that_runs_as_long_as_the_comman
     assert started.variables == stack.command("plan").variables
     assert fake.typed("terraform plan")[0].holds == (FakeKept.held,), "a Terraform that outlives us needs it"
     assert fake.beside_now == []
-    execute.refresh(Plan(stack, stack.folder / "x", (), (), ()), fake, print)
+    execute.push_state(stack, "{}", fake, print)
     assert len(fake.typed(str(program))) == 2
 
 

@@ -45,7 +45,7 @@ def leaving(stack, result=FAILED):
 def test_a_state_that_could_not_be_written_is_pushed_once_with_its_lineage_and_lock_checked(tmp_path, stack):
     error, shell = apply(tmp_path, stack, {"terraform apply": leaving(stack), "terraform state push": ""})
     (push,) = shell.typed("terraform state push")
-    assert push.argv[2:] == ("state", "push", "-no-color", str(stack.errored))
+    assert (push.argv[2:], push.stdin) == (("state", "push", "-no-color", "-"), "{}")
     assert not stack.errored.exists()
     assert "pushed afterwards" in str(error)
     assert error.hint == "correct the cause above, then run the same command again"
@@ -73,20 +73,6 @@ def test_a_file_of_an_earlier_apply_is_not_pushed_again(tmp_path, stack):
     _, shell = apply(tmp_path, stack, {"terraform apply": FAILED})
     assert shell.typed("terraform state push") == []
     assert stack.errored.exists()
-
-
-@pytest.mark.parametrize("earlier", [False, True])
-def test_a_refresh_whose_state_could_not_be_written_leaves_no_file_but_that_of_an_earlier_apply(
-    tmp_path, stack, earlier
-):
-    made = world(tmp_path, {"terraform refresh": FAILED if earlier else leaving(stack)})
-    (tmp_path / "service.tfvars.json").write_text("{}")
-    if earlier:
-        stack.errored.write_text("{}")
-    with pytest.raises(TerraformError):
-        stages.refresh(made.run, Plan(stack, tmp_path / "plan", (), (), ()), print)
-    assert made.shell.typed("terraform state push") == []
-    assert stack.errored.exists() is earlier
 
 
 def test_an_apply_that_found_the_state_locked_stays_a_locked_state(tmp_path, stack):

@@ -1,11 +1,13 @@
 """What is deployed, read from the state that Terraform keeps in its bucket."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.aws import ACCOUNT, refusal
-from support.world import ADDRESS, FUNCTION, URI, state_document, world
+from support.world import ADDRESS, DIGEST, FUNCTION, OLD_URI, PUSHED, URI, state_document, world
 
+from delivery.aws.function_code import Code, Unpublished
 from delivery.errors import CloudError, TerraformError, UnhealthyError
 from delivery.terraform import state
 from delivery.terraform.state import FunctionResource
@@ -149,3 +151,68 @@ def test_what_is_no_function_of_ours_is_not_read(tmp_path, changes):
 def test_a_function_of_a_zip_file_has_no_image(tmp_path):
     instances = [{"schema_version": 0, "attributes": {"function_name": "fn"}}]
     assert recorded(tmp_path, instances=instances) == {"fn": FunctionResource(ADDRESS, "")}
+
+
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:fn"
+INVOKE = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{}/invocations"
+NOW = Unpublished(FUNCTION, PUSHED, "r", code=Code(DIGEST, 7, "2026-11-28T02:33:18.312+0000"))
+
+
+def with_attributes(**more):
+    """A state whose function has more attributes."""
+    document = json.loads(state_document(OLD_URI))
+    document["resources"][0]["instances"][0]["attributes"].update(more)
+    return document
+
+
+def attributes(document):
+    return document["resources"][0]["instances"][0]["attributes"]
+
+
+def test_a_function_that_lambda_gave_an_image_has_all_that_the_provider_reads_of_it():
+    more = {"arn": ARN, "invoke_arn": INVOKE.format(ARN), "code_sha256": "old", "source_code_size": 1}
+    more |= {"last_modified": "2026-01-01", "memory_size": 256, "version": "1", "qualified_arn": f"{ARN}:1"}
+    before = with_attributes(**more, qualified_invoke_arn=INVOKE.format(f"{ARN}:1"))
+    after = state.with_images(before, [(NOW, "2")])
+    changed = {name: value for name, value in attributes(after).items() if value != attributes(before)[name]}
+    assert changed == {
+        "image_uri": URI,
+        "code_sha256": DIGEST,
+        "last_modified": NOW.code.modified,
+        "source_code_size": 7,
+        "version": "2",
+        "qualified_arn": f"{ARN}:2",
+        "qualified_invoke_arn": INVOKE.format(f"{ARN}:2"),
+    }
+    assert (before["serial"], after["serial"]) == (1, 2)
+    assert {**after, "serial": 1, "resources": ()} == {**before, "resources": ()}
+
+
+def test_an_attribute_that_the_provider_does_not_know_is_not_added():
+    after = state.with_images(with_attributes(), [(NOW, "2")])
+    assert attributes(after) == {"function_name": "fn", "image_uri": URI}
+
+
+def test_a_state_that_has_the_images_keeps_its_serial():
+    before = with_attributes(image_uri=URI)
+    assert state.with_images(before, [(NOW, "")]) == before
+
+
+@pytest.mark.parametrize(
+    ("document", "functions"),
+    [
+        pytest.param(with_attributes(), [], id="no function got an image"),
+        pytest.param(with_attributes(), [(replace(NOW, image=None), "2")], id="it was given a tag meanwhile"),
+        pytest.param(with_attributes(function_name="other"), [(NOW, "2")], id="another function"),
+        pytest.param({}, [(NOW, "2")], id="no state"),
+    ],
+)
+def test_every_other_function_stays_as_it_was_recorded(document, functions):
+    assert state.with_images(document, functions) == document
+
+
+def test_a_state_whose_function_has_no_name_is_reported():
+    before = with_attributes()
+    del attributes(before)["function_name"]
+    with pytest.raises(TerraformError, match="The state of service cannot be read"):
+        state.with_images(before, [(NOW, "2")])
