@@ -17,6 +17,7 @@ from delivery.process.shell import Shell
 
 _RUN, _LOCK, _COMMIT = "run_", "lock", "commit_"  # no environment has a name with `_`
 INDEX = "index"  # in an export, if all its files are in this index of git
+LAYOUTS = "layout"  # the folder of a run with the OCI image layouts that it builds
 # Terraform writes it beside its configuration when it cannot write the state: the only record of its changes.
 ERRORED_STATE = "errored.tfstate"
 
@@ -37,6 +38,7 @@ def folder(parent: Path, shell: Shell) -> Iterator[Path]:
     with lock:
         try:
             yield mine
+            _keep_layouts(mine)
         finally:
             shell.stop()  # from here on signals have no effect, so that the folder is removed
             _remove(mine)
@@ -57,6 +59,25 @@ def keep(commit: Path, place: Path) -> None:
     if (commit / INDEX).exists():
         with contextlib.suppress(OSError):
             commit.rename(place)
+
+
+def kept_layouts(run: Path) -> Path:
+    """Where a run finds the layouts of images that an earlier run has left."""
+    return run.parent / f"{LAYOUTS}_kept"
+
+
+def _keep_layouts(run: Path) -> None:
+    """Leave the layouts of a run that has succeeded for the next one, in the place of those that an earlier run left.
+
+    Never more, so that they take the space of one run.
+    """
+    made = [file.parent for file in (run / LAYOUTS).glob("*/oci-layout")]
+    with contextlib.suppress(OSError):
+        if made:
+            shutil.rmtree(kept_layouts(run), ignore_errors=True)
+            kept_layouts(run).mkdir(mode=0o700)
+        for layout in made:
+            layout.rename(kept_layouts(run) / layout.name)
 
 
 def _remove_abandoned(old: Path) -> None:

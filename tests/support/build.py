@@ -181,6 +181,8 @@ def blob(folder, digest):
     """The file of a blob in an OCI image layout, in a folder that exists."""
     file = folder / "blobs" / digest.replace(":", "/")
     file.parent.mkdir(parents=True, exist_ok=True)
+    for name in ("index.json", "oci-layout"):
+        (folder / name).touch()
     return file
 
 

@@ -16,12 +16,13 @@ from delivery.aws import ecr
 from delivery.aws.distribution import Login, Repository
 from delivery.aws.session import Aws
 from delivery.errors import BuildError
+from delivery.image import layouts
 from delivery.reference import PushedImage
 
 _PIECE = 1 << 20  # bytes read at a time
 _GZIP = 16 + zlib.MAX_WBITS  # zlib.decompressobj: "must include a gzip header and trailer"
 _LENGTHS: dict[str, int] = {}
-"""Digest to the uncompressed bytes of a layer, for the layers that this run has counted."""
+"""Digest to the uncompressed bytes of a layer, for the layers that this run, or an earlier one, has counted."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,11 @@ def pushed(aws: Aws, image: PushedImage, access: Login) -> InspectedImage:
 
 
 def layout(name: str, folder: Path, digest: str) -> InspectedImage:
-    """The image with this digest in a folder that bake wrote. Raises BuildError when the folder does not hold it."""
-    if not folder.exists():
+    """The image with this digest in a folder that bake wrote, and nothing else is left there; see layouts.py.
+
+    Raises BuildError when the folder does not hold it.
+    """
+    if not (folder / layouts.INDEX).exists():
         hint = f'`output = output("{folder.name}")` in its target in docker-bake.hcl'
         raise BuildError(f"The build wrote no image of {folder.name}.", "Its target has another output.", hint)
     manifest = _blob(folder, digest).read_bytes()
@@ -72,7 +76,9 @@ def layout(name: str, folder: Path, digest: str) -> InspectedImage:
     if "config" not in document:  # an index, which the check refuses
         return InspectedImage(name, manifest, {}, 0)
     config = json.loads(_blob(folder, document["config"]["digest"]).read_bytes())
+    _LENGTHS.update(layouts.lengths(folder))
     uncompressed = sum(_uncompressed(folder, layer) for layer in document["layers"])
+    layouts.complete(folder, digest, document, _LENGTHS)
     return InspectedImage(name, manifest, config, uncompressed)
 
 

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import delivery.image  # which imports a module at its first use: only a run that signs needs those that do
+from delivery import scratch
 from delivery.aws import ecr
 from delivery.context import RunContext
 from delivery.errors import BuildError, DeliveryError, RefusedError
 from delivery.health import Uncalled
-from delivery.image import bake, check, inspect, login, network, start_check
+from delivery.image import bake, check, inspect, layouts, login, network, start_check
 from delivery.image.bake import Bake, Baked
 from delivery.image.inspect import InspectedImage
 from delivery.image.start_check import StartCheck
@@ -249,7 +250,9 @@ def _export_and_check(
 
 def _inspect(run: RunContext, images: tuple[Image, ...], shell: Shell, stage: Stage) -> tuple[Built, ...]:
     """Build the images into a folder, and check the rules of Lambda there. Raises BuildError."""
-    layout = _bake(run, images, "layout")
+    layout = _bake(run, images, scratch.LAYOUTS)
+    for name in layout.targets:
+        layouts.take(scratch.kept_layouts(run.scratch), layout.folder, name)
     baked = bake.build(layout, run.settings.source, shell, stage.update)
     stage.warn(*baked.warnings)
     built = []

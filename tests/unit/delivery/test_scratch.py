@@ -1,11 +1,12 @@
 """The folder of a run is its own until the run has ended, whatever its process number is."""
 
+import contextlib
 import os
 
 import pytest
 
 from delivery import scratch
-from delivery.errors import ConfigurationError
+from delivery.errors import BuildError, ConfigurationError
 from delivery.process.shell import Shell
 
 
@@ -78,6 +79,35 @@ def test_the_files_of_a_commit_stay_for_the_next_run_but_not_what_a_killed_run_h
             (name / "index").write_text(name.name)
     assert (scratch.kept(mine) / "index").read_text() == f"commit_{'a' * 40}"
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["commit_kept"]
+
+
+def leave(parent, *images, fails=False):
+    """A run that builds these images; returns the folder where they stay."""
+    with contextlib.suppress(BuildError), scratch.folder(parent, Shell({})) as mine:
+        for image in images:
+            (mine / scratch.LAYOUTS / image).mkdir(parents=True)
+            (mine / scratch.LAYOUTS / image / "oci-layout").touch()
+            (mine / scratch.LAYOUTS / "pip.conf").write_text("with a password")
+        if fails:
+            raise BuildError("it is no image of Lambda")
+    return scratch.kept_layouts(mine)
+
+
+def test_the_layouts_of_images_stay_for_the_next_run_but_not_what_else_the_build_has_read(tmp_path):
+    kept = leave(tmp_path, "one", "two")
+    assert {path.name for path in kept.iterdir()} == {"one", "two"}
+    assert kept.stat().st_mode & 0o077 == 0
+    assert not list(tmp_path.rglob("pip.conf"))
+
+
+def test_the_layouts_take_the_space_of_one_run(tmp_path):
+    leave(tmp_path, "one", "two")
+    assert [path.name for path in leave(tmp_path, "two").iterdir()] == ["two"]
+    assert [path.name for path in leave(tmp_path).iterdir()] == ["two"], "a run that built nothing"
+
+
+def test_a_run_that_fails_leaves_no_layout_which_may_be_the_reason(tmp_path):
+    assert not leave(tmp_path, "one", fails=True).exists()
 
 
 @pytest.mark.parametrize("name", ["run-1", "commit", "commit-kept"])
