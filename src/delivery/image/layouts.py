@@ -6,6 +6,7 @@ change of code, the layers of the base, nearly the whole image, are neither copi
 
 import contextlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,20 @@ _LENGTHS = "lengths.json"
 INDEX = "index.json"  # of a layout; BuildKit writes it last
 
 
-def take(kept: Path, folder: Path, name: str) -> None:
-    """Move the layout of an image from the folder `kept` to `folder`, if there is one: no two runs have it."""
-    with contextlib.suppress(OSError):
-        folder.mkdir(exist_ok=True)
-        (kept / name).rename(folder / name)
-        (folder / name / INDEX).unlink()
+def take(kept: Path, folder: Path, names: Iterable[str]) -> bool:
+    """Move the layouts of images from the folder `kept` to `folder`: no two runs have them. Whether all were there."""
+    folder.mkdir(exist_ok=True)
+    moved = [_moved(kept / name, folder / name) for name in names]
+    return all(moved)
+
+
+def _moved(kept: Path, layout: Path) -> bool:
+    try:
+        kept.rename(layout)
+        (layout / INDEX).unlink()
+    except OSError:
+        return False
+    return True
 
 
 def lengths(layout: Path) -> dict[str, int]:

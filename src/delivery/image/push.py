@@ -62,12 +62,13 @@ _NO_VARIABLES = Variables()
 @dataclass(frozen=True)
 class _Build:
     """What a build made. `known`: images that the registry has. `new`: those that it has not. `resolved`: image to
-    digest, of the bases.
+    digest, of the bases. `exported`: image name to digest, if it has written all images into a folder.
     """
 
     known: tuple[PushedImage, ...] = ()
     new: tuple[Image, ...] = ()
     resolved: Mapping[str, str] = field(default_factory=dict)
+    exported: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(run: RunContext, images: tuple[Image, ...]) -> str:
@@ -104,7 +105,7 @@ def push(
         delivery.image.signer.require_possible(run)
     with _docker(run) if untagged else contextlib.nullcontext(run.shell) as shell:
         build_ = _build(run, untagged, shell) if untagged else _Build()
-        built = _export_and_check(run, build_.new, shell, variables) if build_.new else ()
+        built = _export_and_check(run, build_, shell, variables) if build_.new else ()
         left = "layers may have been pushed; no function runs them"
         after = "the image is in the registry; no function runs it"
         with run.progress.stage("push", interrupted=left, after=after) as stage:
@@ -178,7 +179,7 @@ def preview(run: RunContext, images: tuple[Image, ...]) -> tuple[Built, ...]:
     with _docker(run) as shell:
         build_ = _build(run, missing, shell)
         pushed += parallel.map(run.shell, read, build_.known)
-        return (*pushed, *_export_and_check(run, build_.new, shell)) if build_.new else pushed
+        return (*pushed, *_export_and_check(run, build_, shell)) if build_.new else pushed
 
 
 def _not_built(run: RunContext, images: tuple[Image, ...]) -> RefusedError:
@@ -210,21 +211,28 @@ def _check_pushed(run: RunContext, image: PushedImage) -> None:
 
 
 def _build(run: RunContext, images: tuple[Image, ...], shell: Shell) -> _Build:
-    """Build the images, and look their digests up in the registry."""
+    """Build the images, and look their digests up in the registry.
+
+    Images whose layouts an earlier run has left are written into these at once: that costs no more than the digest.
+    """
     after = "the image was built; nothing was pushed"
+    layout = _bake(run, images, scratch.LAYOUTS)
+    exports = layouts.take(scratch.kept_layouts(run.scratch), layout.folder, layout.targets)
     with run.progress.stage("build", interrupted=_NOT_PUSHED, after=after) as stage:
-        baked = bake.build(_bake(run, images, "digest"), run.settings.source, shell, stage.update)
+        chosen = layout if exports else _bake(run, images, "digest")
+        baked = bake.build(chosen, run.settings.source, shell, stage.update)
         stage.warn(*baked.warnings)
         stage.done(baked.counts)
     built = bake.pushed_images(images, baked.digests)
     exist = parallel.map(run.shell, functools.partial(ecr.exists, run.aws), built)
     found = list(zip(images, built, exist, strict=True))
     known = tuple(pushed for _, pushed, here in found if here)
-    return _Build(known, tuple(image for image, _, here in found if not here), baked.resolved)
+    new = tuple(image for image, _, here in found if not here)
+    return _Build(known, new, baked.resolved, baked.digests if exports else {})
 
 
 def _export_and_check(
-    run: RunContext, images: tuple[Image, ...], shell: Shell, variables: Variables | None = None
+    run: RunContext, build_: _Build, shell: Shell, variables: Variables | None = None
 ) -> tuple[Built, ...]:
     """Check the new images, and start them beside that if there are `variables` to start them with.
 
@@ -233,10 +241,10 @@ def _export_and_check(
     with run.progress.stage("check", interrupted=_NOT_PUSHED) as stage:
 
         def inspected() -> tuple[Built, ...]:
-            return _inspect(run, images, shell, stage)
+            return _inspect(run, build_, shell, stage)
 
         if variables:
-            starts = functools.partial(_load_and_start, run, images, variables, shell, stage.update)
+            starts = functools.partial(_load_and_start, run, build_.new, variables, shell, stage.update)
             built, (loaded, outcomes) = parallel.both(shell, inspected, starts)
             if loaded != tuple(image for image, _ in built):
                 raise BuildError("The image that was started is not the checked image.", "", "deploy again")
@@ -248,15 +256,15 @@ def _export_and_check(
     return built
 
 
-def _inspect(run: RunContext, images: tuple[Image, ...], shell: Shell, stage: Stage) -> tuple[Built, ...]:
-    """Build the images into a folder, and check the rules of Lambda there. Raises BuildError."""
-    layout = _bake(run, images, scratch.LAYOUTS)
-    for name in layout.targets:
-        layouts.take(scratch.kept_layouts(run.scratch), layout.folder, name)
-    baked = bake.build(layout, run.settings.source, shell, stage.update)
-    stage.warn(*baked.warnings)
+def _inspect(run: RunContext, build_: _Build, shell: Shell, stage: Stage) -> tuple[Built, ...]:
+    """Build the images into a folder, unless they are there, and check the rules of Lambda there. Raises BuildError."""
+    layout, digests = _bake(run, build_.new, scratch.LAYOUTS), build_.exported
+    if not digests:
+        baked = bake.build(layout, run.settings.source, shell, stage.update)
+        stage.warn(*baked.warnings)
+        digests = baked.digests
     built = []
-    for image in bake.pushed_images(images, baked.digests):
+    for image in bake.pushed_images(build_.new, digests):
         stage.update(f"checking {image.name}")
         inspected = inspect.layout(image.name, layout.layout(image.name), image.digest)
         check.require(inspected, run.settings.platform)

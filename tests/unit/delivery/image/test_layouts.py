@@ -19,16 +19,21 @@ def kept(tmp_path):
 
 
 def test_a_layout_is_taken_by_one_run_without_the_index_of_the_image_that_it_was(kept, tmp_path):
-    layouts.take(kept, tmp_path / "first", "x")
-    layouts.take(kept, tmp_path / "second", "x")
+    assert layouts.take(kept, tmp_path / "first", ["x"])
+    assert not layouts.take(kept, tmp_path / "second", ["x"])
     assert (tmp_path / "first" / "x" / "blobs").is_dir()
     assert not (tmp_path / "first" / "x" / "index.json").exists()
     assert not (tmp_path / "second" / "x").exists()
 
 
 def test_without_a_layout_the_build_writes_a_whole_one(tmp_path):
-    layouts.take(tmp_path / "kept", tmp_path / "run", "x")
+    assert not layouts.take(tmp_path / "kept", tmp_path / "run", ["x"])
     assert not (tmp_path / "run" / "x").exists()
+
+
+def test_of_two_images_one_layout_is_not_enough_but_taken(kept, tmp_path):
+    assert not layouts.take(kept, tmp_path / "run", ["a", "x"])
+    assert (tmp_path / "run" / "x" / "blobs").is_dir()
 
 
 def test_an_image_leaves_its_own_blobs_and_the_lengths_of_its_layers(tmp_path):
