@@ -31,7 +31,7 @@ class Stage:
     """One stage of a command: `update` shows its current activity, `done` sets its result.
 
     `interrupted`: what is true after an interrupt in this stage. `after`: what is true after an interrupt in a later
-    stage that only reads.
+    stage that only reads. `keeps`: whether it leaves that as true as a stage that only reads.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Stage:
     details: tuple[str, ...] = ()
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
+    keeps: bool = False
     mark: str = ""
     """How it ended: `✓` or `✗`; empty while it runs."""
     _shown: float = field(default_factory=lambda: clock.monotonic())
@@ -123,9 +124,9 @@ class Progress:
         return tuple(sorted(begun, key=lambda stage: stage.started))
 
     @contextlib.contextmanager
-    def stage(self, name: str, *, interrupted: str, after: str = "") -> Iterator[Stage]:
-        """Time one stage, and print a line with its result. `interrupted` and `after`: see Stage."""
-        stage = Stage(name, self, interrupted, after)
+    def stage(self, name: str, *, interrupted: str, after: str = "", keeps: bool = False) -> Iterator[Stage]:
+        """Time one stage, and print a line with its result. `interrupted`, `after` and `keeps`: see Stage."""
+        stage = Stage(name, self, interrupted, after, keeps=keeps)
         with self._lock:
             self._running.append(stage)
         mark, style, result = "✗", "red", "failed"

@@ -30,8 +30,8 @@ def _left(stages: Sequence[Stage], cut_off: Sequence[Stage]) -> str:
     unchanged = delivery.progress.UNCHANGED
     changing = [stage for stage in cut_off if stage.interrupted != unchanged]
     last = next((stage for stage in reversed(stages) if stage.mark == "✓" and stage.after), None)
-    # What an ended stage leaves is still true if every stage that was changing something had begun beside it.
-    ended = [last.after] if last and all(stage.started < last.ended for stage in changing) else []
+    # What an ended stage leaves is still true unless a stage that changes it has begun later.
+    ended = [last.after] if last and all(stage.keeps or stage.started < last.ended for stage in changing) else []
     return "; ".join(dict.fromkeys([*(stage.interrupted for stage in changing), *ended])) or unchanged
 
 

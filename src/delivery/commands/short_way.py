@@ -70,7 +70,7 @@ def _record(run: RunContext, planned: DeployPlan, versions: tuple[Version, ...])
     """Write what Lambda says of these functions into the state. A failure is a warning: the next deploy does it."""
     numbers = {each.image: each.version for each in versions}
     left = "the state may be behind; the next deploy records the images"
-    with run.progress.stage("state", interrupted=left) as stage:
+    with run.progress.stage("state", interrupted=left, keeps=True) as stage:
         try:
             found = parallel.map(
                 run.shell, functools.partial(function_code.read_unpublished, run.aws), planned.unrecorded

@@ -52,6 +52,16 @@ def test_what_a_stage_left_that_ended_beside_the_one_that_was_cut_off_is_said_to
     assert "the state may be behind; the alias may have moved; run" in message
 
 
+def test_what_a_stage_left_is_said_too_if_a_later_one_that_was_cut_off_keeps_it():
+    applied = replace(stage("apply", "✓", "x", "the alias was not moved"), started=10.0, seconds=3.0)
+    state = replace(stage("state", interrupted="the state may be behind"), started=13.1, keeps=True)
+    verify = replace(stage("verify"), started=13.2)
+    left = "in state and verify: the state may be behind; the alias was not moved; run"
+    assert left in interrupts.message([applied, state, verify], (), TYPED)
+    moving = replace(stage("release", interrupted="the alias may have moved"), started=14.0)
+    assert "behind; the alias may have moved; run" in interrupts.message([applied, state, moving], (), TYPED)
+
+
 def test_a_killed_terraform_may_have_left_its_lock():
     message = interrupts.message([stage("apply", interrupted="x")], ("docker", "terraform"), TYPED)
     assert "invoke unlock" in message
