@@ -417,6 +417,8 @@ def test_a_new_image_goes_to_lambda_and_then_into_the_state(tmp_path):
     assert made.recorded["image_uri"] == URI
     assert "✓ apply      0 created, 1 updated, 0 deleted" in made.out.getvalue()
     assert "✓ state      has the new images" in made.out.getvalue()
+    (written,) = (stage for stage in made.run.progress.stages if stage.name == "state")
+    assert written.keeps, "an interrupt in it says, too, that the alias was not moved"
 
 
 def test_changed_infrastructure_is_applied_as_it_was_shown_and_then_published(tmp_path):
